@@ -1,0 +1,42 @@
+"""All compile policy, in one place.
+
+* ``nogil``: another Python thread of the host (a data loader, a writer) may run while a kernel does.
+* ``error_model="numpy"``: 0/0 is NaN as in NumPy, not an exception in the middle of training.
+* serial, never ``parallel``: numba's OpenMP layer kills forked children and two threads at once kill the process.
+* no ``fastmath``: it deletes the checks for NaN, and an unchecked NaN index writes outside the array.
+* explicit signatures: everything is compiled (or loaded from the disk cache) when the module is imported, which
+  `polar_monitor.attach` does on the caller's thread. No training step ever waits for a compiler.
+* the disk cache is used where a writable place for it exists, and done without where not.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+KERNELS: list[Any] = []
+
+
+def kernel(*signatures: str) -> Callable[[F], F]:
+    """Compile a function for exactly these signatures, now; a call with other types is a TypeError, never a compilation."""
+
+    def compile_now(function: F) -> F:
+        try:
+            compiled = numba.njit(list(signatures), cache=True, **OPTIONS)(function)
+        except (RuntimeError, OSError):  # "no locator available", a read-only or a full disk
+            compiled = numba.njit(list(signatures), **OPTIONS)(function)
+        KERNELS.append(compiled)
+        return compiled  # type: ignore[no-any-return]
+
+    return compile_now
+
+
+def helper(function: F) -> F:
+    """Make a function callable from kernels of the *same file*.
+
+    numba's cache is renewed when the file of a kernel changes, not when a file it calls into does.
+    """
+    return numba.njit(**OPTIONS)(function)  # type: ignore[no-any-return]

@@ -1,0 +1,144 @@
+"""All that is known of every latent dimension at one step.
+
+Units are nats; every per-dimension array is float64 of shape (D,). A statistic that cannot be estimated (no variance
+representation, too few rows, a dimension with nothing finite in it) is NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts of one dimension's mean representation: bin i covers [left + i·width, left + (i+1)·width)."""
+
+    left: float
+    width: float
+    counts: NDArray[np.int64]
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """Statistics of the last `n` rows (the window); a name with `_se` is the standard error of the name before it.
+
+    Let μ and σ² be a dimension's posterior mean and variance for an input, V = Var μ, E = mean σ², L = mean log σ².
+    `mean_*` arrays have shape (D,). Sources: Burda et al. 2016 (active units), Hoffman & Johnson 2016 (the rate and
+    its mutual information), and the derivations on the page "What is measured" of the documentation.
+    """
+
+    step: int
+    """Optimiser steps when this was taken."""
+    rows: int
+    """Rows seen since the beginning, in this mode."""
+    n: int
+    """Rows in the window."""
+    independent: int
+    """Independent rows in the window: images, where a latent is spatial and one image gives many rows."""
+    has_variance: bool
+    """Whether a posterior variance was given; without one, `information` is the entropy resolved at `resolution`."""
+    resolution: float
+    """τ, the noise at which the mean representation is resolved when there is no variance; NaN otherwise."""
+
+    mean: Array
+    """Mean of μ."""
+    variance: Array
+    """V, the variance of μ (ddof 0)."""
+    posterior_variance: Array
+    """E, the mean of σ²."""
+    posterior_variance_spread: Array
+    """Var σ² over the inputs (ddof 0)."""
+    log_variance: Array
+    """L, the mean of log σ²."""
+
+    entropy_knn: Array
+    """Differential entropy h(μ) by Kozachenko-Leonenko on the window."""
+    entropy_knn_se: Array
+    entropy_hist: Array
+    """Differential entropy h(μ) by the online histogram."""
+    entropy_hist_se: Array
+    information: Array
+    """I(x; z_j) = h(z_j) − ½(log 2πe + L), by quadrature of the window's mixture; in [0, log n]."""
+    information_se: Array
+    information_upper: Array
+    """I_G = ½ log(V + E) − ½ L ≥ I(x; z_j), with equality for a Gaussian aggregate posterior."""
+    information_upper_se: Array
+    variance_gap: Array
+    """D = ½(log E − L) ≥ 0: zero exactly when σ² is the same for every input."""
+    variance_gap_se: Array
+    reliability: Array
+    """r = V / (V + E), in [0, 1]."""
+    reliability_se: Array
+    share_active: Array
+    """Share of the inputs with σ² / (V + E) ≤ ¼."""
+    share_active_se: Array
+    share_passive: Array
+    """Share of the inputs with σ² / (V + E) ≥ 0.8."""
+    share_passive_se: Array
+    kl: Array
+    """Mean KL(q(z_j | x) ‖ prior)."""
+    kl_se: Array
+
+    max_correlation: Array
+    """Largest |correlation| of μ_j with another dimension's mean."""
+    max_correlation_sampled: Array
+    """The same for the sampled representation z = μ + σε."""
+    ties: Array
+    """Share of the window's rows whose value occurs more than once."""
+    non_finite: Array
+    """Rows with a NaN or ±inf in this dimension since the beginning."""
+
+    joint_entropy: float
+    """Differential entropy of the block of dimensions that carry information, jointly; NaN where there is none."""
+    joint_entropy_se: float
+    effective_rank: float
+    """exp of the entropy of the normalised spectrum of Cov μ (Roy & Vetterli 2007)."""
+
+    histograms: tuple[Histogram, ...] = field(default=(), repr=False)
+    """The online histograms, for drawing; not part of `to_dict`."""
+
+    @property
+    def dimensions(self) -> int:
+        """D, the number of latent dimensions."""
+        return int(self.mean.shape[0])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and lists, ready for JSON: what is not finite becomes None. Histograms are left out."""
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name != "histograms"}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Snapshot:
+        """The inverse of `to_dict`. Raises KeyError for a missing name and ignores unknown ones."""
+        values: dict[str, Any] = {}
+        for f in fields(cls):
+            if f.name == "histograms":
+                continue
+            value = data[f.name]
+            match f.type:
+                case "Array":
+                    values[f.name] = np.array([math.nan if v is None else v for v in value], dtype=np.float64)
+                case "float":
+                    values[f.name] = math.nan if value is None else float(value)
+                case "bool":
+                    values[f.name] = bool(value)
+                case _:
+                    values[f.name] = int(value)
+        return cls(**values)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return [float(v) if math.isfinite(v) else None for v in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
