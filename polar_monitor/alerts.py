@@ -1,0 +1,151 @@
+"""What an alert is, the rules that raise one, and what each kind means.
+
+Alerts are about the loss of information *in use*, never about passivity itself: superfluous dimensions that go to the
+prior are healthy. The fold that raises them is in `watch`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+class AlertKind(enum.StrEnum):
+    """What happened."""
+
+    FADING = "fading"
+    LOST = "lost"
+    REVIVED = "revived"
+    DRAIN = "drain"
+    COLLAPSE = "collapse"
+    VARIANCE_COLLAPSE = "variance_collapse"
+    NON_FINITE = "non_finite"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """When a dimension is expected to become passive, with the interval of the trend's own uncertainty."""
+
+    step: int
+    low: int
+    high: int | None
+    """None where the slowest trend that fits never gets there."""
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One event. `evidence` are the numbers it rests on."""
+
+    kind: AlertKind
+    step: int
+    dimension: int | None
+    message: str
+    evidence: Mapping[str, float]
+    forecast: Forecast | None
+    last_healthy_step: int | None
+    """The last evaluation before the trouble began: the checkpoint to go back to."""
+    causes: tuple[str, ...]
+    advice: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Alert:
+        """The inverse of `to_dict`."""
+        forecast = data["forecast"]
+        return cls(
+            kind=AlertKind(data["kind"]),
+            step=int(data["step"]),
+            dimension=None if data["dimension"] is None else int(data["dimension"]),
+            message=str(data["message"]),
+            evidence=dict(data["evidence"]),
+            forecast=None if forecast is None else Forecast(**forecast),
+            last_healthy_step=None if data["last_healthy_step"] is None else int(data["last_healthy_step"]),
+            causes=tuple(data["causes"]),
+            advice=tuple(data["advice"]),
+        )
+
+
+@dataclass(frozen=True)
+class AlertRules:
+    """When to alert. Counts are evaluations, horizons too, so that the rules do not depend on `every`.
+
+    Example:
+        >>> from polar_monitor import AlertRules
+        >>> AlertRules(kinds=frozenset({"collapse", "non_finite"})).patience
+        2
+    """
+
+    kinds: frozenset[str] = frozenset(AlertKind)
+    """Kinds to raise; the others stay silent."""
+    history: int = 8
+    """Evaluations that a trend is fitted to."""
+    horizon: float = 20.0
+    """FADING when the passive cut is forecast to be crossed within so many evaluations."""
+    patience: int = 2
+    """Evaluations in a row that must see a trend."""
+    established: int = 5
+    """Evaluations for which a dimension must have been in use before its fading counts."""
+    fall: float = 0.15
+    """Least fall over the history, as a share of where it began."""
+    significance: float = 3.0
+    """Least fall in standard errors of the difference."""
+    drain: float = 0.25
+    """DRAIN when the total has fallen by this share from its peak and still falls."""
+    collapsed: int = 10
+    """Evaluations without any informative dimension that make a COLLAPSE of a model that never had one."""
+
+
+CAUSES: dict[AlertKind, tuple[str, ...]] = {
+    AlertKind.FADING: (
+        "the weight of the KL term (β) is rising or too high for what this dimension buys in reconstruction",
+        "the decoder has become able to do without it",
+        "a regulariser (weight decay, L2 on the code) shrinks the encoder's head",
+    ),
+    AlertKind.DRAIN: (
+        "the weight of the KL term is rising or too high",
+        "the decoder variance grows, so that reconstruction counts for less",
+        "the decoder learns to model the data without the latent code",
+    ),
+    AlertKind.COLLAPSE: (
+        "the KL term outweighs the reconstruction (check sum against mean over pixels)",
+        "the decoder is powerful enough to ignore the code",
+        "the encoder is dead (a learning-rate spike, dying ReLUs)",
+    ),
+    AlertKind.VARIANCE_COLLAPSE: (
+        "the weight of the KL term is too small to keep the posterior from becoming a point",
+    ),
+    AlertKind.NON_FINITE: ("the loss has diverged", "float16 overflow", "exp of a large log-variance"),
+    AlertKind.SILENT: (
+        "the monitored module is not called through its __call__ (model.encode(x) and module.forward(x) bypass hooks)",
+        "the model was compiled before it was monitored, or a copy of it is being trained",
+        "the module was replaced after attach",
+    ),
+}
+CAUSES[AlertKind.LOST] = CAUSES[AlertKind.FADING]
+CAUSES[AlertKind.REVIVED] = ()
+
+ADVICE: dict[AlertKind, tuple[str, ...]] = {
+    AlertKind.FADING: (
+        "if the dimension is wanted: lower or stop raising β now, or give this dimension free bits",
+        "keep the checkpoint of the last healthy step",
+    ),
+    AlertKind.LOST: ("go back to the last healthy step and train on with a lower β or with free bits",),
+    AlertKind.REVIVED: (),
+    AlertKind.DRAIN: ("lower β, warm it up more slowly, or set a target for the rate (free bits, capacity control)",),
+    AlertKind.COLLAPSE: (
+        "stop; go back to the last healthy step",
+        "lower β, check the reduction of both loss terms, weaken the decoder or warm the KL term up",
+    ),
+    AlertKind.VARIANCE_COLLAPSE: ("raise the weight of the KL term if samples from the prior are wanted",),
+    AlertKind.NON_FINITE: ("stop; clip gradients, lower the learning rate, clamp the log-variance",),
+    AlertKind.SILENT: (
+        "pass the module whose call gives the latents (mean=…, latent=…), or call monitor.observe(mean, logvar=…)",
+        "attach before the first call of a compiled model",
+    ),
+}

@@ -1,0 +1,107 @@
+"""The record of one evaluation: what the sinks get, what a log holds, what a replay reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .alerts import Alert
+from .regime import Label, Regime, Verdict
+from .snapshot import Snapshot
+
+VERSION = 1
+"""Version of `Evaluation.to_dict`; a reader refuses a newer one."""
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the monitor itself is doing."""
+
+    steps: int
+    """Optimiser steps counted."""
+    calls: int
+    """Forward passes recorded."""
+    rows_seen: int
+    """Rows that reached the statistics."""
+    rows_dropped: int
+    """Rows that were overwritten before an evaluation could read them."""
+    rows_empty: int
+    """Calls with no row in them."""
+    errors: int
+    """Own exceptions swallowed."""
+    last_error: str
+    """The last of them, or ''."""
+    overhead: float
+    """Share of the loop's time spent here."""
+    every: int
+    """Steps between two evaluations, as the governor has set it."""
+    evaluations: int
+    """Evaluations made."""
+    sink_drops: int
+    """Evaluations that a sink failed to write."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """One evaluation of one mode ("train" or "eval"); `snapshot` and `regime` are None when no row was seen at all."""
+
+    step: int
+    time: float
+    """Seconds since the epoch."""
+    name: str
+    """Name of the monitored latent, "" for the only one."""
+    mode: str
+    observed: int
+    """Rows seen since the evaluation before this one."""
+    snapshot: Snapshot | None
+    regime: Regime | None
+    alerts: tuple[Alert, ...]
+    health: Health
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for one JSON line; `from_dict` reads it back."""
+        return {
+            "version": VERSION,
+            "step": self.step,
+            "time": self.time,
+            "name": self.name,
+            "mode": self.mode,
+            "observed": self.observed,
+            "snapshot": None if self.snapshot is None else self.snapshot.to_dict(),
+            "regime": None if self.regime is None else asdict(self.regime),
+            "alerts": [alert.to_dict() for alert in self.alerts],
+            "health": asdict(self.health),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Evaluation:
+        """Read `to_dict` back. Raises ValueError for another version, KeyError for a missing name."""
+        if data["version"] != VERSION:
+            raise ValueError(f"expected a record of version {VERSION}, got version {data['version']}")
+        snapshot, regime = data["snapshot"], data["regime"]
+        return cls(
+            step=int(data["step"]),
+            time=float(data["time"]),
+            name=str(data["name"]),
+            mode=str(data["mode"]),
+            observed=int(data["observed"]),
+            snapshot=None if snapshot is None else Snapshot.from_dict(snapshot),
+            regime=None if regime is None else regime_from_dict(regime),
+            alerts=tuple(Alert.from_dict(alert) for alert in data["alerts"]),
+            health=Health(**data["health"]),
+        )
+
+
+def regime_from_dict(data: Mapping[str, Any]) -> Regime:
+    """Read a regime back from `dataclasses.asdict`."""
+    return Regime(
+        step=int(data["step"]),
+        labels=tuple(Label(label) for label in data["labels"]),
+        latest=tuple(Label(label) for label in data["latest"]),
+        agreeing=tuple(int(n) for n in data["agreeing"]),
+        verdict=Verdict(data["verdict"]),
+        reasons=tuple(data["reasons"]),
+        because=tuple(data["because"]),
+        criterion=str(data["criterion"]),
+    )

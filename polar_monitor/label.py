@@ -1,0 +1,15 @@
+"""The states of a latent dimension."""
+
+import enum
+
+
+class Label(enum.StrEnum):
+    """The state of one latent dimension."""
+
+    ACTIVE = "active"
+    PASSIVE = "passive"
+    MIXED = "mixed"
+    UNDECIDED = "undecided"
+
+
+INFORMATIVE_LABELS = (Label.ACTIVE, Label.MIXED)
