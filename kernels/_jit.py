@@ -10,20 +10,20 @@
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numba
 
-F = TypeVar("F", bound=Callable[..., Any])
 
+Function = Callable[..., Any]
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 KERNELS: list[Any] = []
 
 
-def kernel(*signatures: str) -> Callable[[F], F]:
+def kernel(*signatures: str) -> Callable[[Function], Function]:
     """Compile a function for exactly these signatures, now; a call with other types is a TypeError, never a compilation."""
 
-    def compile_now(function: F) -> F:
+    def compile_now(function: Function) -> Function:
         try:
             compiled = numba.njit(list(signatures), cache=True, **OPTIONS)(function)
         except (RuntimeError, OSError):  # "no locator available", a read-only or a full disk
@@ -34,7 +34,7 @@ def kernel(*signatures: str) -> Callable[[F], F]:
     return compile_now
 
 
-def helper(function: F) -> F:
+def helper(function: Function) -> Function:
     """Make a function callable from kernels of the *same file*.
 
     numba's cache is renewed when the file of a kernel changes, not when a file it calls into does.

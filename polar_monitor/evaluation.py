@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .alerts import Alert
-from .regime import Label, Regime, Verdict
+from .label import Label
+from .regime import Regime, Verdict
 from .snapshot import Snapshot
 
 VERSION = 1

@@ -1,0 +1,42 @@
+"""The private or version-bound corners of torch, each behind a name of ours and with a fallback."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_in_backward = getattr(torch._C, "_current_graph_task_id", lambda: -1)
+_functorch = getattr(torch._C, "_functorch", None)
+_is_wrapped = getattr(_functorch, "is_functorch_wrapped_tensor", lambda _: False)
+
+
+def in_backward() -> bool:
+    """Whether autograd runs now: a forward seen then is a checkpoint's recomputation.
+
+    PyTorch's own module tracker and checkpointing ask the same.
+    """
+    return bool(_in_backward() != -1)
+
+
+def is_plain(tensor: object) -> bool:
+    """Whether a tensor holds numbers of its own: not meta, fake, or wrapped by vmap and its like."""
+    if not isinstance(tensor, Tensor) or tensor.is_meta or _is_wrapped(tensor):
+        return False
+    return type(tensor).__name__ != "FakeTensor"
+
+
+def is_exporting() -> bool:
+    """Whether `torch.export` runs now."""
+    ask = getattr(torch.compiler, "is_exporting", None)
+    return bool(ask()) if ask is not None else False
+
+
+def unwrapped(name: str) -> str:
+    """A module's name without what wrappers put into it, so that tags do not change with wrapping."""
+    drop = {"module", "_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"}
+    return ".".join(part for part in name.split(".") if part not in drop)
+
+
+def is_tracing() -> bool:
+    """Whether `torch.jit.trace` runs now."""
+    return bool(torch._C._get_tracing_state() is not None)

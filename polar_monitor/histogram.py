@@ -1,0 +1,209 @@
+"""Online histogram of all dimensions of a stream, over a window that moves by panes.
+
+A pane is one mergeable histogram (`kernels.histogram` has the state and its guarantees). Rows go to the newest pane;
+after `pane_rows` rows a fresh one is started and the oldest of `panes` is dropped, so that resolution comes back when a
+distribution has shrunk. The rule counts rows only, so it is the same however the rows are split into blocks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import PolarMonitorError
+from .kernels import histogram as kernels
+from .snapshot import Array
+
+Drawn = tuple[float, float, NDArray[np.int64], float, float]
+
+EXTREMES = 8
+"""Values kept apart at either end of a pane: so many outliers cannot coarsen the bins."""
+FAR = 16
+"""An extreme value is an outlier when it is further from the binned values than so many times their range."""
+LEAST = 256
+"""Finite rows below which nothing is called an outlier."""
+
+
+class _Pane(NamedTuple):
+    """The state of one histogram, in the order of the kernels' arguments."""
+
+    counts: NDArray[np.int64]
+    exponent: NDArray[np.int64]
+    low: Array
+    high: Array
+    extremes: NDArray[np.float32]
+    tallies: NDArray[np.int64]
+
+    @classmethod
+    def empty(cls, dimensions: int, bins: int) -> _Pane:
+        return cls(
+            counts=np.zeros((dimensions, bins), np.int64),
+            exponent=np.full(dimensions, kernels.FINEST, np.int64),
+            low=np.full(dimensions, np.inf),
+            high=np.full(dimensions, -np.inf),
+            extremes=np.zeros((dimensions, 2 * EXTREMES), np.float32),
+            tallies=np.zeros((4, dimensions), np.int64),
+        )
+
+    def copy(self) -> _Pane:
+        return _Pane(*(array.copy() for array in self))
+
+
+class OnlineHistogram:
+    """Histograms of D dimensions of a stream of rows, exact under any order, split and merge.
+
+    `dimensions`: D. `bins`: bins of a dimension, a power of two from 2. `panes`: parts of the window. `pane_rows`: rows
+    after which the next row starts a new pane; None: never, unless `roll` is called. Raises PolarMonitorError.
+    """
+
+    def __init__(self, dimensions: int, bins: int = 512, panes: int = 4, pane_rows: int | None = None) -> None:
+        """Start empty."""
+        if dimensions < 1:
+            raise PolarMonitorError(f"dimensions: expected 1 or more, got {dimensions}")
+        if bins < 2 or bins & (bins - 1):
+            raise PolarMonitorError(f"bins: expected a power of two from 2, got {bins}")
+        if panes < 1:
+            raise PolarMonitorError(f"panes: expected 1 or more, got {panes}")
+        if pane_rows is not None and pane_rows < 1:
+            raise PolarMonitorError(f"pane_rows: expected 1 or more or None, got {pane_rows}")
+        self.dimensions, self.bins, self.panes, self.pane_rows = dimensions, bins, panes, pane_rows
+        self._work = np.zeros(4 * bins, np.int64)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._ring: deque[_Pane] = deque([_Pane.empty(self.dimensions, self.bins)], maxlen=self.panes)
+        self._rows: deque[int] = deque([0], maxlen=self.panes)
+        self._left = np.zeros((3, self.dimensions), np.int64)
+
+    @property
+    def rows(self) -> int:
+        """Rows in the window."""
+        return sum(self._rows)
+
+    @property
+    def non_finite(self) -> NDArray[np.int64]:
+        """NaN, -inf and +inf values of each dimension since the beginning, int64 (3, D)."""
+        return self._left + np.sum([pane.tallies[1:] for pane in self._ring], axis=0)
+
+    def update(self, x: NDArray[np.float32]) -> None:
+        """Add rows: x (D, n) float32, C-contiguous. Raises PolarMonitorError for another shape or type."""
+        if x.ndim != 2 or x.shape[0] != self.dimensions or x.dtype != np.float32 or not x.flags.c_contiguous:
+            raise PolarMonitorError(
+                f"x: expected a C-contiguous float32 array of shape ({self.dimensions}, n), got {x.dtype} of {x.shape}"
+            )
+        start, n = 0, x.shape[1]
+        binned = np.empty(n)
+        while start < n:
+            if self.pane_rows is not None and self._rows[-1] >= self.pane_rows:
+                self.roll()
+            stop = n if self.pane_rows is None else min(n, start + self.pane_rows - self._rows[-1])
+            kernels.update(*self._ring[-1], self._work, binned, x, start, stop)
+            self._rows[-1] += stop - start
+            start = stop
+
+    def roll(self) -> None:
+        """Start a fresh pane and drop the oldest when there are more than `panes`."""
+        if len(self._ring) == self.panes:
+            self._left += self._ring[0].tallies[1:]
+        self._ring.append(_Pane.empty(self.dimensions, self.bins))
+        self._rows.append(0)
+
+    def merge(self, other: OnlineHistogram) -> None:
+        """Add the rows of another, pane by pane from the newest back. Raises PolarMonitorError where the grids differ."""
+        self._check(other.dimensions, other.bins, other.panes)
+        while len(self._ring) < len(other._ring):
+            self._ring.appendleft(_Pane.empty(self.dimensions, self.bins))
+            self._rows.appendleft(0)
+        for i in range(1, len(other._ring) + 1):
+            kernels.merge(*self._ring[-i], self._work, *other._ring[-i])
+            self._rows[-i] += other._rows[-i]
+        self._left += other._left
+
+    def entropy(self) -> tuple[Array, Array]:
+        """Differential entropy of the window in nats and its standard error, float64 (D,) each.
+
+        NaN where there is no finite value; a constant has the entropy of its float32 rounding cell, with error 0.
+        """
+        out = np.full((2, self.dimensions), np.nan)
+        kernels.entropy(*self._window(), self._work, out)
+        return out[0], out[1]
+
+    def outliers(self) -> NDArray[np.int64]:
+        """How many of the extreme values are far from all others, int64 (D,); they are in no drawn bin."""
+        window = self._window()
+        return np.array([np.sum(_outlying(window, d)[1]) for d in range(self.dimensions)], dtype=np.int64)
+
+    def draw(self, max_bins: int = 64) -> tuple[Drawn, ...]:
+        """For each dimension (left, width, counts, low, high) of the window, in at most `max_bins` (2 or more) bins.
+
+        Bin i covers [left + i·width, left + (i+1)·width). All finite values are counted but the outliers; low and high
+        are the exact least and largest value of all. NaN and no bins where nothing is finite.
+        """
+        if max_bins < 2:
+            raise PolarMonitorError(f"max_bins: expected 2 or more, got {max_bins}")
+        window = self._window()
+        return tuple(_drawn(window, d, max_bins) for d in range(self.dimensions))
+
+    def state_dict(self) -> dict[str, Any]:
+        """All state, as ints and arrays; the arrays are copies, their first axis the panes, the newest last."""
+        state: dict[str, Any] = {"dimensions": self.dimensions, "bins": self.bins, "panes": self.panes}
+        state |= {name: np.stack([getattr(pane, name) for pane in self._ring]) for name in _Pane._fields}
+        return state | {"rows": np.array(self._rows, dtype=np.int64), "non_finite_left": self._left.copy()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Replace all state. Raises PolarMonitorError when D, bins or panes are others than here."""
+        self._check(int(state["dimensions"]), int(state["bins"]), int(state["panes"]))
+        rows = [int(n) for n in state["rows"]]
+        panes = [_Pane(*(np.array(state[name][i]) for name in _Pane._fields)) for i in range(len(rows))]
+        self._ring, self._rows = deque(panes, maxlen=self.panes), deque(rows, maxlen=self.panes)
+        self._left = np.array(state["non_finite_left"])
+
+    def _check(self, dimensions: int, bins: int, panes: int) -> None:
+        here, there = (self.dimensions, self.bins, self.panes), (dimensions, bins, panes)
+        if here != there:
+            raise PolarMonitorError(f"histogram: expected (dimensions, bins, panes) = {here}, got {there}")
+
+    def _window(self) -> _Pane:
+        window = self._ring[0].copy() if len(self._ring) > 1 else self._ring[0]
+        for pane in list(self._ring)[1:]:
+            kernels.merge(*window, self._work, *pane)
+        return window
+
+
+def _outlying(pane: _Pane, d: int) -> tuple[Array, NDArray[np.bool_]]:
+    """The extremes of dimension d, sorted, and which of them are outliers."""
+    values = pane.extremes[d, : min(int(pane.tallies[0, d]), 2 * EXTREMES)].astype(np.float64)
+    low, high = float(pane.low[d]), float(pane.high[d])
+    if pane.tallies[0, d] < LEAST or low == high:
+        return values, np.zeros(len(values), dtype=np.bool_)
+    far = FAR * (high - low)
+    return values, (values < low - far) | (values > high + far)
+
+
+def _drawn(pane: _Pane, d: int, max_bins: int) -> Drawn:
+    """Dimension d on the finest dyadic grid of at most max_bins bins that holds all values but the outliers."""
+    values, out = _outlying(pane, d)
+    if not len(values):
+        return math.nan, math.nan, np.zeros(0, np.int64), math.nan, math.nan
+    near = values[~out]
+    own, low, high = int(pane.exponent[d]), float(pane.low[d]), float(pane.high[d])
+    binned = low <= high
+    left, right = (math.floor(math.ldexp(low, -own)), math.floor(math.ldexp(high, -own))) if binned else (0, -1)
+    if len(near):
+        low, high = min(low, float(near[0])), max(high, float(near[-1]))
+    e = own
+    while math.floor(math.ldexp(high, -e)) - math.floor(math.ldexp(low, -e)) >= max_bins:
+        e += 1
+    first, last = math.floor(math.ldexp(low, -e)), math.floor(math.ldexp(high, -e))
+    counts = np.bincount(np.floor(np.ldexp(near, -e)).astype(np.int64) - first, minlength=last - first + 1)
+    if binned:
+        j = np.arange(left, right + 1)
+        held = pane.counts[d, j & (pane.counts.shape[1] - 1)]
+        counts += np.bincount((j >> min(e - own, 62)) - first, held, last - first + 1).astype(np.int64)
+    return math.ldexp(first, e), math.ldexp(1.0, e), counts, float(values[0]), float(values[-1])

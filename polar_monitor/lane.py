@@ -1,0 +1,140 @@
+"""A lane: one latent in one mode, from its ring to its regime and the state of its alerts."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .alerts import Alert, AlertRules
+from .errors import PolarMonitorWarning
+from .evaluation import regime_from_dict
+from .latents import to_variance
+from .regime import Regime, judge
+from .ring import Batch, Drain, Ring
+from .snapshot import Snapshot
+from .stream import LatentStream
+from .watch import WatchState, watch
+
+SUSPICIOUS = 1024
+"""Rows after which a spread that fits another unit only is pointed out."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every lane of a monitor shares."""
+
+    window: int
+    prior: tuple[Any, Any] | None
+    criterion: str
+    rules: AlertRules
+    warmup: int
+
+
+class Lane:
+    """The state of one mode ("train" or "eval"); the stream is made when the first row tells the dimensions."""
+
+    def __init__(self, mode: str, kind: str | None, settings: Settings, dimensions: int | None) -> None:
+        self.mode = mode
+        self.kind = kind
+        self.settings = settings
+        self.ring = Ring(4 * settings.window, kind is not None)
+        self.stream = None if dimensions is None else self._new_stream(dimensions)
+        self.snapshot: Snapshot | None = None
+        self.regime: Regime | None = None
+        self.watched = WatchState()
+        self.drains: list[Drain] = []
+        self.dropped = 0
+        self.seen = 0
+        """Rows that reached the statistics, in this process."""
+        self.observed = 0
+        """Rows that did so since the last evaluation."""
+        self._least = np.inf
+        self._greatest = -np.inf
+        self._checked = False
+
+    def _new_stream(self, dimensions: int) -> LatentStream:
+        s = self.settings
+        return LatentStream(dimensions, window=s.window, has_variance=self.kind is not None, prior=s.prior)
+
+    def ready(self) -> bool:
+        """Whether all that was asked for has arrived."""
+        return all(drain.ready() for drain in self.drains)
+
+    def wait(self) -> None:
+        """Wait until it has."""
+        for drain in self.drains:
+            drain.wait()
+
+    def ingest(self) -> None:
+        """Take what the ring has handed out into the statistics."""
+        while self.drains:
+            batch = self.drains.pop(0).take()
+            if batch is not None:
+                self._take(batch)
+
+    def _take(self, batch: Batch) -> None:
+        self.dropped += batch.dropped
+        dimensions = batch.mean.shape[1]
+        if self.stream is None or (self.stream.dimensions != dimensions and self.stream.rows == 0):
+            self.stream = self._new_stream(dimensions)
+        variance = None
+        if self.kind is not None and batch.spread is not None:
+            if not self._checked:
+                self._check(batch.spread, self.kind)
+            variance = to_variance(batch.spread, self.kind)
+        self.stream.update(batch.mean, variance, batch.per, self.ring.mantissa)
+        self.seen += batch.mean.shape[0]
+        self.observed += batch.mean.shape[0]
+
+    def _check(self, spread: NDArray[np.float32], kind: str) -> None:
+        """Point out, once, a spread whose values fit another unit than the one it was passed as."""
+        self._least = min(self._least, float(np.nanmin(spread, initial=np.inf)))
+        self._greatest = max(self._greatest, float(np.nanmax(spread, initial=-np.inf)))
+        said = ""
+        if kind in ("var", "std") and self._least < 0:
+            said = f"the {kind} has values below 0 (least {self._least:.3g}): is it a log-variance? Then pass logvar="
+        elif kind == "var" and self.seen >= SUSPICIOUS and self._least >= 1 and self._greatest > 1:
+            said = "every variance is 1 or more: is what was read as a log-variance a variance? Then pass var="
+        elif kind == "logvar" and self.seen >= SUSPICIOUS and self._least >= 0 and self._greatest > 0:
+            said = "no log-variance is below 0, so every variance is 1 or more: is it a variance? Then pass var="
+        if said:
+            self._checked = True
+            warnings.warn(f"polar_monitor: {said}", PolarMonitorWarning, stacklevel=2)
+
+    def evaluate(self, step: int) -> tuple[int, tuple[Alert, ...]]:
+        """Snapshot, labels and alerts at `step`; returns the rows observed since the last time, and the alerts."""
+        observed, self.observed = self.observed, 0
+        s = self.settings
+        if self.stream is not None and self.stream.rows:
+            self.snapshot = self.stream.snapshot(step)
+            self.regime = judge(self.snapshot, self.regime, s.criterion)
+        self.watched, alerts = watch(self.watched, step, observed, self.snapshot, self.regime, s.rules, s.warmup)
+        return observed, alerts
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that decides what is said from here on."""
+        return {
+            "kind": self.kind,
+            "stream": None if self.stream is None else self.stream.state_dict(),
+            "regime": None if self.regime is None else asdict(self.regime),
+            "watch": self.watched.to_dict(),
+            "dropped": self.dropped,
+            "seen": self.seen,
+            "observed": self.observed,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take a state back; nothing is changed if it does not fit."""
+        stream = None
+        if state["stream"] is not None:
+            stream = self._new_stream(int(state["stream"]["dimensions"]))
+            stream.load_state_dict(state["stream"])
+        regime = None if state["regime"] is None else regime_from_dict(state["regime"])
+        watched = WatchState.from_dict(state["watch"])
+        self.stream, self.regime, self.watched = stream, regime, watched
+        self.dropped, self.seen, self.observed = int(state["dropped"]), int(state["seen"]), int(state["observed"])

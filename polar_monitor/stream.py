@@ -1,0 +1,224 @@
+"""The statistics of one latent: rows in, snapshots out.
+
+Keeps a window of the last W rows, transposed to (D, W) float32 since every kernel works dimension by dimension, and the
+online histograms. Four verbs: `update`, `merge`, `snapshot`, `reset`; `state_dict` carries all of it over a restart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import PolarMonitorError
+from .histogram import OnlineHistogram
+from .snapshot import Array, Snapshot
+from .statistics import joint_statistics, window_statistics
+
+WINDOW_BYTES = 64 * 2**20
+"""Most memory of the window's means; very wide latents get a shorter window."""
+PANES = 4
+F32 = NDArray[np.float32]
+
+
+class LatentStream:
+    """Statistics of a latent with D dimensions over a sliding window of rows.
+
+    `prior` is (mean, variance), each (D,) or a number; None is N(0, 1).
+
+    Example:
+        >>> stream = LatentStream(2, has_variance=False)
+        >>> stream.update(np.random.default_rng(0).normal(size=(1000, 2)).astype(np.float32))
+        >>> stream.snapshot(step=10).n
+        1000
+    """
+
+    def __init__(
+        self,
+        dimensions: int,
+        *,
+        window: int = 4096,
+        has_variance: bool = True,
+        prior: tuple[Any, Any] | None = None,
+    ) -> None:
+        self.dimensions = dimensions
+        self.window = max(512, min(window, WINDOW_BYTES // (4 * dimensions)) // 16 * 16)
+        self.has_variance = has_variance
+        mean, variance = (0.0, 1.0) if prior is None else prior
+        self._prior_mean = _per_dimension(mean, dimensions, "the prior's mean")
+        self._prior_var = _per_dimension(variance, dimensions, "the prior's variance")
+        if not (self._prior_var > 0).all():
+            raise PolarMonitorError("prior: expected variances above 0, got some that are not")
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: the empty state is the identity of `merge`."""
+        self._mean: F32 = np.zeros((self.dimensions, self.window), np.float32)
+        self._variance: F32 | None = np.ones_like(self._mean) if self.has_variance else None
+        self._input: NDArray[np.int64] = np.zeros(self.window, np.int64)
+        self._filled = self._place = 0
+        self._inputs = 0
+        self._per = 1
+        self.rows = 0
+        self.mantissa = 23
+        self._non_finite: NDArray[np.int64] = np.zeros(self.dimensions, np.int64)
+        self._histogram = OnlineHistogram(self.dimensions, panes=PANES, pane_rows=max(self.window // PANES, 1))
+
+    def update(self, mean: F32, variance: F32 | None = None, per: int = 1, mantissa: int = 23) -> None:
+        """Add rows (n, D); `per` consecutive rows belong to one input, `mantissa` are the bits of their own dtype.
+
+        A variance below 0 is as good as NaN. Raises PolarMonitorError on other shapes than promised.
+        """
+        if mean.ndim != 2 or mean.shape[1] != self.dimensions:
+            raise PolarMonitorError(f"mean: expected shape (n, {self.dimensions}), got {mean.shape}")
+        if (variance is None) == self.has_variance or (variance is not None and variance.shape != mean.shape):
+            got = "none" if variance is None else variance.shape
+            expected = f"shape {mean.shape}" if self.has_variance else "none"
+            raise PolarMonitorError(f"variance: expected {expected}, got {got}")
+        n = mean.shape[0]
+        if n == 0:
+            return
+        columns = np.ascontiguousarray(mean.T, dtype=np.float32)
+        bad = ~np.isfinite(columns)
+        spreads: F32 | None = None
+        if variance is not None:
+            spreads = np.ascontiguousarray(variance.T, dtype=np.float32)
+            wrong = ~(np.isfinite(spreads) & (spreads >= 0))
+            if wrong.any():
+                spreads = np.where(wrong, np.float32("nan"), spreads)
+                bad |= wrong
+            spreads = np.maximum(spreads, np.finfo(np.float32).tiny)
+        if bad.any():
+            self._non_finite += bad.sum(axis=1)
+        self._histogram.update(columns)
+        self.rows += n
+        self.mantissa = mantissa
+        self._per = max(per, 1)
+        inputs = self._inputs + np.arange(n, dtype=np.int64) // self._per
+        self._inputs = int(inputs[-1]) + 1
+        self._keep(columns, spreads, inputs)
+
+    def _keep(self, columns: F32, spreads: F32 | None, inputs: NDArray[np.int64]) -> None:
+        if columns.shape[1] > self.window:
+            columns, inputs = columns[:, -self.window :], inputs[-self.window :]
+            spreads = None if spreads is None else spreads[:, -self.window :]
+        n, place = columns.shape[1], self._place
+        first = min(n, self.window - place)
+        for begin, stop, at in ((0, first, place), (first, n, 0)):
+            if stop > begin:
+                here = slice(at, at + stop - begin)
+                self._mean[:, here] = columns[:, begin:stop]
+                self._input[here] = inputs[begin:stop]
+                if self._variance is not None and spreads is not None:
+                    self._variance[:, here] = spreads[:, begin:stop]
+        self._place = (place + n) % self.window
+        self._filled = min(self._filled + n, self.window)
+
+    def merge(self, other: LatentStream) -> None:
+        """Add what another stream has seen: counts exactly, the window as if the other's rows had come last."""
+        if (other.dimensions, other.has_variance) != (self.dimensions, self.has_variance):
+            raise PolarMonitorError(
+                f"merge: expected {self.dimensions} dimensions and has_variance {self.has_variance}, "
+                f"got {other.dimensions} and {other.has_variance}"
+            )
+        if other.rows == 0:
+            return
+        mean, variance, inputs = other._rows()
+        self._histogram.merge(other._histogram)
+        self._non_finite += other._non_finite
+        self.rows += other.rows
+        self._per, self.mantissa = max(self._per, other._per), min(self.mantissa, other.mantissa)
+        self._keep(mean, variance, inputs - inputs.min() + self._inputs)
+        self._inputs += int(inputs.max() - inputs.min()) + 1
+
+    def _rows(self) -> tuple[F32, F32 | None, NDArray[np.int64]]:
+        """The window as (D, n), (D, n) and (n,), contiguous, rows of one input side by side."""
+        n = self._filled
+        if n == self.window:
+            return self._mean, self._variance, self._input
+        mean = np.ascontiguousarray(self._mean[:, :n])
+        return mean, None if self._variance is None else np.ascontiguousarray(self._variance[:, :n]), self._input[:n]
+
+    def snapshot(self, step: int) -> Snapshot:
+        """All statistics of the window, as they are now. Raises nothing: what cannot be estimated is NaN."""
+        mean, variance, inputs = self._rows()
+        n = self._filled
+        independent = n if self._per == 1 else len(np.unique(inputs))
+        cluster = None if self._per == 1 else inputs
+        found = window_statistics(mean, variance, cluster, self.mantissa, self._prior_mean, self._prior_var)
+        entropy_hist, entropy_hist_se = self._histogram.entropy()
+        joint = joint_statistics(mean, variance, found, cluster)
+        return Snapshot(
+            step=step,
+            rows=self.rows,
+            n=n,
+            independent=independent,
+            has_variance=self.has_variance,
+            entropy_hist=entropy_hist,
+            entropy_hist_se=entropy_hist_se,
+            non_finite=self._non_finite.astype(np.float64),
+            histograms=self._histogram.counts(),
+            **found,
+            **joint,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Arrays and numbers that `load_state_dict` takes back, bit for bit."""
+        mean, variance, inputs = self._rows()
+        return {
+            "version": 1,
+            "dimensions": self.dimensions,
+            "window": self.window,
+            "has_variance": self.has_variance,
+            "mean": mean.copy(),
+            "variance": None if variance is None else variance.copy(),
+            "input": inputs.copy(),
+            "place": self._place,
+            "inputs": self._inputs,
+            "per": self._per,
+            "rows": self.rows,
+            "mantissa": self.mantissa,
+            "non_finite": self._non_finite.copy(),
+            "histogram": self._histogram.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take a state back. Raises PolarMonitorError, and changes nothing, for a state of another shape or version."""
+        for key, mine in (
+            ("version", 1),
+            ("dimensions", self.dimensions),
+            ("window", self.window),
+            ("has_variance", self.has_variance),
+        ):
+            if state.get(key) != mine:
+                raise PolarMonitorError(f"state: expected {key} {mine}, got {state.get(key)!r}")
+        mean = np.asarray(state["mean"], np.float32)
+        if mean.ndim != 2 or mean.shape[0] != self.dimensions or mean.shape[1] > self.window:
+            raise PolarMonitorError(f"state: expected means ({self.dimensions}, ≤ {self.window}), got {mean.shape}")
+        histogram = OnlineHistogram(self.dimensions, panes=PANES, pane_rows=max(self.window // PANES, 1))
+        histogram.load_state_dict(state["histogram"])
+        n = mean.shape[1]
+        self.reset()
+        self._histogram = histogram
+        self._mean[:, :n] = mean
+        if self._variance is not None:
+            self._variance[:, :n] = np.asarray(state["variance"], np.float32)
+        self._input[:n] = np.asarray(state["input"], np.int64)
+        self._filled, self._place = n, int(state["place"])
+        self._inputs, self._per = int(state["inputs"]), int(state["per"])
+        self.rows, self.mantissa = int(state["rows"]), int(state["mantissa"])
+        self._non_finite = np.asarray(state["non_finite"], np.int64).copy()
+
+
+def _per_dimension(value: Any, dimensions: int, what: str) -> Array:
+    array = np.asarray(value, np.float64)
+    if array.shape not in ((), (dimensions,)):
+        raise PolarMonitorError(f"{what}: expected a number or shape ({dimensions},), got shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise PolarMonitorError(
+            f"{what}: expected finite numbers, got {math.nan if array.ndim == 0 else 'some that are not'}"
+        )
+    return np.array(np.broadcast_to(array, (dimensions,)))

@@ -1,0 +1,57 @@
+"""Small models for the tests."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Vae(nn.Module):
+    """An MLP VAE with heads of the usual names."""
+
+    def __init__(self, latents: int = 4, inputs: int = 12, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(inputs, 16), nn.ReLU(), nn.Dropout(dropout))
+        self.fc_mu = nn.Linear(16, latents)
+        self.fc_logvar = nn.Linear(16, latents)
+        self.decoder = nn.Linear(latents, inputs)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        h = self.body(x)
+        mean, logvar = self.fc_mu(h), self.fc_logvar(h)
+        z = mean + (0.5 * logvar).exp() * torch.randn_like(mean)
+        return self.decoder(z), mean, logvar
+
+
+class Autoencoder(nn.Module):
+    """Mean only: the encoder gives what the decoder takes."""
+
+    def __init__(self, latents: int = 3, inputs: int = 12) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(inputs, 8), nn.ReLU(), nn.Linear(8, latents))
+        self.decoder = nn.Linear(latents, inputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.decoder(self.encoder(x))
+
+
+def vae_loss(output: tuple[Tensor, Tensor, Tensor], x: Tensor, beta: float = 1.0) -> Tensor:
+    reconstruction, mean, logvar = output
+    kl = 0.5 * (mean.square() + logvar.exp() - logvar - 1).sum(1).mean()
+    return (reconstruction - x).square().sum(1).mean() + beta * kl
+
+
+def train(model: nn.Module, steps: int, *, batch: int = 64, seed: int = 0, optimizer: torch.optim.Optimizer | None = None) -> list[Tensor]:
+    """A plain loop; returns the batches it drew, from a generator of its own."""
+    draw = torch.Generator().manual_seed(seed)
+    optimizer = optimizer or torch.optim.Adam(model.parameters(), 1e-3)
+    batches = []
+    for _ in range(steps):
+        x = torch.randn(batch, 12, generator=draw)
+        batches.append(x)
+        optimizer.zero_grad()
+        output = model(x)
+        loss = vae_loss(output, x) if isinstance(output, tuple) else (output - x).square().mean()
+        loss.backward()
+        optimizer.step()
+    return batches
