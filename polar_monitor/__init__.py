@@ -13,5 +13,6 @@ from .errors import PolarMonitorError as PolarMonitorError
 from .errors import PolarMonitorWarning as PolarMonitorWarning
 from .label import Label as Label
 from .monitor import PolarMonitor as PolarMonitor
+from .offline import classify as classify
 
 __version__ = "0.1.0"

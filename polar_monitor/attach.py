@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -130,8 +131,7 @@ def build(
         folder, defaults = default_sinks(log_dir)
         chosen = (*defaults, *chosen)
     settings = Settings(window, pair, criterion, alerts or AlertRules(), warmup)
-    from . import statistics  # noqa: F401  (compiles the kernels, now and on this thread)
-
+    _compile()
     return PolarMonitor(
         settings=settings,
         sinks=chosen,
@@ -143,6 +143,17 @@ def build(
         on_alert=on_alert,
         strict=strict,
     )
+
+
+def _compile() -> None:
+    """Compile (or load) the kernels and run each once, now and on this thread: no training step waits for that."""
+    from .stream import LatentStream
+
+    rows = np.linspace(-1, 1, 1200, dtype=np.float32).reshape(600, 2) ** 3
+    for variance in (None, np.full_like(rows, 0.5)):
+        stream = LatentStream(2, window=512, has_variance=variance is not None)
+        stream.update(rows, variance)
+        stream.snapshot(step=0)
 
 
 def _array(value: Any) -> Any:

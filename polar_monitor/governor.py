@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections import deque
+from statistics import median
 from time import perf_counter
 
 STRETCH = 1000
 """Most that the interval is stretched, as a multiple of what the user asked for."""
+GROWTH = 4
+"""Most that it grows from one evaluation to the next: a single slow one must not blind the monitor."""
 
 
 class Governor:
-    """Keeps the share of the loop's time spent in the monitor under `max_overhead`."""
+    """Keeps the share of the loop's time spent in the monitor under `max_overhead`; 1 leaves the interval alone."""
 
     def __init__(self, every: int, max_overhead: float) -> None:
         self.base = every
@@ -19,9 +23,8 @@ class Governor:
         self.own = 0.0
         """Seconds spent in the monitor since the beginning."""
         self._begin: float | None = None
-        self._paused = 0.0
         self._last: tuple[float, float, int] | None = None
-        self._cost = 0.0
+        self._costs: deque[float] = deque(maxlen=5)
 
     def started(self, step: int) -> None:
         """Called at the first tick: the time before it (data loading, compilation) is not the loop's."""
@@ -46,9 +49,11 @@ class Governor:
         steps = step - at
         if steps <= 0:
             return
-        self._cost = seconds if self._cost == 0.0 else max(0.7 * self._cost + 0.3 * seconds, 0.5 * seconds)
+        self._costs.append(seconds)
+        if self.max_overhead >= 1:
+            return
         taps = max(self.own - own - seconds, 0.0) / steps
         loop = max((now - then - (self.own - own)) / steps, 1e-9)
         left = self.max_overhead * loop - taps
-        wanted = self._cost / left if left > 0 else math.inf
-        self.every = int(min(max(self.base, math.ceil(wanted) if wanted < 1e12 else 10**12), self.base * STRETCH))
+        wanted = math.ceil(min(median(self._costs) / left, 1e12)) if left > 0 else 10**12
+        self.every = max(self.base, min(wanted, GROWTH * self.every, STRETCH * self.base))

@@ -51,7 +51,7 @@ class _Pane(NamedTuple):
         )
 
     def copy(self) -> _Pane:
-        return _Pane(*(array.copy() for array in self))
+        return _Pane._make(array.copy() for array in self)
 
 
 class OnlineHistogram:
@@ -89,7 +89,10 @@ class OnlineHistogram:
     @property
     def non_finite(self) -> NDArray[np.int64]:
         """NaN, -inf and +inf values of each dimension since the beginning, int64 (3, D)."""
-        return self._left + np.sum([pane.tallies[1:] for pane in self._ring], axis=0)
+        total = self._left.copy()
+        for pane in self._ring:
+            total += pane.tallies[1:]
+        return total
 
     def update(self, x: NDArray[np.float32]) -> None:
         """Add rows: x (D, n) float32, C-contiguous. Raises PolarMonitorError for another shape or type."""
@@ -115,7 +118,7 @@ class OnlineHistogram:
         self._rows.append(0)
 
     def merge(self, other: OnlineHistogram) -> None:
-        """Add the rows of another, pane by pane from the newest back. Raises PolarMonitorError where the grids differ."""
+        """Add the rows of another, pane by pane from the newest back. Raises PolarMonitorError on another grid."""
         self._check(other.dimensions, other.bins, other.panes)
         while len(self._ring) < len(other._ring):
             self._ring.appendleft(_Pane.empty(self.dimensions, self.bins))
@@ -160,7 +163,7 @@ class OnlineHistogram:
         """Replace all state. Raises PolarMonitorError when D, bins or panes are others than here."""
         self._check(int(state["dimensions"]), int(state["bins"]), int(state["panes"]))
         rows = [int(n) for n in state["rows"]]
-        panes = [_Pane(*(np.array(state[name][i]) for name in _Pane._fields)) for i in range(len(rows))]
+        panes = [_Pane._make(np.array(state[name][i]) for name in _Pane._fields) for i in range(len(rows))]
         self._ring, self._rows = deque(panes, maxlen=self.panes), deque(rows, maxlen=self.panes)
         self._left = np.array(state["non_finite_left"])
 
@@ -197,7 +200,8 @@ def _drawn(pane: _Pane, d: int, max_bins: int) -> Drawn:
     left, right = (math.floor(math.ldexp(low, -own)), math.floor(math.ldexp(high, -own))) if binned else (0, -1)
     if len(near):
         low, high = min(low, float(near[0])), max(high, float(near[-1]))
-    e = own
+    largest = max(-low, high)
+    e = max(own, math.frexp(largest)[1] - 24) if largest else own
     while math.floor(math.ldexp(high, -e)) - math.floor(math.ldexp(low, -e)) >= max_bins:
         e += 1
     first, last = math.floor(math.ldexp(low, -e)), math.floor(math.ldexp(high, -e))

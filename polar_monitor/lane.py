@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,10 @@ from .latents import to_variance
 from .regime import Regime, judge
 from .ring import Batch, Drain, Ring
 from .snapshot import Snapshot
-from .stream import LatentStream
 from .watch import WatchState, watch
+
+if TYPE_CHECKING:
+    from .stream import LatentStream
 
 SUSPICIOUS = 1024
 """Rows after which a spread that fits another unit only is pointed out."""
@@ -58,6 +60,8 @@ class Lane:
         self._checked = False
 
     def _new_stream(self, dimensions: int) -> LatentStream:
+        from .stream import LatentStream  # compiles the kernels, so not on `import polar_monitor`
+
         s = self.settings
         return LatentStream(dimensions, window=s.window, has_variance=self.kind is not None, prior=s.prior)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
@@ -37,7 +38,7 @@ log = logging.getLogger("polar_monitor")
 
 STOPPING = (AlertKind.COLLAPSE, AlertKind.NON_FINITE)
 FAILURES = 5
-"""Evaluations that fail in a row before the monitor switches itself off."""
+"""Failures in a row before the monitor switches itself off."""
 SILENCE = 50
 """Steps without any row after which the first silence is told."""
 
@@ -81,6 +82,8 @@ class PolarMonitor:
         self._open_at = math.inf
         self._asked: int | None = None
         self._evaluations = 0
+        self._evaluated = -1
+        """Step of the last evaluation."""
         self._errors = 0
         self._last_error = ""
         self._told: set[str] = set()
@@ -179,9 +182,9 @@ class PolarMonitor:
         self._governor.own += perf_counter() - begin
 
     def _ask(self) -> None:
-        self._asked = self._steps
         for lane in self._lanes.values():
             lane.drains += lane.ring.requests()
+        self._asked = self._steps
 
     def _conclude(self) -> tuple[Evaluation, ...]:
         begin = perf_counter()
@@ -190,15 +193,10 @@ class PolarMonitor:
         try:
             for lane in self._lanes.values():
                 lane.ingest()
-                if lane.observed or lane.mode == self._modes[0]:
+                if lane.observed or (lane.mode == self._modes[0] and step > self._evaluated):
                     done.append(self._evaluate(lane, step))
+            self._evaluated = step
             self._failures = 0
-        except Exception:
-            self._failures += 1
-            if self._failures >= FAILURES:
-                self._unhook()
-                log.error("polar_monitor switches itself off: %d evaluations failed in a row", FAILURES)
-            raise
         finally:
             self._governor.own += sum(tap.nanoseconds for _, tap in self._taps) * 1e-9
             for _, tap in self._taps:
@@ -258,6 +256,12 @@ class PolarMonitor:
         if self._strict:
             raise failure
         self._errors += 1
+        self._failures += 1
+        if self._failures == FAILURES:
+            self._unhook()
+            if self._clock is not None:
+                self._clock.stop()
+            log.error("polar_monitor switches itself off: it failed %d times in a row", FAILURES)
         self._last_error = f"{type(failure).__name__}: {failure}"
         if self._last_error not in self._told and len(self._told) < 100:
             self._told.add(self._last_error)
@@ -287,7 +291,7 @@ class PolarMonitor:
         if len(given) > 1:
             raise PolarMonitorError(f"expected at most one of logvar, var, std; got {' and '.join(given)}")
         kind, spread = next(iter(given.items()), (None, None))
-        mean, spread = torch.as_tensor(mean), None if spread is None else torch.as_tensor(spread)
+        mean, spread = _tensor(mean), None if spread is None else _tensor(spread)
         if spread is not None and spread.shape != mean.shape:
             raise PolarMonitorError(f"{kind}: expected shape {tuple(mean.shape)}, got {tuple(spread.shape)}")
         if not is_plain(mean) or mean.dim() < 1:
@@ -421,6 +425,10 @@ class PolarMonitor:
         from .attach import build
 
         return build(**arguments)
+
+
+def _tensor(value: Any) -> Tensor:
+    return value if isinstance(value, Tensor) else torch.from_numpy(np.array(value))
 
 
 def _close(sinks: SinkGroup, pid: int) -> None:

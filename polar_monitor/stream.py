@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .errors import PolarMonitorError
 from .histogram import OnlineHistogram
-from .snapshot import Array, Snapshot
+from .snapshot import Array, Histogram, Snapshot
 from .statistics import joint_statistics, window_statistics
 
 WINDOW_BYTES = 64 * 2**20
@@ -160,7 +160,7 @@ class LatentStream:
             entropy_hist=entropy_hist,
             entropy_hist_se=entropy_hist_se,
             non_finite=self._non_finite.astype(np.float64),
-            histograms=self._histogram.counts(),
+            histograms=tuple(Histogram(*drawn) for drawn in self._histogram.draw()),
             **found,
             **joint,
         )

@@ -32,8 +32,10 @@ def crossing(steps: Sequence[int], values: Sequence[float], cut: float) -> Forec
     decay = slopes(steps, np.log(np.maximum(values, 1e-6)).tolist())
     if not straight.size or np.median(straight) >= 0 or np.median(decay) >= 0:
         return None
-    level = float(np.median(values[-2:]))
-    far, ratio = max(level - cut, 0.0), math.log(max(level, cut) / cut)
+    ago = np.asarray(steps, dtype=np.float64) - last
+    level = float(np.median(np.asarray(values) - np.median(straight) * ago))
+    height = float(np.median(np.log(np.maximum(values, 1e-6)) - np.median(decay) * ago))
+    far, ratio = max(level - cut, 0.0), max(height - math.log(cut), 0.0)
 
     def when(rates: NDArray[np.float64], distance: float, q: float) -> float:
         rate = float(np.quantile(rates, q))

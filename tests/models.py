@@ -41,7 +41,9 @@ def vae_loss(output: tuple[Tensor, Tensor, Tensor], x: Tensor, beta: float = 1.0
     return (reconstruction - x).square().sum(1).mean() + beta * kl
 
 
-def train(model: nn.Module, steps: int, *, batch: int = 64, seed: int = 0, optimizer: torch.optim.Optimizer | None = None) -> list[Tensor]:
+def train(
+    model: nn.Module, steps: int, *, batch: int = 64, seed: int = 0, optimizer: torch.optim.Optimizer | None = None
+) -> list[Tensor]:
     """A plain loop; returns the batches it drew, from a generator of its own."""
     draw = torch.Generator().manual_seed(seed)
     optimizer = optimizer or torch.optim.Adam(model.parameters(), 1e-3)

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from models import Autoencoder, Vae
 from torch import Tensor, nn
 
-from models import Autoencoder, Vae
 from polar_monitor.discovery import find
 from polar_monitor.errors import PolarMonitorError
 from polar_monitor.latents import structured
@@ -35,7 +35,9 @@ def model(**modules: nn.Module) -> nn.Module:
     ],
 )
 def test_the_usual_pairs_are_found(mean: str, spread: str, kind: str) -> None:
-    found = find(model(**{mean: nn.Linear(4, 2), spread: nn.Linear(4, 2), "decoder": nn.Linear(2, 4)}), None, NONE, None)
+    found = find(
+        model(**{mean: nn.Linear(4, 2), spread: nn.Linear(4, 2), "decoder": nn.Linear(2, 4)}), None, NONE, None
+    )
     assert [(part.name, part.side) for part in found.parts] == [(mean, "mean"), (spread, "spread")]
     assert (found.kind, found.dimensions) == (kind, 2)
 

@@ -16,7 +16,9 @@ from polar_monitor.hooks import Inert, Tap, rows_of
 from polar_monitor.ring import Ring
 
 
-def tapped(model: nn.Module, ring: Ring, side: str = "mean", modes: tuple[bool, ...] = (True,), **options: object) -> Tap:
+def tapped(
+    model: nn.Module, ring: Ring, side: str = "mean", modes: tuple[bool, ...] = (True,), **options: object
+) -> Tap:
     tap = Tap(dict.fromkeys(modes, ring), None, side, None)
     model.register_forward_hook(tap)
     return tap

@@ -1,0 +1,122 @@
+"""Bad arguments get one clear error, at once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from models import Vae
+from torch import nn
+
+import polar_monitor
+from polar_monitor import AlertRules, PolarMonitorError
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"every": 0}, "every: expected a whole number from 1 on, got 0"),
+        ({"every": 2.5}, "every: expected a whole number"),
+        ({"window": 100}, "window: expected a whole number from 512 on"),
+        ({"warmup": -1}, "warmup"),
+        ({"max_overhead": 0}, "max_overhead: expected a share"),
+        ({"max_overhead": 3}, "max_overhead"),
+        ({"modes": "train"}, "modes: expected some of"),
+        ({"modes": ("test",)}, "modes"),
+        ({"criterion": "sigma"}, "criterion: expected one of information, active_units"),
+        ({"alerts": {}}, "alerts: expected AlertRules"),
+        ({"prior": 3}, "prior: expected"),
+        ({"prior": lambda u: u}, "observe"),
+        ({"mean": "fc_nu"}, "fc_nu"),
+    ],
+)
+def test_bad_arguments(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(PolarMonitorError, match=said):
+        polar_monitor.attach(Vae(), **{"sinks": (), **options})
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (lambda: nn.DataParallel(Vae()), "DistributedDataParallel"),
+        (lambda: "model", "expected an nn.Module, got str"),
+        (lambda: nn.Linear(2, 2), "no latent was found"),
+    ],
+)
+def test_models_that_cannot_be_watched(model: Any, said: str) -> None:
+    with pytest.raises(PolarMonitorError, match=said):
+        polar_monitor.attach(model(), sinks=())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_script_module_says_how_it_can_be_done() -> None:
+    with pytest.raises(PolarMonitorError, match=r"with monitor.detached\(\)"):
+        polar_monitor.attach(torch.jit.script(nn.Linear(2, 2)), sinks=())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere; the file in the way below covers it")
+def test_an_unwritable_folder_is_said_at_once(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(PolarMonitorError, match="cannot write"):
+        polar_monitor.attach(Vae(), log_dir=tmp_path / "runs")
+
+
+def test_a_file_in_the_way_of_the_folder_is_said_at_once(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("not a folder")
+    with pytest.raises(PolarMonitorError, match="cannot write"):
+        polar_monitor.attach(Vae(), log_dir=tmp_path / "runs")
+
+
+def test_an_error_leaves_no_hook_behind() -> None:
+    model = Vae()
+    with pytest.raises(PolarMonitorError):
+        polar_monitor.attach(model, sinks=(), every=0)
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_a_compiled_or_wrapped_model_is_watched_inside() -> None:
+    model = Vae()
+    polar_monitor.attach(torch.compile(model, backend="eager"), sinks=())
+    assert len(model.fc_mu._forward_hooks) == 1
+
+
+def test_the_default_folder_is_the_summary_writers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monitor = polar_monitor.attach(Vae())
+    assert monitor.log_dir is not None
+    assert monitor.log_dir.parent == Path("runs")
+    assert (monitor.log_dir / "polar.jsonl").exists()
+    monitor.detach()
+
+
+def test_rules_are_given_by_name() -> None:
+    assert polar_monitor.attach(Vae(), sinks=(), alerts=AlertRules(patience=5)).alerts == ()
+
+
+def test_latents_of_the_models_own_output() -> None:
+    model = Vae()
+    monitor = polar_monitor.attach(
+        model, mean=lambda out: out[1], logvar=lambda out: out[2], sinks=(), every=1, max_overhead=1.0, strict=True
+    )
+    model(torch.randn(600, 12))
+    torch.optim.SGD(model.parameters(), 0.1).step()
+    assert monitor.snapshot().dimensions == 4  # type: ignore[union-attr]
+    assert "the model" in monitor.explain()
+
+
+def test_classify_takes_arrays_and_refuses_what_does_not_fit() -> None:
+    mean = torch.randn(2048, 2, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 0.01])
+    regime = polar_monitor.classify(mean, logvar=torch.tensor([-4.0, 0.0]).expand(2048, 2))
+    assert [str(label) for label in regime.labels] == ["active", "passive"]
+    assert polar_monitor.classify(mean).labels[1] == "passive"
+    for bad, said in (
+        ({"var": torch.full((2048, 2), -1.0)}, "is it a log-variance"),
+        ({"var": torch.ones(5, 2)}, r"expected shape \(2048, 2\)"),
+    ):
+        with pytest.raises(PolarMonitorError, match=said):
+            polar_monitor.classify(mean, **bad)
+    with pytest.raises(PolarMonitorError, match="above 0"):
+        polar_monitor.classify(torch.zeros(0, 2))

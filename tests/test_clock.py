@@ -1,0 +1,115 @@
+"""One tick for each real update, and a governor that keeps to its budget."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import pytest
+import torch
+from torch import nn
+
+from polar_monitor import governor as module
+from polar_monitor.clock import PATIENCE, Clock
+from polar_monitor.governor import Governor
+
+
+class Counter:
+    def __init__(self) -> None:
+        self.ticks = 0
+
+    def tick(self) -> None:
+        self.ticks += 1
+
+
+def test_updates_of_the_model_are_counted_and_others_are_not() -> None:
+    model, other, counter = nn.Linear(2, 2), nn.Linear(2, 2), Counter()
+    clock = Clock(model, counter.tick)
+    mine, theirs = torch.optim.SGD(model.parameters(), 0.1), torch.optim.SGD(other.parameters(), 0.1)
+    for _ in range(3):
+        mine.step()
+        theirs.step()
+    assert counter.ticks == 3
+    clock.stop()
+    clock.stop()
+    mine.step()
+    assert counter.ticks == 3
+
+
+def test_accumulated_gradients_are_one_step_and_skipped_steps_are_none() -> None:
+    model, counter = nn.Linear(2, 2), Counter()
+    clock = Clock(model, counter.tick)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    scaler = torch.amp.GradScaler("cpu")
+    for bad in (False, True, False):
+        for _ in range(4):
+            scaler.scale(model(torch.randn(3, 2)).sum()).backward()
+        if bad:
+            for p in model.parameters():
+                p.grad = torch.full_like(p, torch.inf)
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+    assert counter.ticks == 2
+    clock.stop()
+
+
+def test_two_optimisers_of_one_model_count_once_an_iteration() -> None:
+    model, counter = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)), Counter()
+    clock = Clock(model, counter.tick)
+    first, second = (torch.optim.SGD(part.parameters(), 0.1) for part in model)
+    for _ in range(5):
+        first.step()
+        second.step()
+    assert counter.ticks == 5
+    for _ in range(PATIENCE + 3):  # the first one is used no more
+        second.step()
+    assert counter.ticks > 5
+    clock.stop()
+
+
+def test_a_clock_keeps_nothing_alive() -> None:
+    model, counter = nn.Linear(2, 2), Counter()
+    clock = Clock(model, counter.tick)
+    gone = weakref.ref(model)
+    optimizer = torch.optim.SGD(nn.Linear(2, 2).parameters(), 0.1)
+    del model
+    gc.collect()
+    assert gone() is None
+    optimizer.step()
+    del counter
+    gc.collect()
+    optimizer.step()
+    clock.stop()
+
+
+@pytest.mark.parametrize(("cost", "expected"), [(0.0001, 100), (0.02, 200), (0.2, 2000)])
+def test_the_governor_stretches_to_the_budget(monkeypatch: pytest.MonkeyPatch, cost: float, expected: int) -> None:
+    now = [0.0]
+    monkeypatch.setattr(module, "perf_counter", lambda: now[0])
+    governor = Governor(100, 0.01)
+    governor.started(0)
+    step = 0
+    for _ in range(20):
+        step += governor.every
+        now[0] += 0.01 * governor.every + cost
+        governor.own += cost
+        governor.evaluated(cost, step)
+    assert governor.every == pytest.approx(expected, rel=0.02)
+    assert governor.overhead <= 0.012
+
+
+def test_the_governor_comes_back_when_the_loop_slows_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(module, "perf_counter", lambda: now[0])
+    governor = Governor(100, 0.01)
+    governor.started(0)
+    step, seen = 0, []
+    for loop in [0.001] * 10 + [0.1] * 10:
+        step += governor.every
+        now[0] += loop * governor.every + 0.05
+        governor.own += 0.05
+        governor.evaluated(0.05, step)
+        seen.append(governor.every)
+    assert seen[9] == pytest.approx(5000, rel=0.02)
+    assert seen[-1] == 100

@@ -1,0 +1,148 @@
+"""Labels and verdicts from constructed snapshots."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from records import ACTIVE, MIXED, PASSIVE, UNDECIDED, make_snapshot
+
+from polar_monitor import PolarMonitorError
+from polar_monitor.criteria import CRITERIA, labels_by
+from polar_monitor.label import Label
+from polar_monitor.regime import Verdict, judge
+from polar_monitor.snapshot import Snapshot
+
+
+def snapshot(nats: list[float], error: float = 0.005, **changes: Any) -> Snapshot:
+    """Dimensions with this information; `changes` replace arrays by name."""
+    base = make_snapshot(100, [PASSIVE] * len(nats), information=nats)
+    arrays = {"information_se": np.full(len(nats), error), "information_upper_se": np.full(len(nats), error)}
+    return replace(base, **arrays, **{name: np.asarray(v, float) if np.ndim(v) else v for name, v in changes.items()})
+
+
+def test_the_cuts_are_on_the_confidence_bounds() -> None:
+    s = snapshot([0.03, 0.045, 0.10, 0.155, 0.17], information_upper=[9.0] * 5)
+    assert judge(s).labels == (PASSIVE, UNDECIDED, UNDECIDED, UNDECIDED, ACTIVE)
+
+
+def test_the_certificate_alone_makes_a_dimension_passive() -> None:
+    s = snapshot([0.045], error=0.005, information_upper=[0.03])
+    regime = judge(s)
+    assert regime.labels == (PASSIVE,)
+    assert "from the moments" in regime.explain(0)
+
+
+@pytest.mark.parametrize(
+    ("active", "passive", "gap", "label"),
+    [(0.5, 0.5, 0.4, MIXED), (0.97, 0.02, 0.4, ACTIVE), (0.02, 0.97, 0.4, ACTIVE), (0.5, 0.5, 0.05, ACTIVE)],
+)
+def test_mixed_needs_both_shares_and_a_gap(active: float, passive: float, gap: float, label: Label) -> None:
+    s = snapshot([1.0], share_active=[active], share_passive=[passive], variance_gap=[gap])
+    assert judge(s).labels == (label,)
+
+
+def test_without_a_variance_nothing_is_mixed_and_the_cut_is_higher() -> None:
+    s = snapshot([1.0, 0.25, 0.01], has_variance=False, resolution=0.1, effective_rank=3.0, share_active=[0.5] * 3)
+    regime = judge(s)
+    assert regime.labels == (ACTIVE, UNDECIDED, PASSIVE)
+    assert any("cannot be told apart" in reason for reason in regime.reasons)
+
+
+def test_a_low_rank_code_that_is_not_axis_aligned_is_said_to_be() -> None:
+    s = snapshot([2.0] * 6, has_variance=False, resolution=0.1, effective_rank=2.0)
+    assert any("low-rank but not axis-aligned" in reason for reason in judge(s).reasons)
+    assert not any("axis" in reason for reason in judge(replace(s, effective_rank=5.9)).reasons)
+
+
+def test_too_few_rows_decide_nothing() -> None:
+    regime = judge(snapshot([1.0, 0.01], independent=511))
+    assert regime.labels == (UNDECIDED, UNDECIDED)
+    assert regime.verdict is Verdict.NOT_ESTIMABLE
+    assert "511" in regime.explain(0)
+
+
+def test_a_dimension_without_a_finite_value_leaves_the_others_judged() -> None:
+    assert judge(snapshot([math.nan, 1.0])).labels == (UNDECIDED, ACTIVE)
+
+
+@pytest.mark.parametrize(
+    ("nats", "verdict"),
+    [
+        ([2.0, 1.0, 0.01], Verdict.POLARISED),
+        ([2.0, 1.0], Verdict.ALL_ACTIVE),
+        ([0.001, 0.01], Verdict.COLLAPSED),
+        ([2.0, 0.1, 0.01], Verdict.GRADED),
+        ([2.0] * 9 + [0.01] * 9 + [0.1], Verdict.POLARISED),
+        ([0.1, 0.1], Verdict.NOT_ESTIMABLE),
+    ],
+)
+def test_verdicts(nats: list[float], verdict: Verdict) -> None:
+    assert judge(snapshot(nats)).verdict is verdict
+
+
+def test_a_polarised_regime_needs_a_gap_between_its_groups() -> None:
+    close = snapshot([0.19, 0.19, 0.058, 0.058], error=0.001, information_upper=[1, 1, 0.04, 0.04])
+    assert judge(close).labels == (ACTIVE, ACTIVE, PASSIVE, PASSIVE)
+    assert judge(close).verdict is Verdict.GRADED
+
+
+def test_a_label_changes_after_three_that_agree() -> None:
+    regime = judge(snapshot([1.0]))
+    seen = []
+    for nats in (0.01, 1.0, 0.01, 0.01, 0.01, 0.01):
+        regime = judge(snapshot([nats]), regime)
+        seen.append(regime.labels[0])
+    assert seen == [ACTIVE, ACTIVE, ACTIVE, ACTIVE, PASSIVE, PASSIVE]
+
+
+def test_explain_refuses_a_dimension_that_is_not_there() -> None:
+    with pytest.raises(IndexError, match="from 0 to 0, got 1"):
+        judge(snapshot([1.0])).explain(1)
+
+
+def test_labels_do_not_depend_on_the_order_of_dimensions() -> None:
+    nats = [2.0, 0.01, 0.1, 0.5]
+    forward, backward = judge(snapshot(nats)), judge(snapshot(nats[::-1]))
+    assert forward.labels == backward.labels[::-1]
+
+
+def test_published_criteria_on_the_cases_that_mislead_them() -> None:
+    """Known synthetic cases: constant mean with a small variance, homogeneous variance, ten per cent mixed."""
+    s = snapshot(
+        [0.0, 0.59, 0.228],
+        variance=[0.0, 0.69, 0.12],
+        posterior_variance=[0.02, 0.3, 0.9],
+        posterior_variance_spread=[0.0, 0.0, 0.09],
+        kl=[1.466, 0.591, 0.23],
+        entropy_knn=[-5.5, 1.22, -1.84],
+    )
+    assert CRITERIA["bonheme"](s) == (ACTIVE, MIXED, PASSIVE)
+    assert CRITERIA["active_units"](s) == (PASSIVE, ACTIVE, ACTIVE)
+    assert CRITERIA["kl"](s) == (ACTIVE, ACTIVE, ACTIVE)
+    assert CRITERIA["rolinek"](s) == (PASSIVE, ACTIVE, PASSIVE)
+    assert CRITERIA["mean_entropy"](s) == (PASSIVE, ACTIVE, PASSIVE)
+    assert judge(s, None, "bonheme").labels == (ACTIVE, MIXED, PASSIVE)
+
+
+@pytest.mark.parametrize("name", sorted(CRITERIA))
+def test_criteria_leave_what_is_not_known_undecided(name: str) -> None:
+    nothing = {key: [math.nan] for key in ("variance", "posterior_variance", "kl", "entropy_knn")}
+    assert CRITERIA[name](snapshot([1.0], **nothing)) == (UNDECIDED,)
+
+
+def test_an_unknown_criterion_lists_the_known_ones() -> None:
+    with pytest.raises(PolarMonitorError, match="expected one of information, active_units, bonheme"):
+        labels_by("nonsense", snapshot([1.0]))
+
+
+def test_a_snapshot_survives_json() -> None:
+    import json
+
+    s = snapshot([1.0, math.nan])
+    back = Snapshot.from_dict(json.loads(json.dumps(s.to_dict(), allow_nan=False)))
+    for name, value in s.to_dict().items():
+        assert back.to_dict()[name] == value, name
