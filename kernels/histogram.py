@@ -219,11 +219,9 @@ def entropy(counts, exponent, low, high, extremes, tallies, work, out):
                     size = width
                     if c >= 8 and not (first < i < last):
                         # the support ends in this bin: c values reach c / (c + 1) of the part inside
-                        if i == first:
-                            size -= lowest - (base + first) * width
-                        if i == last:
-                            size -= (base + last + 1) * width - highest
-                        size *= (c + 1) / c
+                        left = lowest if i == first else (base + i) * width
+                        right = highest if i == last else (base + i + 1) * width
+                        size = (right - left) * ((c + 1) / c)
                         if size > width or size <= 0.0:
                             size = width
                     surprise = -math.log(c / (n * size))
