@@ -40,7 +40,8 @@ def summary(snapshot: Snapshot | None, regime: Regime | None, alerts: tuple[Aler
     lines += [_row(snapshot, regime, j) for j in range(snapshot.dimensions)]
     if alerts:
         lines += ["", *(f"  {line(alert)}" for alert in alerts)]
-    lines += ["", f"  {health.rows_seen} rows seen, {health.rows_dropped} dropped, overhead {health.overhead:.2%}"]
+    rows = f"{health.rows_seen} rows seen, {health.rows_skipped} skipped, {health.rows_dropped} dropped"
+    lines += ["", f"  {rows}; overhead {health.overhead:.2%}"]
     return "\n".join(lines)
 
 

@@ -25,8 +25,10 @@ class Health:
     """Forward passes recorded."""
     rows_seen: int
     """Rows that reached the statistics."""
+    rows_skipped: int
+    """Rows left out because the window before the next evaluation does not reach back to them."""
     rows_dropped: int
-    """Rows that were overwritten before an evaluation could read them."""
+    """Rows that were wanted and lost: overwritten, or a mean without its spread."""
     rows_empty: int
     """Calls with no row in them."""
     errors: int

@@ -43,7 +43,14 @@ def rows_of(tensor: Tensor, channels_first: bool | None) -> Tensor:
 class Tap:
     """A forward hook. `side` says which part of the latent the module's output gives: "mean", "spread" or "both"."""
 
-    def __init__(self, rings: dict[bool, Ring], reader: Reader | None, side: str, channels_first: bool | None) -> None:
+    def __init__(
+        self,
+        rings: dict[bool, Ring],
+        reader: Reader | None,
+        side: str,
+        channels_first: bool | None,
+        strict: bool = False,
+    ) -> None:
         self.rings: dict[bool, Ring] = rings
         self.reader = reader
         self.side = side
@@ -51,7 +58,7 @@ class Tap:
         self.nanoseconds = 0
         self.errors = 0
         self.failure: Exception | None = None
-        self.strict = False
+        self.strict = strict
         self.__name__ = "polar_monitor.Tap"
 
     def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
@@ -65,7 +72,7 @@ class Tap:
         begin = perf_counter_ns()
         try:
             if not in_backward() and not is_tracing():
-                self._record(ring, output)
+                self.record(ring, output)
         except Exception as failure:
             self.errors += 1
             self.failure = failure
@@ -73,7 +80,8 @@ class Tap:
                 raise
         self.nanoseconds += perf_counter_ns() - begin
 
-    def _record(self, ring: Ring, output: Any) -> None:
+    def record(self, ring: Ring, output: Any) -> None:
+        """Copy the latents of one output into the ring. Raises what the reader or a wrong shape raises."""
         value = output if self.reader is None else self.reader(output)
         if self.side == "both":
             mean, spread = value

@@ -44,7 +44,7 @@ class Lane:
         self.mode = mode
         self.kind = kind
         self.settings = settings
-        self.ring = Ring(4 * settings.window, kind is not None)
+        self.ring = Ring(2 * settings.window, kind is not None)
         self.stream = None if dimensions is None else self._new_stream(dimensions)
         self.snapshot: Snapshot | None = None
         self.regime: Regime | None = None
@@ -55,6 +55,8 @@ class Lane:
         """Rows that reached the statistics, in this process."""
         self.observed = 0
         """Rows that did so since the last evaluation."""
+        self._calls = 0
+        """Forwards seen until the last evaluation."""
         self._least = np.inf
         self._greatest = -np.inf
         self._checked = False
@@ -64,6 +66,16 @@ class Lane:
 
         s = self.settings
         return LatentStream(dimensions, window=s.window, has_variance=self.kind is not None, prior=s.prior)
+
+    @property
+    def rows(self) -> int:
+        """Rows of all forwards so far, as far as is known without a wait."""
+        ring = self.ring
+        return self.seen + self.dropped + ring.skipped + ring.misaligned + ring.waiting
+
+    def silent(self) -> bool:
+        """Whether a whole interval went by without a forward that should have had one."""
+        return self.ring.calls == self._calls and (self.mode == "train" or not self.ring.calls)
 
     def ready(self) -> bool:
         """Whether all that was asked for has arrived."""
@@ -113,6 +125,7 @@ class Lane:
     def evaluate(self, step: int) -> tuple[int, tuple[Alert, ...]]:
         """Snapshot, labels and alerts at `step`; returns the rows observed since the last time, and the alerts."""
         observed, self.observed = self.observed, 0
+        self._calls = self.ring.calls
         s = self.settings
         if self.stream is not None and self.stream.rows:
             self.snapshot = self.stream.snapshot(step)
@@ -133,12 +146,18 @@ class Lane:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take a state back; nothing is changed if it does not fit."""
+        """Take a state back; raises, and changes nothing, if it does not fit."""
         stream = None
         if state["stream"] is not None:
             stream = self._new_stream(int(state["stream"]["dimensions"]))
             stream.load_state_dict(state["stream"])
         regime = None if state["regime"] is None else regime_from_dict(state["regime"])
         watched = WatchState.from_dict(state["watch"])
+        dropped, seen, observed = (int(state[key]) for key in ("dropped", "seen", "observed"))
         self.stream, self.regime, self.watched = stream, regime, watched
-        self.dropped, self.seen, self.observed = int(state["dropped"]), int(state["seen"]), int(state["observed"])
+        self.dropped, self.seen, self.observed = dropped, seen, observed
+
+    def take_over(self, other: Lane) -> None:
+        """Go on from where another lane is; the ring stays, since the taps write to it."""
+        self.stream, self.regime, self.watched = other.stream, other.regime, other.watched
+        self.dropped, self.seen, self.observed = other.dropped, other.seen, other.observed

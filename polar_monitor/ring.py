@@ -66,14 +66,15 @@ class Channel:
         buffer.index_copy_(0, (cursor[0] + place) % buffer.shape[0], rows.to(buffer.dtype))
         cursor[0].add_(count)
         cursor[1].add_(inputs)
+        cursor[2].add_(1)
 
     def prepare_traced(self, dimensions: int, device: torch.device) -> None:
         """Allocate what a compiled forward will write to; it cannot allocate for itself."""
         with torch.inference_mode(False):
             capacity = _capacity(self.limit, dimensions)
             self.traced = torch.zeros(capacity, dimensions, device=device)
-            self.traced_cursor = torch.zeros(2, dtype=torch.int64, device=device)
-            """Rows and inputs written."""
+            self.traced_cursor = torch.zeros(3, dtype=torch.int64, device=device)
+            """Rows and inputs written, and calls."""
 
     def _allocate(self, rows: Tensor) -> Tensor:
         with torch.inference_mode(False):
@@ -111,7 +112,7 @@ class Ring:
         self.per = 1
         self.calls = 0
         self.skipped = 0
-        """Rows not recorded while the ring was closed."""
+        """Rows left out because the window before the next evaluation does not reach back to them."""
         self.misaligned = 0
         """Rows given up because mean and spread were not called equally often."""
         self.empty = 0
@@ -119,6 +120,22 @@ class Ring:
         """Mantissa bits of the latents' own dtype: where ties come from."""
         self.open = True
         self._committed = 0
+
+    def prepare_traced(self, dimensions: int, device: torch.device) -> None:
+        """Allocate what compiled forwards will write to."""
+        for channel in (self.mean, self.spread):
+            if channel is not None:
+                channel.prepare_traced(dimensions, device)
+
+    @property
+    def heard(self) -> bool | None:
+        """Whether any forward was seen since the beginning; None where only a wait for the device could tell."""
+        if self.calls:
+            return True
+        cursor = self.mean.traced_cursor
+        if cursor is None:
+            return False
+        return bool(cursor[2]) if cursor.device.type == "cpu" else None
 
     def commit(self) -> None:
         """The end of a step: a mean without its spread (or the reverse) must not shift all that follows."""
@@ -186,16 +203,11 @@ class Drain:
     def wait(self) -> None:
         """Wait until `take` does not have to."""
         if self._event is not None:
-            self._event.synchronize()  # type: ignore[no-untyped-call]
+            self._event.synchronize()
 
     def take(self) -> Batch | None:
         """The rows, oldest first where nothing was overwritten."""
-        spread = None if self._spread is None else self._spread.numpy()
-        mean = self._mean.numpy()
-        if self._first and self._per > 1:  # keep the rows of one input together
-            mean = np.roll(mean, -self._first, axis=0)
-            spread = None if spread is None else np.roll(spread, -self._first, axis=0)
-        return Batch(mean, spread, self._per, self._dropped)
+        return _batch(self._mean, self._spread, self._first, self._per, self._dropped)
 
 
 class TracedDrain(Drain):
@@ -218,12 +230,25 @@ class TracedDrain(Drain):
 
     def take(self) -> Batch | None:
         """The rows, or None if there are none or mean and spread were not called equally often."""
-        (written, inputs), (other, _) = self._counts[0].tolist(), self._counts[-1].tolist()
+        (written, inputs, calls), (other, _, _) = self._counts[0].tolist(), self._counts[-1].tolist()
+        self._ring.calls += calls
         if written != other:
             self._ring.misaligned += max(written, other)
             return None
         if written == 0:
             return None
         kept = min(written, self._mean.shape[0])
-        spread = None if self._spread is None else self._spread[:kept].numpy()
-        return Batch(self._mean[:kept].numpy(), spread, max(written // inputs, 1), written - kept)
+        self._ring.skipped += written - kept  # compiled code cannot be told to leave rows out, so it overwrites them
+        first = written % kept if written > kept else 0
+        spread = None if self._spread is None else self._spread[:kept]
+        return _batch(self._mean[:kept], spread, first, max(written // inputs, 1), 0)
+
+
+def _batch(mean: Tensor, spread: Tensor | None, first: int, per: int, dropped: int) -> Batch:
+    """Rows of a ring whose oldest is `first`; the order matters only where several rows belong to one input."""
+    roll = first if per > 1 else 0
+    rows = [
+        None if side is None else np.roll(side.numpy(), -roll, 0) if roll else side.numpy() for side in (mean, spread)
+    ]
+    assert rows[0] is not None
+    return Batch(rows[0], rows[1], per, dropped)

@@ -97,6 +97,9 @@ def watch(
             held += more
         if step >= warmup:
             raised += held
+        else:  # nothing counts yet, so that what is still going on afterwards is told then
+            calm = tuple(replace(track, falling=0, warned=False) for track in state.tracks)
+            state = replace(state, tracks=calm, peak_total=0.0, draining=0, drained=False, collapsed=0, sharp=0)
     return state, tuple(alert for alert in raised if alert.kind in rules.kinds)
 
 

@@ -115,6 +115,7 @@ def make_evaluation(
         steps=step,
         calls=step,
         rows_seen=128 * step,
+        rows_skipped=0,
         rows_dropped=0,
         rows_empty=0,
         errors=0,

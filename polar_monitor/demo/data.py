@@ -85,7 +85,8 @@ def conditional(n: int, share: float = 0.5, seed: int = 0) -> tuple[Tensor, NDAr
 
     def disc(x: float, y: NDArray[np.float64]) -> NDArray[np.float32]:
         distance = np.hypot(px.ravel()[None] - np.float32(x), py.ravel()[None] - y[:, None].astype(np.float32))
-        return np.clip(0.5 - (distance - 0.3) * 8, 0.0, 1.0).astype(np.float32)
+        soft: NDArray[np.float32] = np.clip(0.5 - (distance - 0.3) * 8, 0.0, 1.0).astype(np.float32)
+        return soft
 
     images = np.maximum(disc(-0.5, first), disc(0.5, second) * there[:, None].astype(np.float32))
     return torch.from_numpy(images), np.stack([first, there.astype(float), np.where(there, second, 0.0)], axis=1)

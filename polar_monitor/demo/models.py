@@ -31,7 +31,8 @@ class BetaVae(nn.Module):
         logits, mean, logvar = self(x)
         reconstruction = functional.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1)
         kl = 0.5 * (mean.square() + logvar.exp() - logvar - 1).sum(1)
-        return (reconstruction + beta * kl).mean()
+        bound: Tensor = (reconstruction + beta * kl).mean()
+        return bound
 
 
 class Autoencoder(nn.Module):
@@ -52,4 +53,5 @@ class Autoencoder(nn.Module):
         """Cross-entropy of the reconstruction and the penalty of the code, nats an input."""
         logits, code = self(x)
         reconstruction = functional.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1)
-        return (reconstruction + self.decay * code.square().sum(1)).mean()
+        penalised: Tensor = (reconstruction + self.decay * code.square().sum(1)).mean()
+        return penalised

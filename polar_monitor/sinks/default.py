@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from . import Sink
@@ -12,7 +13,7 @@ LOG = "polar.jsonl"
 """Name of the JSONL log in a run's folder."""
 
 
-def default_sinks(log_dir: str | Path | None) -> tuple[Path, tuple[Sink, ...]]:
+def default_sinks(log_dir: str | os.PathLike[str] | None) -> tuple[Path, tuple[Sink, ...]]:
     """The folder and its two sinks; None is where `SummaryWriter` would write. PolarMonitorError if unwritable."""
     board = TensorBoardSink(log_dir)
     folder = Path(board.log_dir)

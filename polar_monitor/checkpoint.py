@@ -1,0 +1,78 @@
+"""The monitor's state as arrays and plain numbers, to be saved beside the model's, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .alerts import Alert
+from .conductor import Conductor
+from .errors import PolarMonitorError
+from .lane import Lane
+
+VERSION = 1
+BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+"""What reading a state that is none can raise; PolarMonitorError is a ValueError."""
+
+
+def save(conductor: Conductor) -> dict[str, Any]:
+    """Everything a resumed run needs to say what the uninterrupted one would; waiting rows are taken in first."""
+    for lane in conductor.lanes.values():
+        lane.drains += lane.ring.requests()
+        lane.wait()
+        lane.ingest()
+    return {
+        "version": VERSION,
+        "steps": conductor.steps,
+        "next": conductor.next,
+        "every": conductor.governor.every,
+        "evaluations": conductor.evaluations,
+        "alerts": [alert.to_dict() for alert in conductor.alerts],
+        "lanes": {mode: lane.state_dict() for mode, lane in conductor.lanes.items()},
+    }
+
+
+def load(conductor: Conductor, state: Any) -> None:
+    """Go on from what `save` returned. Raises PolarMonitorError, and changes nothing, if it does not fit."""
+    if not isinstance(state, Mapping) or state.get("version") != VERSION:
+        raise PolarMonitorError(f"state: expected a dict of version {VERSION}, from PolarMonitor.state_dict()")
+    try:
+        lanes = _trial(conductor, state["lanes"])
+        alerts = [Alert.from_dict(alert) for alert in state["alerts"]]
+        steps, due, every, done = (int(state[key]) for key in ("steps", "next", "every", "evaluations"))
+    except PolarMonitorError:
+        raise
+    except BROKEN as broken:
+        said = f"no field {broken}" if isinstance(broken, KeyError) else str(broken)
+        raise PolarMonitorError(f"state: expected what PolarMonitor.state_dict() returned, got {said}") from broken
+    for mode, trial in lanes.items():
+        if mode in conductor.lanes:
+            conductor.lanes[mode].take_over(trial)
+        else:
+            conductor.lanes[mode] = trial
+    conductor.alerts = alerts
+    conductor.steps, conductor.next, conductor.evaluations = steps, due, done
+    conductor.governor.every = every
+    conductor.governor.started(steps)
+    conductor.sinks.resume(steps)
+
+
+def _trial(conductor: Conductor, saved: Mapping[str, Any]) -> dict[str, Lane]:
+    """New lanes with the saved state; those of the conductor are not touched."""
+    trials = {}
+    for mode in conductor.options.modes:
+        lane = conductor.lanes.get(mode)
+        if mode not in saved:
+            raise PolarMonitorError(f"state: expected the mode {mode!r}, got {', '.join(map(repr, saved)) or 'none'}")
+        kind = saved[mode]["kind"]
+        if lane is not None and lane.kind != kind:
+            raise PolarMonitorError(
+                f"state: mode {mode!r} expects {lane.kind or 'no variance'}, got {kind or 'no variance'}"
+            )
+        trial = Lane(mode, kind, conductor.options.settings, None)
+        trial.load_state_dict(saved[mode])
+        expected = None if lane is None or lane.stream is None else lane.stream.dimensions
+        if trial.stream is not None and expected not in (None, trial.stream.dimensions):
+            raise PolarMonitorError(f"state: expected {expected} dimensions, got {trial.stream.dimensions}")
+        trials[mode] = trial
+    return trials

@@ -1,0 +1,192 @@
+"""The conductor: at every optimiser step it decides whether to evaluate, does so, and hands the result on.
+
+It runs on the caller's thread, raises nothing (unless strict), and measures its own time for the governor.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import time
+import warnings
+from collections.abc import Callable
+from time import perf_counter
+
+from . import describe
+from .alerts import Alert
+from .errors import PolarMonitorWarning
+from .evaluation import Evaluation, Health
+from .faults import Faults
+from .governor import Governor
+from .lane import Lane
+from .options import Options
+from .sinks.group import SinkGroup
+from .wiring import Wiring
+
+log = logging.getLogger("polar_monitor")
+
+SILENCE = 50
+"""Steps without any row after which the first silence is told."""
+
+
+class Conductor:
+    """The state of a run: its lanes, its alerts, its counters, and when the next evaluation is due."""
+
+    def __init__(self, options: Options, sinks: SinkGroup, stop: Callable[[], None]) -> None:
+        self.options = options
+        self.sinks = sinks
+        self.lanes: dict[str, Lane] = {}
+        self.wiring: Wiring | None = None
+        self.governor = Governor(options.every, options.max_overhead)
+        self.faults = Faults(options.strict)
+        self.alerts: list[Alert] = []
+        self.steps = 0
+        self.next = options.every
+        """Step of the next evaluation."""
+        self.evaluations = 0
+        self._stop = stop
+        self._open_at: float = 0
+        self._asked: int | None = None
+        self._evaluated = -1
+        self._told_of_silence = False
+        self._pid = os.getpid()
+
+    @property
+    def first(self) -> Lane:
+        """The lane of the first mode, by which the pace is set."""
+        return self.lanes[self.options.modes[0]]
+
+    def make_lanes(self, kind: str | None, dimensions: int | None) -> None:
+        """One lane for each mode. Raises PolarMonitorError for a prior of another shape."""
+        self.lanes = {mode: Lane(mode, kind, self.options.settings, dimensions) for mode in self.options.modes}
+
+    def tick(self) -> None:
+        """One optimiser step is over."""
+        if os.getpid() != self._pid:
+            return
+        begin = perf_counter()
+        try:
+            self.steps += 1
+            for lane in self.lanes.values():
+                lane.ring.commit()
+            if self.steps == 1:
+                self.governor.started(0)
+                self._plan()
+            if self.steps >= self._open_at:
+                self._open()
+            if self.steps >= self.next and self._asked is None:
+                self._ask()
+            elif self.steps == SILENCE and not any(lane.ring.heard is not False for lane in self.lanes.values()):
+                self._warn_of_silence()
+            if self._asked is not None and all(lane.ready() for lane in self.lanes.values()):
+                self._conclude()
+        except Exception as failure:
+            if self.faults.swallow(failure):
+                self._stop()
+        self.governor.own += perf_counter() - begin
+
+    def evaluate(self) -> tuple[Evaluation, ...]:
+        """Evaluate now, outside the schedule, the rows recorded since the last time; one record a mode that has any."""
+        if os.getpid() != self._pid or not self.lanes:
+            return ()
+        if self._asked is None:
+            self._ask()
+        for lane in self.lanes.values():
+            lane.wait()
+        return self._conclude()
+
+    def _ask(self) -> None:
+        for lane in self.lanes.values():
+            lane.drains += lane.ring.requests()
+        self._asked = self.steps
+
+    def _conclude(self) -> tuple[Evaluation, ...]:
+        begin = perf_counter()
+        step, self._asked = self._asked if self._asked is not None else self.steps, None
+        done = []
+        try:
+            for lane in self.lanes.values():
+                lane.ingest()
+                if lane.observed or (lane is self.first and lane.silent() and step > self._evaluated):
+                    done.append(self._evaluate(lane, step))
+            self._evaluated = step
+            self.faults.fine()
+        finally:
+            if self.wiring is not None:
+                self.governor.own += self.wiring.seconds()
+            self.governor.evaluated(perf_counter() - begin, self.steps)
+            self.next = self.steps + self.governor.every
+            self._plan()
+        return tuple(done)
+
+    def _evaluate(self, lane: Lane, step: int) -> Evaluation:
+        observed, alerts = lane.evaluate(step)
+        if observed == 0:
+            self._warn_of_silence()
+        self.evaluations += 1
+        name = self.options.name
+        evaluation = Evaluation(
+            step, time.time(), name, lane.mode, observed, lane.snapshot, lane.regime, alerts, self.health()
+        )
+        self.alerts += alerts
+        self.sinks.write(evaluation)
+        if alerts:
+            self.sinks.flush()
+        for alert in alerts:
+            log.warning("%s", describe.line(alert))
+            self._call(alert)
+        return evaluation
+
+    def _call(self, alert: Alert) -> None:
+        if self.options.on_alert is not None:
+            try:
+                self.options.on_alert(alert)
+            except Exception as failure:
+                self.faults.swallow(failure, fatal=False)
+
+    def _plan(self) -> None:
+        """Close the ring for the steps whose rows the window would have forgotten by the next evaluation.
+
+        Only in training, where rows come at every step: a validation may come at any time.
+        """
+        self._open_at = 0
+        lane = self.lanes.get("train")
+        if lane is not None and lane.rows > 0 and self.steps > 0:
+            fill = math.ceil(self.options.settings.window / (lane.rows / self.steps)) + 1
+            self._open_at = self.next - fill
+            lane.ring.open = self._open_at <= self.steps
+
+    def _open(self) -> None:
+        self._open_at = math.inf
+        for lane in self.lanes.values():
+            lane.ring.open = True
+
+    def _warn_of_silence(self) -> None:
+        if self._told_of_silence:
+            return
+        self._told_of_silence = True
+        where = "observe()" if self.wiring is None else self.wiring.where
+        said = f"polar_monitor: no latent seen from {where} in {self.steps} steps; {describe.SILENT}"
+        with warnings.catch_warnings():  # a user's "error" filter must not turn this into an exception in training
+            warnings.simplefilter("default", PolarMonitorWarning)
+            warnings.warn(said, PolarMonitorWarning, stacklevel=2)
+
+    def health(self) -> Health:
+        """How the monitor itself is doing."""
+        lanes = self.lanes.values()
+        tapped, said = (0, "") if self.wiring is None else (self.wiring.errors, self.wiring.last_error)
+        return Health(
+            steps=self.steps,
+            calls=sum(lane.ring.calls for lane in lanes),
+            rows_seen=sum(lane.seen for lane in lanes),
+            rows_skipped=sum(lane.ring.skipped for lane in lanes),
+            rows_dropped=sum(lane.dropped + lane.ring.misaligned for lane in lanes),
+            rows_empty=sum(lane.ring.empty for lane in lanes),
+            errors=self.faults.count + tapped,
+            last_error=self.faults.last or said,
+            overhead=self.governor.overhead,
+            every=self.governor.every,
+            evaluations=self.evaluations,
+            sink_drops=self.sinks.drops,
+        )

@@ -1,0 +1,76 @@
+"""The arguments of a monitor, checked before anything is watched: an error is raised here or never."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from . import criteria
+from .alerts import Alert, AlertRules
+from .errors import PolarMonitorError
+from .lane import Settings
+
+LEAST_WINDOW = 512
+
+
+@dataclass(frozen=True)
+class Options:
+    """All but where the latents are and where the results go."""
+
+    settings: Settings
+    every: int
+    max_overhead: float
+    modes: tuple[str, ...]
+    name: str
+    on_alert: Callable[[Alert], None] | None
+    strict: bool
+
+
+def checked(
+    *,
+    prior: Any,
+    criterion: str,
+    every: int,
+    window: int,
+    max_overhead: float,
+    warmup: int,
+    alerts: AlertRules | None,
+    on_alert: Callable[[Alert], None] | None,
+    name: str | None,
+    modes: Sequence[str],
+    strict: bool,
+) -> Options:
+    """The options, or PolarMonitorError for the first that cannot be used."""
+    criteria.check(criterion)
+    for word, number, least in (("every", every, 1), ("window", window, LEAST_WINDOW), ("warmup", warmup, 0)):
+        if isinstance(number, bool) or not isinstance(number, int) or number < least:
+            raise PolarMonitorError(f"{word}: expected a whole number from {least} on, got {number!r}")
+    if isinstance(max_overhead, bool) or not isinstance(max_overhead, int | float) or not 0 < max_overhead <= 1:
+        raise PolarMonitorError(f"max_overhead: expected a share above 0 and at most 1, got {max_overhead!r}")
+    if isinstance(modes, str) or not modes or not set(modes) <= {"train", "eval"}:
+        raise PolarMonitorError(f'modes: expected some of ("train", "eval"), got {modes!r}')
+    if alerts is not None and not isinstance(alerts, AlertRules):
+        raise PolarMonitorError(f"alerts: expected AlertRules(…), got {type(alerts).__name__}")
+    if on_alert is not None and not callable(on_alert):
+        raise PolarMonitorError(f"on_alert: expected a callable that takes an Alert, got {type(on_alert).__name__}")
+    if name is not None and not isinstance(name, str):
+        raise PolarMonitorError(f"name: expected a string, got {type(name).__name__}")
+    settings = Settings(window, _pair(prior), criterion, alerts or AlertRules(), warmup)
+    return Options(settings, every, float(max_overhead), tuple(modes), name or "", on_alert, strict)
+
+
+def _pair(prior: Any) -> tuple[Any, Any] | None:
+    if prior is None:
+        return None
+    if callable(prior):
+        raise PolarMonitorError(
+            "prior: expected (mean, variance) arrays, got a callable. With a conditional prior, standardise "
+            "the latents by it and pass them to monitor.observe((mean - prior_mean) / prior_std, var=var / prior_var)"
+        )
+    if not isinstance(prior, tuple | list) or len(prior) != 2:
+        raise PolarMonitorError(f"prior: expected (mean, variance), got {type(prior).__name__}")
+    mean, variance = (value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else value for value in prior)
+    return mean, variance

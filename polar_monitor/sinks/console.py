@@ -1,0 +1,69 @@
+"""Evaluations on the console: a live view on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from ..evaluation import Evaluation
+from ..label import Label
+
+if TYPE_CHECKING:
+    from ._live import LiveConsole
+
+
+def console(total: int | None = None, *, headless: bool | None = None) -> PlainConsole | LiveConsole:
+    """The live view where standard output is a terminal (or `headless` is False), plain lines elsewhere.
+
+    `total` is the number of optimiser steps of the run, for the progress bar. Raises ImportError, which names the
+    extra to install, for a live view without rich.
+
+    Example:
+        >>> monitor = polar_monitor.attach(model, sinks=[console(total=10_000)])  # doctest: +SKIP
+    """
+    if headless is None:
+        headless = not sys.stdout.isatty()
+    if headless:
+        return PlainConsole(total)
+    try:
+        from ._live import LiveConsole
+    except ImportError as missing:
+        raise ImportError('the live view needs rich: pip install "polar-monitor[console]"') from missing
+    return LiveConsole(total)
+
+
+class PlainConsole:
+    """One ASCII line an evaluation and one an alert, on `stream` (None: standard output)."""
+
+    def __init__(self, total: int | None = None, stream: TextIO | None = None) -> None:
+        self.total = total
+        self._stream = stream
+
+    def say(self, words: str) -> None:
+        """A line of somebody else's, such as a new phase of the training."""
+        print(words, file=self._stream, flush=True)
+
+    def write(self, evaluation: Evaluation) -> None:
+        """Print one evaluation."""
+        self.say(plain_line(evaluation, self.total))
+        for alert in evaluation.alerts:
+            self.say(f"  {str(alert.kind).upper()}: {alert.message}")
+
+    def flush(self) -> None:
+        """Nothing to do: every line is flushed."""
+
+    def close(self) -> None:
+        """Nothing to do: the stream is not ours."""
+
+
+def plain_line(evaluation: Evaluation, total: int | None = None) -> str:
+    """Step, verdict, counts of labels, total information and overhead on one line."""
+    of = "" if total is None else f"/{total}"
+    which = "/".join(part for part in (evaluation.name, "" if evaluation.mode == "train" else evaluation.mode) if part)
+    head = f"step {evaluation.step:>6}{of}{f'  {which}' if which else ''}"
+    s, regime = evaluation.snapshot, evaluation.regime
+    if s is None or regime is None:
+        return f"{head}  nothing observed"
+    counts = "  ".join(f"{label} {regime.count(label)}" for label in Label)
+    total_nats = sum(value for value in s.information.tolist() if value == value)
+    return f"{head}  {regime.verdict:<13}  {counts}  {total_nats:7.3f} nats  overhead {evaluation.health.overhead:.1%}"

@@ -1,0 +1,16 @@
+"""Kernels are compiled, or loaded from the disk cache, here and now: no training step waits for a compiler."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def compile_kernels() -> None:
+    """Import every kernel and run each path once, on the caller's thread."""
+    from .stream import LatentStream
+
+    rows = np.linspace(-1, 1, 1200, dtype=np.float32).reshape(600, 2) ** 3
+    for variance in (None, np.full_like(rows, 0.5)):
+        stream = LatentStream(2, window=512, has_variance=variance is not None)
+        stream.update(rows, variance)
+        stream.snapshot(step=0)

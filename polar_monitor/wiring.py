@@ -1,0 +1,85 @@
+"""The hooks of one monitor: put on, taken off for a while, taken off for good. Nothing is left on the model."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.hooks import RemovableHandle
+
+from .errors import PolarMonitorError
+from .hooks import Tap
+from .latents import Latent
+from .ring import Ring
+
+
+class Wiring:
+    """Taps on the modules of a latent; `rings` by whether the module is training."""
+
+    def __init__(self, latent: Latent, rings: dict[bool, Ring], device: torch.device, strict: bool) -> None:
+        self.where = ", ".join(part.name or "the model" for part in latent.parts)
+        """The modules' names."""
+        self.taps: list[Tap] = []
+        self._modules: list[weakref.ref[nn.Module]] = []
+        self._handles: list[RemovableHandle] = []
+        for part in latent.parts:
+            self.taps.append(Tap(rings, part.reader, part.side, latent.channels_first, strict))
+            self._modules.append(weakref.ref(part.module))
+        if latent.dimensions is not None:
+            for ring in rings.values():
+                ring.prepare_traced(latent.dimensions, device)
+        self.hook()
+
+    def hook(self) -> None:
+        """Put the hooks on; where they are on already nothing happens."""
+        if not self._handles:
+            alive = [(module(), tap) for module, tap in zip(self._modules, self.taps, strict=True)]
+            self._handles = [module.register_forward_hook(tap) for module, tap in alive if module is not None]
+
+    def unhook(self) -> None:
+        """Take the hooks off."""
+        while self._handles:
+            self._handles.pop().remove()
+
+    def seconds(self) -> float:
+        """Time spent in the taps since the last call."""
+        total = sum(tap.nanoseconds for tap in self.taps) * 1e-9
+        for tap in self.taps:
+            tap.nanoseconds = 0
+        return total
+
+    @property
+    def errors(self) -> int:
+        """Exceptions swallowed by the taps."""
+        return sum(tap.errors for tap in self.taps)
+
+    @property
+    def last_error(self) -> str:
+        """One of them, as "Type: message", or ''."""
+        failure = next((tap.failure for tap in self.taps if tap.failure is not None), None)
+        return "" if failure is None else f"{type(failure).__name__}: {failure}"
+
+
+def unwrap(model: Any) -> nn.Module:
+    """The model inside its wrappers. Raises PolarMonitorError for what cannot take hooks, with what to do instead."""
+    if isinstance(model, torch.jit.ScriptModule):
+        raise PolarMonitorError(
+            "expected an nn.Module, got a ScriptModule, which takes no hooks: attach before torch.jit.script, and "
+            "script inside `with monitor.detached():`, or pass the latents to monitor.observe()"
+        )
+    if isinstance(model, nn.DataParallel):
+        raise PolarMonitorError(
+            "expected a model that runs in one thread, got DataParallel, whose replicas share hooks between threads: "
+            "use DistributedDataParallel, or attach to model.module and train on one device"
+        )
+    if not isinstance(model, nn.Module):
+        raise PolarMonitorError(f"model: expected an nn.Module, got {type(model).__name__}")
+    for wrapper in ("_orig_mod", "module"):
+        inner = getattr(model, wrapper, None)
+        if isinstance(inner, nn.Module) and (
+            wrapper == "_orig_mod" or isinstance(model, nn.parallel.DistributedDataParallel)
+        ):
+            return unwrap(inner)
+    return model
