@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 from torch import Tensor
 
@@ -40,3 +42,11 @@ def unwrapped(name: str) -> str:
 def is_tracing() -> bool:
     """Whether `torch.jit.trace` runs now."""
     return bool(torch._C._get_tracing_state() is not None)
+
+
+def rank() -> int:
+    """This process's rank under `torch.distributed`, also where a launcher has set it and the group comes later."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return int(torch.distributed.get_rank())
+    told = os.environ.get("RANK", "0")
+    return int(told) if told.isdigit() else 0

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from . import checkpoint, describe, discovery
-from ._compat import is_plain
+from ._compat import is_plain, rank
 from .alerts import Alert, AlertKind, AlertRules
 from .clock import Clock
 from .conductor import Conductor
@@ -145,11 +145,12 @@ class PolarMonitor:
         if self._opened:
             return
         log_dir, sinks = self._wanted
-        chosen = tuple(sinks or ())
-        if sinks is None or log_dir is not None:
-            self.log_dir, defaults = default_sinks(log_dir)
-            chosen = (*defaults, *chosen)
-        self._group.sinks = chosen
+        if rank() == 0:  # the others measure their share of the data and write nothing
+            chosen = tuple(sinks or ())
+            if sinks is None or log_dir is not None:
+                self.log_dir, defaults = default_sinks(log_dir)
+                chosen = (*defaults, *chosen)
+            self._group.sinks = chosen
         compile_kernels()
         self._opened = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from models import Vae
 from torch import nn
 
 import polar_monitor
-from polar_monitor import AlertRules, PolarMonitorError
+from polar_monitor import AlertRules, PolarMonitor, PolarMonitorError
 
 
 @pytest.mark.parametrize(
@@ -120,3 +121,23 @@ def test_classify_takes_arrays_and_refuses_what_does_not_fit() -> None:
             polar_monitor.classify(mean, **bad)
     with pytest.raises(PolarMonitorError, match="above 0"):
         polar_monitor.classify(torch.zeros(0, 2))
+
+
+def test_only_rank_0_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "1")
+    monitor = polar_monitor.attach(Vae(), log_dir=tmp_path / "runs")
+    assert monitor.log_dir is None
+    assert not (tmp_path / "runs").exists()
+
+
+def test_help_shows_every_argument() -> None:
+    words = list(inspect.signature(polar_monitor.attach).parameters)
+    assert words[:3] == ["model", "mean", "logvar"]
+    assert words[1:] == list(inspect.signature(PolarMonitor).parameters)
+
+
+def test_one_monitor_is_for_one_model() -> None:
+    monitor = PolarMonitor(sinks=()).attach(Vae())
+    assert "fc_mu" in monitor.explain()
+    with pytest.raises(PolarMonitorError, match="attached already"):
+        monitor.attach(Vae())

@@ -93,6 +93,12 @@ def test_the_warm_up_is_silent() -> None:
     assert run([STEADY, RAMP], warmup=10**6) == []
 
 
+def test_what_began_in_the_warm_up_is_told_after_it() -> None:
+    alerts = run([STEADY, RAMP], warmup=1800)  # the fall begins at step 1300
+    assert [alert.step for alert in alerts if alert.kind is AlertKind.FADING] == [1900]
+    assert kinds(run([[0.001] * 30], warmup=2000)) == ["collapse"]
+
+
 def test_a_restart_changes_nothing() -> None:
     assert run([STEADY, RAMP], split=17) == run([STEADY, RAMP])
 

@@ -72,21 +72,23 @@ def digits() -> tuple[Tensor, NDArray[np.float64]]:
 
 
 def conditional(n: int, share: float = 0.5, seed: int = 0) -> tuple[Tensor, NDArray[np.float64]]:
-    """n images (n, 256) of two discs, of which the second is there for a `share` of the images only.
+    """n images (n, 256) of a disc at the left and, at the right, a second disc (a `share` of them) or a filled panel.
 
-    Factors: height of the first disc, whether there is a second, its height (0 where there is none). The height of the
-    second is a factor of variation of part of the inputs: the latent dimension that codes it has to be mixed.
+    Factors: height of the first disc, whether there is a second, its height (0 where there is none). A panel has no
+    height, so this factor varies for part of the inputs only: the latent dimension that codes it has to be mixed.
     """
     rng = np.random.default_rng(seed)
     first, second = rng.uniform(-0.7, 0.7, n), rng.uniform(-0.7, 0.7, n)
     there = rng.random(n) < share
     axis = ((np.arange(16) + 0.5) / 8 - 1).astype(np.float32)
-    px, py = np.meshgrid(axis, axis)
+    px, py = (grid.ravel()[None] for grid in np.meshgrid(axis, axis))
+
+    def soft(distance: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(np.clip(0.5 - distance * 8, 0.0, 1.0), np.float32)
 
     def disc(x: float, y: NDArray[np.float64]) -> NDArray[np.float32]:
-        distance = np.hypot(px.ravel()[None] - np.float32(x), py.ravel()[None] - y[:, None].astype(np.float32))
-        soft: NDArray[np.float32] = np.clip(0.5 - (distance - 0.3) * 8, 0.0, 1.0).astype(np.float32)
-        return soft
+        return soft(np.hypot(px - np.float32(x), py - y[:, None].astype(np.float32)) - np.float32(0.3))
 
-    images = np.maximum(disc(-0.5, first), disc(0.5, second) * there[:, None].astype(np.float32))
-    return torch.from_numpy(images), np.stack([first, there.astype(float), np.where(there, second, 0.0)], axis=1)
+    right = np.where(there[:, None], disc(0.5, second), soft(np.abs(px - np.float32(0.5)) - np.float32(0.45)))
+    factors = np.stack([first, there.astype(np.float64), np.where(there, second, 0.0)], axis=1)
+    return torch.from_numpy(np.maximum(disc(-0.5, first), right)), factors
