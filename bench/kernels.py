@@ -8,8 +8,10 @@ import pytest
 
 from polar_monitor.histogram import OnlineHistogram
 from polar_monitor.kernels import moments
+from polar_monitor.kernels.neighbours import copula_entropy
 from polar_monitor.kernels.posterior import location, posterior
-from polar_monitor.spectrum import effective_rank, max_correlation
+from polar_monitor.spectrum import relations
+from polar_monitor.statistics import joint_statistics, window_statistics
 
 BLOCKS = [(32, 128), (128, 1024)]
 
@@ -66,16 +68,44 @@ def test_location_4096_by_32(benchmark, window):
     assert benchmark(lambda: location(window[0])).shape == (5, 32)
 
 
-@pytest.mark.parametrize("query", ["entropy", "draw"])
-def test_histogram_query_4096_by_32(benchmark, window, query):
+def test_histogram_update_4096_by_32(benchmark, window):
+    histogram = OnlineHistogram(32, pane_rows=1024)
+    benchmark(lambda: histogram.update(window[0]))
+    assert histogram.rows == 4096
+
+
+def test_histogram_query_4096_by_32(benchmark, window):
     histogram = OnlineHistogram(32, pane_rows=1024)
     histogram.update(window[0])
-    assert len(benchmark(getattr(histogram, query))) in (2, 32)
+
+    def query() -> int:
+        histogram.update(window[0][:, :0])  # else the panes would stay merged from the last time
+        histogram.entropy()
+        return len(histogram.draw())
+
+    assert benchmark(query) == 32
 
 
-def test_max_correlation_4096_by_32(benchmark, window):
-    assert benchmark(lambda: max_correlation(*window))[0].shape == (32,)
+def test_relations_4096_by_32(benchmark, window):
+    assert benchmark(lambda: relations(window[0], np.full(32, 0.5))).effective_rank > 30
 
 
-def test_effective_rank_4096_by_32(benchmark, window):
-    assert benchmark(lambda: effective_rank(window[0])) > 30
+@pytest.mark.parametrize("d", [2, 8, 32])
+def test_copula_entropy_512_rows(benchmark, window, d):
+    block = np.ascontiguousarray(window[0][:d, ::8])
+    assert np.isfinite(benchmark(lambda: copula_entropy(block))).all()
+
+
+@pytest.mark.parametrize("dimensions", [32, 512])
+def test_all_statistics_of_4096_rows(benchmark, dimensions):
+    rng = np.random.default_rng(1)
+    mean = rng.normal(size=(dimensions, 4096)).astype(np.float32)
+    variance = rng.gamma(2, 0.1, mean.shape).astype(np.float32)
+    variance[dimensions // 2 :] = 100.0
+    prior = np.zeros(dimensions), np.ones(dimensions)
+
+    def statistics() -> dict[str, object]:
+        found = window_statistics(mean, variance, None, 23, *prior)
+        return joint_statistics(mean, variance, found, None)
+
+    assert np.isfinite(benchmark(statistics)["joint_entropy"])

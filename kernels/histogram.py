@@ -19,6 +19,12 @@ from ._jit import helper, kernel
 
 FINEST = -149
 """Exponent of the smallest float32: no grid needs to be finer."""
+FAR = 16
+"""An extreme value is an outlier when it is further from the binned values than so many times their range."""
+LEAST = 256
+"""Finite values below which nothing is called an outlier."""
+LOG = np.log(np.maximum(np.arange(1024.0), 1.0))
+"""Logarithms of the usual counts; a log costs more than all else there is to do for a bin."""
 STATE = "int64[:, ::1], int64[::1], float64[::1], float64[::1], float32[:, ::1], int64[:, ::1]"
 
 
@@ -84,26 +90,26 @@ def _widen(counts, exponent, low, high, d, new_low, new_high, old):
 def _insert(extremes, d, used, value):
     """Put one finite value among the extremes; returns the value that belongs into the bins instead, or NaN."""
     top, half = extremes.shape[1] - 1, extremes.shape[1] // 2
-    out = math.nan
-    i = used
-    if used > top:
+    if used > top:  # no loop here ends early: that would cost more than going on
         if value > extremes[d, half]:
-            i = half
-            out = np.float64(extremes[d, i])
-            while i < top and extremes[d, i + 1] < value:
-                extremes[d, i] = extremes[d, i + 1]
-                i += 1
-            extremes[d, i] = value
+            out = np.float64(extremes[d, half])
+            for i in range(half, top):
+                extremes[d, i] = min(extremes[d, i + 1], max(extremes[d, i], np.float32(value)))
+            extremes[d, top] = max(extremes[d, top], np.float32(value))
             return out
         if value >= extremes[d, half - 1]:
             return value
-        i = half - 1
-        out = np.float64(extremes[d, i])
+        out = np.float64(extremes[d, half - 1])
+        for i in range(half - 1, 0, -1):
+            extremes[d, i] = max(extremes[d, i - 1], min(extremes[d, i], np.float32(value)))
+        extremes[d, 0] = min(extremes[d, 0], np.float32(value))
+        return out
+    i = used
     while i > 0 and extremes[d, i - 1] > value:
         extremes[d, i] = extremes[d, i - 1]
         i -= 1
     extremes[d, i] = value
-    return out
+    return math.nan
 
 
 @kernel(f"void({STATE}, int64[::1], float64[::1], float32[:, ::1], int64, int64)")
@@ -211,25 +217,24 @@ def entropy(counts, exponent, low, high, extremes, tallies, work, out):
         best, skip, singles, before = math.inf, 0, True, 0
         while True:
             width = _power(e)
-            mean, square, occupied = 0.0, 0.0, far
+            single = math.log(n * width)  # the surprise of a value alone in its bin
+            mean, square, occupied = far * single, far * single * single, far
             for i in range(first, last + 1):
                 c = work[i]
                 if c > 0:
                     occupied += 1
-                    size = width
+                    surprise = single - (LOG[c] if c < LOG.shape[0] else math.log(c))
                     if c >= 8 and not (first < i < last):
                         # the support ends in this bin: c values reach c / (c + 1) of the part inside
                         left = lowest if i == first else (base + i) * width
                         right = highest if i == last else (base + i + 1) * width
                         size = (right - left) * ((c + 1) / c)
-                        if size > width or size <= 0.0:
-                            size = width
-                    surprise = -math.log(c / (n * size))
+                        if 0.0 < size < width:
+                            surprise += math.log(size / width)
                     mean += c * surprise
                     square += c * surprise * surprise
-            surprise = math.log(n * width)
-            mean = (mean + far * surprise) / n
-            square = (square + far * surprise * surprise) / n
+            mean /= n
+            square /= n
             singles = singles and occupied > 0.95 * before
             if singles and before > 0:
                 # the finer grids only told values apart; beyond the next power of two a lattice is twice as coarse
@@ -251,3 +256,44 @@ def entropy(counts, exponent, low, high, extremes, tallies, work, out):
                 a, b = 2 * i - odd, 2 * i + 1 - odd
                 work[i] = (work[a] if a >= first else 0) + (work[b] if b <= last else 0)
             first, last, base, e = (first + odd) // 2, (last + odd) // 2, base // 2, e + 1
+
+
+@kernel(f"void({STATE}, int64[:, ::1], float64[:, ::1], int64[:, ::1])")
+def draw(counts, exponent, low, high, extremes, tallies, out, frame, held):
+    """Counts on the finest dyadic grid of at most M bins that holds all finite values but the outliers.
+
+    out (D, M) int64, zeros before, M at least 2. frame (4, D): left edge, width, least and largest finite value.
+    held (2, D): bins in use and outliers, which are in none of them. No bins and NaN where nothing is finite.
+    """
+    bins, most = counts.shape[1], out.shape[1]
+    for d in range(counts.shape[0]):
+        n, own = tallies[0, d], exponent[d]
+        used = n if n < extremes.shape[1] else extremes.shape[1]
+        begin, stop = 0, used
+        frame[:, d] = math.nan
+        held[:, d] = 0
+        if n == 0:
+            continue
+        frame[2, d], frame[3, d] = extremes[d, 0], extremes[d, used - 1]
+        left, right = low[d], high[d]
+        if n >= LEAST and left < right:
+            far = FAR * (right - left)
+            while begin < stop and extremes[d, begin] < left - far:
+                begin += 1
+            while begin < stop and extremes[d, stop - 1] > right + far:
+                stop -= 1
+            held[1, d] = used - (stop - begin)
+        if begin < stop:
+            left, right = min(left, np.float64(extremes[d, begin])), max(right, np.float64(extremes[d, stop - 1]))
+        e = max(own, _unit(max(-left, right)))
+        while _bin(right, e) - _bin(left, e) >= most:
+            e += 1
+        first = _bin(left, e)
+        for i in range(begin, stop):
+            out[d, _bin(np.float64(extremes[d, i]), e) - first] += 1
+        if low[d] <= high[d]:
+            shift = min(e - own, 62)
+            for j in range(_bin(low[d], own), _bin(high[d], own) + 1):
+                out[d, (j >> shift) - first] += counts[d, j & (bins - 1)]
+        frame[0, d], frame[1, d] = first * _power(e), _power(e)
+        held[0, d] = _bin(right, e) - first + 1

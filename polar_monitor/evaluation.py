@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from .alerts import Alert
@@ -72,9 +72,9 @@ class Evaluation:
             "mode": self.mode,
             "observed": self.observed,
             "snapshot": None if self.snapshot is None else self.snapshot.to_dict(),
-            "regime": None if self.regime is None else asdict(self.regime),
+            "regime": None if self.regime is None else dict(vars(self.regime)),
             "alerts": [alert.to_dict() for alert in self.alerts],
-            "health": asdict(self.health),
+            "health": dict(vars(self.health)),
         }
 
     @classmethod

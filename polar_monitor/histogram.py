@@ -7,7 +7,6 @@ distribution has shrunk. The rule counts rows only, so it is the same however th
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -23,10 +22,6 @@ Drawn = tuple[float, float, NDArray[np.int64], float, float]
 
 EXTREMES = 8
 """Values kept apart at either end of a pane: so many outliers cannot coarsen the bins."""
-FAR = 16
-"""An extreme value is an outlier when it is further from the binned values than so many times their range."""
-LEAST = 256
-"""Finite rows below which nothing is called an outlier."""
 
 
 class _Pane(NamedTuple):
@@ -80,6 +75,7 @@ class OnlineHistogram:
         self._ring: deque[_Pane] = deque([_Pane.empty(self.dimensions, self.bins)], maxlen=self.panes)
         self._rows: deque[int] = deque([0], maxlen=self.panes)
         self._left = np.zeros((3, self.dimensions), np.int64)
+        self._merged: _Pane | None = None
 
     @property
     def rows(self) -> int:
@@ -100,6 +96,7 @@ class OnlineHistogram:
             raise PolarMonitorError(
                 f"x: expected a C-contiguous float32 array of shape ({self.dimensions}, n), got {x.dtype} of {x.shape}"
             )
+        self._merged = None
         start, n = 0, x.shape[1]
         binned = np.empty(n)
         while start < n:
@@ -112,6 +109,7 @@ class OnlineHistogram:
 
     def roll(self) -> None:
         """Start a fresh pane and drop the oldest when there are more than `panes`."""
+        self._merged = None
         if len(self._ring) == self.panes:
             self._left += self._ring[0].tallies[1:]
         self._ring.append(_Pane.empty(self.dimensions, self.bins))
@@ -120,6 +118,7 @@ class OnlineHistogram:
     def merge(self, other: OnlineHistogram) -> None:
         """Add the rows of another, pane by pane from the newest back. Raises PolarMonitorError on another grid."""
         self._check(other.dimensions, other.bins, other.panes)
+        self._merged = None
         while len(self._ring) < len(other._ring):
             self._ring.appendleft(_Pane.empty(self.dimensions, self.bins))
             self._rows.appendleft(0)
@@ -139,8 +138,7 @@ class OnlineHistogram:
 
     def outliers(self) -> NDArray[np.int64]:
         """How many of the extreme values are far from all others, int64 (D,); they are in no drawn bin."""
-        window = self._window()
-        return np.array([np.sum(_outlying(window, d)[1]) for d in range(self.dimensions)], dtype=np.int64)
+        return np.asarray(self._drawn(2)[2][1])
 
     def draw(self, max_bins: int = 64) -> tuple[Drawn, ...]:
         """For each dimension (left, width, counts, low, high) of the window, in at most `max_bins` (2 or more) bins.
@@ -150,8 +148,11 @@ class OnlineHistogram:
         """
         if max_bins < 2:
             raise PolarMonitorError(f"max_bins: expected 2 or more, got {max_bins}")
-        window = self._window()
-        return tuple(_drawn(window, d, max_bins) for d in range(self.dimensions))
+        counts, frame, held = self._drawn(max_bins)
+        return tuple(
+            (left, width, row[:used], low, high)
+            for row, used, (left, width, low, high) in zip(counts, held[0], frame.T.tolist(), strict=True)
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """All state, as ints and arrays; the arrays are copies, their first axis the panes, the newest last."""
@@ -166,48 +167,23 @@ class OnlineHistogram:
         panes = [_Pane._make(np.array(state[name][i]) for name in _Pane._fields) for i in range(len(rows))]
         self._ring, self._rows = deque(panes, maxlen=self.panes), deque(rows, maxlen=self.panes)
         self._left = np.array(state["non_finite_left"])
+        self._merged = None
 
     def _check(self, dimensions: int, bins: int, panes: int) -> None:
         here, there = (self.dimensions, self.bins, self.panes), (dimensions, bins, panes)
         if here != there:
             raise PolarMonitorError(f"histogram: expected (dimensions, bins, panes) = {here}, got {there}")
 
+    def _drawn(self, max_bins: int) -> tuple[NDArray[np.int64], Array, NDArray[np.int64]]:
+        counts = np.zeros((self.dimensions, max_bins), np.int64)
+        frame, held = np.empty((4, self.dimensions)), np.empty((2, self.dimensions), np.int64)
+        kernels.draw(*self._window(), counts, frame, held)
+        return counts, frame, held
+
     def _window(self) -> _Pane:
-        window = self._ring[0].copy() if len(self._ring) > 1 else self._ring[0]
-        for pane in list(self._ring)[1:]:
-            kernels.merge(*window, self._work, *pane)
-        return window
-
-
-def _outlying(pane: _Pane, d: int) -> tuple[Array, NDArray[np.bool_]]:
-    """The extremes of dimension d, sorted, and which of them are outliers."""
-    values = pane.extremes[d, : min(int(pane.tallies[0, d]), 2 * EXTREMES)].astype(np.float64)
-    low, high = float(pane.low[d]), float(pane.high[d])
-    if pane.tallies[0, d] < LEAST or low == high:
-        return values, np.zeros(len(values), dtype=np.bool_)
-    far = FAR * (high - low)
-    return values, (values < low - far) | (values > high + far)
-
-
-def _drawn(pane: _Pane, d: int, max_bins: int) -> Drawn:
-    """Dimension d on the finest dyadic grid of at most max_bins bins that holds all values but the outliers."""
-    values, out = _outlying(pane, d)
-    if not len(values):
-        return math.nan, math.nan, np.zeros(0, np.int64), math.nan, math.nan
-    near = values[~out]
-    own, low, high = int(pane.exponent[d]), float(pane.low[d]), float(pane.high[d])
-    binned = low <= high
-    left, right = (math.floor(math.ldexp(low, -own)), math.floor(math.ldexp(high, -own))) if binned else (0, -1)
-    if len(near):
-        low, high = min(low, float(near[0])), max(high, float(near[-1]))
-    largest = max(-low, high)
-    e = max(own, math.frexp(largest)[1] - 24) if largest else own
-    while math.floor(math.ldexp(high, -e)) - math.floor(math.ldexp(low, -e)) >= max_bins:
-        e += 1
-    first, last = math.floor(math.ldexp(low, -e)), math.floor(math.ldexp(high, -e))
-    counts = np.bincount(np.floor(np.ldexp(near, -e)).astype(np.int64) - first, minlength=last - first + 1)
-    if binned:
-        j = np.arange(left, right + 1)
-        held = pane.counts[d, j & (pane.counts.shape[1] - 1)]
-        counts += np.bincount((j >> min(e - own, 62)) - first, held, last - first + 1).astype(np.int64)
-    return math.ldexp(first, e), math.ldexp(1.0, e), counts, float(values[0]), float(values[-1])
+        """All panes merged, once for all that is asked between two changes."""
+        if self._merged is None:
+            self._merged = self._ring[0].copy() if len(self._ring) > 1 else self._ring[0]
+            for pane in list(self._ring)[1:]:
+                kernels.merge(*self._merged, self._work, *pane)
+        return self._merged

@@ -58,6 +58,8 @@ def checked(
         raise PolarMonitorError(f"on_alert: expected a callable that takes an Alert, got {type(on_alert).__name__}")
     if name is not None and not isinstance(name, str):
         raise PolarMonitorError(f"name: expected a string, got {type(name).__name__}")
+    if name in ("train", "eval"):
+        raise PolarMonitorError(f"name: expected another than a mode's, got {name!r}: tags could not be told apart")
     settings = Settings(window, _pair(prior), criterion, alerts or AlertRules(), warmup)
     return Options(settings, every, float(max_overhead), tuple(modes), name or "", on_alert, strict)
 

@@ -138,7 +138,8 @@ class Snapshot:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
-        return [float(v) if math.isfinite(v) else None for v in value]
+        numbers = value.tolist()
+        return numbers if np.isfinite(value).all() else [v if math.isfinite(v) else None for v in numbers]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import mixture, neighbours, posterior, spacing
+from .kernels import mixture, moments, neighbours, posterior, spacing
 from .regime import INFORMATIVE
 from .snapshot import Array
-from .spectrum import effective_rank, max_correlation
+from .spectrum import relations
 
 F32 = NDArray[np.float32]
 Ids = NDArray[np.int64] | None
@@ -35,53 +35,62 @@ def window_statistics(
     """Every per-dimension statistic of the window, by the names of `Snapshot`, and `resolution`."""
     dimensions = mean.shape[0]
     found: dict[str, Any] = {name: np.full(dimensions, np.nan) for name in posterior.NAMES if name != "rows"}
+    found["resolution"] = float("nan")
     if variance is None:
-        table = posterior.location(mean)
-        found["mean"], found["variance"] = table[1], table[2]
+        rows, centre, squares = np.zeros(dimensions, np.int64), np.zeros(dimensions), np.zeros(dimensions)
+        moments.update(rows, centre, squares, mean)
+        some = rows > 0
+        found["mean"][some], found["variance"][some] = centre[some], squares[some] / rows[some]
         found["resolution"] = tau = resolution(found["variance"])
-        noise = np.full(dimensions, tau)
-        information = _finite_rows(lambda m, s, c: mixture.resolved(m, noise[: len(m)], c), mean, None, cluster, 2)
     else:
         none = np.zeros(0, np.int64)
         table = posterior.posterior(
             mean, variance, np.log(variance), none if cluster is None else cluster, prior_mean, prior_var
         )
-        found |= {name: table[i] for i, name in enumerate(posterior.NAMES) if name != "rows"}
-        found["resolution"] = float("nan")
-        information = _finite_rows(lambda m, s, c: mixture.information(m, s, c), mean, variance, cluster, 2)
-    found["information"], found["information_se"] = information
-    knn = _finite_rows(lambda m, s, c: spacing.entropy(m, c, mantissa=mantissa), mean, None, cluster, 3)
-    found["entropy_knn"], found["entropy_knn_se"], found["ties"] = knn
-    return found
+        found |= dict(zip(posterior.NAMES, table, strict=True))
+        rows = found.pop("rows")
+
+    def estimate(m: F32, s: F32 | None, c: Ids) -> tuple[Array, ...]:
+        bits = mixture.resolved(m, np.full(len(m), tau), c) if s is None else mixture.information(m, s, c)
+        return *bits, *spacing.entropy(m, c, mantissa=mantissa)
+
+    names = ("information", "information_se", "entropy_knn", "entropy_knn_se", "ties")
+    return found | dict(zip(names, _of_finite_rows(estimate, mean, variance, cluster, rows), strict=True))
 
 
 def joint_statistics(mean: F32, variance: F32 | None, found: dict[str, Any], cluster: Ids) -> dict[str, Any]:
-    """`joint_entropy` of the block in use, `effective_rank` and the largest correlations."""
-    nothing = np.full(mean.shape[0], np.nan)
+    """`joint_entropy` of the block in use, `effective_rank` and the largest correlations.
+
+    Of the dimensions with `MIN_ROWS` finite rows or more, which are those that `found` has an entropy of.
+    """
     result: dict[str, Any] = {
         "joint_entropy": float("nan"),
         "joint_entropy_se": float("nan"),
         "effective_rank": float("nan"),
-        "max_correlation": nothing,
-        "max_correlation_sampled": nothing.copy(),
+        "max_correlation": np.full(mean.shape[0], np.nan),
+        "max_correlation_sampled": np.full(mean.shape[0], np.nan),
     }
-    finite = np.isfinite(mean).all(axis=0)
-    if variance is not None:
-        finite &= np.isfinite(variance).all(axis=0)
-    if not finite.all():
-        mean, variance = mean[:, finite], None if variance is None else variance[:, finite]
-    if mean.shape[1] < MIN_ROWS:
+    known = np.isfinite(found["entropy_knn"])
+    if not known.any():
         return result
-    result["effective_rank"] = effective_rank(mean)
-    result["max_correlation"], result["max_correlation_sampled"] = max_correlation(mean, variance)
+    reliability = None if variance is None else found["reliability"][known]
+    largest, sampled, rank = relations(mean if known.all() else mean[known], reliability)
+    result["max_correlation"][known], result["max_correlation_sampled"][known] = largest, sampled
+    result["effective_rank"] = rank
     used = np.flatnonzero(found["information"] >= INFORMATIVE)
     if used.size:
         used = np.sort(used[np.argsort(-found["information"][used], kind="stable")[:JOINT_DIMENSIONS]])
-        block = np.ascontiguousarray(mean[used, :: -(-mean.shape[1] // JOINT_ROWS)])
-        copula = neighbours.copula_entropy(block) if used.size > 1 else (0.0, 0.0)
-        result["joint_entropy"] = float(found["entropy_knn"][used].sum() + copula[0])
-        result["joint_entropy_se"] = float(np.sqrt((found["entropy_knn_se"][used] ** 2).sum() + copula[1] ** 2))
+        value, error = _copula(mean[used], cluster)
+        result["joint_entropy"] = float(found["entropy_knn"][used].sum() + value)
+        result["joint_entropy_se"] = float(np.sqrt((found["entropy_knn_se"][used] ** 2).sum() + error**2))
     return result
+
+
+def _copula(block: F32, cluster: Ids) -> tuple[float, float]:
+    """Entropy of the copula of (d, n) and its error, from evenly spaced ones of the rows that are finite throughout."""
+    rows = np.flatnonzero(np.isfinite(block).all(axis=0))
+    rows = rows[:: max(1, -(-rows.size // JOINT_ROWS))]
+    return neighbours.copula_entropy(np.take(block, rows, axis=1), None if cluster is None else cluster[rows])
 
 
 def resolution(variance: Array) -> float:
@@ -91,27 +100,25 @@ def resolution(variance: Array) -> float:
     return tau if tau > 0 else 1.0
 
 
-def _finite_rows(
-    estimate: Callable[[F32, Any, Ids], tuple[Array, ...]], mean: F32, variance: F32 | None, cluster: Ids, width: int
+def _of_finite_rows(
+    estimate: Callable[[F32, F32 | None, Ids], tuple[Array, ...]],
+    mean: F32,
+    variance: F32 | None,
+    cluster: Ids,
+    rows: NDArray[Any],
 ) -> tuple[Array, ...]:
-    """Call an estimator on the rows that are finite, dimension by dimension only where some are not."""
-    fine = np.isfinite(mean)
-    if variance is not None:
-        fine &= np.isfinite(variance)
-    whole = fine.all(axis=1)
-    results = tuple(np.full(mean.shape[0], np.nan) for _ in range(width))
-
-    def put(where: Any, values: tuple[Array, ...]) -> None:
-        for result, value in zip(results, values, strict=True):
-            result[where] = value
-
-    if mean.shape[1] >= MIN_ROWS and whole.all():
+    """Call an estimator on the finite rows, `rows` (D,) in number: dimension by dimension only where some are not."""
+    n = mean.shape[1]
+    whole = rows == n
+    if n >= MIN_ROWS and whole.all():
         return estimate(mean, variance, cluster)
-    if mean.shape[1] >= MIN_ROWS and whole.any():
-        put(whole, estimate(mean[whole], None if variance is None else variance[whole], cluster))
-    for j in np.flatnonzero(~whole & (fine.sum(axis=1) >= MIN_ROWS)):
-        keep = fine[j]
-        one = np.ascontiguousarray(mean[j : j + 1, keep])
-        spread = None if variance is None else np.ascontiguousarray(variance[j : j + 1, keep])
-        put(slice(j, j + 1), estimate(one, spread, None if cluster is None else cluster[keep]))
-    return results
+    results = np.full((5, mean.shape[0]), np.nan)
+    if n >= MIN_ROWS and whole.any():
+        results[:, whole] = estimate(mean[whole], None if variance is None else variance[whole], cluster)
+    for j in np.flatnonzero(~whole & (rows >= MIN_ROWS)):
+        keep = np.isfinite(mean[j])
+        if variance is not None:
+            keep &= np.isfinite(variance[j]) & (variance[j] > 0)
+        spread = None if variance is None else variance[j : j + 1, keep]
+        results[:, j : j + 1] = estimate(mean[j : j + 1, keep], spread, None if cluster is None else cluster[keep])
+    return tuple(results)

@@ -32,6 +32,9 @@ from polar_monitor import AlertRules, PolarMonitor, PolarMonitorError
         ({"prior": 3}, "prior: expected"),
         ({"prior": lambda u: u}, "observe"),
         ({"mean": "fc_nu"}, "fc_nu"),
+        ({"name": "eval"}, "another than a mode's"),
+        ({"name": 3}, "name: expected a string, got int"),
+        ({"on_alert": "print"}, "on_alert: expected a callable"),
     ],
 )
 def test_bad_arguments(options: dict[str, Any], said: str) -> None:

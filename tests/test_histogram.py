@@ -190,6 +190,35 @@ def test_outliers_are_flagged_and_do_not_coarsen_the_bins():
     assert left + width * len(counts) < 10
 
 
+@pytest.mark.parametrize("n", [255, 256, 5000])
+def test_outliers_are_those_of_the_sorted_values(n):
+    x = np.random.default_rng(n).standard_cauchy(size=(30, n)).astype(np.float32) ** 3
+    histogram, found = filled(x), []
+    for row, drawn in zip(np.sort(x.astype(np.float64)), histogram.draw(), strict=True):
+        low, high = row[EXTREMES], row[-EXTREMES - 1]
+        out = (row < low - 16 * (high - low)) | (row > high + 16 * (high - low))
+        found.append(int(out.sum()) if n >= 256 else 0)
+        assert drawn[2].sum() == n - found[-1]
+    assert histogram.outliers().tolist() == found
+    assert any(found) == (n >= 256)
+
+
+@pytest.mark.parametrize("change", ["update", "roll", "merge", "reset", "load_state_dict"])
+def test_what_was_asked_before_a_change_is_forgotten(change):
+    rng = np.random.default_rng(0)
+    ours, other = (filled(rng.normal(size=(2, 700)), pane_rows=300) for _ in range(2))
+    for panes in range(2):  # one pane is not merged, several are
+        ours.entropy()
+        argument = {"update": rng.normal(size=(2, 400)).astype(np.float32), "merge": other}
+        argument["load_state_dict"] = other.state_dict()
+        getattr(ours, change)(*([argument[change]] if change in argument else []))
+        fresh = OnlineHistogram(2, pane_rows=300)
+        fresh.load_state_dict(ours.state_dict())
+        assert_same(window(ours), window(fresh))
+        np.testing.assert_array_equal(ours.entropy(), fresh.entropy())
+        assert len(ours._ring) > panes or change == "reset"
+
+
 @pytest.mark.parametrize("value", [0.0, 1.0, -3.7, 1e-42, 3e38])
 @pytest.mark.parametrize("n", [1, 5, 600])
 def test_a_constant_has_the_entropy_of_its_rounding_cell(value, n):

@@ -82,3 +82,19 @@ def test_a_constant_has_no_variance():
         moments.update(*state, np.full((1, 77), 0.1, np.float32))
     assert state[1][0] == pytest.approx(np.float32(0.1), rel=1e-15)
     assert state[2][0] < 1e-28
+
+
+@settings(max_examples=150, deadline=None)
+@given(BLOCKS)
+def test_standardised_rows_match_two_passes(x):
+    ours, variance = x.copy(), np.full(len(x), np.nan)
+    moments.standardise(ours, variance)
+    for row, mine, found in zip(x.astype(np.float64), ours, variance, strict=True):
+        fine = np.isfinite(row)
+        if not fine.any() or np.ptp(row[fine]) == 0.0:
+            assert found == 0.0 and not mine.any()
+            continue
+        apart = np.where(fine, row - row[fine].mean(), 0.0)
+        length = np.sqrt((apart**2).sum())
+        assert found == pytest.approx(length**2 / fine.sum(), rel=1e-9)
+        np.testing.assert_allclose(mine, apart / length, rtol=1e-6, atol=1e-7)

@@ -78,7 +78,7 @@ def start(x: Tensor, plan: Plan, *, sinks: tuple[Sink, ...], log_dir: str | os.P
     """A β-VAE and its monitor, ready to train on x (n, pixels)."""
     model = BetaVae(x.shape[1], LATENTS)
     monitor = polar_monitor.attach(
-        model, every=EVERY, max_overhead=MAX_OVERHEAD, warmup=plan.settle // 2, log_dir=log_dir, sinks=sinks
+        model, every=EVERY, max_overhead=MAX_OVERHEAD, warmup=plan.settle, log_dir=log_dir, sinks=sinks
     )
     return Training(model, monitor, x, plan)
 

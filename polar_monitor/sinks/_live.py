@@ -15,12 +15,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from .. import describe
 from ..alerts import Alert, AlertKind
 from ..evaluation import Evaluation
 from ..label import Label
 from ..regime import INFORMATIVE, Regime
 from ..snapshot import Snapshot
-from ._values import extremes
+from ._extremes import extremes
 
 STYLES = {Label.ACTIVE: "bold cyan", Label.MIXED: "yellow", Label.PASSIVE: "dim", Label.UNDECIDED: "magenta"}
 GOOD = {AlertKind.REVIVED}
@@ -81,7 +82,7 @@ class LiveConsole:
         else:
             self._history.setdefault(key, deque(maxlen=HISTORY)).append(s.information.tolist())
             parts += [self._headline(s, regime), self._table(key, s, regime)]
-        parts += [Text(self._said(alert), style=_style(alert)) for alert in self._alerts]
+        parts += [Text(describe.line(alert), style=_style(alert)) for alert in self._alerts]
         return Group(*parts)
 
     def _progress(self, evaluation: Evaluation) -> Table:
@@ -132,9 +133,6 @@ class LiveConsole:
         top = max([v for v in values if v == v] + [INFORMATIVE])
         steps = len(self._bars) - 1
         return "".join(" " if v != v else self._bars[round(max(v, 0.0) / top * steps)] for v in values)
-
-    def _said(self, alert: Alert) -> str:
-        return f"step {alert.step} {str(alert.kind).upper()}: {alert.message}"
 
 
 def _style(alert: Alert) -> str:

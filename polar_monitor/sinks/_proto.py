@@ -1,53 +1,45 @@
-"""The protocol buffers of single values: a number, a histogram from counts, a text.
+"""The protocol buffers of single values: a number, a histogram, a text.
 
-Imported by the TensorBoard sink only, once it is constructed.
+Imported by the TensorBoard sink only, once it is constructed. Values are added to a `Summary` in place, since building
+them apart copies each of them.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary, SummaryMetadata
+from tensorboard.compat.proto.summary_pb2 import SummaryMetadata
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.types_pb2 import DT_STRING
 
 from ..alerts import Alert
-from ..snapshot import Histogram
+from ._buckets import Buckets
 
-BUCKETS = 32
-"""Most buckets of a histogram; the page itself draws 30."""
 TEXT = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="text"))
+LARGEST = 3.4e38
+"""Of what `simple_value`, a float32, can hold."""
 
 
-def histogram_proto(histogram: Histogram) -> Any | None:
-    """At most 32 buckets from the first filled bin to the last, pooled exactly; None for an empty histogram."""
-    filled = np.flatnonzero(histogram.counts)
-    if not filled.size or not math.isfinite(histogram.width):
-        return None
-    first, stop = int(filled[0]), int(filled[-1]) + 1
-    pool = -(-(stop - first) // BUCKETS)
-    starts = np.arange(first, stop, pool)
-    counts = np.add.reduceat(histogram.counts[:stop], starts)
-    width = histogram.width
-    lefts = histogram.left + width * starts
-    limits = np.minimum(lefts + width * pool, histogram.left + width * stop)
-    # The true ends, where they are known, instead of the edges of the outermost bins.
-    low, high = float(lefts[0]), float(limits[-1])
-    if low < histogram.low < histogram.high < high:
-        low, high = histogram.low, histogram.high
-    middles = 0.5 * (lefts + limits)
-    return HistogramProto(
-        min=low,
-        max=high,
-        num=float(counts.sum()),
-        sum=float(counts @ middles),
-        sum_squares=float(counts @ middles**2),
-        bucket_limit=limits.tolist(),
-        bucket=counts.tolist(),
-    )
+def add_scalars(values: Any, tags: Iterable[str], numbers: Iterable[float]) -> None:
+    """A number for each tag; those that are not finite are left out."""
+    add, isfinite = values.add, math.isfinite
+    for tag, number in zip(tags, numbers, strict=True):
+        if isfinite(number):
+            add(tag=tag, simple_value=max(-LARGEST, min(number, LARGEST)))
+
+
+def add_histogram(values: Any, tag: str, buckets: Buckets) -> None:
+    """A histogram for the Histograms and Distributions pages."""
+    values.add(tag=tag, histo=buckets._asdict())
+
+
+def add_text(values: Any, tag: str, markdown: str) -> None:
+    """A text for the Text page."""
+    content = markdown.encode("utf-8", "replace")
+    values.add(tag=tag, metadata=TEXT, tensor=TensorProto(dtype=DT_STRING, string_val=[content]))
 
 
 def alert_markdown(alert: Alert) -> str:
@@ -71,14 +63,3 @@ def alert_markdown(alert: Alert) -> str:
 def escape(said: str) -> str:
     """The same words in markdown."""
     return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", said)
-
-
-def scalar(tag: str, value: float) -> list[Any]:
-    """One number, or nothing where it is not finite."""
-    return [Summary.Value(tag=tag, simple_value=value)] if math.isfinite(value) else []
-
-
-def text(tag: str, markdown: str) -> Any:
-    """A text for the Text page."""
-    content = markdown.encode("utf-8", "replace")
-    return Summary.Value(tag=tag, metadata=TEXT, tensor=TensorProto(dtype=DT_STRING, string_val=[content]))

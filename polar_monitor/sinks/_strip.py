@@ -12,8 +12,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from ..label import Label
+
+Image.preinit()  # else the first picture would load the formats' drivers, in a training step
 
 CODES = {Label.PASSIVE: 0, Label.UNDECIDED: 1, Label.MIXED: 2, Label.ACTIVE: 3}
 """The number that stands for a state in plots."""
@@ -25,8 +28,8 @@ COLOURS = {
 }
 """Black, yellow, orange and blue of the palette, as RGB."""
 ROWS, COLUMNS = 128, 120
-GUTTER, WIDTH, FOOTER = 32, 480, 34
-"""Pixels: left margin for the dimensions' numbers, the strip's width, the lower margin for steps and legend."""
+MARGIN, GUTTER, WIDTH, FOOTER = 6, 32, 480, 38
+"""Pixels: above the strip, left of it for the dimensions' numbers, its width, below it for the steps and the legend."""
 PAPER, INK = 4, 5
 """Palette indices of the background and of the lettering."""
 
@@ -39,6 +42,7 @@ class Strip:
         self._columns: list[tuple[int, bytes]] = []
         self._latest: tuple[int, bytes] | None = None
         self._stride, self._seen = 1, 0
+        self._frame: Image.Image | None = None
 
     def add(self, step: int, labels: Sequence[Label]) -> None:
         """Take one evaluation's labels, of all D dimensions."""
@@ -58,37 +62,51 @@ class Strip:
         codes = np.frombuffer(b"".join(c for _, c in kept), dtype=np.uint8)
         return tuple(step for step, _ in kept), codes.reshape(len(kept), len(self.rows)).T
 
-    def cell(self) -> tuple[int, int]:
-        """Width and height of one cell in pixels, at least 4 of each."""
-        shown = max(len(self.columns()[0]), 1)
-        return max(4, min(24, WIDTH // shown)), max(4, min(16, 320 // len(self.rows)))
+    def rewind(self, step: int) -> None:
+        """Forget the columns of `step` and later."""
+        self._columns = [column for column in self._columns if column[0] < step]
+        self._latest = self._columns[-1] if self._columns else None
+        self._seen = len(self._columns) * self._stride
 
     def png(self) -> tuple[bytes, int, int]:
-        """The picture as PNG, its width (at most 512) and its height, in pixels."""
-        from PIL import Image, ImageDraw, ImageFont
-
+        """The picture as PNG, its width (512) and its height, in pixels; the columns share the whole width."""
+        if self._frame is None:
+            self._frame = self._drawn_frame()
         steps, codes = self.columns()
-        wide, high = self.cell()
-        cells = np.repeat(np.repeat(codes, high, axis=0), wide, axis=1)
+        high = self._row_height()
+        across = np.arange(WIDTH) * len(steps) // WIDTH
+        cells = np.repeat(codes[:, across], high, axis=0)
         if high >= 8:
             cells[high - 1 :: high] = PAPER
-        picture = np.full((cells.shape[0] + FOOTER, GUTTER + WIDTH), PAPER, dtype=np.uint8)
-        picture[: cells.shape[0], GUTTER : GUTTER + cells.shape[1]] = cells
-        height, width = picture.shape
-        image = Image.frombytes("P", (width, height), picture.tobytes())
-        image.putpalette([*(part for label in CODES for part in COLOURS[label]), 255, 255, 255, 64, 64, 64])
+        image = self._frame.copy()
+        image.paste(Image.frombytes("P", (WIDTH, cells.shape[0]), cells.tobytes()), (GUTTER, MARGIN))
         draw = ImageDraw.Draw(image)
-        draw.fontmode = "1"
-        font = ImageFont.load_default()
-        every = next(k for k in (1, 2, 4, 8, 16) if k * high >= 10)
-        for row in range(0, len(self.rows), every):
-            draw.text((GUTTER - 5, row * high + high / 2), str(self.rows[row]), fill=INK, font=font, anchor="rm")
-        under = cells.shape[0] + 8
-        draw.text((GUTTER, under), f"step {steps[0]} to {steps[-1]}", fill=INK, font=font, anchor="lm")
-        for place, label in enumerate((Label.ACTIVE, Label.MIXED, Label.UNDECIDED, Label.PASSIVE)):
-            left = GUTTER + 90 * place
-            draw.rectangle((left, under + 11, left + 10, under + 21), fill=CODES[label])
-            draw.text((left + 15, under + 16), str(label), fill=INK, font=font, anchor="lm")
+        draw.fontmode, font = "1", ImageFont.load_default()
+        under = MARGIN + cells.shape[0] + 8
+        draw.text((GUTTER, under), f"step {steps[0]}", fill=INK, font=font, anchor="lm")
+        if len(steps) > 1:
+            draw.text((GUTTER + WIDTH - 1, under), f"step {steps[-1]}", fill=INK, font=font, anchor="rm")
         out = io.BytesIO()
         image.save(out, format="PNG", bits=4)
-        return out.getvalue(), width, height
+        return out.getvalue(), image.width, image.height
+
+    def _row_height(self) -> int:
+        return max(4, min(16, 320 // len(self.rows)))
+
+    def _drawn_frame(self) -> Image.Image:
+        """What is the same in every picture: the dimensions' numbers and the legend."""
+        high = self._row_height()
+        below = MARGIN + len(self.rows) * high
+        image = Image.new("P", (GUTTER + WIDTH, below + FOOTER), PAPER)
+        image.putpalette([*(part for label in CODES for part in COLOURS[label]), 255, 255, 255, 64, 64, 64])
+        draw = ImageDraw.Draw(image)
+        draw.fontmode, font = "1", ImageFont.load_default()
+        every = next(k for k in (1, 2, 4, 8) if k * high >= 12)
+        for row in range(0, len(self.rows), every):
+            place = GUTTER - 5, MARGIN + row * high + high // 2
+            draw.text(place, str(self.rows[row]), fill=INK, font=font, anchor="rm")
+        for i, label in enumerate((Label.ACTIVE, Label.MIXED, Label.UNDECIDED, Label.PASSIVE)):
+            left, top = GUTTER + 90 * i, below + 22
+            draw.rectangle((left, top, left + 10, top + 10), fill=CODES[label])
+            draw.text((left + 15, top + 5), str(label), fill=INK, font=font, anchor="lm")
+        return image

@@ -8,17 +8,17 @@ A value that is not finite is left out: a gap in the line says that there was no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from tensorboard.compat.proto.summary_pb2 import Summary
 
 from ..evaluation import Evaluation
 from ..label import Label
 from ..regime import Regime, Verdict
-from ..snapshot import Array, Snapshot
-from ._proto import alert_markdown, escape, histogram_proto, scalar, text
+from ..snapshot import Snapshot
+from ._buckets import pooled
+from ._extremes import extremes
+from ._proto import add_histogram, add_scalars, add_text, alert_markdown, escape
 from ._strip import CODES, ROWS, Strip
 
 DIMENSIONS = 32
@@ -31,85 +31,96 @@ def prefix(name: str, mode: str) -> str:
     return "".join(f"{part}/" for part in parts)
 
 
-def extremes(information: Array, most: int) -> tuple[int, ...]:
-    """All dimensions, or of more than `most` the halves with the highest and the lowest information, in order."""
-    if len(information) <= most:
-        return tuple(range(len(information)))
-    order = np.argsort(np.nan_to_num(information, nan=-np.inf), kind="stable")
-    return tuple(sorted([*order[: most // 2].tolist(), *order[len(order) - most // 2 :].tolist()]))
-
-
 class Channel:
     """The tags of one latent in one mode, and what must be remembered between its evaluations."""
 
     def __init__(self, name: str, mode: str) -> None:
         self.prefix = prefix(name, mode)
+        self.last = 0, 0.0
+        """Step and time of the newest evaluation."""
+        self._head = f"polar/{self.prefix}"
         self._dimensions = 0
-        self._tags: tuple[tuple[int, str], ...] = ()
+        self._chosen: tuple[int, ...] = ()
+        self._tags: dict[str, tuple[str, ...]] = {}
         self._verdict: Verdict | None = None
         self._strip: Strip | None = None
         self._evaluations, self._due = 0, 1
         self._drawn = True
 
-    def values(self, evaluation: Evaluation) -> list[Any]:
-        """All `Summary.Value`s of one evaluation."""
-        head = f"polar/{self.prefix}"
-        values = [Summary.Value(tag=f"{head}observations", simple_value=evaluation.observed)]
-        values += scalar(f"{head}overhead", evaluation.health.overhead)
-        if evaluation.snapshot is not None:
-            values += self._measured(evaluation.snapshot)
-        if evaluation.regime is not None and evaluation.snapshot is not None:
-            values += self._judged(evaluation.regime)
+    def add(self, evaluation: Evaluation, values: Any) -> None:
+        """Add all of an evaluation to the `value` of a `Summary`."""
+        self.last = evaluation.step, evaluation.time
+        snapshot, regime, head = evaluation.snapshot, evaluation.regime, self._head
+        numbers = evaluation.observed, evaluation.health.overhead
+        add_scalars(values, (f"{head}observations", f"{head}overhead"), numbers)
+        if snapshot is not None:
+            if snapshot.dimensions != self._dimensions:
+                self._choose(snapshot)
+            self._add_measured(snapshot, values)
+            if regime is not None:
+                self._add_judged(regime, values)
         if evaluation.alerts:
-            values.append(text(f"{head}alerts", "\n\n---\n\n".join(map(alert_markdown, evaluation.alerts))))
-        return values
+            add_text(values, f"{head}alerts", "\n\n---\n\n".join(map(alert_markdown, evaluation.alerts)))
 
-    def strip(self) -> list[Any]:
-        """The state strip, unless the newest evaluation is already drawn."""
+    def add_strip(self, values: Any) -> bool:
+        """Add the state strip, unless the newest evaluation is already drawn; whether it was added."""
         if self._strip is None or self._drawn:
-            return []
+            return False
         png, width, height = self._strip.png()
         self._drawn = True
-        image = Summary.Image(width=width, height=height, colorspace=3, encoded_image_string=png)
-        return [Summary.Value(tag=f"polar/{self.prefix}states", image=image)]
+        values.add(
+            tag=f"{self._head}states",
+            image={"width": width, "height": height, "colorspace": 3, "encoded_image_string": png},
+        )
+        return True
 
-    def _measured(self, s: Snapshot) -> Iterator[Any]:
-        if s.dimensions != self._dimensions:
-            # Chosen once: a set that followed the ranking would give lines with holes.
-            digits = max(3, len(str(s.dimensions - 1)))
-            self._tags = tuple((j, f"{j:0{digits}d}") for j in extremes(s.information, DIMENSIONS))
-            self._strip = Strip(extremes(s.information, ROWS))
-            self._dimensions = s.dimensions
+    def lost(self) -> None:
+        """The newest evaluation was not written, so what is written only when it changes must come again."""
+        self._verdict = None
+        self._drawn = self._strip is None
+
+    def rewind(self, step: int) -> None:
+        """Forget what came at `step` or later."""
+        self._verdict = None
+        if self._strip is not None:
+            self._strip.rewind(step)
+            self._drawn = True
+
+    def _choose(self, s: Snapshot) -> None:
+        """The dimensions to draw, chosen once: a set that followed the ranking would give lines with holes."""
+        self._dimensions = s.dimensions
+        self._chosen = extremes(s.information, DIMENSIONS)
+        digits = max(3, len(str(s.dimensions - 1)))
+        for what in ("information", "entropy", "state", "mean"):
+            self._tags[what] = tuple(f"polar_dims/{self.prefix}{what}/{j:0{digits}d}" for j in self._chosen)
+        self._strip = Strip(extremes(s.information, ROWS))
+
+    def _add_measured(self, s: Snapshot, values: Any) -> None:
         known = s.information[np.isfinite(s.information)]
         if known.size:
-            yield Summary.Value(tag=f"polar/{self.prefix}information", simple_value=float(known.sum()))
-        dims = f"polar_dims/{self.prefix}"
+            add_scalars(values, (f"{self._head}information",), (float(known.sum()),))
+        chosen = list(self._chosen)
         for what, array in (("information", s.information), ("entropy", s.entropy_knn)):
-            numbers = array.tolist()
-            for j, number in self._tags:
-                yield from scalar(f"{dims}{what}/{number}", numbers[j])
+            add_scalars(values, self._tags[what], array[chosen].tolist())
         if s.histograms:
-            for j, number in self._tags:
-                histogram = histogram_proto(s.histograms[j])
-                if histogram is not None:
-                    yield Summary.Value(tag=f"{dims}mean/{number}", histo=histogram)
+            drawn = pooled([s.histograms[j] for j in self._chosen])
+            for tag, buckets in zip(self._tags["mean"], drawn, strict=True):
+                if buckets is not None:
+                    add_histogram(values, tag, buckets)
 
-    def _judged(self, regime: Regime) -> Iterator[Any]:
-        for label in Label:
-            yield Summary.Value(tag=f"polar/{self.prefix}{label}", simple_value=regime.labels.count(label))
-        dims = f"polar_dims/{self.prefix}"
-        for j, number in self._tags:
-            yield Summary.Value(tag=f"{dims}state/{number}", simple_value=CODES[regime.labels[j]])
+    def _add_judged(self, regime: Regime, values: Any) -> None:
+        counts = [regime.labels.count(label) for label in Label]
+        add_scalars(values, [f"{self._head}{label}" for label in Label], counts)
+        add_scalars(values, self._tags["state"], [CODES[regime.labels[j]] for j in self._chosen])
         if regime.verdict is not self._verdict:
             self._verdict = regime.verdict
             said = "".join(f"\n* {escape(reason)}" for reason in regime.reasons)
-            yield text(f"polar/{self.prefix}verdict", f"**{regime.verdict}**\n{said}")
-        if self._strip is None:
-            return
+            add_text(values, f"{self._head}verdict", f"**{regime.verdict}**\n{said}")
+        assert self._strip is not None
         self._strip.add(regime.step, regime.labels)
         self._drawn = False
         self._evaluations += 1
         if self._evaluations >= self._due:
             # The picture is never older than a tenth of the run, and their number grows with its logarithm only.
             self._due = self._evaluations + max(1, self._evaluations // 10)
-            yield from self.strip()
+            self.add_strip(values)

@@ -5,7 +5,6 @@ Strict JSON in UTF-8: numbers that are not finite are null. Nothing that is read
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import mmap
@@ -20,6 +19,7 @@ import numpy as np
 
 from ..errors import PolarMonitorError
 from ..evaluation import VERSION, Evaluation
+from ._append import append
 
 LONGEST = 64 * 2**20
 """Bytes of the longest line that is read."""
@@ -42,7 +42,6 @@ class JsonlSink:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             _mend(self.path)
-            # Unbuffered: what a failed write leaves behind must not come out in front of the next line.
             self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115
         except OSError as error:
             raise PolarMonitorError(
@@ -58,15 +57,7 @@ class JsonlSink:
             return
         if not self._at_exit.alive:
             raise PolarMonitorError("this JsonlSink is closed: make a new one with the same path to go on")
-        line = memoryview(to_line(evaluation))
-        start = self._file.seek(0, os.SEEK_END)
-        try:
-            while line:
-                line = line[self._file.write(line) :]
-        except BaseException:
-            with contextlib.suppress(OSError):
-                self._file.truncate(start)
-            raise
+        append(self._file, to_line(evaluation))
 
     def flush(self) -> None:
         """Nothing to do: every line goes to the operating system when it is written."""

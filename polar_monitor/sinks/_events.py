@@ -1,0 +1,73 @@
+"""A TensorBoard event file that is written on the caller's thread.
+
+Imported by the TensorBoard sink only, once it is constructed. A record is its length (uint64), the checksum of the
+length (uint32), the serialised `Event` and its checksum, little-endian; a checksum is a CRC-32C, rotated and shifted by
+a constant, as in tensorboard/summary/writer/record_writer.py.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import re
+import socket
+import struct
+import time
+from typing import Any
+
+import numpy as np
+from tensorboard.compat.proto.event_pb2 import Event
+
+from ..kernels.checksum import crc32c
+from ._append import append
+
+SUFFIX = ".polar"
+"""Ends the names of our event files, so that they collide with no other writer's."""
+STAMPED = re.compile(rf"events\.out\.tfevents\.(\d{{10}})\..*{re.escape(SUFFIX)}")
+"""Name of an event file of ours, with its time."""
+_numbers = itertools.count()
+
+
+class EventFile:
+    """A new event file in `folder`; its name sorts after those of all our files there. Raises OSError."""
+
+    def __init__(self, folder: str) -> None:
+        self.path, self._file = _create(folder)
+        self.append(Event(wall_time=time.time(), file_version="brain.Event:2"))
+
+    def append(self, event: Any) -> None:
+        """Write one `Event`, whole or not at all. Raises OSError."""
+        append(self._file, framed(event.SerializeToString()))
+
+    def close(self) -> None:
+        """Close the file; more than once does nothing."""
+        self._file.close()
+
+
+def framed(event: bytes) -> bytearray:
+    """The record of a serialised event."""
+    record = bytearray(len(event) + 16)
+    struct.pack_into("<Q", record, 0, len(event))
+    record[12:-4] = event
+    data = np.frombuffer(record, dtype=np.uint8)
+    struct.pack_into("<I", record, 8, _masked(crc32c(data[:8])))
+    struct.pack_into("<I", record, len(record) - 4, _masked(crc32c(data[12:-4])))
+    return record
+
+
+def _masked(crc: int) -> int:
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def _create(folder: str) -> tuple[str, io.FileIO]:
+    """TensorBoard reads a folder's files in the order of their names, and a resumed run must come later."""
+    earlier = (STAMPED.fullmatch(name) for name in os.listdir(folder))
+    second = max(int(time.time()), *(int(found[1]) + 1 for found in earlier if found), 0)
+    while True:
+        name = f"events.out.tfevents.{second:010d}.{socket.gethostname()}.{os.getpid()}.{next(_numbers)}{SUFFIX}"
+        path = os.path.join(folder, name)
+        try:
+            return path, open(path, "xb", buffering=0)
+        except FileExistsError:  # from another machine or container with the same name and process number
+            continue

@@ -1,0 +1,341 @@
+"""The JSON log: exact, whole after a crash, and safe to read whoever wrote it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import pickle
+from collections.abc import Callable
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from records import ACTIVE, PASSIVE, make_alert, make_evaluation, make_run
+
+from polar_monitor.alerts import AlertRules
+from polar_monitor.errors import PolarMonitorError
+from polar_monitor.evaluation import VERSION, Evaluation
+from polar_monitor.sinks.jsonl import JsonlSink, read_jsonl, to_line
+from polar_monitor.watch import WatchState, watch
+
+
+def written(path: Path, evaluations: list[Evaluation]) -> Path:
+    sink = JsonlSink(path)
+    for evaluation in evaluations:
+        sink.write(evaluation)
+    sink.close()
+    return path
+
+
+def assert_same(one: Evaluation, other: Evaluation) -> None:
+    for name in ("step", "time", "name", "mode", "observed", "regime", "alerts", "health"):
+        assert getattr(one, name) == getattr(other, name), name
+    assert (one.snapshot is None) == (other.snapshot is None)
+    for f in fields(one.snapshot) if one.snapshot is not None else ():
+        if f.name != "histograms":
+            a, b = getattr(one.snapshot, f.name), getattr(other.snapshot, f.name)
+            np.testing.assert_array_equal(a, b, err_msg=f.name, strict=isinstance(a, np.ndarray))
+
+
+# -- there and back ---------------------------------------------------------------------------------------------------
+
+
+def test_what_is_read_is_what_was_written(tmp_path):
+    run = [*make_run(20, 9), make_evaluation(2500, empty=True), make_evaluation(2600, alerts=(make_alert(2600, None),))]
+    for one, other in zip(run, read_jsonl(written(tmp_path / "log", run)), strict=True):
+        assert_same(one, other)
+
+
+numbers = st.floats(width=64, allow_infinity=False)
+
+
+@given(st.lists(numbers, min_size=3, max_size=3), numbers, st.text(), st.integers(-(2**63), 2**63))
+def test_every_number_and_name_comes_back_exactly(array, single, name, step):
+    before = make_evaluation(100, (ACTIVE, PASSIVE, ACTIVE), bins=4, name=name.encode("utf-8", "ignore").decode())
+    snapshot = replace(before.snapshot, information=np.array(array), joint_entropy=single, step=step)
+    line = to_line(replace(before, snapshot=snapshot, time=1.5))
+    after = Evaluation.from_dict(json.loads(line))
+    assert after.name == before.name
+    assert after.snapshot.step == step
+    np.testing.assert_array_equal(after.snapshot.information, np.array(array), strict=True)
+    np.testing.assert_array_equal(after.snapshot.joint_entropy, single)
+
+
+def test_infinity_becomes_unknown():
+    before = make_evaluation(100, (ACTIVE, PASSIVE), information=(math.inf, -math.inf))
+    assert np.isnan(Evaluation.from_dict(json.loads(to_line(before))).snapshot.information).all()
+
+
+def test_the_line_is_strict_json(tmp_path):
+    alert = replace(make_alert(), evidence={"information": math.nan, "before": np.float64(0.1), "rows": np.int64(3)})
+    health = replace(make_evaluation().health, overhead=math.nan)
+    before = replace(make_evaluation(information=[math.nan] * 4, alerts=(alert,)), health=health)
+    line = to_line(before)
+    assert line.count(b"\n") == 1
+    assert line.endswith(b"\n")
+    json.loads(line, parse_constant=lambda constant: pytest.fail(constant))
+    (after,) = read_jsonl(written(tmp_path / "log", [before]))
+    assert math.isnan(after.health.overhead)
+    evidence = after.alerts[0].evidence
+    assert math.isnan(evidence["information"])
+    assert (evidence["before"], evidence["rows"]) == (0.1, 3)
+
+
+def test_a_replay_gives_the_same_alerts(tmp_path):
+    def alerts(run: list[Evaluation]) -> list[Any]:
+        state, found = WatchState(), []
+        for e in run:
+            state, new = watch(state, e.step, e.observed, e.snapshot, e.regime, AlertRules())
+            found += new
+        return found
+
+    nats = np.linspace(3.0, 0.01, 40)
+    run = [
+        make_evaluation(100 * (i + 1), (ACTIVE, PASSIVE if n < 0.05 else ACTIVE), information=(2 + 1 / 3, n))
+        for i, n in enumerate(nats)
+    ]
+    live = alerts(run)
+    assert live
+    assert alerts(read_jsonl(written(tmp_path / "log", run))) == live
+
+
+# -- the file ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_line_is_there_once_write_returns(tmp_path):
+    sink = JsonlSink(tmp_path / "a" / "b" / "log")
+    for n in range(1, 4):
+        sink.write(make_evaluation(100 * n))
+        assert len(read_jsonl(sink.path)) == n
+    sink.close()
+
+
+@pytest.mark.parametrize("cut", [1, 2, 50, 1500])
+def test_a_torn_last_line_is_left_out_and_mended(tmp_path, cut):
+    path = written(tmp_path / "log", make_run(3, 4))
+    os.truncate(path, path.stat().st_size - cut)
+    kept = 3 if cut == 1 else 2  # only the line's end is missing
+    assert [e.step for e in read_jsonl(path)] == [100, 200, 300][:kept]
+    written(path, [make_evaluation(400)])
+    assert [e.step for e in read_jsonl(path)] == [*[100, 200, 300][:kept], 400]
+
+
+def test_a_torn_last_line_is_an_error_when_strict(tmp_path):
+    path = written(tmp_path / "log", make_run(3, 4))
+    os.truncate(path, path.stat().st_size - 20)
+    with pytest.raises(PolarMonitorError, match="line 3: not a record"):
+        read_jsonl(path, strict=True)
+
+
+def test_a_file_of_one_torn_line_is_mended(tmp_path):
+    path = written(tmp_path / "log", make_run(1, 4))
+    os.truncate(path, 5)
+    assert read_jsonl(path) == []
+    written(path, [make_evaluation(100)])
+    assert [e.step for e in read_jsonl(path)] == [100]
+
+
+def test_a_torn_line_within_is_an_error(tmp_path):
+    path = tmp_path / "log"
+    path.write_bytes(to_line(make_evaluation(100))[:-40] + b"\n" + to_line(make_evaluation(200)))
+    with pytest.raises(PolarMonitorError, match="line 1: not a record"):
+        read_jsonl(path)
+
+
+def test_records_of_a_resumed_run_replace_those_it_repeats(tmp_path):
+    path = tmp_path / "log"
+    written(path, [make_evaluation(s, observed=1, mode=m) for s in (100, 200, 300) for m in ("train", "eval")])
+    written(path, [make_evaluation(s, observed=2) for s in (200, 250)])
+    assert [(e.step, e.mode, e.observed) for e in read_jsonl(path)] == [
+        (100, "train", 1),
+        (100, "eval", 1),
+        (200, "eval", 1),
+        (300, "eval", 1),
+        (200, "train", 2),
+        (250, "train", 2),
+    ]
+
+
+@pytest.mark.parametrize("content", [b"loss,step\n1,2\n", b"{}", b'{"steps": 1}\n', b"\x80\x04\x95"])
+def test_a_foreign_file_is_refused_and_left_alone(tmp_path, content):
+    path = tmp_path / "log"
+    path.write_bytes(content)
+    with pytest.raises(PolarMonitorError, match="holds something else"):
+        JsonlSink(path)
+    assert path.read_bytes() == content
+
+
+def test_a_file_that_cannot_be_written_or_read(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PolarMonitorError, match=r"cannot write to .*pass a path in a folder"):
+        JsonlSink(tmp_path / "file" / "log")
+    with pytest.raises(PolarMonitorError, match="cannot read"):
+        read_jsonl(tmp_path / "nothing")
+    with pytest.raises(PolarMonitorError, match="cannot read"):
+        read_jsonl(tmp_path)
+
+
+def test_a_closed_sink_says_so(tmp_path):
+    sink = JsonlSink(tmp_path / "log")
+    sink.close()
+    sink.close()
+    sink.flush()
+    with pytest.raises(PolarMonitorError, match="closed: make a new one"):
+        sink.write(make_evaluation())
+
+
+def test_a_forked_child_writes_nothing(tmp_path):
+    sink = JsonlSink(tmp_path / "log")
+    sink.write(make_evaluation(100))
+    child = os.fork()
+    if child == 0:
+        try:
+            sink.write(make_evaluation(200))
+            sink.close()
+        finally:
+            os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    sink.write(make_evaluation(300))
+    sink.close()
+    assert [e.step for e in read_jsonl(sink.path)] == [100, 300]
+
+
+def test_a_full_disk_costs_one_record(tmp_path):
+    class FullDisk:
+        def __init__(self, file: Any) -> None:
+            self.file, self.calls = file, 0
+
+        def write(self, data: memoryview) -> int:
+            self.calls += 1
+            if self.calls == 1:
+                return self.file.write(data[:100])
+            if self.calls == 2:
+                raise OSError(28, "No space left on device")
+            return self.file.write(data)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.file, name)
+
+    sink = JsonlSink(tmp_path / "log")
+    sink.write(make_evaluation(100))
+    sink._file = FullDisk(sink._file)
+    with pytest.raises(OSError, match="No space left"):
+        sink.write(make_evaluation(200))
+    sink.write(make_evaluation(300))
+    sink.close()
+    assert [e.step for e in read_jsonl(sink.path, strict=True)] == [100, 300]
+
+
+# -- hostile input ----------------------------------------------------------------------------------------------------
+
+
+def test_a_newer_version_is_refused_by_name(tmp_path):
+    record = json.loads(to_line(make_evaluation())) | {"version": VERSION + 1}
+    path = tmp_path / "log"
+    path.write_text(json.dumps(record) + "\n")
+    with pytest.raises(PolarMonitorError, match=f"line 1: .*got version {VERSION + 1}.*the version that wrote it"):
+        read_jsonl(path)
+
+
+def edited(change: Callable[[dict[str, Any]], Any]) -> bytes:
+    record = json.loads(to_line(make_evaluation(alerts=(make_alert(),))))
+    change(record)
+    return json.dumps(record).encode() + b"\n"
+
+
+HOSTILE = {
+    "deep": b"[" * 200_000 + b"]" * 200_000 + b"\n",
+    "deep_in_a_record": b'{"version":1,"a":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001 + b"\n",
+    "many_digits": b'{"version":1,"step":' + b"9" * 10_000 + b"}\n",
+    "nan": to_line(make_evaluation()).replace(b'"observed":12800', b'"observed":NaN'),
+    "infinity": to_line(make_evaluation()).replace(b'"observed":12800', b'"observed":Infinity'),
+    "overflow": to_line(make_evaluation()).replace(b'"observed":12800', b'"observed":1e999'),
+    "pickle": pickle.dumps(asdict(make_evaluation().health)) + b"\n",
+    "not_utf8": b'{"version":1,"name":"\xff"}\n',
+    "list": b"[1, 2]\n",
+    "number": b"1\n",
+    "null": b"null\n",
+    "missing": edited(lambda r: r.pop("health")),
+    "missing_statistic": edited(lambda r: r["snapshot"].pop("mean")),
+    "label": edited(lambda r: r["regime"].update(labels=["alive"])),
+    "snapshot_of_text": edited(lambda r: r.update(snapshot="text")),
+    "statistic_of_text": edited(lambda r: r["snapshot"].update(mean=["a"] * 4)),
+    "statistic_of_lists": edited(lambda r: r["snapshot"].update(mean=[[1.0], [1.0, 2.0]])),
+    "health_with_more": edited(lambda r: r["health"].update(__class__="os.system")),
+    "alerts_of_numbers": edited(lambda r: r.update(alerts=[1])),
+    "alert_kind": edited(lambda r: r["alerts"][0].update(kind="nothing")),
+    "evidence_of_text": edited(lambda r: r["alerts"][0].update(evidence={"a": "b"})),
+    "evidence_of_numbers": edited(lambda r: r["alerts"][0].update(evidence=3)),
+    "huge_statistic": edited(lambda r: r["snapshot"].update(mean=[10**400] * 4)),
+    "version_of_text": edited(lambda r: r.update(version="1")),
+    "version_of_list": edited(lambda r: r.update(version=[1])),
+}
+
+
+@pytest.mark.parametrize("line", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.filterwarnings("error")
+def test_hostile_lines_are_refused(tmp_path, line):
+    path = tmp_path / "log"
+    path.write_bytes(to_line(make_evaluation(50)) + line)
+    with pytest.raises(PolarMonitorError, match="line 2: "):
+        read_jsonl(path)
+
+
+def test_a_line_without_end_is_refused_without_reading_it_all(tmp_path, monkeypatch):
+    monkeypatch.setattr("polar_monitor.sinks.jsonl.LONGEST", 1000)
+    path = tmp_path / "log"
+    path.write_bytes(b"x" * 5000)
+    with pytest.raises(PolarMonitorError, match="line 1: longer than 1000 bytes"):
+        read_jsonl(path)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.binary(max_size=400))
+def test_random_bytes_are_refused_or_left_out(tmp_path, data):
+    path = tmp_path / "log"
+    path.write_bytes(data)
+    for act in (read_jsonl, JsonlSink):
+        try:
+            made = act(path)
+        except PolarMonitorError:
+            continue
+        if act is JsonlSink:
+            made.close()
+        else:
+            assert made == []
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [here, *(place for key, item in inner for place in places(item, (*here, key)))]
+
+
+RECORD = json.loads(to_line(make_evaluation(100, (ACTIVE, PASSIVE), alerts=(make_alert(),), bins=4)))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.sampled_from(places(RECORD)[1:]), values)
+def test_a_record_with_anything_in_one_place_is_read_or_refused(tmp_path, place, value):
+    record = json.loads(json.dumps(RECORD))
+    inner = record
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    path = tmp_path / "log"
+    path.write_bytes(json.dumps(record).encode("ascii") + b"\n")
+    with contextlib.suppress(PolarMonitorError):
+        (found,) = read_jsonl(path)
+        assert isinstance(found, Evaluation)

@@ -1,0 +1,118 @@
+"""The state strip: what it remembers, and where it draws it."""
+
+from __future__ import annotations
+
+import io
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from records import ACTIVE, MIXED, PASSIVE, UNDECIDED
+
+from polar_monitor.label import Label
+from polar_monitor.sinks import _strip
+from polar_monitor.sinks._strip import CODES, COLOURS, COLUMNS, FOOTER, GUTTER, MARGIN, WIDTH, Strip
+
+LABELS = (ACTIVE, PASSIVE, MIXED, UNDECIDED)
+
+
+def history(strip: Strip, evaluations: int, dimensions: int) -> None:
+    for i in range(evaluations):
+        strip.add(10 * i, [LABELS[(i + j) % 4] for j in range(dimensions)])
+
+
+def picture(strip: Strip) -> np.ndarray:
+    png, width, height = strip.png()
+    image = Image.open(io.BytesIO(png))
+    assert image.format == "PNG"
+    assert image.size == (width, height)
+    return np.array(image.convert("RGB"))
+
+
+@given(st.integers(1, 1500))
+def test_columns_are_bounded_even_and_end_with_the_newest(evaluations):
+    strip = Strip([0])
+    history(strip, evaluations, 1)
+    steps, codes = strip.columns()
+    assert len(steps) == codes.shape[1] <= COLUMNS + 1
+    assert steps[0] == 0
+    assert steps[-1] == 10 * (evaluations - 1)
+    assert evaluations < 2 or len(steps) >= min(evaluations, COLUMNS // 2)
+    apart = np.diff(steps)[:-1]
+    assert len(set(apart.tolist())) <= 1
+    assert [CODES[LABELS[step // 10 % 4]] for step in steps] == codes[0].tolist()
+
+
+def test_only_the_rows_asked_for():
+    strip = Strip([3, 0, 7])
+    strip.add(5, [ACTIVE, PASSIVE, PASSIVE, MIXED, PASSIVE, PASSIVE, PASSIVE, UNDECIDED])
+    steps, codes = strip.columns()
+    assert steps == (5,)
+    assert codes[:, 0].tolist() == [CODES[MIXED], CODES[ACTIVE], CODES[UNDECIDED]]
+
+
+@pytest.mark.parametrize("step", [0, 5, 990, 5000, 9990, 20_000])
+def test_rewound_to_a_step_it_goes_on_from_there(step):
+    strip = Strip([0])
+    history(strip, 1000, 1)
+    kept = [column for column in strip.columns()[0] if column < step]
+    strip.rewind(step)
+    strip.add(step, [ACTIVE])
+    steps, codes = strip.columns()
+    assert steps[-1] == step
+    assert codes[0, -1] == CODES[ACTIVE]
+    # the newest is shown off the grid, and is not kept
+    assert list(steps[:-1]) in (kept, kept[:-1])
+
+
+@pytest.mark.parametrize(("dimensions", "evaluations"), [(1, 1), (10, 3), (10, 60), (64, 119), (128, 700)])
+def test_every_cell_has_the_colour_of_its_state(dimensions, evaluations):
+    strip = Strip(range(dimensions))
+    history(strip, evaluations, dimensions)
+    steps, codes = strip.columns()
+    drawn = picture(strip)
+    high = (drawn.shape[0] - MARGIN - FOOTER) // dimensions
+    assert drawn.shape == (MARGIN + FOOTER + dimensions * high, GUTTER + WIDTH, 3)
+    assert high >= 4
+    colours = {CODES[label]: colour for label, colour in COLOURS.items()}
+    for row, column in itertools.product(range(0, dimensions, 7), range(0, len(steps), 7)):
+        y, x = MARGIN + row * high + high // 2, GUTTER + int((column + 0.5) * WIDTH / len(steps))
+        assert tuple(drawn[y, x]) == colours[codes[row, column]], (row, column)
+
+
+def test_numbers_and_legend_are_lettered_and_nothing_is_cut_off():
+    strip = Strip(range(128))
+    history(strip, 500, 128)
+    drawn = picture(strip)
+    ink = (drawn == 64).all(axis=2)
+    assert ink[:, : GUTTER - 4].any()
+    assert ink[-FOOTER : -FOOTER + 16].any()
+    assert ink[-FOOTER + 16 :].any()
+    border = np.concatenate((drawn[0], drawn[-1], drawn[:, 0]))
+    assert (border == 255).all()
+    for label in Label:
+        below = drawn[-FOOTER + 16 :].reshape(-1, 3)
+        assert (below == COLOURS[label]).all(axis=1).any()
+
+
+def test_the_frame_is_drawn_once(monkeypatch):
+    strip = Strip(range(64))
+    history(strip, 3, 64)
+    first = strip.png()
+    monkeypatch.setattr(_strip.Strip, "_drawn_frame", lambda self: pytest.fail("drawn again"))
+    assert strip.png() == first
+    strip.add(1234, [PASSIVE] * 64)
+    assert strip.png() != first
+
+
+def test_colours_differ_in_lightness_too():
+    # relative luminance of sRGB, as for the contrast of text (WCAG 2.1)
+    linear = {
+        label: [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in np.array(rgb) / 255]
+        for label, rgb in COLOURS.items()
+    }
+    light = sorted(0.05 + float(np.dot(c, (0.2126, 0.7152, 0.0722))) for c in linear.values())
+    assert all(b / a > 1.5 for a, b in itertools.pairwise(light))
