@@ -4,14 +4,19 @@ q(z) = 1/n Σ N(z; μ_i, σ_i²) is a one-dimensional Gaussian mixture. Its entr
 grid, makes I the information that z has on which row of the window it came from: always in [0, log n], which noise in
 an estimate of the entropy does not promise. Steps:
 
-* components of nearly one σ (within 20 %) whose means lie within σ/2 become one of the same weight, mean and variance;
-* each is laid on a grid of step 0.7 of the least σ by a recurrence of two multiplications a point;
+* components of nearly one σ (`LEVEL`) whose means are close (`CELL`) become one of the same weight, mean and variance,
+  finer where the means are close together and little is to be told apart;
+* each is laid on a grid of step 0.9 of the least σ by a recurrence of two multiplications a point;
 * a σ below 1/16384 of the spread is raised to that, in both terms: I is then that of a noisier channel, so too small,
   but beyond about 8 nats, where a window of some thousand rows could not measure it either;
 * a row far outside of all others (beyond 20 times the spread) stands alone: it tells itself, log n nats.
 
-E[Î] ≤ I (h is concave); the first-order term, b = 1/2n (∫ q₂/q − 1) with q₂ = 1/n Σ N_i², is added back. The standard
-error is that of the mean of KL(N_i ‖ q) over rows, and of the second-order term, whose variance is b/n. Shapes: mean, variance, log_variance (D, n) float32, finite, variance > 0.
+E[Î] ≤ I (h is concave); the first-order term, S/2n with S = ∫ q₂/q − 1 and q₂ = 1/n Σ N_i², is added back. The
+standard error is that of the mean of KL(N_i ‖ q) over rows, and of the second-order term, whose variance is Σ λ²/2n²
+with eigenvalues 0 ≤ λ ≤ 1 of sum S, so at most min(S, S²)/2n². Where all rows tell the same (equal clusters) only the
+latter is left, and the error is too large by up to twofold. Dependent rows count for n divided by their design effect:
+how much more often than by chance rows of one cluster fall into one cell (Rao & Scott 1981). Shapes: mean, variance,
+log_variance (D, n) float32, finite, variance > 0.
 """
 
 import math
@@ -20,102 +25,161 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._jit import helper, kernel
-from .spacing import cluster_square
 
-LEVEL = 0.2
-"""Width in log σ of the components that may be joined."""
-CELL = 0.5
+LEVEL, LEVEL_LEAST = 0.2, 0.1
+"""Width in log σ of the components that may be joined, and its least value."""
+CELL = 0.8
 """Width of the means that may be joined, in σ."""
-STEP = 0.7
+SPLIT = 40
+"""A narrow distribution of means is divided finer, into some so many cells, and LEVEL in proportion."""
+STEP = 0.9
 """Grid step, in the least σ."""
-REACH = 6.0
+REACH = 5.5
 """Where a component ends, in its σ."""
 POINTS = 16384
 """Most grid points."""
+LEVELS = int(math.log(STEP * POINTS / (2 * REACH)) / LEVEL_LEAST) + 2
+CELLS = int(STEP * POINTS / CELL / (1 - math.exp(-LEVEL_LEAST))) + 3 * LEVELS
+"""Most levels of σ, and most cells in all of them: what the grid's POINTS leave room for."""
 FAR = 20.0
+HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 ROWS = "float32[:, ::1]"
 
 
 @helper
-def _lay(q, q2, start, step, m, s, weight, height):
-    """Add weight·N(m, s²) to the grid q, and weight·N² to q2."""
-    first = max(int(math.ceil((m - REACH * s - start) / step)), 0)
-    last = min(int((m + REACH * s - start) / step), q.shape[0] - 1)
-    at = (start + first * step - m) / s
-    ratio, pace = math.exp(-at * step / s - 0.5 * step * step / (s * s)), math.exp(-step * step / (s * s))
-    g = height * math.exp(-0.5 * at * at)
+def _lay(q, q2, left, step, m, s, weight, rule):
+    """Add weight·N(m, s²) to the grid q, and weight·N² to q2; rule (7,) remembers how, for `_cross`."""
+    first = max(math.ceil((m - REACH * s - left) / step), 0)
+    last = min(int((m + REACH * s - left) / step), q.shape[0] - 1)
+    at, pace = (left + first * step - m) / s, step / s
+    g = math.exp(-0.5 * at * at - HALF_LOG_2PI) / s
+    ratio, drop = math.exp(-pace * (at + 0.5 * pace)), math.exp(-pace * pace)
+    rule[0], rule[1], rule[2], rule[3], rule[4], rule[5] = first, last, g, ratio, drop, at
+    rule[6] = pace
     for i in range(first, last + 1):
         q[i] += weight * g
         q2[i] += weight * g * g
         g *= ratio
-        ratio *= pace
+        ratio *= drop
 
 
 @helper
-def _mean_log(log_q, start, step, m, s, height):
-    """−∫ N(m, s²) log q on the grid."""
-    first = max(int(math.ceil((m - REACH * s - start) / step)), 0)
-    last = min(int((m + REACH * s - start) / step), log_q.shape[0] - 1)
-    at = (start + first * step - m) / s
-    ratio, pace = math.exp(-at * step / s - 0.5 * step * step / (s * s)), math.exp(-step * step / (s * s))
-    g, total = height * math.exp(-0.5 * at * at), 0.0
+def _cross(log_q, step, rule):
+    """Cross-entropy −∫ N log q of a component that `_lay` has laid on the grid, and its derivative by log σ."""
+    first, last, g, ratio, drop = int(rule[0]), int(rule[1]), rule[2], rule[3], rule[4]
+    at, pace, total, square = rule[5], rule[6], 0.0, 0.0
     for i in range(first, last + 1):
-        total += g * log_q[i]
+        term = g * log_q[i]
+        total += term
+        square += term * at * at
+        at += pace
         g *= ratio
-        ratio *= pace
-    return -total * step
+        ratio *= drop
+    return -total * step, (total - square) * step
 
 
-@kernel(f"void({ROWS}, {ROWS}, {ROWS}, float64[:, ::1], int64, float64[::1], float64[:, ::1])")
-def divergences(mean, variance, log_variance, core, independent, correction, out):
-    """KL(N_i ‖ q) of every row, (D, n), whose mean is Î, and the correction of its bias, (D,)."""
+@helper
+def _design_effect(place, cluster, weight, seen, last):
+    """Mean over cells of the variance of their counts, in units of that of independent rows: 1 to a cluster's size."""
+    n, pairs, chance, cells = place.shape[0], 0.0, 0.0, 0
+    for c in range(weight.shape[0]):
+        cells += weight[c] > 0
+    size, clusters = 0, 1
+    for i in range(n):
+        size += 1
+        c = place[i]
+        if c >= 0:
+            seen[c] = seen[c] + 1.0 if last[c] == clusters else 1.0
+            last[c] = clusters
+            pairs += (2.0 * seen[c] - 1.0) / weight[c]
+        if i + 1 == n or cluster[i + 1] != cluster[i]:
+            chance += size * size / n
+            size = 0
+            clusters += 1
+    return max((pairs - chance) / (cells - 1), 1.0) if cells > 1 else 1.0
+
+
+@helper
+def _ends(mean, variance, low, high):
+    """Least and greatest mean and variance of the rows (n,) whose mean lies in [low, high], and how many these are."""
+    left, right, least, most, inside = np.inf, -np.inf, np.inf, 0.0, 0
+    for i in range(mean.shape[0]):
+        mu, s2 = np.float64(mean[i]), np.float64(variance[i])
+        if low <= mu <= high:
+            inside += 1
+            left, right, least, most = min(left, mu), max(right, mu), min(least, s2), max(most, s2)
+    return left, right, least, most, inside
+
+
+@kernel(
+    f"void({ROWS}, {ROWS}, {ROWS}, float64[:, ::1], int64[::1], int32[::1], float64[::1], float64[:, ::1],"
+    "float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+)
+def divergences(mean, variance, log_variance, ends, cluster, place, above, level_cells, cells, rules, grid, out):
+    """Fill out (4, D): the mean over rows of KL(N_i ‖ q), n² times its squared error, S, and the design effect.
+
+    ends (6, D): interval outside of which a row stands alone, then least and greatest mean and variance of all rows.
+    cluster: (n,) or empty. Room to work in: place (n,), above (n,), level_cells (2, LEVELS),
+    cells (6, 2 CELLS), rules (CELLS, 7), grid (2, POINTS).
+    """
     dimensions, n = mean.shape
-    place = np.empty(n, np.int64)
+    weight, centre, square, logs = cells[0], cells[1], cells[2], cells[3]
     for d in range(dimensions):
-        low, high = core[0, d], core[1, d]
-        left, right, least, most, inside = np.inf, -np.inf, np.inf, 0.0, 0
-        for i in range(n):
-            mu = float(mean[d, i])
-            if low <= mu <= high:
-                inside += 1
-                left, right = min(left, mu), max(right, mu)
-                s2 = float(variance[d, i])
-                least, most = min(least, s2), max(most, s2)
-        floor = math.sqrt(least)
+        mu, s2, log_s2 = mean[d], variance[d], log_variance[d]
+        low, high, left, right, least, most = ends[0, d], ends[1, d], ends[2, d], ends[3, d], ends[4, d], ends[5, d]
+        inside = n
+        if left < low or right > high:
+            left, right, least, most, inside = _ends(mu, s2, low, high)
         most = math.sqrt(most)
-        floor = max(floor, (right - left + 2 * REACH * most) / (STEP * (POINTS - 2)))
-        log_floor = math.log(floor)
+        floor = max(math.sqrt(least), (right - left + 2 * REACH * most) / (STEP * (POINTS - 4)))
+        log_floor, floor2 = math.log(floor), floor * floor
+
         # cells: one row of them for each level of log σ
-        levels = int((max(math.log(most), log_floor) - log_floor) / LEVEL) + 1
-        first, per_width = np.empty(levels + 1, np.int64), np.empty(levels)
-        first[0] = 0
+        spread = (right - left) / (SPLIT * floor)
+        cell = min(max(spread, 1e-6), CELL)
+        per_level = 1.0 / min(max(LEVEL * spread / CELL, LEVEL_LEAST), LEVEL)
+        levels = int((max(math.log(most), log_floor) - log_floor) * per_level) + 1
+        first = 0
         for b in range(levels):
-            per_width[b] = 1.0 / (CELL * floor * math.exp(LEVEL * b))
-            first[b + 1] = first[b] + int((right - left) * per_width[b]) + 2
-        weight, centre, square = np.zeros(first[levels]), np.zeros(first[levels]), np.zeros(first[levels])
+            per_width = 1.0 / (cell * floor * math.exp(b / per_level))
+            level_cells[0, b], level_cells[1, b] = first, per_width
+            first += int((right - left) * per_width) + 2
+        size = first
+        cells[:, : 2 * size] = 0.0
         for i in range(n):
-            mu = float(mean[d, i])
-            if not low <= mu <= high:
-                place[i] = -1
-                continue
-            log_s = max(0.5 * log_variance[d, i], log_floor)
-            b = min(int((log_s - log_floor) * (1.0 / LEVEL)), levels - 1)
-            apart = mu - left
-            c = first[b] + int(apart * per_width[b])
-            place[i] = c
-            weight[c] += 1.0
-            centre[c] += apart
-            square[c] += apart * apart + max(float(variance[d, i]), floor * floor)
+            level = max(0.5 * np.float64(log_s2[i]) - log_floor, 0.0)
+            b = min(int(level * per_level), levels - 1)
+            at = min(max(np.float64(mu[i]), left), right) - left
+            place[i] = int(level_cells[0, b] + at * level_cells[1, b])
+            above[i] = level
+        if inside < n:
+            for i in range(n):
+                if not low <= np.float64(mu[i]) <= high:
+                    place[i] = -1
+        for i in range(n):
+            if place[i] >= 0:
+                c = place[i] + (i & 1) * size  # in turns to two halves: many rows of one cell would wait for each other
+                apart = np.float64(mu[i]) - left
+                weight[c] += 1.0
+                centre[c] += apart
+                square[c] += apart * apart + max(np.float64(s2[i]), floor2)
+                logs[c] += above[i]
+        for c in range(size):
+            weight[c] += weight[size + c]
+            centre[c] += centre[size + c]
+            square[c] += square[size + c]
+            logs[c] += logs[size + c]
+
         step = STEP * floor
         start = left - REACH * most - step
         points = int((right - left + 2 * REACH * most) / step) + 3
-        q, q2 = np.zeros(points), np.zeros(points)
-        for c in range(first[levels]):
+        q, q2 = grid[0, :points], grid[1, :points]
+        q[:], q2[:] = 0.0, 0.0
+        for c in range(size):
             if weight[c] > 0:
                 m = centre[c] / weight[c]
-                s = math.sqrt(max(square[c] / weight[c] - m * m, floor * floor))
-                centre[c], square[c] = left + m, s
-                _lay(q, q2, start, step, left + m, s, weight[c] / n, 1.0 / (math.sqrt(2 * math.pi) * s))
+                s = math.sqrt(max(square[c] / weight[c] - m * m, floor2))
+                _lay(q, q2, start, step, left + m, s, weight[c] / n, rules[c])
         excess = 0.0
         for i in range(points):
             if q[i] > 1e-300:
@@ -123,23 +187,35 @@ def divergences(mean, variance, log_variance, core, independent, correction, out
                 q[i] = math.log(q[i])
             else:
                 q[i] = -690.0
-        alone = n - inside
-        correction[d] = 0.5 / independent * (excess * step + alone - 1.0)
-        for c in range(first[levels]):
+        total = 0.0
+        for c in range(size):
             if weight[c] > 0:
-                s = square[c]
-                cross = _mean_log(q, start, step, centre[c], s, 1.0 / (math.sqrt(2 * math.pi) * s))
-                square[c] = cross - 0.5 * math.log(2 * math.pi * math.e) - math.log(s)
-                weight[c] = math.log(s)
+                cross, by_log = _cross(q, step, rules[c])
+                level = logs[c] / weight[c]
+                kl = cross - HALF_LOG_2PI - 0.5 - log_floor - level
+                total += weight[c] * kl
+                # to first order in its log σ, which the components of a cell differ by
+                square[c] = by_log - 1.0
+                centre[c] = kl - square[c] * level
+        alone = n - inside
+        value = (total + alone * math.log(n)) / n
+
+        apart, squares = 0.0, 0.0
         for i in range(n):
-            if place[i] < 0:
-                out[d, i] = math.log(n)
+            c = place[i]
+            if c >= 0:
+                apart += centre[c] + square[c] * above[i] - value
             else:
-                c = place[i]
-                out[d, i] = square[c] + weight[c] - max(0.5 * log_variance[d, i], log_floor)
+                apart += math.log(n) - value
+            if cluster.shape[0] == 0 or i + 1 == n or cluster[i + 1] != cluster[i]:
+                squares += apart * apart
+                apart = 0.0
+        out[0, d], out[1, d], out[2, d], out[3, d] = value, squares, excess * step + alone - 1.0, 1.0
+        if cluster.shape[0] > 0:
+            out[3, d] = _design_effect(place, cluster, weight[:size], cells[4], cells[5])
 
 
-def core(mean: NDArray[np.float32], variance: NDArray[np.float32]) -> NDArray[np.float64]:
+def _interval(mean: NDArray[np.float32], variance: NDArray[np.float32]) -> NDArray[np.float64]:
     """Ends (2, D) of the interval outside of which a row stands alone, from 256 evenly spaced rows."""
     stride = max(mean.shape[1] // 256, 1)
     some = np.sort(mean[:, ::stride], axis=1).astype(np.float64)
@@ -161,15 +237,20 @@ def information(
 ) -> Pair:
     """Î and its standard error, float64 (D,) each; rows of one `cluster` (n,) are dependent."""
     dimensions, n = mean.shape
-    terms, correction = np.empty((dimensions, n)), np.empty(dimensions)
-    independent = n if cluster is None else 1 + int(np.count_nonzero(cluster[1:] != cluster[:-1]))
     logs = np.log(variance) if log_variance is None else log_variance
-    divergences(mean, variance, logs, core(mean, variance), independent, correction, terms)
-    value = terms.mean(axis=1)
-    terms -= value[:, None]
-    square = np.einsum("dn,dn->d", terms, terms) / n if cluster is None else cluster_square(terms, cluster)
-    error = np.sqrt(square / n + np.maximum(correction, 0.0) / independent)
-    return np.clip(value + correction, 0.0, math.log(n)), error
+    ids = np.zeros(0, np.int64) if cluster is None else cluster
+    independent = n if cluster is None else 1 + int(np.count_nonzero(ids[1:] != ids[:-1]))
+    extremes = [mean.min(axis=1), mean.max(axis=1), variance.min(axis=1), variance.max(axis=1)]
+    ends = np.concatenate([_interval(mean, variance), np.stack(extremes)])
+    room = [np.empty(shape) for shape in ((2, LEVELS), (6, 2 * CELLS), (CELLS, 7), (2, POINTS))]
+    out = np.empty((4, dimensions))
+    divergences(mean, variance, logs, ends, ids, np.empty(n, np.int32), np.empty(n), *room, out)
+    value, square, excess, design = out
+    square *= independent / max(independent - 1, 1)
+    effective = n / design
+    second = np.minimum(excess, excess * excess) / (2 * effective**2)
+    value = np.clip(value + excess / (2 * effective), 0.0, math.log(n))
+    return value, np.sqrt(square / n**2 + np.maximum(second, 0.0))
 
 
 def resolved(mean: NDArray[np.float32], tau: NDArray[np.float64], cluster: NDArray[np.int64] | None = None) -> Pair:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import moments
-from ._jit import kernel
+from ._jit import helper, kernel
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -26,91 +26,148 @@ MOMENTS = ("rows", "mean", "variance", "posterior_variance", "posterior_variance
 ESTIMATES = ("information_upper", "variance_gap", "reliability", "share_active", "share_passive", "kl")
 NAMES = MOMENTS + tuple(name + error for name in ESTIMATES for error in ("", "_se"))
 """The rows of `posterior`'s result, by the names of `Snapshot`; "rows" counts the finite ones."""
+LANES = 128
+"""Partial sums that a quantity is gathered in: no addition waits for the last one, so the compiler can use vectors."""
 MEAN_NAMES = ("rows", "mean", "variance", "low", "high")
 """The rows of `location`'s result."""
 
 
+@helper
+def _total(lane):
+    total = 0.0
+    for i in range(lane.shape[0]):
+        total += lane[i]
+    return total
+
+
+@helper
+def _independent(mean, variance, log_variance, prior_mean, prior_var, lanes, out):
+    """As `_clustered`, for rows (n,) that are all finite and each its own cluster; False where one is not finite."""
+    n = mean.shape[0]
+    a, b, c, p, q, r = lanes[0], lanes[1], lanes[2], lanes[3], lanes[4], lanes[5]
+    lanes[:] = 0.0
+    for start in range(0, n, LANES):
+        mu, s2, ls = mean[start : start + LANES], variance[start : start + LANES], log_variance[start : start + LANES]
+        for i in range(mu.shape[0]):
+            a[i] += np.float64(mu[i])
+            b[i] += np.float64(s2[i])
+            c[i] += np.float64(ls[i])
+    m, e, log = _total(a) / n, _total(b) / n, _total(c) / n
+    if not math.isfinite(m + e + log):
+        return False
+    lanes[:] = 0.0
+    for start in range(0, n, LANES):
+        mu, s2 = mean[start : start + LANES], variance[start : start + LANES]
+        for i in range(mu.shape[0]):
+            x, y = np.float64(mu[i]) - m, np.float64(s2[i]) - e
+            a[i] += x * x
+            b[i] += y * y
+    v, spread = _total(a) / n, _total(b) / n
+    t, twice, precision = v + e, 2.0 * (m - prior_mean), 1.0 / prior_var
+    by_t, by_e, low, high = 1.0 / t, 1.0 / e, ACTIVE * t, PASSIVE * t
+    lanes[:] = 0.0
+    for start in range(0, n, LANES):
+        mu, s2, ls = mean[start : start + LANES], variance[start : start + LANES], log_variance[start : start + LANES]
+        for i in range(mu.shape[0]):
+            x, y, z = np.float64(mu[i]) - m, np.float64(s2[i]) - e, np.float64(ls[i]) - log
+            square = x * x - v
+            upper = (square + y) * by_t - z
+            gap = y * by_e - z
+            reliability = (square * e - y * v) * by_t * by_t
+            kl = (square + twice * x + y) * precision - z
+            a[i] += upper * upper
+            b[i] += gap * gap
+            c[i] += reliability * reliability
+            p[i] += kl * kl
+        for i in range(mu.shape[0]):
+            q[i] += np.float64(s2[i]) <= low
+            r[i] += np.float64(s2[i]) >= high
+    active, passive = _total(q) / n, _total(r) / n
+    out[0], out[1], out[2], out[3], out[4], out[5], out[6], out[7] = n, m, v, e, spread, log, active, passive
+    out[8], out[9], out[10], out[11] = n, _total(a) / 4.0, _total(b) / 4.0, _total(c)
+    out[12], out[13], out[14] = n * active * (1.0 - active), n * passive * (1.0 - passive), _total(p) / 4.0
+    return True
+
+
+@helper
+def _clustered(mean, variance, log_variance, cluster, prior_mean, prior_var, out):
+    """Fill out (15,): rows, m, V, E, Var σ², L, the two shares, clusters; the squared influences of each of ESTIMATES.
+
+    The squares are of the sums over the rows of a cluster.
+    """
+    rows, alone = mean.shape[0], cluster.shape[0] == 0
+    n = rows
+    m = e = log = v = spread = 0.0
+    for i in range(rows):
+        mu, s2, ls = np.float64(mean[i]), np.float64(variance[i]), np.float64(log_variance[i])
+        if math.isfinite(mu + s2 + ls):
+            m += mu
+            e += s2
+            log += ls
+        else:
+            n -= 1
+    out[0] = n
+    if n == 0:
+        return
+    m, e, log = m / n, e / n, log / n
+    for i in range(rows):
+        mu, s2 = np.float64(mean[i]) - m, np.float64(variance[i]) - e
+        if math.isfinite(mu + s2 + np.float64(log_variance[i])):
+            v += mu * mu
+            spread += s2 * s2
+    v /= n
+    t, twice, precision = v + e, 2.0 * (m - prior_mean), 1.0 / prior_var
+    by_t, by_e, low, high = 1.0 / t, 1.0 / e, ACTIVE * t, PASSIVE * t
+    # sums over the rows of a cluster, in which the influence values are linear; the shares are known at the end
+    c = clusters = 0
+    s_mu = s_sq = s_s2 = s_ls = s_active = s_passive = 0.0
+    active = passive = upper = gap = reliability = kl = cc = aa = ac = pp = pc = 0.0
+    for i in range(rows):
+        x, y, z = np.float64(mean[i]) - m, np.float64(variance[i]) - e, np.float64(log_variance[i]) - log
+        if math.isfinite(x + y + z):
+            c += 1
+            s_mu += x
+            s_sq += x * x - v
+            s_s2 += y
+            s_ls += z
+            s_active += np.float64(variance[i]) <= low
+            s_passive += np.float64(variance[i]) >= high
+        if c > 0 and (alone or i + 1 == rows or cluster[i + 1] != cluster[i]):
+            clusters += 1
+            a = (s_sq + s_s2) * by_t - s_ls
+            upper += a * a
+            a = s_s2 * by_e - s_ls
+            gap += a * a
+            a = (s_sq * e - s_s2 * v) * by_t * by_t
+            reliability += a * a
+            a = (s_sq + twice * s_mu + s_s2) * precision - s_ls
+            kl += a * a
+            active += s_active
+            passive += s_passive
+            cc += c * c
+            aa += s_active * s_active
+            ac += s_active * c
+            pp += s_passive * s_passive
+            pc += s_passive * c
+            c = 0
+            s_mu = s_sq = s_s2 = s_ls = s_active = s_passive = 0.0
+    active, passive = active / n, passive / n
+    out[1], out[2], out[3], out[4], out[5], out[6], out[7] = m, v, e, spread / n, log, active, passive
+    out[8], out[9], out[10], out[11], out[14] = clusters, upper / 4.0, gap / 4.0, reliability, kl / 4.0
+    out[12] = aa - 2.0 * active * ac + active * active * cc
+    out[13] = pp - 2.0 * passive * pc + passive * passive * cc
+
+
 @kernel(
-    "void(float32[:, ::1], float32[:, ::1], float32[:, ::1], int64[::1], float64[::1], float64[::1], float64[:, ::1])"
+    "void(float32[:, ::1], float32[:, ::1], float32[:, ::1], int64[::1], float64[::1], float64[::1], float64[:, ::1],"
+    "float64[:, ::1])"
 )
-def _moments(mean, variance, log_variance, cluster, prior_mean, prior_var, out):
-    """Fill out (16, D): rows, m, V, E, Var σ², L, two shares, KL, clusters, and the six sums of squared influences."""
-    rows, alone = mean.shape[1], cluster.shape[0] == 0
+def _moments(mean, variance, log_variance, cluster, prior_mean, prior_var, lanes, out):
+    """Fill out (D, 15) as `_clustered` says; lanes (6, LANES) is room to work in."""
     for d in range(mean.shape[0]):
-        n = rows
-        m = e = log = v = spread = 0.0
-        for i in range(rows):
-            mu, s2, ls = np.float64(mean[d, i]), np.float64(variance[d, i]), np.float64(log_variance[d, i])
-            if math.isfinite(mu + s2 + ls):
-                m += mu
-                e += s2
-                log += ls
-            else:
-                n -= 1
-        out[0, d] = n
-        if n == 0:
-            continue
-        m /= n
-        e /= n
-        log /= n
-        for i in range(rows):
-            mu, s2 = mean[d, i] - m, variance[d, i] - e
-            if math.isfinite(mu + s2 + log_variance[d, i]):
-                v += mu * mu
-                spread += s2 * s2
-        v /= n
-        t, offset, precision = v + e, m - prior_mean[d], 1.0 / prior_var[d]
-        by_t, by_e, low, high = 1.0 / t, 1.0 / e, ACTIVE * t, PASSIVE * t
-        # sums over the rows of a cluster, in which the influence values are linear; the shares are known at the end
-        c = clusters = 0
-        s_mu = s_sq = s_s2 = s_ls = s_active = s_passive = 0.0
-        active = passive = upper = gap = reliability = kl = cc = aa = ac = pp = pc = 0.0
-        for i in range(rows):
-            mu, s2, ls = mean[d, i] - m, variance[d, i] - e, log_variance[d, i] - log
-            if math.isfinite(mu + s2 + ls):
-                c += 1
-                s_mu += mu
-                s_sq += mu * mu - v
-                s_s2 += s2
-                s_ls += ls
-                s_active += variance[d, i] <= low
-                s_passive += variance[d, i] >= high
-            if c > 0 and (alone or i + 1 == rows or cluster[i + 1] != cluster[i]):
-                clusters += 1
-                a = (s_sq + s_s2) * by_t - s_ls
-                upper += a * a
-                a = s_s2 * by_e - s_ls
-                gap += a * a
-                a = (s_sq * e - s_s2 * v) * by_t * by_t
-                reliability += a * a
-                a = (s_sq + 2.0 * offset * s_mu + s_s2) * precision - s_ls
-                kl += a * a
-                active += s_active
-                passive += s_passive
-                cc += c * c
-                aa += s_active * s_active
-                ac += s_active * c
-                pp += s_passive * s_passive
-                pc += s_passive * c
-                c = 0
-                s_mu = s_sq = s_s2 = s_ls = s_active = s_passive = 0.0
-        active /= n
-        passive /= n
-        out[1, d] = m
-        out[2, d] = v
-        out[3, d] = e
-        out[4, d] = spread / n
-        out[5, d] = log
-        out[6, d] = active
-        out[7, d] = passive
-        out[8, d] = 0.5 * ((v + offset * offset + e) * precision - 1.0 - log - math.log(precision))
-        out[9, d] = clusters
-        out[10, d] = upper / 4.0
-        out[11, d] = gap / 4.0
-        out[12, d] = reliability
-        out[13, d] = aa - 2.0 * active * ac + active * active * cc
-        out[14, d] = pp - 2.0 * passive * pc + passive * passive * cc
-        out[15, d] = kl / 4.0
+        rows = mean[d], variance[d], log_variance[d]
+        if cluster.shape[0] > 0 or not _independent(*rows, prior_mean[d], prior_var[d], lanes, out[d]):
+            _clustered(*rows, cluster, prior_mean[d], prior_var[d], out[d])
 
 
 def posterior(
@@ -122,12 +179,13 @@ def posterior(
     belong together; empty: every row is its own. prior_mean, prior_var: float64 (D,). NaN where no row is finite; an
     error needs two clusters.
     """
-    out = np.full((16, mean.shape[0]), np.nan)
-    _moments(mean, variance, log_variance, cluster, prior_mean, prior_var, out)
-    n, m, v, e, spread, log, active, passive, kl, clusters = out[:10]
+    out = np.full((mean.shape[0], 15), np.nan)
+    _moments(mean, variance, log_variance, cluster, prior_mean, prior_var, np.empty((6, LANES)), out)
+    n, m, v, e, spread, log, active, passive, clusters = out.T[:9]
     with np.errstate(divide="ignore", invalid="ignore"):
+        kl = 0.5 * ((v + np.square(m - prior_mean) + e) / prior_var - 1.0 - log + np.log(prior_var))
         few = np.where(clusters > 1, clusters / (clusters - 1), np.nan)
-        errors = np.sqrt(np.maximum(out[10:], 0.0) * few) / n
+        errors = np.sqrt(np.maximum(out.T[9:], 0.0) * few) / n
         for share, error in ((active, errors[3]), (passive, errors[4])):
             error[:] = _share_error(share, error, n, clusters)
         upper, gap, reliability = 0.5 * (np.log(v + e) - log), 0.5 * (np.log(e) - log), v / (v + e)

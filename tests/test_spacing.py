@@ -1,0 +1,180 @@
+"""The one-dimensional entropy against brute force, and against closed forms."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import special
+
+from polar_monitor.kernels import spacing
+
+EULER = 0.5772156649015329
+
+
+def brute(y, k):
+    """Distance of every row to its k-th nearest other row."""
+    apart = np.abs(y[:, None] - y[None, :])
+    np.fill_diagonal(apart, np.inf)
+    return np.sort(apart, axis=1)[:, k - 1]
+
+
+def slow_entropy(y, k):
+    return special.digamma(len(y)) - special.digamma(k) + np.log(2 * brute(y, k)).mean()
+
+
+def bfloat16(x):
+    """Rounded to nearest, ties to even, as torch does."""
+    bits = np.asarray(x, np.float32).view(np.uint32)
+    bits = bits + 0x7FFF + ((bits >> 16) & 1)
+    return (bits & 0xFFFF0000).view(np.float32)
+
+
+def rows(*many):
+    return np.ascontiguousarray(np.stack(many), np.float32)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    arrays(
+        np.float32, st.integers(2, 60), elements=st.floats(width=32, allow_nan=False, allow_infinity=False), unique=True
+    ),
+    st.integers(1, 12),
+)
+def test_distances_are_those_of_brute_force(x, k):
+    k = min(k, len(x) - 1)
+    x = np.where(x == 0, np.float32(0.5), x)  # 0.0 and −0.0 are a tie
+    if len(np.unique(x)) < len(x):
+        return
+    found, ties = spacing.nearest(x[None, :], k)
+    np.testing.assert_array_equal(found[0], brute(x.astype(np.float64), k))
+    assert ties[0] == 0
+
+
+@pytest.mark.parametrize("n", [11, 12, 100, 2049])
+@pytest.mark.parametrize("offset", [0.0, -50.0, 1e6])
+def test_the_value_is_the_textbooks(n, offset):
+    x = rows(np.random.default_rng(n).normal(size=n) * max(abs(offset), 1.0) + offset)
+    value, error, ties = spacing.entropy(x)
+    assert value[0] == pytest.approx(slow_entropy(x[0].astype(np.float64), 10), rel=1e-12)
+    assert ties[0] == 0 and error[0] > 0
+
+
+def test_digamma_and_trigamma_are_scipys():
+    for x in (1, 1.5, 2, 9.99, 10, 57, 4096):
+        assert spacing.digamma(x) == pytest.approx(special.digamma(x), rel=1e-11)
+        assert spacing.trigamma(x) == pytest.approx(special.polygamma(1, x), rel=1e-9)
+    assert spacing.digamma(1) == pytest.approx(-EULER, rel=1e-11)
+
+
+def test_the_error_is_the_textbooks_with_the_coupling():
+    x = rows(np.random.default_rng(0).normal(size=3000))
+    terms = np.log(2 * brute(x[0].astype(np.float64), 10))
+    expected = math.sqrt((terms.var() - special.polygamma(1, 10) + spacing.COUPLING) / 3000)
+    assert spacing.entropy(x)[1][0] == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_cluster_of_one_is_a_row_and_copies_add_no_certainty():
+    x = rows(np.random.default_rng(1).normal(size=800))
+    value, error, _ = spacing.entropy(x)
+    alone, own, _ = spacing.entropy(x, np.arange(800))
+    assert alone[0] == pytest.approx(value[0], rel=1e-12)
+    assert own[0] == pytest.approx(error[0], rel=2e-3)  # the factor m / (m − 1)
+    rng = np.random.default_rng(2)
+    near = rows(np.repeat(rng.normal(size=256), 16) + 0.05 * rng.normal(size=4096))
+    assert spacing.entropy(near, np.repeat(np.arange(256), 16))[1][0] > 2.5 * spacing.entropy(near)[1][0]
+
+
+def test_the_order_of_the_rows_does_not_matter():
+    rng = np.random.default_rng(3)
+    x = rows(rng.normal(size=500), bfloat16(rng.normal(size=500)))
+    shuffled = np.ascontiguousarray(x[:, rng.permutation(500)])
+    np.testing.assert_allclose(spacing.entropy(x, mantissa=7), spacing.entropy(shuffled, mantissa=7), rtol=1e-12)
+
+
+CLOSED = {
+    "gaussian": (lambda r, n: r.normal(size=n), 0.5 * math.log(2 * math.pi * math.e)),
+    "uniform": (lambda r, n: r.uniform(-1, 1, n), math.log(2)),
+    "laplace": (lambda r, n: r.laplace(size=n), 1 + math.log(2)),
+    "exponential": (lambda r, n: r.exponential(size=n), 1.0),
+    "cauchy": (lambda r, n: r.standard_cauchy(n), math.log(4 * math.pi)),
+}
+
+
+@pytest.mark.parametrize("name", CLOSED)
+@pytest.mark.parametrize("scale", [1e-30, 1e-3, 1.0, 1e20])
+def test_closed_forms_at_any_scale(name, scale):
+    draw, truth = CLOSED[name]
+    value, error, _ = spacing.entropy(rows(scale * draw(np.random.default_rng(4), 4096)))
+    assert abs(value[0] - math.log(scale) - truth) < 4 * error[0]
+    assert error[0] < 0.05
+
+
+@pytest.mark.parametrize(
+    ("rounded", "mantissa", "scale", "offset"),
+    [
+        (bfloat16, 7, 1.0, 0.0),
+        (bfloat16, 7, 0.05, 1.0),
+        (bfloat16, 7, 0.05, -1.0),
+        (bfloat16, 7, 3e-5, 0.0),
+        (lambda x: x.astype(np.float16).astype(np.float32), 10, 1.0, 0.0),
+        (lambda x: x.astype(np.float16).astype(np.float32), 10, 0.01, -3.0),
+        (lambda x: x, 23, 1e-4, 300.0),
+    ],
+)
+def test_rounding_does_not_move_the_entropy(rounded, mantissa, scale, offset):
+    rng = np.random.default_rng(5)
+    x = rounded((scale * rng.normal(size=(40, 4096)) + offset).astype(np.float32))
+    value, error, ties = spacing.entropy(x, mantissa=mantissa)
+    truth = 0.5 * math.log(2 * math.pi * math.e) + math.log(scale)
+    assert (ties > 0.3).all()
+    assert abs(value.mean() - truth) < 4 * error.mean() / math.sqrt(40) + 0.005
+    assert np.mean(np.abs(value - truth) <= 1.96 * error) >= 0.85
+
+
+@pytest.mark.parametrize("at", [0.0, 1.0, -1.0, 0.3, 1e-40, -3e38, 65504.0])
+@pytest.mark.parametrize("mantissa", [7, 10, 23])
+def test_a_constant_has_the_entropy_of_its_cell(at, mantissa):
+    value, error, ties = spacing.entropy(np.full((1, 4096), at, np.float32), mantissa=mantissa)
+    assert ties[0] == 1.0 and error[0] == 0.0
+    if at == 0.0:
+        assert -110 < value[0] < -90  # nothing says how finely a zero was rounded
+    else:
+        exponent = math.floor(math.log2(abs(np.float32(at))))
+        cell = math.ldexp(0.75 if math.frexp(abs(at))[0] == 0.5 else 1.0, exponent - mantissa)
+        assert value[0] == pytest.approx(math.log(max(cell, 1e-44)), abs=0.1)
+
+
+def test_three_values_have_the_entropy_of_their_cells_and_an_error():
+    x = rows(np.random.default_rng(6).choice([1.0, 1.25, 1.5], 4096))
+    value, error, ties = spacing.entropy(x, mantissa=7)
+    assert ties[0] == 1.0 and 0 < error[0] < 0.05
+    assert value[0] == pytest.approx(math.log(3 * 0.875 / 128), abs=0.1)
+
+
+def test_ties_among_finer_values_stay_in_order():
+    """Half of the rows are zero (a ReLU), the others have all the bits that `mantissa` says they have not."""
+    rng = np.random.default_rng(7)
+    x = rows(np.maximum(rng.normal(size=4096), 0.0))
+    value, error, ties = spacing.entropy(x, mantissa=7)
+    assert ties[0] == pytest.approx(0.5, abs=0.05)
+    assert np.isfinite(value[0]) and np.isfinite(error[0])
+    distance, _ = spacing.nearest(x, mantissa=7)
+    assert (distance > 0).all()
+
+
+@pytest.mark.parametrize("scale", [1e-44, 1e-38, 1e37])
+def test_the_ends_of_float32(scale):
+    value, error, _ = spacing.entropy(rows(np.random.default_rng(8).normal(size=2048) * scale, np.arange(2048) * 1e-45))
+    assert np.isfinite(value).all() and np.isfinite(error).all()
+
+
+@pytest.mark.parametrize("k", [1, 3, 10])
+def test_one_row_more_than_neighbours(k):
+    x = rows(np.random.default_rng(9).normal(size=k + 1))
+    far = np.abs(x[0, :, None] - x[0]).astype(np.float64)
+    found, _ = spacing.nearest(x, k)
+    np.testing.assert_allclose(found[0], far.max(axis=1), rtol=1e-6)
+    assert np.isfinite(spacing.entropy(x, k=k)[:2]).all()
