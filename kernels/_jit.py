@@ -14,14 +14,13 @@ from typing import Any
 
 import numba
 
-
 Function = Callable[..., Any]
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 KERNELS: list[Any] = []
 
 
 def kernel(*signatures: str) -> Callable[[Function], Function]:
-    """Compile a function for exactly these signatures, now; a call with other types is a TypeError, never a compilation."""
+    """Compile a function now, for these signatures only: a call with other types is a TypeError, not a compilation."""
 
     def compile_now(function: Function) -> Function:
         try:

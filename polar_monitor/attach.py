@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec
 
 from torch import nn
 
+from ._compat import compiled_already
 from .errors import PolarMonitorWarning
 from .monitor import PolarMonitor
 from .wiring import unwrap
@@ -71,6 +72,13 @@ def attach(model: nn.Module, **arguments: Any) -> PolarMonitor:
         said = "this model is watched already: the new monitor replaces the old one"
         warnings.warn(
             f"polar_monitor: {said}{f' ({monitor.name})' if monitor.name else ''}", PolarMonitorWarning, stacklevel=2
+        )
+    if compiled_already(inner):
+        warnings.warn(
+            f"polar_monitor: {type(inner).__name__} has run compiled before, and compiled code does not see hooks that "
+            "come later: attach before the first call, or call torch._dynamo.reset() now",
+            PolarMonitorWarning,
+            stacklevel=2,
         )
     _watched.setdefault(inner, {})[monitor.name] = monitor
     log.info("watching %s", monitor.explain())

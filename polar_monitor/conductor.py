@@ -166,8 +166,11 @@ class Conductor:
         if self._told_of_silence:
             return
         self._told_of_silence = True
-        where = "observe()" if self.wiring is None else self.wiring.where
-        said = f"polar_monitor: no latent seen from {where} in {self.steps} steps; {describe.SILENT}"
+        where, failed = "observe()", ""
+        if self.wiring is not None:
+            where, failed = self.wiring.where, self.wiring.last_error
+        why = f"the last error: {failed}" if failed else describe.SILENT
+        said = f"polar_monitor: no latent seen from {where} in {self.steps} steps; {why}"
         with warnings.catch_warnings():  # a user's "error" filter must not turn this into an exception in training
             warnings.simplefilter("default", PolarMonitorWarning)
             warnings.warn(said, PolarMonitorWarning, stacklevel=2)

@@ -129,15 +129,18 @@ class Tap:
         ring = self.rings.get(module.training)
         if ring is None:
             return
-        value = output if self.reader is None else self.reader(output)
-        mean, spread = value if self.side == "both" else (value, value)
+        try:
+            value = output if self.reader is None else self.reader(output)
+            mean, spread = value if self.side == "both" else (value, value)
+        except Exception:  # a silence, which is told; raised here it would be an error of the user's compilation
+            return
         if self.side != "spread":
             self._trace_into(ring.mean, mean)
         if self.side != "mean" and ring.spread is not None and spread is not None:
             self._trace_into(ring.spread, spread)
 
     def _trace_into(self, channel: Channel, tensor: Tensor) -> None:
-        if channel.traced is None:
+        if channel.traced is None or channel.traced.device != tensor.device:
             return
         rows = rows_of(tensor.detach(), self.channels_first)
         channel.write_traced(rows.reshape(-1, rows.shape[-1]), tensor.shape[0])

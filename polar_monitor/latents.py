@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from .hooks import Reader
 
 KINDS = ("logvar", "var", "std")
-MEAN_FIELDS = ("mean", "mu", "z_mean", "z_mu", "means", "qz_m", "loc")
+MEAN_FIELDS = ("mean", "mu", "z_mean", "z_mu", "means", "qz_m", "loc", "embedding")
 SPREAD_FIELDS = {
     "logvar": "logvar",
     "log_var": "logvar",
@@ -34,11 +34,14 @@ SPREAD_FIELDS = {
     "std": "std",
     "stddev": "std",
     "sigma": "std",
+    "scale": "std",
     "log_std": "logstd",
     "logstd": "logstd",
     "log_sigma": "logstd",
+    "log_scale": "logstd",
 }
 HOLDERS = ("latent_dist", "posterior", "latent_distribution", "qz", "q_z", "latents", "latent")
+WRITE = "write latent=…, mean=lambda out: …, and logvar=, var= or std=lambda out: …"
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,11 @@ class Latent:
     parts: tuple[Part, ...]
     kind: str | None
     dimensions: int | None
-    """D where the modules tell it before they have run."""
+    """D where the modules tell it for certain before they have run."""
     channels_first: bool | None
     why: str
+    likely: int | None = None
+    """D where they only suggest it; used to reserve memory for compiled forwards, which cannot do so themselves."""
 
 
 def to_variance(spread: NDArray[np.float32], kind: str) -> NDArray[np.float32]:
@@ -78,14 +83,25 @@ def to_variance(spread: NDArray[np.float32], kind: str) -> NDArray[np.float32]:
                 return np.asarray(spread)
 
 
-def structured(output: Any) -> tuple[Tensor, Tensor | None]:
+def one_tensor(output: Any) -> Tensor:
+    """The output of a module that gives one side alone. Raises TypeError for anything but a tensor."""
+    if not isinstance(output, Tensor):
+        raise TypeError(
+            f"expected one tensor, got {type(output).__name__}: pass latent= if it carries both, or {WRITE}"
+        )
+    return output
+
+
+def structured(output: Any, channels_first: bool | None = None) -> tuple[Tensor, Tensor]:
     """(mean, variance) of an output that says what it holds; a pair of tensors is (mean, log-variance).
 
     One tensor holds both, the first half of its dimensions (or channels) the mean, the second the log-variance.
-    Raises TypeError, with what was found, for anything else.
+    Raises TypeError, with what was found and what to write, for anything else: also for three tensors of one shape,
+    since (mean, log-variance, sample) and (sample, mean, log-variance) are both in use.
     """
     if isinstance(output, Tensor):
-        half, logvar = torch.chunk(output, 2, dim=1 if output.dim() > 3 else -1)
+        first = output.dim() > 3 if channels_first is None else channels_first and output.dim() > 2
+        half, logvar = torch.chunk(output, 2, dim=1 if first else -1)
         return half, logvar.exp()
     if isinstance(output, torch.distributions.Distribution):
         return _distribution(output)
@@ -93,32 +109,39 @@ def structured(output: Any) -> tuple[Tensor, Tensor | None]:
     for holder in HOLDERS:
         if holder in fields and not isinstance(fields[holder], Tensor):
             return structured(fields[holder])
-    means = (fields.get(name) for name in MEAN_FIELDS)
-    mean = next((value for value in means if isinstance(value, Tensor)), None)
-    if mean is not None:
+    means = [fields[name] for name in MEAN_FIELDS if isinstance(fields.get(name), Tensor)]
+    if means:
+        mean = means[0]
         for name, kind in SPREAD_FIELDS.items():
             spread = fields.get(name)
             if isinstance(spread, Tensor) and spread.shape == mean.shape:
                 return mean, _variance(spread, kind)
-        return mean, None
-    if isinstance(output, tuple | list) and len(output) >= 1:
+        raise TypeError(
+            f"expected a spread beside the mean, got {_found(output, fields)}: {WRITE}; mean= alone if there is none"
+        )
+    if isinstance(output, (tuple, list)) and output:  # not a union, which the compiler of torch 2.5 does not know
         return _sequence(output)
-    raise TypeError(f"expected a distribution, named fields or (mean, log-variance), got {type(output).__name__}")
+    raise TypeError(
+        f"expected a distribution, named fields or (mean, log-variance), got {_found(output, fields)}: {WRITE}"
+    )
 
 
-def _sequence(output: tuple[Any, ...] | list[Any]) -> tuple[Tensor, Tensor | None]:
+def _sequence(output: tuple[Any, ...] | list[Any]) -> tuple[Tensor, Tensor]:
     first = output[0]
     if isinstance(first, torch.distributions.Distribution):
         return _distribution(first)
-    if len(output) >= 2 and all(isinstance(one, Tensor) for one in output[:2]) and first.shape == output[1].shape:
+    alike = [isinstance(one, Tensor) and isinstance(first, Tensor) and one.shape == first.shape for one in output[:3]]
+    if alike == [True, True] or alike == [True, True, False]:
         return first, output[1].exp()
     shapes = [tuple(one.shape) if isinstance(one, Tensor) else type(one).__name__ for one in output]
-    raise TypeError(f"expected (mean, log-variance) of one shape first, got {shapes}")
+    raise TypeError(f"expected (mean, log-variance) of one shape and no third such tensor, got {shapes}: {WRITE}")
 
 
 def _distribution(q: torch.distributions.Distribution) -> tuple[Tensor, Tensor]:
     while isinstance(q, torch.distributions.Independent):
         q = q.base_dist
+    if not q.has_rsample:
+        raise TypeError(f"expected a continuous distribution, got {type(q).__name__}")
     return q.mean, q.variance
 
 
@@ -149,19 +172,5 @@ def _fields(output: Any) -> Mapping[str, Any]:
     return {}
 
 
-def width(module: nn.Module, last: bool) -> int | None:
-    """Dimensions (or channels) that a module gives, or takes, read off its last, or first, linear or conv layer."""
-    layers = [m for m in module.modules() if isinstance(m, nn.Linear) or hasattr(m, "out_channels")]
-    if not layers:
-        return None
-    layer: Any = layers[-1 if last else 0]
-    if isinstance(layer, nn.Linear):
-        return layer.out_features if last else layer.in_features
-    return int(layer.out_channels if last else layer.in_channels)
-
-
-def is_channels_first(module: nn.Module) -> bool | None:
-    """Whether a module's 3-D output has its channels second, as conv layers have; None where it cannot be told."""
-    if isinstance(module, nn.Linear | nn.LayerNorm):
-        return False
-    return True if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d) else None
+def _found(output: Any, fields: Mapping[str, Any]) -> str:
+    return f"{type(output).__name__}({', '.join(map(str, fields))})"

@@ -118,7 +118,8 @@ def _remember(state: WatchState, s: Snapshot, rules: AlertRules) -> WatchState:
 
 
 def _dimensions(state: WatchState, s: Snapshot, regime: Regime, rules: AlertRules) -> tuple[WatchState, list[Alert]]:
-    values, errors = np.array(state.information), np.array(state.errors)
+    values = np.array(state.information)
+    falls = fell(values, np.array(state.errors), rules).tolist()
     tracks, raised = [], []
     for j, (track, label) in enumerate(zip(state.tracks, regime.labels, strict=True)):
         series = values[:, j]
@@ -132,7 +133,7 @@ def _dimensions(state: WatchState, s: Snapshot, regime: Regime, rules: AlertRule
             track = Track(was_used=True)
         elif label in INFORMATIVE_LABELS or track.in_use:
             track = replace(track, in_use=track.in_use + 1, was_used=True)
-            track, forecast = _fall(track, state, series, errors[:, j], rules)
+            track, forecast = _fall(track, state, series, falls[j])
             due = forecast is not None and track.falling >= rules.patience and track.in_use > rules.established
             if due and forecast is not None and not track.warned and _near(forecast, state.steps, rules):
                 raised.append(_fading(s, j, series, forecast, track))
@@ -141,12 +142,8 @@ def _dimensions(state: WatchState, s: Snapshot, regime: Regime, rules: AlertRule
     return replace(state, tracks=tuple(tracks)), raised
 
 
-def _fall(
-    track: Track, state: WatchState, series: NDArray[np.float64], errors: NDArray[np.float64], rules: AlertRules
-) -> tuple[Track, Forecast | None]:
-    forecast = None
-    if fell(series, errors, rules):
-        forecast = crossing(state.steps, series.tolist(), PASSIVE)
+def _fall(track: Track, state: WatchState, series: NDArray[np.float64], falls: bool) -> tuple[Track, Forecast | None]:
+    forecast = crossing(state.steps, series.tolist(), PASSIVE) if falls else None
     if forecast is None:
         calm = track.calm + 1
         return replace(
@@ -156,14 +153,14 @@ def _fall(
     return replace(track, falling=track.falling + 1, calm=0, healthy_step=healthy), forecast
 
 
-def fell(series: NDArray[np.float64], errors: NDArray[np.float64], rules: AlertRules) -> bool:
-    """Whether a series (n,) has surely fallen: by a share of its start, by several standard errors, and still falls."""
+def fell(series: NDArray[np.float64], errors: NDArray[np.float64], rules: AlertRules) -> NDArray[np.bool_]:
+    """Which series (n, D) have surely fallen: by a share of their start, by several standard errors, and still fall."""
     if len(series) < 5:
-        return False
-    start, end = float(np.median(series[:3])), float(np.median(series[-2:]))
-    error = float(np.hypot(np.median(errors[:3]), np.median(errors[-2:])))
-    still = series[-1] < series[-3] and int(np.sum(np.diff(series) < 0)) >= 0.7 * (len(series) - 1)
-    return still and start - end >= max(rules.fall * start, rules.significance * error)
+        return np.zeros(series.shape[1:], np.bool_)
+    start, end = np.sort(series[:3], axis=0)[1], series[-2:].mean(axis=0)
+    error = np.hypot(np.sort(errors[:3], axis=0)[1], errors[-2:].mean(axis=0))
+    still = (series[-1] < series[-3]) & ((np.diff(series, axis=0) < 0).sum(axis=0) >= 0.7 * (len(series) - 1))
+    return np.asarray(still & (start - end >= np.maximum(rules.fall * start, rules.significance * error)))
 
 
 def _near(forecast: Forecast, steps: tuple[int, ...], rules: AlertRules) -> bool:
@@ -188,7 +185,9 @@ def _drain(
     totals = np.array(state.information)[:, used].sum(axis=1)
     errors = np.sqrt((np.array(state.errors)[:, used] ** 2).sum(axis=1))
     total, peak = float(totals[-1]), max(state.peak_total, float(totals[-1]))
-    falling = bool(used) and fell(totals, errors, rules) and total <= (1 - rules.drain) * peak
+    falling = (
+        bool(used) and bool(fell(totals[:, None], errors[:, None], rules)[0]) and total <= (1 - rules.drain) * peak
+    )
     healthy = state.healthy_step if falling else s.step
     draining = state.draining + 1 if falling else 0
     recovered = total > (1 - rules.drain / 2) * peak

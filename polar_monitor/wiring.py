@@ -27,9 +27,9 @@ class Wiring:
         for part in latent.parts:
             self.taps.append(Tap(rings, part.reader, part.side, latent.channels_first, strict))
             self._modules.append(weakref.ref(part.module))
-        if latent.dimensions is not None:
+        if latent.likely is not None:
             for ring in rings.values():
-                ring.prepare_traced(latent.dimensions, device)
+                ring.prepare_traced(latent.likely, device)
         self.hook()
 
     def hook(self) -> None:

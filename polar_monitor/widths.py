@@ -1,0 +1,72 @@
+"""How many dimensions (or channels) a module gives and takes, as far as its layers tell that without running it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from torch import nn
+
+SAME_WIDTH = {f"torch.nn.modules.{file}" for file in ("activation", "batchnorm", "dropout", "instancenorm", "pooling")}
+Conv = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
+
+
+def gives(module: nn.Module) -> int | None:
+    """Width of the one tensor that a module returns; None where its type does not settle that."""
+    layer = _end(module, last=True)
+    if isinstance(layer, nn.Linear):
+        return layer.out_features
+    return layer.out_channels if isinstance(layer, Conv) else None
+
+
+def takes(module: nn.Module) -> int | None:
+    """Width of a module's input: certain for plain layers and nn.Sequential, else that of its first layer."""
+    layer = _end(module, last=False)
+    if isinstance(layer, nn.Unflatten):
+        return math.prod(layer.unflattened_size)
+    first = layer if isinstance(layer, nn.Linear | Conv) else next(iter(_layers(module)), None)
+    if first is None:
+        return None
+    return (first.in_features if isinstance(first, nn.Linear) else first.in_channels) or None
+
+
+def likely(module: nn.Module, halves: bool) -> int | None:
+    """D of a module whose output is not known before it runs, from its last layer; good enough to reserve memory.
+
+    With `halves` the output carries mean and spread: in one layer of width 2 D, or in two of width D.
+    """
+    widths = [layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels for layer in _layers(module)]
+    if not widths:
+        return None
+    if halves and widths.count(widths[-1]) == 1:
+        return widths[-1] // 2 or None
+    return widths[-1]
+
+
+def is_channels_first(module: nn.Module) -> bool | None:
+    """Whether a module's 3-D output has its channels second, as conv layers have; None where it cannot be told."""
+    layer = _end(module, last=True)
+    if isinstance(layer, nn.Linear | nn.LayerNorm):
+        return False
+    return True if isinstance(layer, Conv) else None
+
+
+def _end(module: nn.Module, last: bool) -> nn.Module | None:
+    """The first or last layer of a module that sets a width."""
+    if type(module).forward is not nn.Sequential.forward:
+        return module
+    children = list(module.children())
+    for child in reversed(children) if last else children:
+        if not _keeps_width(child):
+            return _end(child, last)
+    return None
+
+
+def _keeps_width(module: nn.Module) -> bool:
+    if isinstance(module, nn.GLU | nn.MultiheadAttention):
+        return False
+    return type(module).__module__ in SAME_WIDTH or isinstance(module, nn.Identity | nn.LayerNorm | nn.GroupNorm)
+
+
+def _layers(module: nn.Module) -> list[Any]:
+    return [layer for layer in module.modules() if isinstance(layer, nn.Linear | Conv)]

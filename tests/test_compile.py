@@ -1,0 +1,181 @@
+"""Under `torch.compile` the monitor costs no graph, no break and no recompilation, and misses no row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+import torch._dynamo as dynamo
+from models import Vae, vae_loss
+from torch import Tensor, nn
+from torch._dynamo.testing import CompileCounterWithBackend
+
+import polar_monitor
+from polar_monitor import PolarMonitor, PolarMonitorWarning
+
+BATCHES = (64, 64, 40, 64, 7)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_compiler() -> Iterator[None]:
+    dynamo.reset()
+    dynamo.utils.counters.clear()
+    yield
+    dynamo.reset()
+
+
+class Halves(nn.Module):
+    """Mean and log-variance in one tensor, read by `latent=`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.decoder = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 8)), nn.Linear(4, 12)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        mean, logvar = self.encoder(x).chunk(2, 1)
+        return self.decoder(mean + (0.5 * logvar).exp() * torch.randn_like(mean)), mean, logvar
+
+
+def watched(model: nn.Module) -> PolarMonitor:
+    return polar_monitor.attach(model, sinks=(), every=5, max_overhead=1.0, strict=True)
+
+
+def trained(model: nn.Module, forward: Any) -> list[Tensor]:
+    """One step a batch; returns the weights."""
+    draw = torch.Generator().manual_seed(1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    for batch in BATCHES:
+        x = torch.randn(batch, 12, generator=draw)
+        optimizer.zero_grad()
+        vae_loss(forward(x), x).backward()
+        optimizer.step()
+    return [parameter.detach().clone() for parameter in model.parameters()]
+
+
+def compiled(build: Any, backend: str, options: dict[str, Any], monitored: bool) -> tuple[Any, int, int, list[Tensor]]:
+    """The monitor, graphs compiled, graph breaks and the weights at the end."""
+    dynamo.reset()
+    dynamo.utils.counters.clear()
+    torch.manual_seed(0)
+    model = build()
+    monitor = watched(model) if monitored else None
+    counter = CompileCounterWithBackend(backend)
+    weights = trained(model, torch.compile(model, backend=counter, **options))
+    return monitor, counter.frame_count, sum(dynamo.utils.counters["graph_break"].values()), weights
+
+
+@pytest.mark.parametrize(
+    ("build", "backend", "options"),
+    [
+        (Vae, "eager", {}),
+        (Vae, "eager", {"dynamic": True}),
+        (Vae, "aot_eager", {"fullgraph": True}),
+        (Vae, "aot_eager", {"dynamic": True, "fullgraph": True}),
+        (Halves, "aot_eager", {"fullgraph": True}),
+    ],
+)
+def test_nothing_is_compiled_that_would_not_be_without(build: Any, backend: str, options: dict[str, Any]) -> None:
+    _, graphs, breaks, weights = compiled(build, backend, options, monitored=False)
+    monitor, graphs_with, breaks_with, weights_with = compiled(build, backend, options, monitored=True)
+    assert (graphs_with, breaks_with) == (graphs, breaks) == (graphs, 0)
+    assert all(map(torch.equal, weights_with, weights))
+    health = monitor.health()
+    assert (health.rows_seen, health.rows_dropped, health.errors) == (sum(BATCHES), 0, 0)
+
+
+def test_the_rows_are_those_of_the_eager_run() -> None:
+    snapshots = []
+    for wrap in (lambda model: model, lambda model: torch.compile(model, backend="aot_eager", fullgraph=True)):
+        torch.manual_seed(0)
+        model = Vae()
+        monitor = watched(model)
+        trained(model, wrap(model))
+        snapshots.append(monitor.snapshot())
+    eager, traced = snapshots
+    for name in ("mean", "variance", "posterior_variance", "kl"):
+        torch.testing.assert_close(getattr(traced, name), getattr(eager, name), rtol=1e-6, atol=1e-9)
+
+
+def test_a_model_that_compiles_itself_is_watched() -> None:
+    model = Vae()
+    monitor = watched(model)
+    model.compile(backend="eager", fullgraph=True)
+    trained(model, model)
+    assert monitor.health().rows_seen == sum(BATCHES)
+
+
+def test_a_change_of_mode_is_compiled_once_more_as_without() -> None:
+    graphs = []
+    for monitored in (False, True):
+        dynamo.reset()
+        model = Vae()
+        monitor = watched(model) if monitored else None
+        counter = CompileCounterWithBackend("eager")
+        forward = torch.compile(model, backend=counter)
+        for training in (True, False, True, False):
+            model.train(training)
+            forward(torch.randn(64, 12))
+        graphs.append(counter.frame_count)
+    assert graphs[0] == graphs[1]
+    assert monitor is not None
+    monitor.evaluate()
+    assert monitor.health().rows_seen == 128
+
+
+class Encoder(nn.Module):
+    """Gives as many tensors of one shape as it is told."""
+
+    def __init__(self, tensors: int) -> None:
+        super().__init__()
+        self.body, self.first, self.second, self.tensors = nn.Linear(12, 8), nn.Linear(8, 4), nn.Linear(8, 4), tensors
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        h = self.body(x).relu()
+        return (self.first(h), self.second(h), h[:, :4])[: self.tensors]
+
+
+class Tupled(nn.Module):
+    def __init__(self, tensors: int) -> None:
+        super().__init__()
+        self.encoder, self.decoder = Encoder(tensors), nn.Linear(4, 12)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        mean, logvar = self.encoder(x)[:2]
+        return self.decoder(mean), mean, logvar
+
+
+def test_an_encoder_that_gives_a_tuple_is_watched() -> None:
+    model = Tupled(2)
+    monitor = polar_monitor.attach(model, latent="encoder", sinks=(), every=5, max_overhead=1.0, strict=True)
+    trained(model, torch.compile(model, backend="eager", fullgraph=True))
+    assert monitor.health().rows_seen == sum(BATCHES)
+
+
+def test_an_output_that_cannot_be_read_is_a_silence_not_an_error_of_the_compilation() -> None:
+    model = Tupled(3)
+    polar_monitor.attach(model, latent="encoder", sinks=(), every=5, max_overhead=1.0)
+    with pytest.warns(PolarMonitorWarning, match="no latent seen from encoder"):
+        trained(model, torch.compile(model, backend="eager", fullgraph=True))
+
+
+def test_attached_after_the_first_compiled_call_it_is_told_at_once_and_so_is_the_silence() -> None:
+    model = Vae()
+    forward = torch.compile(model, backend="eager")
+    trained(model, forward)
+    with pytest.warns(PolarMonitorWarning, match="Vae has run compiled before") as caught:
+        polar_monitor.attach(model, sinks=(), every=5, max_overhead=1.0)
+    assert len(caught) == 1
+    with pytest.warns(PolarMonitorWarning, match="compiled before it was monitored"):
+        trained(model, forward)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_inductor() -> None:
+    torch.manual_seed(0)
+    model = Vae()
+    monitor = watched(model)
+    trained(model, torch.compile(model, fullgraph=True, dynamic=True))
+    assert monitor.health().rows_seen == sum(BATCHES)
