@@ -90,10 +90,7 @@ def check(criterion: str) -> None:
         raise PolarMonitorError(f"criterion: expected one of {known}; got {criterion!r}")
 
 
-def labels_by(criterion: str, snapshot: Snapshot) -> tuple[Labels, tuple[str, ...]]:
-    """Labels by a published criterion, with one sentence a dimension. Raises PolarMonitorError for an unknown name."""
+def labels_by(criterion: str, snapshot: Snapshot) -> Labels:
+    """Labels by a published criterion. Raises PolarMonitorError for an unknown name."""
     check(criterion)
-    rule = CRITERIA[criterion]
-    labels = rule(snapshot)
-    said = (rule.__doc__ or "").splitlines()[0]
-    return labels, tuple(f"criterion {criterion}: {said}" for _ in labels)
+    return CRITERIA[criterion](snapshot)

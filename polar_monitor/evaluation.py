@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .alerts import Alert
-from .label import Label
-from .regime import Regime, Verdict
+from .regime import Regime
 from .snapshot import Snapshot
 
 VERSION = 1
@@ -72,7 +71,7 @@ class Evaluation:
             "mode": self.mode,
             "observed": self.observed,
             "snapshot": None if self.snapshot is None else self.snapshot.to_dict(),
-            "regime": None if self.regime is None else dict(vars(self.regime)),
+            "regime": None if self.regime is None else self.regime.to_dict(),
             "alerts": [alert.to_dict() for alert in self.alerts],
             "health": dict(vars(self.health)),
         }
@@ -82,29 +81,16 @@ class Evaluation:
         """Read `to_dict` back. Raises ValueError for another version, KeyError for a missing name."""
         if data["version"] != VERSION:
             raise ValueError(f"expected a record of version {VERSION}, got version {data['version']}")
-        snapshot, regime = data["snapshot"], data["regime"]
+        snapshot = None if data["snapshot"] is None else Snapshot.from_dict(data["snapshot"])
+        regime = data["regime"]
         return cls(
             step=int(data["step"]),
             time=float(data["time"]),
             name=str(data["name"]),
             mode=str(data["mode"]),
             observed=int(data["observed"]),
-            snapshot=None if snapshot is None else Snapshot.from_dict(snapshot),
-            regime=None if regime is None else regime_from_dict(regime),
+            snapshot=snapshot,
+            regime=None if regime is None else Regime.from_dict(regime, snapshot),
             alerts=tuple(Alert.from_dict(alert) for alert in data["alerts"]),
             health=Health(**data["health"]),
         )
-
-
-def regime_from_dict(data: Mapping[str, Any]) -> Regime:
-    """Read a regime back from `dataclasses.asdict`."""
-    return Regime(
-        step=int(data["step"]),
-        labels=tuple(Label(label) for label in data["labels"]),
-        latest=tuple(Label(label) for label in data["latest"]),
-        agreeing=tuple(int(n) for n in data["agreeing"]),
-        verdict=Verdict(data["verdict"]),
-        reasons=tuple(data["reasons"]),
-        because=tuple(data["because"]),
-        criterion=str(data["criterion"]),
-    )

@@ -90,22 +90,22 @@ class OnlineHistogram:
             total += pane.tallies[1:]
         return total
 
-    def update(self, x: NDArray[np.float32]) -> None:
-        """Add rows: x (D, n) float32, C-contiguous. Raises PolarMonitorError for another shape or type."""
+    def update(self, x: NDArray[np.float32], start: int = 0, stop: int | None = None) -> None:
+        """Add the rows start:stop of x (D, n) float32, C-contiguous. Raises PolarMonitorError for anything else."""
         if x.ndim != 2 or x.shape[0] != self.dimensions or x.dtype != np.float32 or not x.flags.c_contiguous:
             raise PolarMonitorError(
                 f"x: expected a C-contiguous float32 array of shape ({self.dimensions}, n), got {x.dtype} of {x.shape}"
             )
         self._merged = None
-        start, n = 0, x.shape[1]
-        binned = np.empty(n)
-        while start < n:
+        end = x.shape[1] if stop is None else stop
+        binned = np.empty(max(end - start, 0))
+        while start < end:
             if self.pane_rows is not None and self._rows[-1] >= self.pane_rows:
                 self.roll()
-            stop = n if self.pane_rows is None else min(n, start + self.pane_rows - self._rows[-1])
-            kernels.update(*self._ring[-1], self._work, binned, x, start, stop)
-            self._rows[-1] += stop - start
-            start = stop
+            part = end if self.pane_rows is None else min(end, start + self.pane_rows - self._rows[-1])
+            kernels.update(*self._ring[-1], self._work, binned, x, start, part)
+            self._rows[-1] += part - start
+            start = part
 
     def roll(self) -> None:
         """Start a fresh pane and drop the oldest when there are more than `panes`."""

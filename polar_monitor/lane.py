@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from .alerts import Alert, AlertRules
 from .errors import PolarMonitorWarning
-from .evaluation import regime_from_dict
 from .latents import to_variance
 from .regime import Regime, judge
 from .ring import Batch, Drain, Ring
@@ -138,7 +137,7 @@ class Lane:
         return {
             "kind": self.kind,
             "stream": None if self.stream is None else self.stream.state_dict(),
-            "regime": None if self.regime is None else asdict(self.regime),
+            "regime": None if self.regime is None else self.regime.to_dict(),
             "watch": self.watched.to_dict(),
             "dropped": self.dropped,
             "seen": self.seen,
@@ -151,7 +150,7 @@ class Lane:
         if state["stream"] is not None:
             stream = self._new_stream(int(state["stream"]["dimensions"]))
             stream.load_state_dict(state["stream"])
-        regime = None if state["regime"] is None else regime_from_dict(state["regime"])
+        regime = None if state["regime"] is None else Regime.from_dict(state["regime"])
         watched = WatchState.from_dict(state["watch"])
         dropped, seen, observed = (int(state[key]) for key in ("dropped", "seen", "observed"))
         self.stream, self.regime, self.watched = stream, regime, watched

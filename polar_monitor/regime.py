@@ -1,37 +1,20 @@
-"""Labels and verdict from a snapshot: pure, so a run can be judged again from its log.
-
-With a variance representation a dimension is *passive* when its information is surely small, *informative* when it is
-surely not; an informative dimension is *mixed* when some inputs surely use it and some surely do not, else *active*.
-Without one (autoencoders) the entropy of the mean decides, and no dimension is ever called mixed: the entropy of the
-mean alone cannot tell active from mixed. "Surely" is the 95 % confidence bound.
-"""
+"""The regime: settled labels and the verdict on the model. Pure, so a run can be judged again from its log."""
 
 from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from .criteria import labels_by
+from .criteria import CRITERIA, labels_by
 from .label import INFORMATIVE_LABELS, Label
+from .rule import MIN_ROWS, by_information, sentence
 from .snapshot import Snapshot
 
-Z = 1.96
-"""Width of the confidence bounds, in standard errors."""
-PASSIVE = 0.05
-"""Nats: information surely below is nothing that training uses."""
-INFORMATIVE = 0.15
-"""Nats: information surely above is in use."""
-INFORMATIVE_MEAN_ONLY = 0.35
-"""Nats: the same for the resolved entropy of autoencoders, whose noise level is a convention."""
-MIXED_SHARE = 0.05
-"""Share of inputs that must surely be on either side for a mixed dimension."""
-MIXED_GAP = 0.1
-"""Nats of `variance_gap` that a mixed dimension must surely have."""
-MIN_ROWS = 512
-"""Independent rows below which nothing is decided."""
 DWELL = 3
 """Evaluations that must agree before a label changes."""
 GAP = math.log(3.0)
@@ -65,16 +48,20 @@ class Regime:
     verdict: Verdict
     reasons: tuple[str, ...]
     """Why the verdict is what it is, and what could not be judged."""
-    because: tuple[str, ...]
-    """One sentence a dimension: the numbers that decided."""
     criterion: str = "information"
+    snapshot: Snapshot | None = field(default=None, repr=False, compare=False)
+    """What was judged; not part of `to_dict`."""
 
     def explain(self, dimension: int) -> str:
         """Why `dimension` has its label, in one sentence. Raises IndexError for a dimension that does not exist."""
         if not 0 <= dimension < len(self.labels):
             raise IndexError(f"expected a dimension from 0 to {len(self.labels) - 1}, got {dimension}")
         label, latest = self.labels[dimension], self.latest[dimension]
-        text = f"dimension {dimension} is {label}: {self.because[dimension]}"
+        text = f"dimension {dimension} is {label}"
+        if self.criterion != "information":
+            text += f": criterion {self.criterion}: {CRITERIA[self.criterion].__doc__}"
+        elif self.snapshot is not None:
+            text += f": {sentence(self.snapshot, dimension, latest)}"
         if latest is not label:
             text += f"; the last {self.agreeing[dimension]} of {DWELL} evaluations say {latest}"
         return text
@@ -88,57 +75,34 @@ class Regime:
         """The dimensions labelled active or mixed."""
         return tuple(j for j, label in enumerate(self.labels) if label in INFORMATIVE_LABELS)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; `from_dict` reads it back."""
+        return {name: value for name, value in vars(self).items() if name != "snapshot"}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], snapshot: Snapshot | None = None) -> Regime:
+        """The inverse of `to_dict`. Raises KeyError for a missing name, ValueError for an unknown label."""
+        return cls(
+            step=int(data["step"]),
+            labels=tuple(Label(label) for label in data["labels"]),
+            latest=tuple(Label(label) for label in data["latest"]),
+            agreeing=tuple(int(n) for n in data["agreeing"]),
+            verdict=Verdict(data["verdict"]),
+            reasons=tuple(data["reasons"]),
+            criterion=str(data["criterion"]),
+            snapshot=snapshot,
+        )
+
 
 def judge(snapshot: Snapshot, previous: Regime | None = None, criterion: str = "information") -> Regime:
     """Label every dimension of `snapshot`; with the `previous` regime of the same run, hold labels until three agree.
 
     `criterion` is "information" (ours) or the name of a published one in `polar_monitor.criteria`.
     """
-    if criterion == "information":
-        latest, because = _label(snapshot)
-    else:
-        latest, because = labels_by(criterion, snapshot)
+    latest = by_information(snapshot) if criterion == "information" else labels_by(criterion, snapshot)
     labels, agreeing = _settle(latest, previous)
-    regime = Regime(snapshot.step, labels, latest, agreeing, Verdict.NOT_ESTIMABLE, (), because, criterion)
     verdict, reasons = _verdict(snapshot, labels)
-    return replace(regime, verdict=verdict, reasons=reasons)
-
-
-def _label(s: Snapshot) -> tuple[tuple[Label, ...], tuple[str, ...]]:
-    pairs = [_label_one(s, j) for j in range(s.dimensions)]
-    return tuple(label for label, _ in pairs), tuple(why for _, why in pairs)
-
-
-def _label_one(s: Snapshot, j: int) -> tuple[Label, str]:
-    if s.independent < MIN_ROWS:
-        return Label.UNDECIDED, f"only {s.independent} independent rows, {MIN_ROWS} are needed"
-    information, error = s.information[j], s.information_se[j]
-    if not math.isfinite(information):
-        return Label.UNDECIDED, "its information could not be estimated (no finite values)"
-    low, high = information - Z * error, information + Z * error
-    name = "information" if s.has_variance else f"entropy resolved at {s.resolution:.3g}"
-    said = f"{name} {information:.3f} nats, 95 % interval {max(low, 0):.3f} to {high:.3f}"
-    bound = s.information_upper[j] + Z * s.information_upper_se[j] if s.has_variance else math.inf
-    if min(high, bound) <= PASSIVE:
-        if bound < high:
-            said = f"information at most {bound:.3f} nats (from the moments, with 95 % confidence)"
-        return Label.PASSIVE, f"{said}, at or below {PASSIVE}"
-    cut = INFORMATIVE if s.has_variance else INFORMATIVE_MEAN_ONLY
-    if low < cut:
-        return Label.UNDECIDED, f"{said}, which is neither surely below {PASSIVE} nor surely above {cut}"
-    if not s.has_variance:
-        return Label.ACTIVE, f"{said}, above {cut} (active and mixed cannot be told apart without a variance)"
-    return _active_or_mixed(s, j, f"{said}, above {cut}")
-
-
-def _active_or_mixed(s: Snapshot, j: int, said: str) -> tuple[Label, str]:
-    gap = s.variance_gap[j] - Z * s.variance_gap_se[j]
-    active = s.share_active[j] - Z * s.share_active_se[j]
-    passive = s.share_passive[j] - Z * s.share_passive_se[j]
-    shares = f"{s.share_active[j]:.0%} of the inputs use it, {s.share_passive[j]:.0%} do not"
-    if gap >= MIXED_GAP and min(active, passive) >= MIXED_SHARE:
-        return Label.MIXED, f"{said}; {shares}, variance gap {s.variance_gap[j]:.2f} nats"
-    return Label.ACTIVE, f"{said}; {shares}"
+    return Regime(snapshot.step, labels, latest, agreeing, verdict, reasons, criterion, snapshot)
 
 
 def _settle(latest: tuple[Label, ...], previous: Regime | None) -> tuple[tuple[Label, ...], tuple[int, ...]]:

@@ -5,6 +5,7 @@ Shapes: mean and variance (D, n) float32; cluster (n,) int64 ids of rows that be
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .kernels import mixture, moments, neighbours, posterior, spacing
-from .regime import INFORMATIVE
+from .rule import INFORMATIVE
 from .snapshot import Array
 from .spectrum import relations
 
 F32 = NDArray[np.float32]
 Ids = NDArray[np.int64] | None
+Pair = tuple[Array, Array]
 
 RESOLUTION = 0.1
 """Without a variance the mean is resolved at this share of the scale of the widest dimensions."""
@@ -27,6 +29,8 @@ JOINT_DIMENSIONS = 32
 """The joint entropy is of at most so many dimensions, those with most information."""
 MIN_ROWS = 32
 """Fewer finite rows than this give NaN."""
+SURE, COARSE = 0.01, 16
+"""A dimension whose information the moments surely bound by SURE nats needs no more than every COARSE-th row."""
 
 
 def window_statistics(
@@ -41,21 +45,43 @@ def window_statistics(
         moments.update(rows, centre, squares, mean)
         some = rows > 0
         found["mean"][some], found["variance"][some] = centre[some], squares[some] / rows[some]
-        found["resolution"] = tau = resolution(found["variance"])
+        found["resolution"] = resolution(found["variance"])
     else:
-        none = np.zeros(0, np.int64)
-        table = posterior.posterior(
-            mean, variance, np.log(variance), none if cluster is None else cluster, prior_mean, prior_var
-        )
+        ids = np.zeros(0, np.int64) if cluster is None else cluster
+        table = posterior.posterior(mean, variance, np.log(variance), ids, prior_mean, prior_var)
         found |= dict(zip(posterior.NAMES, table, strict=True))
         rows = found.pop("rows")
 
-    def estimate(m: F32, s: F32 | None, c: Ids) -> tuple[Array, ...]:
-        bits = mixture.resolved(m, np.full(len(m), tau), c) if s is None else mixture.information(m, s, c)
-        return *bits, *spacing.entropy(m, c, mantissa=mantissa)
+    coarse = _certificate(found) <= SURE
+
+    def estimate(m: F32, s: F32 | None, c: Ids, of: Any) -> tuple[Array, ...]:
+        return *_information(m, s, c, found["resolution"], coarse[of]), *spacing.entropy(m, c, mantissa=mantissa)
 
     names = ("information", "information_se", "entropy_knn", "entropy_knn_se", "ties")
     return found | dict(zip(names, _of_finite_rows(estimate, mean, variance, cluster, rows), strict=True))
+
+
+def _certificate(found: dict[str, Any]) -> Array:
+    """Upper 97.5 % bound of the information from moments alone; without a variance, of a Gaussian mean at τ."""
+    if math.isnan(found["resolution"]):
+        return np.asarray(found["information_upper"] + 1.96 * found["information_upper_se"])
+    return np.asarray(0.5 * np.log1p(found["variance"] / found["resolution"] ** 2))
+
+
+def _information(mean: F32, variance: F32 | None, cluster: Ids, tau: float, coarse: NDArray[np.bool_]) -> Pair:
+    """Information (resolved entropy without a variance) and its error; `coarse` dimensions from fewer rows."""
+    value, error = np.empty(len(mean)), np.empty(len(mean))
+    for which, step in ((~coarse, 1), (coarse, COARSE)):
+        if not which.any():
+            continue
+        rows = slice(None, None, step if cluster is None and mean.shape[1] >= COARSE * MIN_ROWS else 1)
+        part = np.ascontiguousarray(mean[which, rows])
+        if variance is None:
+            value[which], error[which] = mixture.resolved(part, np.full(len(part), tau), cluster)
+        else:
+            spread = np.ascontiguousarray(variance[which, rows])
+            value[which], error[which] = mixture.information(part, spread, cluster)
+    return value, error
 
 
 def joint_statistics(mean: F32, variance: F32 | None, found: dict[str, Any], cluster: Ids) -> dict[str, Any]:
@@ -101,7 +127,7 @@ def resolution(variance: Array) -> float:
 
 
 def _of_finite_rows(
-    estimate: Callable[[F32, F32 | None, Ids], tuple[Array, ...]],
+    estimate: Callable[[F32, F32 | None, Ids, Any], tuple[Array, ...]],
     mean: F32,
     variance: F32 | None,
     cluster: Ids,
@@ -111,14 +137,14 @@ def _of_finite_rows(
     n = mean.shape[1]
     whole = rows == n
     if n >= MIN_ROWS and whole.all():
-        return estimate(mean, variance, cluster)
+        return estimate(mean, variance, cluster, slice(None))
     results = np.full((5, mean.shape[0]), np.nan)
     if n >= MIN_ROWS and whole.any():
-        results[:, whole] = estimate(mean[whole], None if variance is None else variance[whole], cluster)
+        results[:, whole] = estimate(mean[whole], None if variance is None else variance[whole], cluster, whole)
     for j in np.flatnonzero(~whole & (rows >= MIN_ROWS)):
         keep = np.isfinite(mean[j])
         if variance is not None:
             keep &= np.isfinite(variance[j]) & (variance[j] > 0)
         spread = None if variance is None else variance[j : j + 1, keep]
-        results[:, j : j + 1] = estimate(mean[j : j + 1, keep], spread, None if cluster is None else cluster[keep])
+        results[:, j : j + 1] = estimate(mean[j : j + 1, keep], spread, None if cluster is None else cluster[keep], [j])
     return tuple(results)

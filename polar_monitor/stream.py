@@ -81,41 +81,40 @@ class LatentStream:
         n = mean.shape[0]
         if n == 0:
             return
-        columns = np.ascontiguousarray(mean.T, dtype=np.float32)
-        bad = ~np.isfinite(columns)
-        spreads: F32 | None = None
-        if variance is not None:
-            spreads = np.ascontiguousarray(variance.T, dtype=np.float32)
-            wrong = ~(np.isfinite(spreads) & (spreads >= 0))
-            if wrong.any():
-                spreads = np.where(wrong, np.float32("nan"), spreads)
-                bad |= wrong
-            spreads = np.maximum(spreads, np.finfo(np.float32).tiny)
-        if bad.any():
-            self._non_finite += bad.sum(axis=1)
-        self._histogram.update(columns)
-        self.rows += n
-        self.mantissa = mantissa
-        self._per = max(per, 1)
+        self.mantissa, self._per = mantissa, max(per, 1)
         inputs = self._inputs + np.arange(n, dtype=np.int64) // self._per
         self._inputs = int(inputs[-1]) + 1
-        self._keep(columns, spreads, inputs)
+        start = 0
+        while start < n:
+            place = self._place
+            count = min(n - start, self.window - place)
+            here, there = slice(place, place + count), slice(start, start + count)
+            self._mean[:, here] = mean[there].T
+            if self._variance is not None and variance is not None:
+                self._variance[:, here] = variance[there].T
+            self._input[here] = inputs[there]
+            self._check(here)
+            self._histogram.update(self._mean, place, place + count)
+            self._advance(count)
+            start += count
+        self.rows += n
 
-    def _keep(self, columns: F32, spreads: F32 | None, inputs: NDArray[np.int64]) -> None:
-        if columns.shape[1] > self.window:
-            columns, inputs = columns[:, -self.window :], inputs[-self.window :]
-            spreads = None if spreads is None else spreads[:, -self.window :]
-        n, place = columns.shape[1], self._place
-        first = min(n, self.window - place)
-        for begin, stop, at in ((0, first, place), (first, n, 0)):
-            if stop > begin:
-                here = slice(at, at + stop - begin)
-                self._mean[:, here] = columns[:, begin:stop]
-                self._input[here] = inputs[begin:stop]
-                if self._variance is not None and spreads is not None:
-                    self._variance[:, here] = spreads[:, begin:stop]
-        self._place = (place + n) % self.window
-        self._filled = min(self._filled + n, self.window)
+    def _check(self, here: slice) -> None:
+        """Count the rows that are not finite; make NaN of what is no variance, and have a logarithm for one of zero."""
+        fine = np.isfinite(self._mean[:, here])
+        if self._variance is not None:
+            variance = self._variance[:, here]
+            usable = np.isfinite(variance) & (variance >= 0)
+            if not usable.all():
+                variance[~usable] = np.nan
+            np.maximum(variance, np.finfo(np.float32).tiny, out=variance)
+            fine &= usable
+        if not fine.all():
+            self._non_finite += fine.shape[1] - fine.sum(axis=1)
+
+    def _advance(self, count: int) -> None:
+        self._place = (self._place + count) % self.window
+        self._filled = min(self._filled + count, self.window)
 
     def merge(self, other: LatentStream) -> None:
         """Add what another stream has seen: counts exactly, the window as if the other's rows had come last."""
@@ -131,7 +130,12 @@ class LatentStream:
         self._non_finite += other._non_finite
         self.rows += other.rows
         self._per, self.mantissa = max(self._per, other._per), min(self.mantissa, other.mantissa)
-        self._keep(mean, variance, inputs - inputs.min() + self._inputs)
+        places = (self._place + np.arange(len(inputs))[-self.window :]) % self.window
+        self._mean[:, places] = mean[:, -self.window :]
+        if self._variance is not None and variance is not None:
+            self._variance[:, places] = variance[:, -self.window :]
+        self._input[places] = (inputs - inputs.min() + self._inputs)[-self.window :]
+        self._advance(len(inputs))
         self._inputs += int(inputs.max() - inputs.min()) + 1
 
     def _rows(self) -> tuple[F32, F32 | None, NDArray[np.int64]]:

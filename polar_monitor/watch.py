@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from .alerts import ADVICE, CAUSES, Alert, AlertKind, AlertRules, Forecast
 from .label import INFORMATIVE_LABELS, Label
-from .regime import DWELL, PASSIVE, Regime, Verdict
+from .regime import DWELL, Regime, Verdict
+from .rule import PASSIVE
 from .snapshot import Snapshot
 from .trend import crossing
 

@@ -109,7 +109,6 @@ def make_evaluation(
         agreeing=(3,) * len(labels),
         verdict=verdict,
         reasons=(f"{len(labels)} dimensions, a factor 9.5 apart",),
-        because=tuple(f"information of a {label} dimension" for label in labels),
     )
     health = Health(
         steps=step,

@@ -19,7 +19,8 @@ from .. import describe
 from ..alerts import Alert, AlertKind
 from ..evaluation import Evaluation
 from ..label import Label
-from ..regime import INFORMATIVE, Regime
+from ..regime import Regime
+from ..rule import INFORMATIVE
 from ..snapshot import Snapshot
 from ._extremes import extremes
 

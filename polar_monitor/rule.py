@@ -1,0 +1,89 @@
+"""Our criterion: which label the numbers of one snapshot give each dimension, and the sentence that says why.
+
+With a variance representation a dimension is *passive* when its information is surely small, *informative* when it is
+surely not; an informative dimension is *mixed* when some inputs surely use it and some surely do not, else *active*.
+Without one (autoencoders) the entropy of the mean decides, and no dimension is ever called mixed: the entropy of the
+mean alone cannot tell active from mixed. "Surely" is the 95 % confidence bound.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .label import Label
+from .snapshot import Array, Snapshot
+
+Z = 1.96
+"""Width of the confidence bounds, in standard errors."""
+PASSIVE = 0.05
+"""Nats: information surely below is nothing that training uses."""
+INFORMATIVE = 0.15
+"""Nats: information surely above is in use."""
+INFORMATIVE_MEAN_ONLY = 0.35
+"""Nats: the same for the resolved entropy of autoencoders, whose noise level is a convention."""
+MIXED_SHARE = 0.05
+"""Share of inputs that must surely be on either side for a mixed dimension."""
+MIXED_GAP = 0.1
+"""Nats of `variance_gap` that a mixed dimension must surely have."""
+MIN_ROWS = 512
+"""Independent rows below which nothing is decided."""
+
+
+def by_information(s: Snapshot) -> tuple[Label, ...]:
+    """The label of every dimension; a comparison with NaN is false, so what is not known stays undecided."""
+    if s.independent < MIN_ROWS:
+        return (Label.UNDECIDED,) * s.dimensions
+    labels = np.full(s.dimensions, Label.UNDECIDED, dtype=object)
+    low, high = _bounds(s)
+    informative = low >= _cut(s)
+    labels[informative] = Label.ACTIVE
+    if s.has_variance:
+        labels[informative & _mixed(s)] = Label.MIXED
+    labels[np.fmin(high, _certificate(s)) <= PASSIVE] = Label.PASSIVE
+    labels[np.isnan(s.information)] = Label.UNDECIDED
+    return tuple(labels.tolist())
+
+
+def sentence(s: Snapshot, j: int, label: Label) -> str:
+    """Why dimension j of this snapshot has the label that `by_information` gives it."""
+    if s.independent < MIN_ROWS:
+        return f"only {s.independent} independent rows, {MIN_ROWS} are needed"
+    if not math.isfinite(s.information[j]):
+        return "its information could not be estimated (too few finite values)"
+    name = "information" if s.has_variance else f"entropy resolved at {s.resolution:.3g}"
+    low, high = (float(bound[j]) for bound in _bounds(s))
+    certificate, cut = float(_certificate(s)[j]), _cut(s)
+    said = f"{name} {s.information[j]:.3f} nats, 95 % interval {max(low, 0):.3f} to {high:.3f}"
+    if label is Label.PASSIVE and certificate < high:
+        said = f"information at most {certificate:.3f} nats (from the moments, with 95 % confidence)"
+    if label is Label.PASSIVE:
+        return f"{said}, at or below {PASSIVE}"
+    if label is Label.UNDECIDED:
+        return f"{said}, which is neither surely below {PASSIVE} nor surely above {cut}"
+    if not s.has_variance:
+        return f"{said}, above {cut} (active and mixed cannot be told apart without a variance)"
+    shares = f"{s.share_active[j]:.0%} of the inputs use it, {s.share_passive[j]:.0%} do not"
+    gap = f", variance gap {s.variance_gap[j]:.2f} nats" if label is Label.MIXED else ""
+    return f"{said}, above {cut}; {shares}{gap}"
+
+
+def _cut(s: Snapshot) -> float:
+    return INFORMATIVE if s.has_variance else INFORMATIVE_MEAN_ONLY
+
+
+def _bounds(s: Snapshot) -> tuple[Array, Array]:
+    return s.information - Z * s.information_se, s.information + Z * s.information_se
+
+
+def _certificate(s: Snapshot) -> Array:
+    """Upper confidence bound of the upper bound I_G; NaN without a variance."""
+    return s.information_upper + Z * s.information_upper_se
+
+
+def _mixed(s: Snapshot) -> NDArray[np.bool_]:
+    gap = s.variance_gap - Z * s.variance_gap_se
+    active, passive = s.share_active - Z * s.share_active_se, s.share_passive - Z * s.share_passive_se
+    return (gap >= MIXED_GAP) & (np.minimum(active, passive) >= MIXED_SHARE)
