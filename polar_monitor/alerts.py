@@ -149,3 +149,17 @@ ADVICE: dict[AlertKind, tuple[str, ...]] = {
         "attach before the first call of a compiled model",
     ),
 }
+
+
+def raised(
+    kind: AlertKind,
+    step: int,
+    dimension: int | None,
+    said: str,
+    evidence: Mapping[str, float],
+    forecast: Forecast | None = None,
+    healthy: int | None = None,
+) -> Alert:
+    """An alert with the causes and the advice of its kind."""
+    message = said if dimension is None else f"dimension {dimension} {said}"
+    return Alert(kind, step, dimension, message, evidence, forecast, healthy, CAUSES[kind], ADVICE[kind])

@@ -99,8 +99,16 @@ def test_what_began_in_the_warm_up_is_told_after_it() -> None:
     assert kinds(run([[0.001] * 30], warmup=2000)) == ["collapse"]
 
 
-def test_a_restart_changes_nothing() -> None:
-    assert run([STEADY, RAMP], split=17) == run([STEADY, RAMP])
+@pytest.mark.parametrize("split", [0, 17, 25])
+def test_a_restart_changes_nothing(split: int) -> None:
+    assert run([STEADY, RAMP], split=split) == run([STEADY, RAMP])
+
+
+def test_a_broken_state_is_refused() -> None:
+    state = WatchState().to_dict()
+    for wrong in ({}, state | {"tracks": {}}, state | {"tracks": state["tracks"] | {"information": [[1.0, 2.0]]}}):
+        with pytest.raises((KeyError, TypeError, ValueError)):
+            WatchState.from_dict(wrong)
 
 
 def test_the_first_non_finite_value_and_the_first_silence() -> None:
