@@ -17,8 +17,8 @@ from ..sinks import Sink
 from . import data
 from .models import BetaVae
 
-LATENTS = 10
-BATCH = 128
+LATENTS, HIDDEN, BATCH = 10, 128, 128
+RATE = 2e-3
 EVERY = 20
 MAX_OVERHEAD = 0.1
 """The demo looks every 20 steps, which only a demo needs to do: it may spend more than the usual 1 %."""
@@ -44,7 +44,7 @@ class Plan:
         return float(self.beta * (self.top / self.beta) ** risen)
 
 
-PLANS = {"sprites": Plan(1.0, 120.0, 1600, 1600), "digits": Plan(0.5, 8.0, 1600, 1600)}
+PLANS = {"sprites": Plan(1.0, 120.0, 1200, 1200), "digits": Plan(0.5, 8.0, 1200, 1200)}
 
 
 def images(name: str) -> Tensor:
@@ -63,7 +63,7 @@ class Training:
 
     def run(self, say: Callable[[str], None], steps: int) -> None:
         """Train for so many steps of the plan; `say` is told of its phases."""
-        optimizer = torch.optim.Adam(self.model.parameters(), 1e-3)
+        optimizer = torch.optim.Adam(self.model.parameters(), RATE)
         say(f"phase 1: {len(self.x)} images, {LATENTS} latents, beta = {self.plan.beta:g}: the latents polarise")
         for step in range(steps):
             if step == self.plan.settle:
@@ -76,7 +76,7 @@ class Training:
 
 def start(x: Tensor, plan: Plan, *, sinks: tuple[Sink, ...], log_dir: str | os.PathLike[str]) -> Training:
     """A β-VAE and its monitor, ready to train on x (n, pixels)."""
-    model = BetaVae(x.shape[1], LATENTS)
+    model = BetaVae(x.shape[1], LATENTS, HIDDEN)
     monitor = polar_monitor.attach(
         model, every=EVERY, max_overhead=MAX_OVERHEAD, warmup=plan.settle, log_dir=log_dir, sinks=sinks
     )
