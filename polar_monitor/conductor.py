@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import time
 import warnings
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from .faults import Faults
 from .governor import Governor
 from .lane import Lane
 from .options import Options
+from .process import forks
 from .sinks.group import SinkGroup
 from .wiring import Wiring
 
@@ -45,12 +45,17 @@ class Conductor:
         self.next = options.every
         """Step of the next evaluation."""
         self.evaluations = 0
+        self.paused = False
+        """No step is counted."""
         self._stop = stop
-        self._open_at: float = 0
+        self._wake = 0
+        """Step until which forwards pass unrecorded; 0 while they are recorded."""
         self._asked: int | None = None
         self._evaluated = -1
         self._told_of_silence = False
-        self._pid = os.getpid()
+        self._heard = 0
+        """Forwards until the last evaluation."""
+        self._forks = forks()
 
     @property
     def first(self) -> Lane:
@@ -63,18 +68,20 @@ class Conductor:
 
     def tick(self) -> None:
         """One optimiser step is over."""
-        if os.getpid() != self._pid:
+        if self.paused or forks() != self._forks:
+            return
+        self.steps += 1
+        if self.steps < self._wake:
             return
         begin = perf_counter()
         try:
-            self.steps += 1
             for lane in self.lanes.values():
                 lane.ring.commit()
             if self.steps == 1:
                 self.governor.started(0)
                 self._plan()
-            if self.steps >= self._open_at:
-                self._open()
+            elif self._wake:
+                self._record()
             if self.steps >= self.next and self._asked is None:
                 self._ask()
             elif self.steps == SILENCE and not any(lane.ring.heard is not False for lane in self.lanes.values()):
@@ -88,7 +95,7 @@ class Conductor:
 
     def evaluate(self) -> tuple[Evaluation, ...]:
         """Evaluate now, outside the schedule, the rows recorded since the last time; one record a mode that has any."""
-        if os.getpid() != self._pid or not self.lanes:
+        if forks() != self._forks or not self.lanes:
             return ()
         if self._asked is None:
             self._ask()
@@ -108,8 +115,9 @@ class Conductor:
         try:
             for lane in self.lanes.values():
                 lane.ingest()
-                if lane.observed or (lane is self.first and lane.silent() and step > self._evaluated):
+                if lane.observed or (lane is self.first and self._silent() and step > self._evaluated):
                     done.append(self._evaluate(lane, step))
+            self._heard = self._forwards()
             self._evaluated = step
             self.faults.fine()
         finally:
@@ -119,6 +127,13 @@ class Conductor:
             self.next = self.steps + self.governor.every
             self._plan()
         return tuple(done)
+
+    def _forwards(self) -> int:
+        return self.first.ring.calls + (0 if self.wiring is None else self.wiring.passed)
+
+    def _silent(self) -> bool:
+        """Whether a whole interval went by without a forward; a validation need not come in every one."""
+        return self._forwards() == self._heard and (self.first.mode == "train" or not self._heard)
 
     def _evaluate(self, lane: Lane, step: int) -> Evaluation:
         observed, alerts = lane.evaluate(step)
@@ -146,21 +161,23 @@ class Conductor:
                 self.faults.swallow(failure, fatal=False)
 
     def _plan(self) -> None:
-        """Close the ring for the steps whose rows the window would have forgotten by the next evaluation.
+        """Let the steps pass whose rows the window would have forgotten by the next evaluation.
 
-        Only in training, where rows come at every step: a validation may come at any time.
+        Only where training alone is watched, in which rows come at every step: a validation may come at any time.
         """
-        self._open_at = 0
         lane = self.lanes.get("train")
-        if lane is not None and lane.rows > 0 and self.steps > 0:
-            fill = math.ceil(self.options.settings.window / (lane.rows / self.steps)) + 1
-            self._open_at = self.next - fill
-            lane.ring.open = self._open_at <= self.steps
+        if self.wiring is None or lane is None or len(self.lanes) > 1 or not (self.steps and lane.ring.calls):
+            return
+        a_step = lane.rows / lane.ring.calls * (lane.ring.calls + self.wiring.passed) / self.steps
+        wake = self.next - math.ceil(self.options.settings.window / max(a_step, 1e-9)) - 1
+        if wake > self.steps + 1 and self._asked is None:
+            self._wake = wake
+            self.wiring.rest(True)
 
-    def _open(self) -> None:
-        self._open_at = math.inf
-        for lane in self.lanes.values():
-            lane.ring.open = True
+    def _record(self) -> None:
+        self._wake = 0
+        if self.wiring is not None:
+            self.wiring.rest(False)
 
     def _warn_of_silence(self) -> None:
         if self._told_of_silence:
@@ -182,8 +199,8 @@ class Conductor:
         return Health(
             steps=self.steps,
             calls=sum(lane.ring.calls for lane in lanes),
+            calls_skipped=0 if self.wiring is None else self.wiring.passed,
             rows_seen=sum(lane.seen for lane in lanes),
-            rows_skipped=sum(lane.ring.skipped for lane in lanes),
             rows_dropped=sum(lane.dropped + lane.ring.misaligned for lane in lanes),
             rows_empty=sum(lane.ring.empty for lane in lanes),
             errors=self.faults.count + tapped,

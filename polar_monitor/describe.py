@@ -40,8 +40,8 @@ def summary(snapshot: Snapshot | None, regime: Regime | None, alerts: tuple[Aler
     lines += [_row(snapshot, regime, j) for j in range(snapshot.dimensions)]
     if alerts:
         lines += ["", *(f"  {line(alert)}" for alert in alerts)]
-    rows = f"{health.rows_seen} rows seen, {health.rows_skipped} skipped, {health.rows_dropped} dropped"
-    lines += ["", f"  {rows}; overhead {health.overhead:.2%}"]
+    rows = f"{health.rows_seen} rows of {health.calls} forwards seen, {health.rows_dropped} dropped"
+    lines += ["", f"  {rows}; {health.calls_skipped} forwards skipped; overhead {health.overhead:.2%}"]
     return "\n".join(lines)
 
 

@@ -22,12 +22,12 @@ class Health:
     """Optimiser steps counted."""
     calls: int
     """Forward passes recorded."""
+    calls_skipped: int
+    """Forward passes left out because the window before the next evaluation does not reach back to them."""
     rows_seen: int
     """Rows that reached the statistics."""
-    rows_skipped: int
-    """Rows left out because the window before the next evaluation does not reach back to them."""
     rows_dropped: int
-    """Rows that were wanted and lost: overwritten, or a mean without its spread."""
+    """Recorded rows that did not: overwritten before, or a mean without its spread."""
     rows_empty: int
     """Calls with no row in them."""
     errors: int

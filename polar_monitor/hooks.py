@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.compiler import is_compiling
 
 from ._compat import in_backward, is_exporting, is_plain, is_tracing
 from .ring import Channel, Ring
@@ -55,6 +56,10 @@ class Tap:
         self.reader = reader
         self.side = side
         self.channels_first = channels_first
+        self.idle = False
+        """Nothing is recorded; not in compiled code, which would be compiled again at every change."""
+        self.passed = 0
+        """Forwards in training that went by meanwhile."""
         self.nanoseconds = 0
         self.errors = 0
         self.failure: Exception | None = None
@@ -63,8 +68,11 @@ class Tap:
 
     def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
         """Record one forward's latents."""
-        if torch.compiler.is_compiling():
+        if is_compiling():
             self._trace(module, output)
+            return
+        if self.idle:  # before all else: these lines are what most steps pay
+            self.passed += module.training
             return
         ring = self.rings.get(module.training)
         if ring is None:
@@ -90,7 +98,7 @@ class Tap:
             if spread is not None and spread.shape != mean.shape:
                 raise ValueError(f"expected mean and spread of one shape, got {mean.shape} and {spread.shape}")
             self._write(ring, ring.mean, mean, True)
-            if ring.spread is not None and spread is not None and ring.open:
+            if ring.spread is not None and spread is not None:
                 self._write(ring, ring.spread, spread, False)
         elif is_plain(value):
             is_mean = self.side == "mean"
@@ -102,13 +110,7 @@ class Tap:
         count = tensor.shape[0]
         if is_mean:
             ring.calls += 1
-            if count == 0:
-                ring.empty += 1
-            if not ring.open:
-                ring.skipped += count * ring.per
-                return
-        elif not ring.open:
-            return
+            ring.empty += count == 0
         if count == 0:
             return
         rows = tensor.detach()

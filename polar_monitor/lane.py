@@ -54,8 +54,6 @@ class Lane:
         """Rows that reached the statistics, in this process."""
         self.observed = 0
         """Rows that did so since the last evaluation."""
-        self._calls = 0
-        """Forwards seen until the last evaluation."""
         self._least = np.inf
         self._greatest = -np.inf
         self._checked = False
@@ -68,13 +66,9 @@ class Lane:
 
     @property
     def rows(self) -> int:
-        """Rows of all forwards so far, as far as is known without a wait."""
+        """Rows of all recorded forwards, as far as is known without a wait."""
         ring = self.ring
-        return self.seen + self.dropped + ring.skipped + ring.misaligned + ring.waiting
-
-    def silent(self) -> bool:
-        """Whether a whole interval went by without a forward that should have had one."""
-        return self.ring.calls == self._calls and (self.mode == "train" or not self.ring.calls)
+        return self.seen + self.dropped + ring.misaligned + ring.waiting
 
     def ready(self) -> bool:
         """Whether all that was asked for has arrived."""
@@ -124,7 +118,6 @@ class Lane:
     def evaluate(self, step: int) -> tuple[int, tuple[Alert, ...]]:
         """Snapshot, labels and alerts at `step`; returns the rows observed since the last time, and the alerts."""
         observed, self.observed = self.observed, 0
-        self._calls = self.ring.calls
         s = self.settings
         if self.stream is not None and self.stream.rows:
             self.snapshot = self.stream.snapshot(step)

@@ -156,13 +156,15 @@ class PolarMonitor:
 
     @contextmanager
     def detached(self) -> Iterator[None]:
-        """A context without hooks, for `torch.jit.script` and other tools that cannot take them."""
+        """A context without hooks, for `torch.jit.script` and other tools that cannot take them; no step is counted."""
         wiring = self._conductor.wiring
+        self._conductor.paused = True
         if wiring is not None:
             wiring.unhook()
         try:
             yield
         finally:
+            self._conductor.paused = False
             if wiring is not None:
                 wiring.hook()
 

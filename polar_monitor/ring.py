@@ -111,14 +111,11 @@ class Ring:
         self.spread = Channel(rows) if paired else None
         self.per = 1
         self.calls = 0
-        self.skipped = 0
-        """Rows left out because the window before the next evaluation does not reach back to them."""
         self.misaligned = 0
         """Rows given up because mean and spread were not called equally often."""
         self.empty = 0
         self.mantissa = 23
         """Mantissa bits of the latents' own dtype: where ties come from."""
-        self.open = True
         self._committed = 0
 
     def prepare_traced(self, dimensions: int, device: torch.device) -> None:
@@ -238,10 +235,9 @@ class TracedDrain(Drain):
         if written == 0:
             return None
         kept = min(written, self._mean.shape[0])
-        self._ring.skipped += written - kept  # compiled code cannot be told to leave rows out, so it overwrites them
         first = written % kept if written > kept else 0
         spread = None if self._spread is None else self._spread[:kept]
-        return _batch(self._mean[:kept], spread, first, max(written // inputs, 1), 0)
+        return _batch(self._mean[:kept], spread, first, max(written // inputs, 1), written - kept)
 
 
 def _batch(mean: Tensor, spread: Tensor | None, first: int, per: int, dropped: int) -> Batch:

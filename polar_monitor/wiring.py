@@ -43,6 +43,16 @@ class Wiring:
         while self._handles:
             self._handles.pop().remove()
 
+    def rest(self, idle: bool) -> None:
+        """Let forwards pass without recording them, or record them again."""
+        for tap in self.taps:
+            tap.idle = idle
+
+    @property
+    def passed(self) -> int:
+        """Forwards that went by unrecorded."""
+        return max((tap.passed for tap in self.taps), default=0)
+
     def seconds(self) -> float:
         """Time spent in the taps since the last call."""
         total = sum(tap.nanoseconds for tap in self.taps) * 1e-9

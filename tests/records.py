@@ -113,8 +113,8 @@ def make_evaluation(
     health = Health(
         steps=step,
         calls=step,
+        calls_skipped=0,
         rows_seen=128 * step,
-        rows_skipped=0,
         rows_dropped=0,
         rows_empty=0,
         errors=0,

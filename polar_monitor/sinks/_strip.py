@@ -28,8 +28,11 @@ COLOURS = {
 }
 """Black, yellow, orange and blue of the palette, as RGB."""
 ROWS, COLUMNS = 128, 120
-MARGIN, GUTTER, WIDTH, FOOTER = 6, 32, 480, 38
-"""Pixels: above the strip, left of it for the dimensions' numbers, its width, below it for the steps and the legend."""
+MARGIN, GUTTER, WIDTH, FOOTER = 6, 32, 312, 38
+"""Pixels: above the strip, left of it for the dimensions' numbers, its width, below it for the steps and the legend.
+
+Together no wider than TensorBoard's cards, which would shrink the lettering.
+"""
 PAPER, INK = 4, 5
 """Palette indices of the background and of the lettering."""
 
@@ -69,7 +72,7 @@ class Strip:
         self._seen = len(self._columns) * self._stride
 
     def png(self) -> tuple[bytes, int, int]:
-        """The picture as PNG, its width (512) and its height, in pixels; the columns share the whole width."""
+        """The picture as PNG, its width and its height, in pixels; the columns share the whole width."""
         if self._frame is None:
             self._frame = self._drawn_frame()
         steps, codes = self.columns()
@@ -106,7 +109,7 @@ class Strip:
             place = GUTTER - 5, MARGIN + row * high + high // 2
             draw.text(place, str(self.rows[row]), fill=INK, font=font, anchor="rm")
         for i, label in enumerate((Label.ACTIVE, Label.MIXED, Label.UNDECIDED, Label.PASSIVE)):
-            left, top = GUTTER + 90 * i, below + 22
+            left, top = GUTTER + WIDTH // 4 * i, below + 22
             draw.rectangle((left, top, left + 10, top + 10), fill=CODES[label])
             draw.text((left + 15, top + 5), str(label), fill=INK, font=font, anchor="lm")
         return image
