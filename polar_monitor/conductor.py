@@ -49,7 +49,9 @@ class Conductor:
         """No step is counted."""
         self._stop = stop
         self._wake = 0
-        """Step until which forwards pass unrecorded; 0 while they are recorded."""
+        """Step until which the hooks are off; 0 while they are on."""
+        self._since = 0
+        self._rested = 0
         self._asked: int | None = None
         self._evaluated = -1
         self._told_of_silence = False
@@ -117,7 +119,7 @@ class Conductor:
                 lane.ingest()
                 if lane.observed or (lane is self.first and self._silent() and step > self._evaluated):
                     done.append(self._evaluate(lane, step))
-            self._heard = self._forwards()
+            self._heard = self.first.ring.calls
             self._evaluated = step
             self.faults.fine()
         finally:
@@ -128,12 +130,11 @@ class Conductor:
             self._plan()
         return tuple(done)
 
-    def _forwards(self) -> int:
-        return self.first.ring.calls + (0 if self.wiring is None else self.wiring.passed)
-
     def _silent(self) -> bool:
         """Whether a whole interval went by without a forward; a validation need not come in every one."""
-        return self._forwards() == self._heard and (self.first.mode == "train" or not self._heard)
+        if self._wake:
+            return False
+        return self.first.ring.calls == self._heard and (self.first.mode == "train" or not self._heard)
 
     def _evaluate(self, lane: Lane, step: int) -> Evaluation:
         observed, alerts = lane.evaluate(step)
@@ -161,23 +162,29 @@ class Conductor:
                 self.faults.swallow(failure, fatal=False)
 
     def _plan(self) -> None:
-        """Let the steps pass whose rows the window would have forgotten by the next evaluation.
+        """Take the hooks off for the steps whose rows the window would have forgotten by the next evaluation.
 
-        Only where training alone is watched, in which rows come at every step: a validation may come at any time.
+        Only where training alone is watched, in which rows come at every step (a validation may come at any time), and
+        not where a compiled model has the hooks built in.
         """
+        if self._wake:
+            self._record()
         lane = self.lanes.get("train")
-        if self.wiring is None or lane is None or len(self.lanes) > 1 or not (self.steps and lane.ring.calls):
+        if self.wiring is None or lane is None or len(self.lanes) > 1 or self._asked is not None:
             return
-        a_step = lane.rows / lane.ring.calls * (lane.ring.calls + self.wiring.passed) / self.steps
-        wake = self.next - math.ceil(self.options.settings.window / max(a_step, 1e-9)) - 1
-        if wake > self.steps + 1 and self._asked is None:
-            self._wake = wake
-            self.wiring.rest(True)
+        awake = self.steps - self._rested
+        if awake < 1 or not lane.ring.calls or lane.ring.compiled:
+            return
+        wake = self.next - math.ceil(self.options.settings.window * awake / max(lane.rows, 1)) - 1
+        if wake > self.steps + 1:
+            self._wake, self._since = wake, self.steps
+            self.wiring.off("resting")
 
     def _record(self) -> None:
+        self._rested += self.steps - self._since
         self._wake = 0
         if self.wiring is not None:
-            self.wiring.rest(False)
+            self.wiring.on("resting")
 
     def _warn_of_silence(self) -> None:
         if self._told_of_silence:
@@ -199,7 +206,7 @@ class Conductor:
         return Health(
             steps=self.steps,
             calls=sum(lane.ring.calls for lane in lanes),
-            calls_skipped=0 if self.wiring is None else self.wiring.passed,
+            steps_rested=self._rested + (self.steps - self._since if self._wake else 0),
             rows_seen=sum(lane.seen for lane in lanes),
             rows_dropped=sum(lane.dropped + lane.ring.misaligned for lane in lanes),
             rows_empty=sum(lane.ring.empty for lane in lanes),

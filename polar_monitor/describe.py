@@ -41,7 +41,7 @@ def summary(snapshot: Snapshot | None, regime: Regime | None, alerts: tuple[Aler
     if alerts:
         lines += ["", *(f"  {line(alert)}" for alert in alerts)]
     rows = f"{health.rows_seen} rows of {health.calls} forwards seen, {health.rows_dropped} dropped"
-    lines += ["", f"  {rows}; {health.calls_skipped} forwards skipped; overhead {health.overhead:.2%}"]
+    lines += ["", f"  {rows}; at rest in {health.steps_rested} of {health.steps} steps; overhead {health.overhead:.2%}"]
     return "\n".join(lines)
 
 

@@ -22,8 +22,8 @@ class Health:
     """Optimiser steps counted."""
     calls: int
     """Forward passes recorded."""
-    calls_skipped: int
-    """Forward passes left out because the window before the next evaluation does not reach back to them."""
+    steps_rested: int
+    """Optimiser steps without hooks: the window before the next evaluation does not reach back to their rows."""
     rows_seen: int
     """Rows that reached the statistics."""
     rows_dropped: int

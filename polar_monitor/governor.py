@@ -31,6 +31,12 @@ class Governor:
         self._begin = perf_counter()
         self._last = (self._begin, self.own, step)
 
+    def leave_out(self, seconds: float) -> None:
+        """So much time has just gone by that is not the loop's."""
+        if self._begin is not None and self._last is not None:
+            self._begin += seconds
+            self._last = (self._last[0] + seconds, *self._last[1:])
+
     @property
     def overhead(self) -> float:
         """Share of the wall time since the first tick."""

@@ -56,10 +56,6 @@ class Tap:
         self.reader = reader
         self.side = side
         self.channels_first = channels_first
-        self.idle = False
-        """Nothing is recorded; not in compiled code, which would be compiled again at every change."""
-        self.passed = 0
-        """Forwards in training that went by meanwhile."""
         self.nanoseconds = 0
         self.errors = 0
         self.failure: Exception | None = None
@@ -70,9 +66,6 @@ class Tap:
         """Record one forward's latents."""
         if is_compiling():
             self._trace(module, output)
-            return
-        if self.idle:  # before all else: these lines are what most steps pay
-            self.passed += module.training
             return
         ring = self.rings.get(module.training)
         if ring is None:

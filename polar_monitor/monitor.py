@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -157,20 +158,21 @@ class PolarMonitor:
     @contextmanager
     def detached(self) -> Iterator[None]:
         """A context without hooks, for `torch.jit.script` and other tools that cannot take them; no step is counted."""
-        wiring = self._conductor.wiring
-        self._conductor.paused = True
-        if wiring is not None:
-            wiring.unhook()
+        conductor, began = self._conductor, perf_counter()
+        conductor.paused = True
+        if conductor.wiring is not None:
+            conductor.wiring.off("detached")
         try:
             yield
         finally:
-            self._conductor.paused = False
-            if wiring is not None:
-                wiring.hook()
+            conductor.paused = False
+            conductor.governor.leave_out(perf_counter() - began)
+            if conductor.wiring is not None:
+                conductor.wiring.on("detached")
 
     def _switch_off(self) -> None:
         if self._conductor.wiring is not None:
-            self._conductor.wiring.unhook()
+            self._conductor.wiring.off("ended")
         if self._clock is not None:
             self._clock.stop()
 

@@ -113,6 +113,8 @@ class Ring:
         self.calls = 0
         self.misaligned = 0
         """Rows given up because mean and spread were not called equally often."""
+        self.traced = False
+        """Compiled code has written here."""
         self.empty = 0
         self.mantissa = 23
         """Mantissa bits of the latents' own dtype: where ties come from."""
@@ -133,6 +135,12 @@ class Ring:
         if cursor is None:
             return False
         return bool(cursor[2]) if cursor.device.type == "cpu" else None
+
+    @property
+    def compiled(self) -> bool:
+        """Whether compiled code is known to write here."""
+        cursor = self.mean.traced_cursor
+        return self.traced or (cursor is not None and cursor.device.type == "cpu" and bool(cursor[2]))
 
     def commit(self) -> None:
         """The end of a step: a mean without its spread (or the reverse) must not shift all that follows."""
@@ -229,6 +237,7 @@ class TracedDrain(Drain):
         """The rows, or None if there are none or mean and spread were not called equally often."""
         (written, inputs, calls), (other, _, _) = self._counts[0].tolist(), self._counts[-1].tolist()
         self._ring.calls += calls
+        self._ring.traced |= calls > 0
         if written != other:
             self._ring.misaligned += max(written, other)
             return None

@@ -30,28 +30,26 @@ class Wiring:
         if latent.likely is not None:
             for ring in rings.values():
                 ring.prepare_traced(latent.likely, device)
-        self.hook()
+        self._off: set[str] = set()
+        self._set()
 
-    def hook(self) -> None:
-        """Put the hooks on; where they are on already nothing happens."""
-        if not self._handles:
+    def off(self, why: str) -> None:
+        """Take the hooks off, for a reason that `on` takes back."""
+        self._off.add(why)
+        self._set()
+
+    def on(self, why: str) -> None:
+        """Put the hooks back on, unless they are off for another reason too."""
+        self._off.discard(why)
+        self._set()
+
+    def _set(self) -> None:
+        if self._off:
+            while self._handles:
+                self._handles.pop().remove()
+        elif not self._handles:
             alive = [(module(), tap) for module, tap in zip(self._modules, self.taps, strict=True)]
             self._handles = [module.register_forward_hook(tap) for module, tap in alive if module is not None]
-
-    def unhook(self) -> None:
-        """Take the hooks off."""
-        while self._handles:
-            self._handles.pop().remove()
-
-    def rest(self, idle: bool) -> None:
-        """Let forwards pass without recording them, or record them again."""
-        for tap in self.taps:
-            tap.idle = idle
-
-    @property
-    def passed(self) -> int:
-        """Forwards that went by unrecorded."""
-        return max((tap.passed for tap in self.taps), default=0)
 
     def seconds(self) -> float:
         """Time spent in the taps since the last call."""

@@ -113,7 +113,7 @@ def make_evaluation(
     health = Health(
         steps=step,
         calls=step,
-        calls_skipped=0,
+        steps_rested=0,
         rows_seen=128 * step,
         rows_dropped=0,
         rows_empty=0,

@@ -523,8 +523,8 @@ def test_every_row_is_counted_or_reported() -> None:
     train(model, 300, batch=100)
     monitor.evaluate()
     health = monitor.health()
-    assert health.calls + health.calls_skipped == 300
-    assert health.calls_skipped > 200
+    assert health.calls + health.steps_rested == 300
+    assert health.steps_rested > 200
     assert health.rows_seen + health.rows_dropped == 100 * health.calls
     assert health.rows_dropped == 0
 
@@ -578,3 +578,38 @@ def test_words() -> None:
     assert monitor.summary().count("\n") >= 8
     assert monitor.explain(0).startswith("dimension 0 is ")
     monitor.raise_on_collapse()
+
+
+def test_at_rest_there_is_no_hook_and_nothing_is_missed(recwarn: pytest.WarningsRecorder) -> None:
+    model = Vae()
+    monitor = watched(model, every=100, window=512)
+    seen = []
+    optimizer = torch.optim.SGD(model.parameters(), 0.0)
+    for step in range(1, 301):
+        model(torch.full((64, 12), float(step)))
+        seen.append(len(model.fc_mu._forward_hooks))
+        optimizer.step()
+    assert seen[:2] == [1, 0]
+    assert seen[95:100] == [1] * 5
+    assert sum(seen) < 40
+    health = monitor.health()
+    assert health.calls == sum(seen)
+    assert health.steps_rested == 300 - sum(seen)
+    snapshot = monitor.snapshot()
+    assert snapshot is not None
+    assert snapshot.n == 512
+    with torch.no_grad():
+        expected = torch.cat([model.fc_mu(model.body(torch.full((64, 12), float(s)))) for s in range(293, 301)])
+    np.testing.assert_allclose(snapshot.mean, expected.mean(0).numpy(), rtol=1e-5)
+    with monitor.detached():
+        pass
+    assert not model.fc_mu._forward_hooks
+    assert monitor.evaluate() == ()
+    assert len(recwarn) == 0
+
+
+def test_where_validations_are_watched_too_the_hooks_stay() -> None:
+    model = Vae()
+    watched(model, every=100, window=512, modes=("train", "eval"))
+    train(model, 20)
+    assert len(model.fc_mu._forward_hooks) == 1
