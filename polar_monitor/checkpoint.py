@@ -1,9 +1,15 @@
-"""The monitor's state as arrays and plain numbers, to be saved beside the model's, and back."""
+"""The monitor's state as tensors and plain data, to be saved beside the model's, and back.
+
+Tensors, because `torch.load` refuses NumPy arrays by default (`weights_only=True`). Nothing is ever unpickled here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import numpy as np
+import torch
 
 from .alerts import Alert
 from .conductor import Conductor
@@ -21,15 +27,13 @@ def save(conductor: Conductor) -> dict[str, Any]:
         lane.drains += lane.ring.requests()
         lane.wait()
         lane.ingest()
-    return {
+    state = {
         "version": VERSION,
-        "steps": conductor.steps,
-        "next": conductor.next,
-        "every": conductor.governor.every,
-        "evaluations": conductor.evaluations,
+        "clock": conductor.state_dict(),
         "alerts": [alert.to_dict() for alert in conductor.alerts],
         "lanes": {mode: lane.state_dict() for mode, lane in conductor.lanes.items()},
     }
+    return dict(_each(state, np.ndarray, torch.from_numpy))
 
 
 def load(conductor: Conductor, state: Any) -> None:
@@ -37,9 +41,9 @@ def load(conductor: Conductor, state: Any) -> None:
     if not isinstance(state, Mapping) or state.get("version") != VERSION:
         raise PolarMonitorError(f"state: expected a dict of version {VERSION}, from PolarMonitor.state_dict()")
     try:
-        lanes = _trial(conductor, state["lanes"])
+        lanes = _trial(conductor, _each(state["lanes"], torch.Tensor, lambda tensor: tensor.cpu().numpy()))
         alerts = [Alert.from_dict(alert) for alert in state["alerts"]]
-        steps, due, every, done = (int(state[key]) for key in ("steps", "next", "every", "evaluations"))
+        clock = {key: int(state["clock"][key]) for key in conductor.state_dict()}
     except PolarMonitorError:
         raise
     except BROKEN as broken:
@@ -50,11 +54,18 @@ def load(conductor: Conductor, state: Any) -> None:
             conductor.lanes[mode].take_over(trial)
         else:
             conductor.lanes[mode] = trial
-    conductor.alerts = alerts
-    conductor.steps, conductor.next, conductor.evaluations = steps, due, done
-    conductor.governor.every = every
-    conductor.governor.started(steps)
-    conductor.sinks.resume(steps)
+    conductor.resume(clock, alerts)
+
+
+def _each(value: Any, kind: type, convert: Callable[[Any], Any]) -> Any:
+    """The same nested dicts and lists with every leaf of a kind converted; enumerations become plain strings."""
+    if isinstance(value, kind):
+        return convert(value)
+    if isinstance(value, Mapping):
+        return {str(key): _each(item, kind, convert) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_each(item, kind, convert) for item in value]
+    return str(value) if isinstance(value, str) else value
 
 
 def _trial(conductor: Conductor, saved: Mapping[str, Any]) -> dict[str, Lane]:

@@ -9,8 +9,9 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter
+from typing import Any
 
 from . import describe
 from .alerts import Alert
@@ -67,6 +68,35 @@ class Conductor:
     def make_lanes(self, kind: str | None, dimensions: int | None) -> None:
         """One lane for each mode. Raises PolarMonitorError for a prior of another shape."""
         self.lanes = {mode: Lane(mode, kind, self.options.settings, dimensions) for mode in self.options.modes}
+
+    def state_dict(self) -> dict[str, Any]:
+        """When the next evaluation is due, and until when the hooks are off."""
+        return {
+            "steps": self.steps,
+            "next": self.next,
+            "every": self.governor.every,
+            "evaluations": self.evaluations,
+            "wake": self._wake,
+            "rested": self.rested,
+        }
+
+    def resume(self, state: Mapping[str, int], alerts: list[Alert]) -> None:
+        """Go on from another run's `state_dict`."""
+        if self._wake:
+            self._record()
+        self.steps = self._since = self._evaluated = state["steps"]
+        self.next, self.evaluations, self.alerts = state["next"], state["evaluations"], alerts
+        self._wake, self._rested, self._asked = state["wake"], state["rested"], None
+        if self._wake and self.wiring is not None:
+            self.wiring.mute(True)  # the hooks stay: a model that is compiled now must have them
+        self.governor.every = state["every"]
+        self.governor.started(self.steps)
+        self.sinks.resume(self.steps)
+
+    @property
+    def rested(self) -> int:
+        """Steps without hooks so far."""
+        return self._rested + (self.steps - self._since if self._wake else 0)
 
     def tick(self) -> None:
         """One optimiser step is over."""
@@ -172,10 +202,10 @@ class Conductor:
         lane = self.lanes.get("train")
         if self.wiring is None or lane is None or len(self.lanes) > 1 or self._asked is not None:
             return
-        awake = self.steps - self._rested
-        if awake < 1 or not lane.ring.calls or lane.ring.compiled:
+        awake, rows = self.steps - self._rested, lane.ring.rows
+        if awake < 1 or rows < 1 or lane.ring.compiled:
             return
-        wake = self.next - math.ceil(self.options.settings.window * awake / max(lane.rows, 1)) - 1
+        wake = self.next - math.ceil(self.options.settings.window * awake / rows) - 1
         if wake > self.steps + 1:
             self._wake, self._since = wake, self.steps
             self.wiring.off("resting")
@@ -185,6 +215,7 @@ class Conductor:
         self._wake = 0
         if self.wiring is not None:
             self.wiring.on("resting")
+            self.wiring.mute(False)
 
     def _warn_of_silence(self) -> None:
         if self._told_of_silence:
@@ -206,7 +237,7 @@ class Conductor:
         return Health(
             steps=self.steps,
             calls=sum(lane.ring.calls for lane in lanes),
-            steps_rested=self._rested + (self.steps - self._since if self._wake else 0),
+            steps_rested=self.rested,
             rows_seen=sum(lane.seen for lane in lanes),
             rows_dropped=sum(lane.dropped + lane.ring.misaligned for lane in lanes),
             rows_empty=sum(lane.ring.empty for lane in lanes),

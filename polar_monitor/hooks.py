@@ -56,6 +56,7 @@ class Tap:
         self.reader = reader
         self.side = side
         self.channels_first = channels_first
+        self.muted = False
         self.nanoseconds = 0
         self.errors = 0
         self.failure: Exception | None = None
@@ -68,7 +69,7 @@ class Tap:
             self._trace(module, output)
             return
         ring = self.rings.get(module.training)
-        if ring is None:
+        if ring is None or self.muted:
             return
         begin = perf_counter_ns()
         try:

@@ -64,12 +64,6 @@ class Lane:
         s = self.settings
         return LatentStream(dimensions, window=s.window, has_variance=self.kind is not None, prior=s.prior)
 
-    @property
-    def rows(self) -> int:
-        """Rows of all recorded forwards, as far as is known without a wait."""
-        ring = self.ring
-        return self.seen + self.dropped + ring.misaligned + ring.waiting
-
     def ready(self) -> bool:
         """Whether all that was asked for has arrived."""
         return all(drain.ready() for drain in self.drains)
@@ -132,6 +126,7 @@ class Lane:
             "stream": None if self.stream is None else self.stream.state_dict(),
             "regime": None if self.regime is None else self.regime.to_dict(),
             "watch": self.watched.to_dict(),
+            "written": self.ring.rows,
             "dropped": self.dropped,
             "seen": self.seen,
             "observed": self.observed,
@@ -145,11 +140,12 @@ class Lane:
             stream.load_state_dict(state["stream"])
         regime = None if state["regime"] is None else Regime.from_dict(state["regime"])
         watched = WatchState.from_dict(state["watch"])
-        dropped, seen, observed = (int(state[key]) for key in ("dropped", "seen", "observed"))
+        dropped, seen, observed, written = (int(state[key]) for key in ("dropped", "seen", "observed", "written"))
         self.stream, self.regime, self.watched = stream, regime, watched
-        self.dropped, self.seen, self.observed = dropped, seen, observed
+        self.dropped, self.seen, self.observed, self.ring.rows = dropped, seen, observed, written
 
     def take_over(self, other: Lane) -> None:
         """Go on from where another lane is; the ring stays, since the taps write to it."""
         self.stream, self.regime, self.watched = other.stream, other.regime, other.watched
         self.dropped, self.seen, self.observed = other.dropped, other.seen, other.observed
+        self.ring.rows = other.ring.rows

@@ -278,9 +278,9 @@ class PolarMonitor:
     # -- state ------------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything a resumed run needs to say what the uninterrupted one would: arrays and plain numbers only.
+        """Everything a resumed run needs to say what the uninterrupted one would: tensors and plain data only.
 
-        Save it beside the model's. Rows that wait for the next evaluation are taken in first.
+        `torch.save` it beside the model's. Rows that wait for the next evaluation are taken in first.
         """
         return checkpoint.save(self._conductor)
 

@@ -115,6 +115,7 @@ class Ring:
         """Rows given up because mean and spread were not called equally often."""
         self.traced = False
         """Compiled code has written here."""
+        self._drained = 0
         self.empty = 0
         self.mantissa = 23
         """Mantissa bits of the latents' own dtype: where ties come from."""
@@ -155,6 +156,15 @@ class Ring:
         """Rows written eagerly and not yet read."""
         return self.mean.written
 
+    @property
+    def rows(self) -> int:
+        """All rows written eagerly so far, in an earlier part of the run too."""
+        return self._drained + self.mean.written
+
+    @rows.setter
+    def rows(self, rows: int) -> None:
+        self._drained = rows - self.mean.written
+
     def requests(self) -> list[Drain]:
         """Begin to read what has been written: eagerly, and from compiled code."""
         self.commit()
@@ -162,6 +172,7 @@ class Ring:
         if self._committed:
             spread = None if self.spread is None else self.spread.buffer
             drains.append(Drain(self, self.mean.buffer, spread, self._committed, self.per))
+            self._drained += self._committed
             self.mean.written = self._committed = 0
             if self.spread is not None:
                 self.spread.written = 0

@@ -43,6 +43,11 @@ class Wiring:
         self._off.discard(why)
         self._set()
 
+    def mute(self, muted: bool) -> None:
+        """Leave the hooks on, but let eager forwards go by unrecorded."""
+        for tap in self.taps:
+            tap.muted = muted
+
     def _set(self) -> None:
         if self._off:
             while self._handles:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import weakref
 
 import pytest
@@ -12,6 +13,7 @@ from torch import nn
 from polar_monitor import governor as module
 from polar_monitor.clock import PATIENCE, Clock
 from polar_monitor.governor import Governor
+from polar_monitor.process import forks
 
 
 class Counter:
@@ -113,3 +115,31 @@ def test_the_governor_comes_back_when_the_loop_slows_down(monkeypatch: pytest.Mo
         seen.append(governor.every)
     assert seen[9] == pytest.approx(5000, rel=0.02)
     assert seen[-1] == 100
+
+
+def test_time_that_is_left_out_is_not_the_loops(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(module, "perf_counter", lambda: now[0])
+    intervals = []
+    for pause in (0.0, 100.0):
+        now[0] = 0.0
+        governor = Governor(100, 0.01)
+        governor.leave_out(pause)  # before the beginning there is nothing to leave out
+        governor.started(0)
+        now[0] = 1.0 + pause
+        governor.leave_out(pause)
+        governor.own += 0.03
+        now[0] += 0.03
+        governor.evaluated(0.03, 100)
+        intervals.append(governor.every)
+        assert governor.overhead == pytest.approx(0.03 / 1.03)
+    assert intervals == [300, 300]
+
+
+def test_a_forked_process_knows_that_it_is_another() -> None:
+    before = forks()
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if forks() == before + 1 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert forks() == before

@@ -17,13 +17,13 @@ FILES = {
 } | {f"polar_monitor.kernels.{path.stem}": path for path in sorted((PACKAGE / "kernels").glob("*.py"))}
 
 PURE = {
-    "alerts", "criteria", "evaluation", "histogram", "label", "offline", "regime", "snapshot", "spectrum",
-    "statistics", "stream", "trend", "watch",
+    "alerts", "criteria", "evaluation", "histogram", "label", "offline", "regime", "rule", "snapshot", "spectrum",
+    "statistics", "stream", "tracks", "trend", "watch",
 }  # fmt: skip
 """Everything from the statistics to the alerts: none of it knows torch, nor anything that does."""
 KNOW_TORCH = {
-    "_compat", "attach", "candidates", "clock", "cli", "discovery", "distributed", "hooks", "latents", "monitor",
-    "options", "ring", "widths", "wiring",
+    "_compat", "attach", "candidates", "checkpoint", "clock", "cli", "discovery", "distributed", "hooks", "latents",
+    "monitor", "options", "ring", "widths", "wiring",
 }  # fmt: skip
 ONLY_IN = {
     "torch": (*(f"polar_monitor.{name}" for name in KNOW_TORCH), "polar_monitor.demo", "polar_monitor.integrations"),

@@ -53,8 +53,8 @@ def same(a: Any, b: Any) -> bool:
         return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
     if isinstance(a, list | tuple):
         return len(a) == len(b) and all(map(same, a, b))
-    if isinstance(a, np.ndarray):
-        return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+    if isinstance(a, torch.Tensor):
+        return torch.equal(torch.nan_to_num(a), torch.nan_to_num(b)) and torch.equal(a.isnan(), b.isnan())
     return bool(a == b or (a != a and b != b))
 
 
@@ -191,12 +191,16 @@ def test_spatial_latents_count_images() -> None:
     assert monitor.regime().labels == (Label.UNDECIDED,) * 3  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("split", [13, 20, 37])
-def test_a_resumed_run_says_what_the_uninterrupted_one_says(split: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("split", "window"), [(13, 4096), (20, 4096), (37, 512), (25, 512), (12, 512)])
+def test_a_resumed_run_says_what_the_uninterrupted_one_says(split: int, window: int, tmp_path: Path) -> None:
     def start(where: Path) -> tuple[nn.Module, PolarMonitor, torch.optim.Optimizer]:
         torch.manual_seed(0)
         model = Vae()
-        return model, watched(model, sinks=None, log_dir=where), torch.optim.SGD(model.parameters(), 0.05)
+        return (
+            model,
+            watched(model, sinks=None, log_dir=where, every=20, window=window),
+            torch.optim.SGD(model.parameters(), 0.05),
+        )
 
     model, whole, optimizer = start(tmp_path / "whole")
     draw = [torch.randn(64, 12, generator=torch.Generator().manual_seed(i)) for i in range(60)]
@@ -211,7 +215,8 @@ def test_a_resumed_run_says_what_the_uninterrupted_one_says(split: int, tmp_path
     go(model, optimizer, draw)
     first_model, first, first_optimizer = start(tmp_path / "parts")
     go(first_model, first_optimizer, draw[:split])
-    saved, weights = first.state_dict(), {k: v.clone() for k, v in first_model.state_dict().items()}
+    torch.save({"monitor": first.state_dict(), "model": first_model.state_dict()}, tmp_path / "checkpoint.pt")
+    saved, weights = torch.load(tmp_path / "checkpoint.pt", weights_only=True).values()
     go(first_model, first_optimizer, draw[split : split + 15])  # what a crash throws away
     first.detach()
     time.sleep(1.1)  # event files are ordered by the second in their names
@@ -227,12 +232,14 @@ def test_a_resumed_run_says_what_the_uninterrupted_one_says(split: int, tmp_path
     whole.detach()
     second.detach()
     logs = [read_jsonl(tmp_path / part / "polar.jsonl") for part in ("whole", "parts")]
-    assert [r.step for r in logs[0]] == [r.step for r in logs[1]] == [10, 20, 30, 40, 50, 60]
+    assert [r.step for r in logs[0]] == [r.step for r in logs[1]] == [20, 40, 60]
+    assert (whole.health().steps_rested > 0) is (window == 512)
+    assert whole.health().steps_rested == second.health().steps_rested
     assert [r.regime for r in logs[0]] == [r.regime for r in logs[1]]
     board = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     events = board.EventAccumulator(str(tmp_path / "parts"), size_guidance={"scalars": 0})
     events.Reload()
-    assert [event.step for event in events.Scalars("polar/information")] == [10, 20, 30, 40, 50, 60]
+    assert [event.step for event in events.Scalars("polar/information")] == [20, 40, 60]
 
 
 def test_a_state_that_does_not_fit_changes_nothing() -> None:
@@ -246,6 +253,10 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
     for bad, said in (
         (watched_other.state_dict(), "expected 4 dimensions, got 5"),
         ({"version": 2}, "version 1"),
+        (before | {"lanes": {}}, "expected the mode 'train', got none"),
+        (before | {"clock": {}}, "no field 'steps'"),
+        (before | {"alerts": [{"kind": "nonsense"}]}, "expected what PolarMonitor.state_dict"),
+        (before | {"lanes": {"train": before["lanes"]["train"] | {"stream": {"dimensions": 4}}}}, "expected version 1"),
         (None, "expected a dict"),
     ):
         with pytest.raises(PolarMonitorError, match=said):
