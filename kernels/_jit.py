@@ -6,6 +6,7 @@
 * no ``fastmath``: it deletes the checks for NaN, and an unchecked NaN index writes outside the array.
 * explicit signatures: everything is compiled (or loaded from the disk cache) when the module is imported, which
   `polar_monitor.attach` does on the caller's thread. No training step ever waits for a compiler.
+* no entry point that nobody calls: C calls no kernel, and Python no helper. Each costs time to compile.
 * the disk cache is used where a writable place for it exists, and done without where not.
 """
 
@@ -15,7 +16,7 @@ from typing import Any
 import numba
 
 Function = Callable[..., Any]
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 KERNELS: list[Any] = []
 
 
@@ -38,4 +39,4 @@ def helper(function: Function) -> Function:
 
     numba's cache is renewed when the file of a kernel changes, not when a file it calls into does.
     """
-    return numba.njit(**OPTIONS)(function)  # type: ignore[no-any-return]
+    return numba.njit(no_cpython_wrapper=True, **OPTIONS)(function)  # type: ignore[no-any-return]

@@ -50,7 +50,7 @@ def _unit(value):
 @helper
 def _fit(low, high, bins):
     """The least exponent, not below the rounding unit, for which low and high are fewer than `bins` bins apart."""
-    e = _unit(high) if abs(high) > abs(low) else _unit(low)
+    e = _unit(high if abs(high) > abs(low) else low)
     if high > low:
         least = math.frexp((high - low) / bins)[1] - 2
         if least > e:
@@ -91,18 +91,23 @@ def _insert(extremes, d, used, value):
     """Put one finite value among the extremes; returns the value that belongs into the bins instead, or NaN."""
     top, half = extremes.shape[1] - 1, extremes.shape[1] // 2
     if used > top:  # no loop here ends early: that would cost more than going on
+        new = np.float32(value)
         if value > extremes[d, half]:
             out = np.float64(extremes[d, half])
             for i in range(half, top):
-                extremes[d, i] = min(extremes[d, i + 1], max(extremes[d, i], np.float32(value)))
-            extremes[d, top] = max(extremes[d, top], np.float32(value))
+                here, above = extremes[d, i], extremes[d, i + 1]
+                here = here if here > new else new
+                extremes[d, i] = above if above < here else here
+            extremes[d, top] = extremes[d, top] if extremes[d, top] > new else new
             return out
         if value >= extremes[d, half - 1]:
             return value
         out = np.float64(extremes[d, half - 1])
         for i in range(half - 1, 0, -1):
-            extremes[d, i] = max(extremes[d, i - 1], min(extremes[d, i], np.float32(value)))
-        extremes[d, 0] = min(extremes[d, 0], np.float32(value))
+            here, below = extremes[d, i], extremes[d, i - 1]
+            here = here if here < new else new
+            extremes[d, i] = below if below > here else here
+        extremes[d, 0] = extremes[d, 0] if extremes[d, 0] < new else new
         return out
     i = used
     while i > 0 and extremes[d, i - 1] > value:
@@ -270,8 +275,8 @@ def draw(counts, exponent, low, high, extremes, tallies, out, frame, held):
         n, own = tallies[0, d], exponent[d]
         used = n if n < extremes.shape[1] else extremes.shape[1]
         begin, stop = 0, used
-        frame[:, d] = math.nan
-        held[:, d] = 0
+        frame[0, d] = frame[1, d] = frame[2, d] = frame[3, d] = math.nan
+        held[0, d] = held[1, d] = 0
         if n == 0:
             continue
         frame[2, d], frame[3, d] = extremes[d, 0], extremes[d, used - 1]
@@ -283,16 +288,20 @@ def draw(counts, exponent, low, high, extremes, tallies, out, frame, held):
             while begin < stop and extremes[d, stop - 1] > right + far:
                 stop -= 1
             held[1, d] = used - (stop - begin)
-        if begin < stop:
-            left, right = min(left, np.float64(extremes[d, begin])), max(right, np.float64(extremes[d, stop - 1]))
-        e = max(own, _unit(max(-left, right)))
+        if begin < stop and extremes[d, begin] < left:
+            left = np.float64(extremes[d, begin])
+        if begin < stop and extremes[d, stop - 1] > right:
+            right = np.float64(extremes[d, stop - 1])
+        e = _unit(right if right > -left else left)
+        if e < own:
+            e = own
         while _bin(right, e) - _bin(left, e) >= most:
             e += 1
         first = _bin(left, e)
         for i in range(begin, stop):
             out[d, _bin(np.float64(extremes[d, i]), e) - first] += 1
         if low[d] <= high[d]:
-            shift = min(e - own, 62)
+            shift = e - own if e - own < 62 else 62
             for j in range(_bin(low[d], own), _bin(high[d], own) + 1):
                 out[d, (j >> shift) - first] += counts[d, j & (bins - 1)]
         frame[0, d], frame[1, d] = first * _power(e), _power(e)

@@ -14,8 +14,10 @@ an estimate of the entropy does not promise. Steps:
 E[Î] ≤ I (h is concave); the first-order term, S/2n with S = ∫ q₂/q − 1 and q₂ = 1/n Σ N_i², is added back. The
 standard error is that of the mean of KL(N_i ‖ q) over rows, and of the second-order term, whose variance is Σ λ²/2n²
 with eigenvalues 0 ≤ λ ≤ 1 of sum S, so at most min(S, S²)/2n². Where all rows tell the same (equal clusters) only the
-latter is left, and the error is too large by up to twofold. Dependent rows count for n divided by their design effect:
-how much more often than by chance rows of one cluster fall into one cell (Rao & Scott 1981). Shapes: mean, variance,
+latter is left, and the error is too large by up to twofold. Where σ is so small that rows are told apart one by one,
+the correction falls short by up to `REST` of itself, which the error includes; within a nat of log n, Î is a lower
+bound. Dependent rows count for n divided by their design effect: how much more often than by chance rows of one cluster
+fall into one cell (Rao & Scott 1981). Shapes: mean, variance,
 log_variance (D, n) float32, finite, variance > 0.
 """
 
@@ -34,6 +36,8 @@ SPLIT = 40
 """A narrow distribution of means is divided finer, into some so many cells, and LEVEL in proportion."""
 STEP = 0.9
 """Grid step, in the least σ."""
+REST = 0.35
+"""Share of the first-order correction of the bias that its next terms may come to, where σ is very small."""
 REACH = 5.5
 """Where a component ends, in its σ."""
 POINTS = 16384
@@ -54,8 +58,9 @@ def _lay(q, q2, left, step, m, s, weight, rule):
     at, pace = (left + first * step - m) / s, step / s
     g = math.exp(-0.5 * at * at - HALF_LOG_2PI) / s
     ratio, drop = math.exp(-pace * (at + 0.5 * pace)), math.exp(-pace * pace)
-    rule[0], rule[1], rule[2], rule[3], rule[4], rule[5] = first, last, g, ratio, drop, at
-    rule[6] = pace
+    rule[0], rule[1], rule[2] = first, last, g
+    rule[3], rule[4] = ratio, drop
+    rule[5], rule[6] = at, pace
     for i in range(first, last + 1):
         q[i] += weight * g
         q2[i] += weight * g * g
@@ -66,9 +71,10 @@ def _lay(q, q2, left, step, m, s, weight, rule):
 @helper
 def _cross(log_q, step, rule):
     """Cross-entropy −∫ N log q of a component that `_lay` has laid on the grid, and its derivative by log σ."""
-    first, last, g, ratio, drop = int(rule[0]), int(rule[1]), rule[2], rule[3], rule[4]
-    at, pace, total, square = rule[5], rule[6], 0.0, 0.0
-    for i in range(first, last + 1):
+    g, ratio, drop = rule[2], rule[3], rule[4]
+    at, pace = rule[5], rule[6]
+    total = square = 0.0
+    for i in range(int(rule[0]), int(rule[1]) + 1):
         term = g * log_q[i]
         total += term
         square += term * at * at
@@ -81,34 +87,25 @@ def _cross(log_q, step, rule):
 @helper
 def _design_effect(place, cluster, weight, seen, last):
     """Mean over cells of the variance of their counts, in units of that of independent rows: 1 to a cluster's size."""
-    n, pairs, chance, cells = place.shape[0], 0.0, 0.0, 0
+    n = place.shape[0]
+    pairs = chance = 0.0
+    cells = rows = 0
+    clusters = 1
     for c in range(weight.shape[0]):
         cells += weight[c] > 0
-    size, clusters = 0, 1
+        last[c] = 0.0
     for i in range(n):
-        size += 1
+        rows += 1
         c = place[i]
         if c >= 0:
             seen[c] = seen[c] + 1.0 if last[c] == clusters else 1.0
             last[c] = clusters
             pairs += (2.0 * seen[c] - 1.0) / weight[c]
         if i + 1 == n or cluster[i + 1] != cluster[i]:
-            chance += size * size / n
-            size = 0
+            chance += rows * rows / n
+            rows = 0
             clusters += 1
     return max((pairs - chance) / (cells - 1), 1.0) if cells > 1 else 1.0
-
-
-@helper
-def _ends(mean, variance, low, high):
-    """Least and greatest mean and variance of the rows (n,) whose mean lies in [low, high], and how many these are."""
-    left, right, least, most, inside = np.inf, -np.inf, np.inf, 0.0, 0
-    for i in range(mean.shape[0]):
-        mu, s2 = np.float64(mean[i]), np.float64(variance[i])
-        if low <= mu <= high:
-            inside += 1
-            left, right, least, most = min(left, mu), max(right, mu), min(least, s2), max(most, s2)
-    return left, right, least, most, inside
 
 
 @kernel(
@@ -118,20 +115,18 @@ def _ends(mean, variance, low, high):
 def divergences(mean, variance, log_variance, ends, cluster, place, above, level_cells, cells, rules, grid, out):
     """Fill out (4, D): the mean over rows of KL(N_i ‖ q), n² times its squared error, S, and the design effect.
 
-    ends (6, D): interval outside of which a row stands alone, then least and greatest mean and variance of all rows.
+    ends (5, D): least and greatest mean and variance of the rows that do not stand alone, and how many these are.
     cluster: (n,) or empty. Room to work in: place (n,), above (n,), level_cells (2, LEVELS),
     cells (6, 2 CELLS), rules (CELLS, 7), grid (2, POINTS).
     """
     dimensions, n = mean.shape
-    weight, centre, square, logs = cells[0], cells[1], cells[2], cells[3]
+    weight, centre = cells[0], cells[1]
+    square, logs = cells[2], cells[3]
     for d in range(dimensions):
         mu, s2, log_s2 = mean[d], variance[d], log_variance[d]
-        low, high, left, right, least, most = ends[0, d], ends[1, d], ends[2, d], ends[3, d], ends[4, d], ends[5, d]
-        inside = n
-        if left < low or right > high:
-            left, right, least, most, inside = _ends(mu, s2, low, high)
-        most = math.sqrt(most)
-        floor = max(math.sqrt(least), (right - left + 2 * REACH * most) / (STEP * (POINTS - 4)))
+        left, right, inside = ends[0, d], ends[1, d], int(ends[4, d])
+        most = math.sqrt(ends[3, d])
+        floor = max(math.sqrt(ends[2, d]), (right - left + 2 * REACH * most) / (STEP * (POINTS - 4)))
         log_floor, floor2 = math.log(floor), floor * floor
 
         # cells: one row of them for each level of log σ
@@ -139,13 +134,13 @@ def divergences(mean, variance, log_variance, ends, cluster, place, above, level
         cell = min(max(spread, 1e-6), CELL)
         per_level = 1.0 / min(max(LEVEL * spread / CELL, LEVEL_LEAST), LEVEL)
         levels = int((max(math.log(most), log_floor) - log_floor) * per_level) + 1
-        first = 0
+        size = 0
         for b in range(levels):
             per_width = 1.0 / (cell * floor * math.exp(b / per_level))
-            level_cells[0, b], level_cells[1, b] = first, per_width
-            first += int((right - left) * per_width) + 2
-        size = first
-        cells[:, : 2 * size] = 0.0
+            level_cells[0, b], level_cells[1, b] = size, per_width
+            size += int((right - left) * per_width) + 2
+        for c in range(2 * size):
+            weight[c] = centre[c] = square[c] = logs[c] = 0.0
         for i in range(n):
             level = max(0.5 * np.float64(log_s2[i]) - log_floor, 0.0)
             b = min(int(level * per_level), levels - 1)
@@ -154,15 +149,15 @@ def divergences(mean, variance, log_variance, ends, cluster, place, above, level
             above[i] = level
         if inside < n:
             for i in range(n):
-                if not low <= np.float64(mu[i]) <= high:
+                if not left <= np.float64(mu[i]) <= right:
                     place[i] = -1
         for i in range(n):
             if place[i] >= 0:
                 c = place[i] + (i & 1) * size  # in turns to two halves: many rows of one cell would wait for each other
-                apart = np.float64(mu[i]) - left
+                at = np.float64(mu[i]) - left
                 weight[c] += 1.0
-                centre[c] += apart
-                square[c] += apart * apart + max(np.float64(s2[i]), floor2)
+                centre[c] += at
+                square[c] += at * at + max(np.float64(s2[i]), floor2)
                 logs[c] += above[i]
         for c in range(size):
             weight[c] += weight[size + c]
@@ -174,20 +169,20 @@ def divergences(mean, variance, log_variance, ends, cluster, place, above, level
         start = left - REACH * most - step
         points = int((right - left + 2 * REACH * most) / step) + 3
         q, q2 = grid[0, :points], grid[1, :points]
-        q[:], q2[:] = 0.0, 0.0
+        for i in range(points):
+            q[i] = q2[i] = 0.0
         for c in range(size):
             if weight[c] > 0:
                 m = centre[c] / weight[c]
                 s = math.sqrt(max(square[c] / weight[c] - m * m, floor2))
                 _lay(q, q2, start, step, left + m, s, weight[c] / n, rules[c])
-        excess = 0.0
+        excess = total = 0.0
         for i in range(points):
             if q[i] > 1e-300:
                 excess += q2[i] / q[i]
                 q[i] = math.log(q[i])
             else:
                 q[i] = -690.0
-        total = 0.0
         for c in range(size):
             if weight[c] > 0:
                 cross, by_log = _cross(q, step, rules[c])
@@ -200,7 +195,7 @@ def divergences(mean, variance, log_variance, ends, cluster, place, above, level
         alone = n - inside
         value = (total + alone * math.log(n)) / n
 
-        apart, squares = 0.0, 0.0
+        apart = squares = 0.0
         for i in range(n):
             c = place[i]
             if c >= 0:
@@ -210,7 +205,8 @@ def divergences(mean, variance, log_variance, ends, cluster, place, above, level
             if cluster.shape[0] == 0 or i + 1 == n or cluster[i + 1] != cluster[i]:
                 squares += apart * apart
                 apart = 0.0
-        out[0, d], out[1, d], out[2, d], out[3, d] = value, squares, excess * step + alone - 1.0, 1.0
+        out[0, d], out[1, d], out[2, d] = value, squares, excess * step + alone - 1.0
+        out[3, d] = 1.0
         if cluster.shape[0] > 0:
             out[3, d] = _design_effect(place, cluster, weight[:size], cells[4], cells[5])
 
@@ -224,6 +220,20 @@ def _interval(mean: NDArray[np.float32], variance: NDArray[np.float32]) -> NDArr
     noise = np.sqrt(np.median(variance[:, ::stride], axis=1).astype(np.float64))
     reach = FAR * (high - low + 6.0 * noise)
     return np.stack([low - reach, high + reach])
+
+
+def _ends(mean: NDArray[np.float32], variance: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Least and greatest mean and variance of the rows that do not stand alone, and how many these are; (5, D)."""
+    ends = np.empty((5, mean.shape[0]))
+    ends[0], ends[1] = mean.min(axis=1), mean.max(axis=1)
+    ends[2], ends[3] = variance.min(axis=1), variance.max(axis=1)
+    ends[4] = mean.shape[1]
+    low, high = _interval(mean, variance)
+    for d in np.flatnonzero((ends[0] < low) | (ends[1] > high)):
+        inside = (mean[d] >= low[d]) & (mean[d] <= high[d])
+        mu, s2 = mean[d, inside], variance[d, inside]
+        ends[:, d] = mu.min(), mu.max(), s2.min(), s2.max(), len(mu)
+    return ends
 
 
 Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -240,15 +250,14 @@ def information(
     logs = np.log(variance) if log_variance is None else log_variance
     ids = np.zeros(0, np.int64) if cluster is None else cluster
     independent = n if cluster is None else 1 + int(np.count_nonzero(ids[1:] != ids[:-1]))
-    extremes = [mean.min(axis=1), mean.max(axis=1), variance.min(axis=1), variance.max(axis=1)]
-    ends = np.concatenate([_interval(mean, variance), np.stack(extremes)])
+    ends = _ends(mean, variance)
     room = [np.empty(shape) for shape in ((2, LEVELS), (6, 2 * CELLS), (CELLS, 7), (2, POINTS))]
     out = np.empty((4, dimensions))
     divergences(mean, variance, logs, ends, ids, np.empty(n, np.int32), np.empty(n), *room, out)
     value, square, excess, design = out
     square *= independent / max(independent - 1, 1)
     effective = n / design
-    second = np.minimum(excess, excess * excess) / (2 * effective**2)
+    second = np.minimum(excess, excess * excess) / (2 * effective**2) + (REST * excess / (2 * effective)) ** 2
     value = np.clip(value + excess / (2 * effective), 0.0, math.log(n))
     return value, np.sqrt(square / n**2 + np.maximum(second, 0.0))
 

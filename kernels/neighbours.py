@@ -36,11 +36,14 @@ def nearest(x, room, out):
     """
     d, n = x.shape
     last = out.shape[0] - 1
-    out[:] = np.float32(math.inf)
+    for k in range(last + 1):
+        for j in range(n):
+            out[k, j] = math.inf
     for i in range(n):
         m = n - 1 - i
         far = room[:m]
-        far[:] = np.float32(0.0)
+        for j in range(m):
+            far[j] = 0.0
         for c in range(0, d - 1, 2):
             first, second, a0, b0 = x[c, i + 1 :], x[c + 1, i + 1 :], x[c, i], x[c + 1, i]
             for j in range(m):
@@ -52,14 +55,11 @@ def nearest(x, room, out):
                 a = first[j] - a0
                 far[j] += a * a
         # i as a neighbour of the columns after it: sorted insertion by minima and maxima
-        for k in range(last, 0, -1):
-            here, nearer = out[k, i + 1 :], out[k - 1, i + 1 :]
+        for k in range(last, -1, -1):
+            here, nearer = out[k, i + 1 :], out[k - 1, i + 1 :] if k > 0 else far
             for j in range(m):
                 a = far[j] if far[j] > nearer[j] else nearer[j]
                 here[j] = a if a < here[j] else here[j]
-        here = out[0, i + 1 :]
-        for j in range(m):
-            here[j] = far[j] if far[j] < here[j] else here[j]
         # the columns after it as neighbours of i
         most = out[last, i]
         for j in range(m):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import moments
-from ._jit import helper, kernel
+from ._jit import kernel
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -32,142 +32,168 @@ MEAN_NAMES = ("rows", "mean", "variance", "low", "high")
 """The rows of `location`'s result."""
 
 
-@helper
-def _total(lane):
-    total = 0.0
-    for i in range(lane.shape[0]):
-        total += lane[i]
-    return total
+ROWS = "float32[:, ::1]"
 
 
-@helper
+@kernel(f"void({ROWS}, {ROWS}, {ROWS}, float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])")
 def _independent(mean, variance, log_variance, prior_mean, prior_var, lanes, out):
-    """As `_clustered`, for rows (n,) that are all finite and each its own cluster; False where one is not finite."""
-    n = mean.shape[0]
-    a, b, c, p, q, r = lanes[0], lanes[1], lanes[2], lanes[3], lanes[4], lanes[5]
-    lanes[:] = 0.0
-    for start in range(0, n, LANES):
-        mu, s2, ls = mean[start : start + LANES], variance[start : start + LANES], log_variance[start : start + LANES]
-        for i in range(mu.shape[0]):
-            a[i] += np.float64(mu[i])
-            b[i] += np.float64(s2[i])
-            c[i] += np.float64(ls[i])
-    m, e, log = _total(a) / n, _total(b) / n, _total(c) / n
-    if not math.isfinite(m + e + log):
-        return False
-    lanes[:] = 0.0
-    for start in range(0, n, LANES):
-        mu, s2 = mean[start : start + LANES], variance[start : start + LANES]
-        for i in range(mu.shape[0]):
-            x, y = np.float64(mu[i]) - m, np.float64(s2[i]) - e
-            a[i] += x * x
-            b[i] += y * y
-    v, spread = _total(a) / n, _total(b) / n
-    t, twice, precision = v + e, 2.0 * (m - prior_mean), 1.0 / prior_var
-    by_t, by_e, low, high = 1.0 / t, 1.0 / e, ACTIVE * t, PASSIVE * t
-    lanes[:] = 0.0
-    for start in range(0, n, LANES):
-        mu, s2, ls = mean[start : start + LANES], variance[start : start + LANES], log_variance[start : start + LANES]
-        for i in range(mu.shape[0]):
-            x, y, z = np.float64(mu[i]) - m, np.float64(s2[i]) - e, np.float64(ls[i]) - log
-            square = x * x - v
-            upper = (square + y) * by_t - z
-            gap = y * by_e - z
-            reliability = (square * e - y * v) * by_t * by_t
-            kl = (square + twice * x + y) * precision - z
-            a[i] += upper * upper
-            b[i] += gap * gap
-            c[i] += reliability * reliability
-            p[i] += kl * kl
-        for i in range(mu.shape[0]):
-            q[i] += np.float64(s2[i]) <= low
-            r[i] += np.float64(s2[i]) >= high
-    active, passive = _total(q) / n, _total(r) / n
-    out[0], out[1], out[2], out[3], out[4], out[5], out[6], out[7] = n, m, v, e, spread, log, active, passive
-    out[8], out[9], out[10], out[11] = n, _total(a) / 4.0, _total(b) / 4.0, _total(c)
-    out[12], out[13], out[14] = n * active * (1.0 - active), n * passive * (1.0 - passive), _total(p) / 4.0
-    return True
+    """As `_clustered`, for rows that are each their own cluster; leaves out a dimension where one is not finite.
 
-
-@helper
-def _clustered(mean, variance, log_variance, cluster, prior_mean, prior_var, out):
-    """Fill out (15,): rows, m, V, E, Var σ², L, the two shares, clusters; the squared influences of each of ESTIMATES.
-
-    The squares are of the sums over the rows of a cluster.
+    lanes (6, LANES) is room to work in.
     """
-    rows, alone = mean.shape[0], cluster.shape[0] == 0
-    n = rows
-    m = e = log = v = spread = 0.0
-    for i in range(rows):
-        mu, s2, ls = np.float64(mean[i]), np.float64(variance[i]), np.float64(log_variance[i])
-        if math.isfinite(mu + s2 + ls):
-            m += mu
-            e += s2
-            log += ls
-        else:
-            n -= 1
-    out[0] = n
-    if n == 0:
-        return
-    m, e, log = m / n, e / n, log / n
-    for i in range(rows):
-        mu, s2 = np.float64(mean[i]) - m, np.float64(variance[i]) - e
-        if math.isfinite(mu + s2 + np.float64(log_variance[i])):
-            v += mu * mu
-            spread += s2 * s2
-    v /= n
-    t, twice, precision = v + e, 2.0 * (m - prior_mean), 1.0 / prior_var
-    by_t, by_e, low, high = 1.0 / t, 1.0 / e, ACTIVE * t, PASSIVE * t
-    # sums over the rows of a cluster, in which the influence values are linear; the shares are known at the end
-    c = clusters = 0
-    s_mu = s_sq = s_s2 = s_ls = s_active = s_passive = 0.0
-    active = passive = upper = gap = reliability = kl = cc = aa = ac = pp = pc = 0.0
-    for i in range(rows):
-        x, y, z = np.float64(mean[i]) - m, np.float64(variance[i]) - e, np.float64(log_variance[i]) - log
-        if math.isfinite(x + y + z):
-            c += 1
-            s_mu += x
-            s_sq += x * x - v
-            s_s2 += y
-            s_ls += z
-            s_active += np.float64(variance[i]) <= low
-            s_passive += np.float64(variance[i]) >= high
-        if c > 0 and (alone or i + 1 == rows or cluster[i + 1] != cluster[i]):
-            clusters += 1
-            a = (s_sq + s_s2) * by_t - s_ls
-            upper += a * a
-            a = s_s2 * by_e - s_ls
-            gap += a * a
-            a = (s_sq * e - s_s2 * v) * by_t * by_t
-            reliability += a * a
-            a = (s_sq + twice * s_mu + s_s2) * precision - s_ls
-            kl += a * a
-            active += s_active
-            passive += s_passive
-            cc += c * c
-            aa += s_active * s_active
-            ac += s_active * c
-            pp += s_passive * s_passive
-            pc += s_passive * c
-            c = 0
-            s_mu = s_sq = s_s2 = s_ls = s_active = s_passive = 0.0
-    active, passive = active / n, passive / n
-    out[1], out[2], out[3], out[4], out[5], out[6], out[7] = m, v, e, spread / n, log, active, passive
-    out[8], out[9], out[10], out[11], out[14] = clusters, upper / 4.0, gap / 4.0, reliability, kl / 4.0
-    out[12] = aa - 2.0 * active * ac + active * active * cc
-    out[13] = pp - 2.0 * passive * pc + passive * passive * cc
+    dimensions, n = mean.shape
+    a, b, c = lanes[0], lanes[1], lanes[2]
+    p, q, r = lanes[3], lanes[4], lanes[5]
+    for d in range(dimensions):
+        for i in range(LANES):
+            a[i] = b[i] = c[i] = p[i] = q[i] = r[i] = 0.0
+        for start in range(0, n, LANES):
+            mu, s2 = mean[d, start : start + LANES], variance[d, start : start + LANES]
+            ls = log_variance[d, start : start + LANES]
+            for i in range(mu.shape[0]):
+                a[i] += np.float64(mu[i])
+                b[i] += np.float64(s2[i])
+                c[i] += np.float64(ls[i])
+        m = e = log = 0.0
+        for i in range(LANES):
+            m += a[i]
+            e += b[i]
+            log += c[i]
+            a[i] = b[i] = c[i] = 0.0
+        m /= n
+        e /= n
+        log /= n
+        if not math.isfinite(m + e + log):
+            continue
+        for start in range(0, n, LANES):
+            mu, s2 = mean[d, start : start + LANES], variance[d, start : start + LANES]
+            for i in range(mu.shape[0]):
+                x, y = np.float64(mu[i]) - m, np.float64(s2[i]) - e
+                a[i] += x * x
+                b[i] += y * y
+        v = spread = 0.0
+        for i in range(LANES):
+            v += a[i]
+            spread += b[i]
+            a[i] = b[i] = 0.0
+        v /= n
+        t, twice, precision = v + e, 2.0 * (m - prior_mean[d]), 1.0 / prior_var[d]
+        by_t, by_e = 1.0 / t, 1.0 / e
+        low, high = ACTIVE * t, PASSIVE * t
+        for start in range(0, n, LANES):
+            mu, s2 = mean[d, start : start + LANES], variance[d, start : start + LANES]
+            ls = log_variance[d, start : start + LANES]
+            for i in range(mu.shape[0]):
+                x, y, z = np.float64(mu[i]) - m, np.float64(s2[i]) - e, np.float64(ls[i]) - log
+                square = x * x - v
+                upper = (square + y) * by_t - z
+                gap = y * by_e - z
+                reliability = (square * e - y * v) * by_t * by_t
+                kl = (square + twice * x + y) * precision - z
+                a[i] += upper * upper
+                b[i] += gap * gap
+                c[i] += reliability * reliability
+                p[i] += kl * kl
+            for i in range(s2.shape[0]):
+                q[i] += np.float64(s2[i]) <= low
+                r[i] += np.float64(s2[i]) >= high
+        s_upper = s_gap = s_reliability = s_kl = active = passive = 0.0
+        for i in range(LANES):
+            s_upper += a[i]
+            s_gap += b[i]
+            s_reliability += c[i]
+            s_kl += p[i]
+            active += q[i]
+            passive += r[i]
+        active /= n
+        passive /= n
+        out[d, 0], out[d, 1], out[d, 2] = n, m, v
+        out[d, 3], out[d, 4], out[d, 5] = e, spread / n, log
+        out[d, 6], out[d, 7] = active, passive
+        out[d, 8], out[d, 9], out[d, 10] = n, s_upper / 4.0, s_gap / 4.0
+        out[d, 11], out[d, 14] = s_reliability, s_kl / 4.0
+        out[d, 12] = n * active * (1.0 - active)
+        out[d, 13] = n * passive * (1.0 - passive)
 
 
-@kernel(
-    "void(float32[:, ::1], float32[:, ::1], float32[:, ::1], int64[::1], float64[::1], float64[::1], float64[:, ::1],"
-    "float64[:, ::1])"
-)
-def _moments(mean, variance, log_variance, cluster, prior_mean, prior_var, lanes, out):
-    """Fill out (D, 15) as `_clustered` says; lanes (6, LANES) is room to work in."""
-    for d in range(mean.shape[0]):
-        rows = mean[d], variance[d], log_variance[d]
-        if cluster.shape[0] > 0 or not _independent(*rows, prior_mean[d], prior_var[d], lanes, out[d]):
-            _clustered(*rows, cluster, prior_mean[d], prior_var[d], out[d])
+@kernel(f"void({ROWS}, {ROWS}, {ROWS}, int64[::1], float64[::1], float64[::1], float64[:, ::1])")
+def _clustered(mean, variance, log_variance, cluster, prior_mean, prior_var, out):
+    """Fill the rows of out (D, 15) that begin with NaN.
+
+    They are: rows, m, V, E, Var σ², L, the two shares, clusters; the squared influences of each of ESTIMATES, which are
+    of the sums over the rows of a cluster. cluster: (n,), or empty where every row is its own.
+    """
+    dimensions, rows = mean.shape
+    alone = cluster.shape[0] == 0
+    for d in range(dimensions):
+        if not math.isnan(out[d, 0]):
+            continue
+        mus, variances, logs = mean[d], variance[d], log_variance[d]
+        n = 0
+        m = e = log = v = spread = 0.0
+        for i in range(rows):
+            mu, s2, ls = np.float64(mus[i]), np.float64(variances[i]), np.float64(logs[i])
+            if math.isfinite(mu + s2 + ls):
+                n += 1
+                m += mu
+                e += s2
+                log += ls
+        out[d, 0] = n
+        if n == 0:
+            continue
+        m /= n
+        e /= n
+        log /= n
+        for i in range(rows):
+            x, y = np.float64(mus[i]) - m, np.float64(variances[i]) - e
+            if math.isfinite(x + y + np.float64(logs[i])):
+                v += x * x
+                spread += y * y
+        v /= n
+        t, twice, precision = v + e, 2.0 * (m - prior_mean[d]), 1.0 / prior_var[d]
+        by_t, by_e = 1.0 / t, 1.0 / e
+        low, high = ACTIVE * t, PASSIVE * t
+        # sums over the rows of a cluster, in which the influence values are linear; the shares are known at the end
+        c = clusters = 0
+        s_mu = s_sq = s_s2 = s_ls = s_active = s_passive = 0.0
+        n_active = n_passive = upper = gap = reliability = kl = cc = aa = ac = pp = pc = 0.0
+        for i in range(rows):
+            x, y, z = np.float64(mus[i]) - m, np.float64(variances[i]) - e, np.float64(logs[i]) - log
+            if math.isfinite(x + y + z):
+                c += 1
+                s_mu += x
+                s_sq += x * x - v
+                s_s2 += y
+                s_ls += z
+                s_active += np.float64(variances[i]) <= low
+                s_passive += np.float64(variances[i]) >= high
+            if c > 0 and (alone or i + 1 == rows or cluster[i + 1] != cluster[i]):
+                clusters += 1
+                by_upper = (s_sq + s_s2) * by_t - s_ls
+                by_gap = s_s2 * by_e - s_ls
+                by_reliability = (s_sq * e - s_s2 * v) * by_t * by_t
+                by_kl = (s_sq + twice * s_mu + s_s2) * precision - s_ls
+                upper += by_upper * by_upper
+                gap += by_gap * by_gap
+                reliability += by_reliability * by_reliability
+                kl += by_kl * by_kl
+                n_active += s_active
+                n_passive += s_passive
+                cc += c * c
+                aa += s_active * s_active
+                ac += s_active * c
+                pp += s_passive * s_passive
+                pc += s_passive * c
+                c = 0
+                s_mu = s_sq = s_s2 = s_ls = s_active = s_passive = 0.0
+        active, passive = n_active / n, n_passive / n
+        out[d, 1], out[d, 2], out[d, 3] = m, v, e
+        out[d, 4], out[d, 5] = spread / n, log
+        out[d, 6], out[d, 7] = active, passive
+        out[d, 8], out[d, 9], out[d, 10] = clusters, upper / 4.0, gap / 4.0
+        out[d, 11], out[d, 14] = reliability, kl / 4.0
+        out[d, 12] = aa - 2.0 * active * ac + active * active * cc
+        out[d, 13] = pp - 2.0 * passive * pc + passive * passive * cc
 
 
 def posterior(
@@ -180,7 +206,11 @@ def posterior(
     error needs two clusters.
     """
     out = np.full((mean.shape[0], 15), np.nan)
-    _moments(mean, variance, log_variance, cluster, prior_mean, prior_var, np.empty((6, LANES)), out)
+    rows, prior = (mean, variance, log_variance), (prior_mean, prior_var)
+    if len(cluster) == 0:
+        _independent(*rows, *prior, np.empty((6, LANES)), out)
+    if np.isnan(out[:, 0]).any():
+        _clustered(*rows, cluster, *prior, out)
     n, m, v, e, spread, log, active, passive, clusters = out.T[:9]
     with np.errstate(divide="ignore", invalid="ignore"):
         kl = 0.5 * ((v + np.square(m - prior_mean) + e) / prior_var - 1.0 - log + np.log(prior_var))

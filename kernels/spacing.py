@@ -32,15 +32,15 @@ DIGIT = 11
 def _sorted(keys, spare, counts):
     """Sort keys (n,) uint64 by their upper half, digit by digit and stable; the array (of the two) with the result."""
     n, mask = keys.shape[0], np.uint64((1 << DIGIT) - 1)
-    shifts = (np.uint64(32), np.uint64(32 + DIGIT), np.uint64(32 + 2 * DIGIT))
-    counts[:] = 0
+    for value in range(1 << DIGIT):
+        counts[0, value] = counts[1, value] = counts[2, value] = 0
     for i in range(n):
         key = keys[i]
-        counts[0, (key >> shifts[0]) & mask] += 1
-        counts[1, (key >> shifts[1]) & mask] += 1
-        counts[2, (key >> shifts[2]) & mask] += 1
+        counts[0, (key >> np.uint64(32)) & mask] += 1
+        counts[1, (key >> np.uint64(32 + DIGIT)) & mask] += 1
+        counts[2, (key >> np.uint64(32 + 2 * DIGIT)) & mask] += 1
     for digit in range(3):
-        place, shift = counts[digit], shifts[digit]
+        place, shift = counts[digit], np.uint64(32 + digit * DIGIT)
         if place[(keys[0] >> shift) & mask] == n:
             continue
         total = 0
@@ -56,13 +56,13 @@ def _sorted(keys, spare, counts):
 
 
 @helper
-def _spread(y, start, stop, left, right, gaps):
-    """Lay the tied y[start:stop] out between left and right, as sorted uniforms (normalised exponential spacings)."""
+def _spread(y, size, stop, left, right, gaps):
+    """Lay the tied y[stop - size : stop] out from left to right, as sorted uniforms (normalised exponential gaps)."""
     total = gaps[stop]
-    for i in range(start, stop):
+    for i in range(stop - size, stop):
         total += gaps[i]
     pace, at = (right - left) / total, left
-    for i in range(start, stop):
+    for i in range(stop - size, stop):
         at += gaps[i] * pace
         y[i] = at
 
@@ -88,7 +88,7 @@ def _untie(y, mantissa, gaps):
             # no further than half way to the next value: rows of more bits than promised must stay sorted
             left = max(here - 0.5 * below, 0.5 * (here + before))
             right = min(here + 0.5 * above, 0.5 * (here + y[j])) if j < n else here + 0.5 * above
-            _spread(y, i, j, left, right, gaps)
+            _spread(y, j - i, j, left, right, gaps)
         before, i = here, j
     return tied
 
@@ -118,10 +118,10 @@ def distances(bits, k, mantissa, gaps, keys, counts, ordered, same, room, out, t
         equal = 0
         for i in range(n):
             y[i] = same[i]
+            nearest[i] = np.inf
         for i in range(n - 1):
             equal += same[i] == same[i + 1]
         ties[d] = _untie(y, mantissa, gaps) / n if equal else 0.0
-        nearest[:] = np.inf
         for first in range(0, n - k, BLOCK):
             last = min(first + BLOCK, n - k)
             below, above = y[first:last], y[first + k : last + k]

@@ -5,7 +5,6 @@
 """
 
 from .alerts import Alert as Alert
-from .alerts import AlertKind as AlertKind
 from .alerts import AlertRules as AlertRules
 from .attach import attach as attach
 from .errors import CollapseError as CollapseError

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .errors import PolarMonitorError
+
 
 class AlertKind(enum.StrEnum):
     """What happened."""
@@ -49,6 +51,9 @@ class Alert:
     """The last evaluation before the trouble began: the checkpoint to go back to."""
     causes: tuple[str, ...]
     advice: tuple[str, ...]
+    name: str = ""
+    """Of the monitored latent, where a model has several."""
+    mode: str = "train"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -68,6 +73,8 @@ class Alert:
             last_healthy_step=None if data["last_healthy_step"] is None else int(data["last_healthy_step"]),
             causes=tuple(data["causes"]),
             advice=tuple(data["advice"]),
+            name=str(data["name"]),
+            mode=str(data["mode"]),
         )
 
 
@@ -100,6 +107,15 @@ class AlertRules:
     collapsed: int = 10
     """Evaluations without any informative dimension that make a COLLAPSE of a model that never had one."""
 
+    def __post_init__(self) -> None:
+        """Raise PolarMonitorError for rules that cannot be meant."""
+        unknown = {str(kind) for kind in self.kinds} - {str(kind) for kind in AlertKind}
+        if unknown or isinstance(self.kinds, str):
+            raise PolarMonitorError(f"kinds: expected some of {', '.join(AlertKind)}; got {self.kinds!r}")
+        for name, least in (("history", 5), ("patience", 1), ("established", 0), ("collapsed", 1)):
+            if getattr(self, name) < least:
+                raise PolarMonitorError(f"{name}: expected {least} or more evaluations, got {getattr(self, name)!r}")
+
 
 CAUSES: dict[AlertKind, tuple[str, ...]] = {
     AlertKind.FADING: (
@@ -125,6 +141,8 @@ CAUSES: dict[AlertKind, tuple[str, ...]] = {
         "the monitored module is not called through its __call__ (model.encode(x) and module.forward(x) bypass hooks)",
         "the model was compiled before it was monitored, or a copy of it is being trained",
         "the module was replaced after attach",
+        'the module is in eval mode (frozen, batch norm): watch modes=("train", "eval")',
+        "mean and spread are not called equally often in a step",
     ),
 }
 CAUSES[AlertKind.LOST] = CAUSES[AlertKind.FADING]

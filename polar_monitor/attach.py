@@ -66,20 +66,19 @@ def attach(model: nn.Module, **arguments: Any) -> PolarMonitor:
     monitor = PolarMonitor(**arguments)
     inner = unwrap(model)
     before = _watched.get(inner, {}).get(monitor.name)
-    monitor.attach(inner)
-    if before is not None:
-        before.detach()
-        said = "this model is watched already: the new monitor replaces the old one"
-        warnings.warn(
-            f"polar_monitor: {said}{f' ({monitor.name})' if monitor.name else ''}", PolarMonitorWarning, stacklevel=2
-        )
+    if before is not None and before.attached:
+        named = f" ({monitor.name})" if monitor.name else ""
+        _warn(f"this model is watched already: the new monitor replaces the old one{named}")
     if compiled_already(inner):
-        warnings.warn(
-            f"polar_monitor: {type(inner).__name__} has run compiled before, and compiled code does not see hooks that "
-            "come later: attach before the first call, or call torch._dynamo.reset() now",
-            PolarMonitorWarning,
-            stacklevel=2,
+        _warn(
+            f"a {type(inner).__name__} has run compiled before, and compiled code does not see hooks that come later: "
+            "if it is this one, attach before the first call, or call torch._dynamo.reset() now"
         )
+    monitor.attach(inner, replacing=before)
     _watched.setdefault(inner, {})[monitor.name] = monitor
     log.info("watching %s", monitor.explain())
     return monitor
+
+
+def _warn(said: str) -> None:
+    warnings.warn(f"polar_monitor: {said}", PolarMonitorWarning, stacklevel=3)

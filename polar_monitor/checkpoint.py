@@ -15,6 +15,7 @@ from .alerts import Alert
 from .conductor import Conductor
 from .errors import PolarMonitorError
 from .lane import Lane
+from .rest import Rest
 
 VERSION = 1
 BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
@@ -43,7 +44,8 @@ def load(conductor: Conductor, state: Any) -> None:
     try:
         lanes = _trial(conductor, _each(state["lanes"], torch.Tensor, lambda tensor: tensor.cpu().numpy()))
         alerts = [Alert.from_dict(alert) for alert in state["alerts"]]
-        clock = {key: int(state["clock"][key]) for key in conductor.state_dict()}
+        clock = {key: state["clock"][key] for key in conductor.state_dict()}
+        Rest().load_state_dict(clock["rest"])
     except PolarMonitorError:
         raise
     except BROKEN as broken:

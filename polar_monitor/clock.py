@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from torch import nn
+from torch.compiler import is_compiling
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
@@ -33,7 +34,7 @@ class Clock:
         me = weakref.ref(self)
 
         def stepped(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-            clock = me()
+            clock = None if is_compiling() else me()  # a compiled step is not heard: it would have us compiled into it
             if clock is not None:
                 clock._stepped(optimizer)
 

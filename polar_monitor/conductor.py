@@ -6,22 +6,20 @@ It runs on the caller's thread, raises nothing (unless strict), and measures its
 from __future__ import annotations
 
 import logging
-import math
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
 
 from . import describe
 from .alerts import Alert
-from .errors import PolarMonitorWarning
 from .evaluation import Evaluation, Health
-from .faults import Faults
+from .faults import Faults, tell
 from .governor import Governor
 from .lane import Lane
 from .options import Options
 from .process import forks
+from .rest import Rest
 from .sinks.group import SinkGroup
 from .wiring import Wiring
 
@@ -49,15 +47,10 @@ class Conductor:
         self.paused = False
         """No step is counted."""
         self._stop = stop
-        self._wake = 0
-        """Step until which the hooks are off; 0 while they are on."""
-        self._since = 0
-        self._rested = 0
+        self.rest = Rest()
         self._asked: int | None = None
         self._evaluated = -1
-        self._told_of_silence = False
-        self._heard = 0
-        """Forwards until the last evaluation."""
+        self._told: set[str] = set()
         self._forks = forks()
 
     @property
@@ -70,40 +63,34 @@ class Conductor:
         self.lanes = {mode: Lane(mode, kind, self.options.settings, dimensions) for mode in self.options.modes}
 
     def state_dict(self) -> dict[str, Any]:
-        """When the next evaluation is due, and until when the hooks are off."""
+        """When the next evaluation is due, and whether it rests until then."""
         return {
             "steps": self.steps,
             "next": self.next,
             "every": self.governor.every,
             "evaluations": self.evaluations,
-            "wake": self._wake,
-            "rested": self.rested,
+            "rest": self.rest.state_dict(),
         }
 
-    def resume(self, state: Mapping[str, int], alerts: list[Alert]) -> None:
+    def resume(self, state: Mapping[str, Any], alerts: list[Alert]) -> None:
         """Go on from another run's `state_dict`."""
-        if self._wake:
+        if self.rest.until:
             self._record()
-        self.steps = self._since = self._evaluated = state["steps"]
-        self.next, self.evaluations, self.alerts = state["next"], state["evaluations"], alerts
-        self._wake, self._rested, self._asked = state["wake"], state["rested"], None
-        if self._wake and self.wiring is not None:
+        self.rest.load_state_dict(state["rest"])
+        self.steps = self._evaluated = state["steps"]
+        self.next, self.evaluations, self.alerts, self._asked = state["next"], state["evaluations"], alerts, None
+        if self.rest.until and self.wiring is not None:
             self.wiring.mute(True)  # the hooks stay: a model that is compiled now must have them
         self.governor.every = state["every"]
         self.governor.started(self.steps)
         self.sinks.resume(self.steps)
-
-    @property
-    def rested(self) -> int:
-        """Steps without hooks so far."""
-        return self._rested + (self.steps - self._since if self._wake else 0)
 
     def tick(self) -> None:
         """One optimiser step is over."""
         if self.paused or forks() != self._forks:
             return
         self.steps += 1
-        if self.steps < self._wake:
+        if self.steps < self.rest.until:
             return
         begin = perf_counter()
         try:
@@ -112,11 +99,11 @@ class Conductor:
             if self.steps == 1:
                 self.governor.started(0)
                 self._plan()
-            elif self._wake:
+            elif self.rest.until:
                 self._record()
             if self.steps >= self.next and self._asked is None:
                 self._ask()
-            elif self.steps == SILENCE and not any(lane.ring.heard is not False for lane in self.lanes.values()):
+            elif self.steps == SILENCE and "train" in self.lanes and self.lanes["train"].ring.heard is False:
                 self._warn_of_silence()
             if self._asked is not None and all(lane.ready() for lane in self.lanes.values()):
                 self._conclude()
@@ -126,8 +113,14 @@ class Conductor:
         self.governor.own += perf_counter() - begin
 
     def evaluate(self) -> tuple[Evaluation, ...]:
-        """Evaluate now, outside the schedule, the rows recorded since the last time; one record a mode that has any."""
+        """Evaluate now the rows recorded since the last time; one record a mode that has any.
+
+        At rest there are none that are new: the hooks come back, and some steps later there are.
+        """
         if forks() != self._forks or not self.lanes:
+            return ()
+        if self.rest.until:
+            self._record()
             return ()
         if self._asked is None:
             self._ask()
@@ -147,9 +140,9 @@ class Conductor:
         try:
             for lane in self.lanes.values():
                 lane.ingest()
-                if lane.observed or (lane is self.first and self._silent() and step > self._evaluated):
+                if lane.observed or (lane.mode == "train" and not self.rest.recent and step > self._evaluated):
                     done.append(self._evaluate(lane, step))
-            self._heard = self.first.ring.calls
+            self._tell_of_taps()
             self._evaluated = step
             self.faults.fine()
         finally:
@@ -159,12 +152,6 @@ class Conductor:
             self.next = self.steps + self.governor.every
             self._plan()
         return tuple(done)
-
-    def _silent(self) -> bool:
-        """Whether a whole interval went by without a forward; a validation need not come in every one."""
-        if self._wake:
-            return False
-        return self.first.ring.calls == self._heard and (self.first.mode == "train" or not self._heard)
 
     def _evaluate(self, lane: Lane, step: int) -> Evaluation:
         observed, alerts = lane.evaluate(step)
@@ -197,38 +184,49 @@ class Conductor:
         Only where training alone is watched, in which rows come at every step (a validation may come at any time), and
         not where a compiled model has the hooks built in.
         """
-        if self._wake:
-            self._record()
-        lane = self.lanes.get("train")
-        if self.wiring is None or lane is None or len(self.lanes) > 1 or self._asked is not None:
+        lane, wiring = self.lanes.get("train"), self.wiring
+        if wiring is None or lane is None or len(self.lanes) > 1 or self._asked is not None:
             return
-        awake, rows = self.steps - self._rested, lane.ring.rows
-        if awake < 1 or rows < 1 or lane.ring.compiled:
+        if lane.ring.compiled or "compiled" in self._told:
             return
-        wake = self.next - math.ceil(self.options.settings.window * awake / rows) - 1
-        if wake > self.steps + 1:
-            self._wake, self._since = wake, self.steps
-            self.wiring.off("resting")
+        if self.rest.begin(self.steps, self.next, lane.ring.rows, self.options.settings.window):
+            wiring.off("resting")
 
     def _record(self) -> None:
-        self._rested += self.steps - self._since
-        self._wake = 0
-        if self.wiring is not None:
-            self.wiring.on("resting")
-            self.wiring.mute(False)
+        lane = self.lanes.get("train")
+        self.rest.end(self.steps, 0 if lane is None else lane.ring.rows)
+        if self.wiring is None:
+            return
+        if self.wiring.was_compiled():
+            self._tell(
+                "compiled",
+                "the model was compiled while the monitor was at rest, so the compiled code has no hooks: "
+                "call torch._dynamo.reset() once, now; compile before the training begins to avoid it",
+            )
+        self.wiring.on("resting")
+        self.wiring.mute(False)
 
     def _warn_of_silence(self) -> None:
-        if self._told_of_silence:
-            return
-        self._told_of_silence = True
-        where, failed = "observe()", ""
+        where, why = "observe()", describe.SILENT
         if self.wiring is not None:
-            where, failed = self.wiring.where, self.wiring.last_error
-        why = f"the last error: {failed}" if failed else describe.SILENT
-        said = f"polar_monitor: no latent seen from {where} in {self.steps} steps; {why}"
-        with warnings.catch_warnings():  # a user's "error" filter must not turn this into an exception in training
-            warnings.simplefilter("default", PolarMonitorWarning)
-            warnings.warn(said, PolarMonitorWarning, stacklevel=2)
+            where = self.wiring.where
+            if self.wiring.last_error:
+                why = f"the last error: {self.wiring.last_error}"
+        given_up = self.first.ring.misaligned
+        if given_up:
+            why = (
+                f"{given_up} rows were given up: the modules of mean and spread are not called equally often in a step"
+            )
+        self._tell("silent", f"no latent seen from {where} in {self.steps} steps; {why}")
+
+    def _tell_of_taps(self) -> None:
+        if self.wiring is not None and self.wiring.errors and "silent" not in self._told:
+            self._tell("taps", f"outputs of {self.wiring.where} could not be recorded: {self.wiring.last_error}")
+
+    def _tell(self, once: str, said: str) -> None:
+        if once not in self._told:
+            self._told.add(once)
+            tell(said)
 
     def health(self) -> Health:
         """How the monitor itself is doing."""
@@ -237,9 +235,9 @@ class Conductor:
         return Health(
             steps=self.steps,
             calls=sum(lane.ring.calls for lane in lanes),
-            steps_rested=self.rested,
+            steps_rested=self.rest.steps(self.steps),
             rows_seen=sum(lane.seen for lane in lanes),
-            rows_dropped=sum(lane.dropped + lane.ring.misaligned for lane in lanes),
+            rows_dropped=sum(lane.dropped + lane.ring.lost for lane in lanes),
             rows_empty=sum(lane.ring.empty for lane in lanes),
             errors=self.faults.count + tapped,
             last_error=self.faults.last or said,

@@ -55,7 +55,8 @@ def _row(s: Snapshot, regime: Regime, j: int) -> str:
 def line(alert: Alert) -> str:
     """One alert on one line."""
     back = "" if alert.last_healthy_step is None else f" (last healthy step {alert.last_healthy_step})"
-    return f"step {alert.step} {str(alert.kind).upper()}: {alert.message}{back}"
+    which = "/".join(part for part in (alert.name, "" if alert.mode == "train" else alert.mode) if part)
+    return f"step {alert.step} {f'{which} ' if which else ''}{str(alert.kind).upper()}: {alert.message}{back}"
 
 
 def _or_dash(value: float, form: str) -> str:

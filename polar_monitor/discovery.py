@@ -11,8 +11,9 @@ from torch import nn
 
 from . import candidates
 from ._compat import unwrapped
+from .arguments import one_spread
 from .errors import PolarMonitorError
-from .latents import KINDS, Latent, Part, one_tensor, structured
+from .latents import Latent, Part, one_tensor, structured
 from .naming import role
 from .widths import gives, is_channels_first, likely
 
@@ -24,10 +25,7 @@ def find(model: nn.Module, mean: Any, spreads: dict[str, Any], latent: Any) -> L
 
     `spreads` holds what was passed for logvar, var and std. Raises PolarMonitorError where there is none, or a choice.
     """
-    given = {kind: value for kind, value in spreads.items() if value is not None}
-    if len(given) > 1:
-        raise PolarMonitorError(f"expected at most one of {', '.join(KINDS)}; got {' and '.join(given)}: pass one")
-    kind, spread = next(iter(given.items()), (None, None))
+    kind, spread = one_spread(**spreads)
     if latent is not None:
         return _from_one(model, latent, mean, kind, spread)
     if mean is None and kind is None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import warnings
+
+from .errors import PolarMonitorWarning
 
 log = logging.getLogger("polar_monitor")
 
@@ -42,3 +45,10 @@ class Faults:
     def fine(self) -> None:
         """Something succeeded: the run of failures is over."""
         self._row = 0
+
+
+def tell(said: str) -> None:
+    """Warn from inside training; a user's filter that makes errors of warnings must not end the training."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", PolarMonitorWarning)
+        warnings.warn(f"polar_monitor: {said}", PolarMonitorWarning, stacklevel=2)

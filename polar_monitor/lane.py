@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .alerts import Alert, AlertRules
-from .errors import PolarMonitorWarning
+from .faults import tell
 from .latents import to_variance
 from .regime import Regime, judge
 from .ring import Batch, Drain, Ring
@@ -34,6 +33,7 @@ class Settings:
     criterion: str
     rules: AlertRules
     warmup: int
+    name: str = ""
 
 
 class Lane:
@@ -107,7 +107,7 @@ class Lane:
             said = "no log-variance is below 0, so every variance is 1 or more: is it a variance? Then pass var="
         if said:
             self._checked = True
-            warnings.warn(f"polar_monitor: {said}", PolarMonitorWarning, stacklevel=2)
+            tell(said)
 
     def evaluate(self, step: int) -> tuple[int, tuple[Alert, ...]]:
         """Snapshot, labels and alerts at `step`; returns the rows observed since the last time, and the alerts."""
@@ -117,13 +117,14 @@ class Lane:
             self.snapshot = self.stream.snapshot(step)
             self.regime = judge(self.snapshot, self.regime, s.criterion)
         self.watched, alerts = watch(self.watched, step, observed, self.snapshot, self.regime, s.rules, s.warmup)
-        return observed, alerts
+        return observed, tuple(replace(alert, name=s.name, mode=self.mode) for alert in alerts)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that decides what is said from here on."""
         return {
             "kind": self.kind,
             "stream": None if self.stream is None else self.stream.state_dict(),
+            "snapshot": None if self.snapshot is None else self.snapshot.to_dict(),
             "regime": None if self.regime is None else self.regime.to_dict(),
             "watch": self.watched.to_dict(),
             "written": self.ring.rows,
@@ -138,14 +139,16 @@ class Lane:
         if state["stream"] is not None:
             stream = self._new_stream(int(state["stream"]["dimensions"]))
             stream.load_state_dict(state["stream"])
-        regime = None if state["regime"] is None else Regime.from_dict(state["regime"])
+        snapshot = None if state["snapshot"] is None else Snapshot.from_dict(state["snapshot"])
+        regime = None if state["regime"] is None else Regime.from_dict(state["regime"], snapshot)
         watched = WatchState.from_dict(state["watch"])
         dropped, seen, observed, written = (int(state[key]) for key in ("dropped", "seen", "observed", "written"))
-        self.stream, self.regime, self.watched = stream, regime, watched
+        self.stream, self.snapshot, self.regime, self.watched = stream, snapshot, regime, watched
         self.dropped, self.seen, self.observed, self.ring.rows = dropped, seen, observed, written
 
     def take_over(self, other: Lane) -> None:
         """Go on from where another lane is; the ring stays, since the taps write to it."""
-        self.stream, self.regime, self.watched = other.stream, other.regime, other.watched
+        self.stream, self.watched = other.stream, other.watched
+        self.snapshot, self.regime = other.snapshot, other.regime
         self.dropped, self.seen, self.observed = other.dropped, other.seen, other.observed
         self.ring.rows = other.ring.rows

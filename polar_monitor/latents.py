@@ -41,6 +41,13 @@ SPREAD_FIELDS = {
     "log_scale": "logstd",
 }
 HOLDERS = ("latent_dist", "posterior", "latent_distribution", "qz", "q_z", "latents", "latent")
+LOCATED = (
+    torch.distributions.Normal,
+    torch.distributions.Laplace,
+    torch.distributions.MultivariateNormal,
+    torch.distributions.LowRankMultivariateNormal,
+)
+"""Distributions whose mean and variance say what a latent carries."""
 WRITE = "write latent=…, mean=lambda out: …, and logvar=, var= or std=lambda out: …"
 
 
@@ -140,8 +147,8 @@ def _sequence(output: tuple[Any, ...] | list[Any]) -> tuple[Tensor, Tensor]:
 def _distribution(q: torch.distributions.Distribution) -> tuple[Tensor, Tensor]:
     while isinstance(q, torch.distributions.Independent):
         q = q.base_dist
-    if not q.has_rsample:
-        raise TypeError(f"expected a continuous distribution, got {type(q).__name__}")
+    if not isinstance(q, LOCATED):
+        raise TypeError(f"expected a Normal or Laplace distribution, got {type(q).__name__}: {WRITE}")
     return q.mean, q.variance
 
 

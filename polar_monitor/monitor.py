@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from . import checkpoint, describe, discovery
 from ._compat import is_plain, rank
 from .alerts import Alert, AlertKind, AlertRules
+from .arguments import checked_output, one_spread
 from .clock import Clock
 from .conductor import Conductor
 from .errors import CollapseError, PolarMonitorError
@@ -32,6 +33,8 @@ from .snapshot import Snapshot
 from .warm import compile_kernels
 from .wiring import Wiring, unwrap
 
+_writers: weakref.WeakValueDictionary[tuple[str, str], PolarMonitor] = weakref.WeakValueDictionary()
+"""Who writes to which folder under which name."""
 STOPPING = (AlertKind.COLLAPSE, AlertKind.NON_FINITE)
 
 
@@ -108,7 +111,7 @@ class PolarMonitor:
         )
         self.name = options.name
         self._named = (mean, {"logvar": logvar, "var": var, "std": std}, latent)
-        self._wanted = (log_dir, sinks)
+        self._wanted = checked_output(log_dir, sinks)
         self._group = SinkGroup(())
         self._group.strict = options.strict
         self.log_dir: Path | None = None
@@ -122,13 +125,19 @@ class PolarMonitor:
 
     # -- wiring -----------------------------------------------------------------------------------------------------
 
-    def attach(self, model: nn.Module) -> PolarMonitor:
-        """Find the latents of `model`, hook them and start; returns itself. See `polar_monitor.attach`."""
+    def attach(self, model: nn.Module, *, replacing: PolarMonitor | None = None) -> PolarMonitor:
+        """Find the latents of `model`, hook them and start; returns itself. See `polar_monitor.attach`.
+
+        `replacing` is detached once nothing stands in the way any more.
+        """
         if self._conductor.wiring is not None:
             raise PolarMonitorError("this monitor is attached already: make another one for another model or latent")
         model = unwrap(model)
         found = discovery.find(model, *self._named)
+        self._named = (None, {}, None)  # it may hold the model
         self._conductor.make_lanes(found.kind, found.dimensions)
+        if replacing is not None:
+            replacing.detach()
         self._open()
         self._connect(model, found)
         return self
@@ -136,9 +145,8 @@ class PolarMonitor:
     def _connect(self, model: nn.Module, found: Latent) -> None:
         conductor = self._conductor
         self._why = found.why
-        device = next((p.device for p in model.parameters()), torch.device("cpu"))
         rings = {mode == "train": lane.ring for mode, lane in conductor.lanes.items()}
-        conductor.wiring = Wiring(found, rings, device, conductor.options.strict)
+        conductor.wiring = Wiring(model, found, rings, conductor.options.strict)
         self._clock = Clock(model, conductor.tick)
 
     def _open(self) -> None:
@@ -149,11 +157,25 @@ class PolarMonitor:
         if rank() == 0:  # the others measure their share of the data and write nothing
             chosen = tuple(sinks or ())
             if sinks is None or log_dir is not None:
+                self._claim(log_dir)
                 self.log_dir, defaults = default_sinks(log_dir)
                 chosen = (*defaults, *chosen)
             self._group.sinks = chosen
         compile_kernels()
         self._opened = True
+
+    def _claim(self, log_dir: str | os.PathLike[str] | None) -> None:
+        """Two monitors of one name in one folder could not be told apart in its log."""
+        if log_dir is None:
+            return
+        key = os.path.realpath(log_dir), self.name
+        other = _writers.get(key)
+        if other is not None and other is not self and other.attached:
+            raise PolarMonitorError(
+                f"log_dir: another monitor{f' {self.name!r}' if self.name else ''} writes to {os.fspath(log_dir)!r}; "
+                "pass a name=… that tells them apart, or another folder"
+            )
+        _writers[key] = self
 
     @contextmanager
     def detached(self) -> Iterator[None]:
@@ -170,6 +192,11 @@ class PolarMonitor:
             if conductor.wiring is not None:
                 conductor.wiring.on("detached")
 
+    @property
+    def attached(self) -> bool:
+        """Whether a model is watched."""
+        return self._conductor.wiring is not None and not self._conductor.wiring.ended
+
     def _switch_off(self) -> None:
         if self._conductor.wiring is not None:
             self._conductor.wiring.off("ended")
@@ -180,6 +207,12 @@ class PolarMonitor:
         """Take all hooks off and close the sinks; what was measured stays readable. More than once does nothing."""
         self._switch_off()
         self._group.close()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> PolarMonitor:
+        return _unwatched()
+
+    def __reduce__(self) -> tuple[Callable[[], PolarMonitor], tuple[()]]:
+        return _unwatched, ()
 
     def __enter__(self) -> PolarMonitor:
         return self
@@ -200,7 +233,8 @@ class PolarMonitor:
     def evaluate(self) -> tuple[Evaluation, ...]:
         """Evaluate now, outside the schedule: one record a mode in which rows were recorded since the last time.
 
-        Waits for a copy from the device that is under way.
+        Between evaluations the hooks rest, and then there are no such rows: nothing is returned, the hooks come back,
+        and a call some steps later has them. Waits for a copy from the device that is under way.
         """
         return self._conductor.evaluate()
 
@@ -211,14 +245,11 @@ class PolarMonitor:
 
         Raises PolarMonitorError for bad arguments. Rows count towards the evaluation at the next step.
         """
-        given = {kind: v for kind, v in (("logvar", logvar), ("var", var), ("std", std)) if v is not None}
-        if len(given) > 1:
-            raise PolarMonitorError(f"expected at most one of logvar, var, std; got {' and '.join(given)}")
-        kind, spread = next(iter(given.items()), (None, None))
+        kind, spread = one_spread(logvar, var, std)
         mean, spread = _tensor("mean", mean), None if spread is None else _tensor(str(kind), spread)
         if spread is not None and spread.shape != mean.shape:
             raise PolarMonitorError(f"{kind}: expected shape {tuple(mean.shape)}, got {tuple(spread.shape)}")
-        if not is_plain(mean) or mean.dim() < 1:
+        if not is_plain(mean) or mean.dim() < 1 or 0 in mean.shape[1:]:
             raise PolarMonitorError(f"mean: expected a tensor (n, D) with values, got shape {tuple(mean.shape)}")
         conductor = self._conductor
         if mode not in conductor.options.modes:
@@ -228,6 +259,9 @@ class PolarMonitor:
             conductor.make_lanes(kind, None)
             self._why = f"latents given to observe(), {kind or 'no variance'}"
         lane = conductor.lanes[mode]
+        dimensions = None if lane.stream is None or not lane.stream.rows else lane.stream.dimensions
+        if mean.dim() == 2 and dimensions not in (None, mean.shape[1]):
+            raise PolarMonitorError(f"mean: expected {dimensions} dimensions as before, got {mean.shape[1]}")
         if lane.kind != kind:
             raise PolarMonitorError(f"expected {lane.kind or 'no variance'} as before, got {kind or 'no variance'}")
         Tap({}, None, "both", None, strict=True).record(lane.ring, (mean, spread))
@@ -302,8 +336,17 @@ class _WeakCall:
             method()
 
 
+def _unwatched() -> PolarMonitor:
+    """What a copied or pickled model has for a monitor: one that watches nothing."""
+    return PolarMonitor(sinks=())
+
+
 def _tensor(word: str, value: Any) -> Tensor:
     if isinstance(value, Tensor):
+        if value.layout is not torch.strided or value.is_complex():
+            raise PolarMonitorError(
+                f"{word}: expected a dense tensor of real numbers, got {value.layout} {value.dtype}"
+            )
         return value
     array = np.array(value)
     if array.dtype.kind not in "fiub":

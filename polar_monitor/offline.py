@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arguments import checked_prior, one_spread
 from .errors import PolarMonitorError
 from .regime import Regime, judge
 
@@ -36,12 +37,11 @@ def classify(
     from .latents import to_variance
     from .stream import LatentStream
 
-    given = {kind: _rows(kind, v) for kind, v in (("logvar", logvar), ("var", var), ("std", std)) if v is not None}
-    if len(given) > 1:
-        raise PolarMonitorError(f"expected at most one of logvar, var, std; got {' and '.join(given)}")
+    kind, given = one_spread(logvar, var, std)
     rows = _rows("mean", mean)
     variance = None
-    for kind, spread in given.items():
+    if kind is not None:
+        spread = _rows(kind, given)
         if spread.shape != rows.shape:
             raise PolarMonitorError(f"{kind}: expected shape {rows.shape}, got {spread.shape}")
         if kind != "logvar" and (spread < 0).any():
@@ -50,15 +50,22 @@ def classify(
             )
         variance = to_variance(spread, kind)
     window = max(512, -(-len(rows) // 16) * 16)
-    stream = LatentStream(rows.shape[1], window=window, has_variance=variance is not None, prior=prior)
+    stream = LatentStream(rows.shape[1], window=window, has_variance=variance is not None, prior=checked_prior(prior))
     stream.update(rows, variance)
     return judge(stream.snapshot(step=0), None, criterion)
 
 
 def _rows(word: str, value: Any) -> NDArray[np.float32]:
     if hasattr(value, "detach"):
-        value = value.detach().float()
-    rows = np.asarray(value, np.float32)
+        value = value.detach().cpu()
+        value = value if value.is_complex() else value.float()
+    try:
+        rows = np.asarray(value)
+        rows = rows.astype(np.float32) if rows.dtype.kind in "fiub" else rows
+    except ValueError:
+        rows = np.zeros(0, object)  # lists of unequal lengths
+    if rows.dtype != np.float32:
+        raise PolarMonitorError(f"{word}: expected an array (n, D) of real numbers, got {type(value).__name__}")
     if rows.ndim != 2 or 0 in rows.shape:
         raise PolarMonitorError(f"{word}: expected shape (n, D) with n and D above 0, got {rows.shape}")
     return rows

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
-
-import torch
 
 from . import criteria
 from .alerts import Alert, AlertRules
+from .arguments import checked_prior
 from .errors import PolarMonitorError
 from .lane import Settings
 
@@ -46,9 +46,9 @@ def checked(
     """The options, or PolarMonitorError for the first that cannot be used."""
     criteria.check(criterion)
     for word, number, least in (("every", every, 1), ("window", window, LEAST_WINDOW), ("warmup", warmup, 0)):
-        if isinstance(number, bool) or not isinstance(number, int) or number < least:
+        if isinstance(number, bool) or not isinstance(number, Integral) or int(number) < least:
             raise PolarMonitorError(f"{word}: expected a whole number from {least} on, got {number!r}")
-    if isinstance(max_overhead, bool) or not isinstance(max_overhead, int | float) or not 0 < max_overhead <= 1:
+    if isinstance(max_overhead, bool) or not isinstance(max_overhead, Real) or not 0 < max_overhead <= 1:
         raise PolarMonitorError(f"max_overhead: expected a share above 0 and at most 1, got {max_overhead!r}")
     if isinstance(modes, str) or not modes or not set(modes) <= {"train", "eval"}:
         raise PolarMonitorError(f'modes: expected some of ("train", "eval"), got {modes!r}')
@@ -60,19 +60,5 @@ def checked(
         raise PolarMonitorError(f"name: expected a string, got {type(name).__name__}")
     if name in ("train", "eval"):
         raise PolarMonitorError(f"name: expected another than a mode's, got {name!r}: tags could not be told apart")
-    settings = Settings(window, _pair(prior), criterion, alerts or AlertRules(), warmup)
-    return Options(settings, every, float(max_overhead), tuple(modes), name or "", on_alert, strict)
-
-
-def _pair(prior: Any) -> tuple[Any, Any] | None:
-    if prior is None:
-        return None
-    if callable(prior):
-        raise PolarMonitorError(
-            "prior: expected (mean, variance) arrays, got a callable. With a conditional prior, standardise "
-            "the latents by it and pass them to monitor.observe((mean - prior_mean) / prior_std, var=var / prior_var)"
-        )
-    if not isinstance(prior, tuple | list) or len(prior) != 2:
-        raise PolarMonitorError(f"prior: expected (mean, variance), got {type(prior).__name__}")
-    mean, variance = (value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else value for value in prior)
-    return mean, variance
+    settings = Settings(int(window), checked_prior(prior), criterion, alerts or AlertRules(), int(warmup), name or "")
+    return Options(settings, int(every), float(max_overhead), tuple(modes), name or "", on_alert, strict)

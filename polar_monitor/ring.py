@@ -27,6 +27,8 @@ class Channel:
         self.buffer: Tensor | None = None
         self.written = 0
         """Rows since the last read, those overwritten included."""
+        self.lost = 0
+        """Rows given up because those that followed had other dimensions, or came from another device."""
         self.traced: Tensor | None = None
         self.traced_cursor: Tensor | None = None
         self._views: dict[tuple[int, int], Tensor] = {}
@@ -72,14 +74,15 @@ class Channel:
         """Allocate what a compiled forward will write to; it cannot allocate for itself."""
         with torch.inference_mode(False):
             capacity = _capacity(self.limit, dimensions)
-            self.traced = torch.zeros(capacity, dimensions, device=device)
+            self.traced = torch.zeros(capacity, dimensions, device=device, dtype=torch.float32)
             self.traced_cursor = torch.zeros(3, dtype=torch.int64, device=device)
             """Rows and inputs written, and calls."""
 
     def _allocate(self, rows: Tensor) -> Tensor:
         with torch.inference_mode(False):
             self.capacity = _capacity(self.limit, rows.shape[-1])
-            self.buffer = torch.empty(self.capacity, rows.shape[-1], device=rows.device)
+            self.buffer = torch.empty(self.capacity, rows.shape[-1], device=rows.device, dtype=torch.float32)
+        self.lost += self.written
         self.written = 0
         self._views.clear()
         return self.buffer
@@ -136,6 +139,11 @@ class Ring:
         if cursor is None:
             return False
         return bool(cursor[2]) if cursor.device.type == "cpu" else None
+
+    @property
+    def lost(self) -> int:
+        """Rows recorded and given up."""
+        return self.misaligned + self.mean.lost
 
     @property
     def compiled(self) -> bool:

@@ -100,15 +100,15 @@ class LatentStream:
         self.rows += n
 
     def _check(self, here: slice) -> None:
-        """Count the rows that are not finite; make NaN of what is no variance, and have a logarithm for one of zero."""
+        """Count the rows that are not finite; make NaN of a negative variance, and have a logarithm for one of zero."""
         fine = np.isfinite(self._mean[:, here])
         if self._variance is not None:
             variance = self._variance[:, here]
-            usable = np.isfinite(variance) & (variance >= 0)
-            if not usable.all():
-                variance[~usable] = np.nan
+            fine &= np.isfinite(variance)
+            negative = variance < 0
+            if negative.any():
+                variance[negative] = np.nan
             np.maximum(variance, np.finfo(np.float32).tiny, out=variance)
-            fine &= usable
         if not fine.all():
             self._non_finite += fine.shape[1] - fine.sum(axis=1)
 

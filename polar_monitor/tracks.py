@@ -115,7 +115,7 @@ def follow(tracks: Tracks, s: Snapshot, regime: Regime, rules: AlertRules) -> tu
     )
     alerts = [_revived(s, j) for j in np.flatnonzero(revived).tolist()]
     alerts += [_lost(s, j, tracks) for j in np.flatnonzero(lost).tolist()]
-    due = (new.falling >= rules.patience) & (new.in_use > rules.established) & ~new.warned
+    due = (new.falling >= rules.patience) & (new.in_use > rules.established) & ~new.warned & (series[-1] > PASSIVE)
     fading = [j for j, forecast in forecasts.items() if due[j] and _near(forecast, tracks.steps, rules)]
     alerts += [_fading(s, j, new, forecasts[j]) for j in fading]
     warned = new.warned.copy()

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
+from ._compat import compiled_already
 from .errors import PolarMonitorError
 from .hooks import Tap
 from .latents import Latent
@@ -18,7 +19,10 @@ from .ring import Ring
 class Wiring:
     """Taps on the modules of a latent; `rings` by whether the module is training."""
 
-    def __init__(self, latent: Latent, rings: dict[bool, Ring], device: torch.device, strict: bool) -> None:
+    def __init__(self, model: nn.Module, latent: Latent, rings: dict[bool, Ring], strict: bool) -> None:
+        device = next((p.device for p in model.parameters()), torch.device("cpu"))
+        self._model = weakref.ref(model)
+        self._compiled = compiled_already(model)
         self.where = ", ".join(part.name or "the model" for part in latent.parts)
         """The modules' names."""
         self.taps: list[Tap] = []
@@ -42,6 +46,17 @@ class Wiring:
         """Put the hooks back on, unless they are off for another reason too."""
         self._off.discard(why)
         self._set()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the hooks are off for good."""
+        return "ended" in self._off
+
+    def was_compiled(self) -> bool:
+        """Whether the model has been compiled, and run, since the last question."""
+        model = self._model()
+        before, self._compiled = self._compiled, model is not None and compiled_already(model)
+        return self._compiled and not before
 
     def mute(self, muted: bool) -> None:
         """Leave the hooks on, but let eager forwards go by unrecorded."""

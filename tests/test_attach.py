@@ -30,6 +30,12 @@ from polar_monitor import AlertRules, PolarMonitor, PolarMonitorError
         ({"criterion": "sigma"}, "criterion: expected one of information, active_units"),
         ({"alerts": {}}, "alerts: expected AlertRules"),
         ({"prior": 3}, "prior: expected"),
+        ({"prior": ("a", 1)}, "prior: expected numbers as its mean"),
+        ({"prior": (0.0, -1.0)}, "a variance above 0"),
+        ({"prior": (0.0, float("nan"))}, "a finite variance"),
+        ({"sinks": object()}, "sinks: expected a list of objects with write"),
+        ({"sinks": ["tensorboard"]}, "sinks: expected a list"),
+        ({"log_dir": 123}, "log_dir: expected the name of a folder"),
         ({"prior": lambda u: u}, "observe"),
         ({"mean": "fc_nu"}, "fc_nu"),
         ({"name": "eval"}, "another than a mode's"),
@@ -144,3 +150,47 @@ def test_one_monitor_is_for_one_model() -> None:
     assert "fc_mu" in monitor.explain()
     with pytest.raises(PolarMonitorError, match="attached already"):
         monitor.attach(Vae())
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ({"kinds": {"fadding"}}, "kinds: expected some of fading"),
+        ({"kinds": "lost"}, "kinds"),
+        ({"history": 2}, "history: expected 5 or more"),
+        ({"patience": 0}, "patience"),
+    ],
+)
+def test_rules_that_cannot_be_meant(rules: dict[str, Any], said: str) -> None:
+    with pytest.raises(PolarMonitorError, match=said):
+        AlertRules(**rules)
+
+
+@pytest.mark.parametrize(
+    ("mean", "options", "said"),
+    [
+        ("abc", {}, "expected an array"),
+        ([[1.0, 2.0], [1.0]], {}, "expected an array"),
+        (torch.zeros(5, 2, dtype=torch.complex64), {}, "real numbers"),
+        (torch.randn(600, 2), {"prior": 3}, "prior: expected"),
+        (torch.randn(600, 2), {"prior": (1, 2, 3)}, "prior: expected"),
+        (torch.randn(600, 2), {"var": torch.ones(600, 2), "std": torch.ones(600, 2)}, "at most one"),
+    ],
+)
+def test_classify_refuses_what_is_no_latent(mean: Any, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(PolarMonitorError, match=said):
+        polar_monitor.classify(mean, **options)
+
+
+@pytest.mark.parametrize(
+    "mean", [torch.zeros(5, 0), torch.zeros(5, 2).to_sparse(), torch.zeros(5, 2, dtype=torch.complex64), "abc"]
+)
+def test_observe_refuses_what_is_no_latent(mean: Any) -> None:
+    with pytest.raises(PolarMonitorError, match="mean: expected"):
+        PolarMonitor(sinks=()).observe(mean)
+
+
+def test_a_watched_model_may_be_detached_and_watched_again() -> None:
+    model = Vae()
+    polar_monitor.attach(model, sinks=()).detach()
+    assert polar_monitor.attach(model, sinks=()).attached

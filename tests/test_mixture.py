@@ -198,3 +198,13 @@ def test_logs_may_be_handed_over():
     np.testing.assert_array_equal(
         mixture.information(mean, variance), mixture.information(mean, variance, None, np.log(variance))
     )
+
+
+@pytest.mark.parametrize("ratio", [1e3, 4e4, 1e6])
+def test_the_interval_covers_where_the_noise_is_very_small(ratio):
+    covered = 0
+    for seed in range(40):
+        mean = np.random.default_rng(seed).normal(size=(1, 4096)).astype(np.float32)
+        value, error = mixture.information(mean, np.full((1, 4096), 1 / ratio, np.float32))
+        covered += abs(value[0] - 0.5 * math.log1p(ratio)) <= 1.96 * error[0]
+    assert covered >= 34

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import logging
 import subprocess
@@ -421,7 +422,8 @@ def test_negative_variances_are_not_used() -> None:
         monitor.step()
     snapshot = monitor.snapshot()
     assert snapshot is not None
-    assert snapshot.non_finite[0] == 100
+    assert snapshot.non_finite[0] == 0
+    assert not monitor.alerts  # an argument of the wrong unit, not a loss that has diverged
     assert snapshot.posterior_variance[0] == pytest.approx(0.5)
 
 
@@ -624,3 +626,154 @@ def test_where_validations_are_watched_too_the_hooks_stay() -> None:
     watched(model, every=100, window=512, modes=("train", "eval"))
     train(model, 20)
     assert len(model.fc_mu._forward_hooks) == 1
+
+
+def stepped(model: nn.Module, steps: int, forward: Any) -> None:
+    optimizer = torch.optim.SGD(model.parameters(), 0.0)
+    for step in range(steps):
+        forward(step)
+        optimizer.step()
+
+
+def test_a_module_replaced_on_one_side_is_told() -> None:
+    model, sink = Vae(), Memory()
+    monitor = watched(model, sinks=(sink,), every=20)
+    train(model, 20)
+    model.fc_logvar = nn.Linear(16, 4)
+    with pytest.warns(PolarMonitorWarning, match="rows were given up: .* not called equally often"):
+        train(model, 100)
+    assert [str(alert.kind) for record in sink.records for alert in record.alerts] == ["silent"]
+    health = monitor.health()
+    assert health.rows_seen + health.rows_dropped == 64 * 120
+
+
+def test_training_something_else_for_a_while_is_no_silence(recwarn: pytest.WarningsRecorder) -> None:
+    model, sink = Vae(), Memory()
+    watched(model, sinks=(sink,), every=50, window=512)
+    x = torch.randn(64, 12)
+    stepped(model, 600, lambda step: model(x) if step // 60 % 2 == 0 else model.decoder(torch.randn(64, 4)))
+    assert [record for record in sink.records if record.observed == 0] == []
+    assert len(sink.records) > 5
+    assert len(recwarn) == 0
+
+
+def test_a_smaller_batch_does_not_leave_the_window_old() -> None:
+    model = Vae()
+    monitor = watched(model, every=100, window=2048)
+
+    def forward(step: int) -> None:
+        nn.init.constant_(model.fc_mu.bias, float(step))
+        model(torch.zeros(512 if step < 1000 else 32, 12))
+
+    stepped(model, 1300, forward)
+    snapshot = monitor.snapshot()
+    assert snapshot is not None
+    assert snapshot.mean.min() > 1200
+
+
+def test_asked_at_rest_it_wakes_and_answers_later() -> None:
+    model = Vae()
+    monitor = watched(model, every=1000, window=512)
+    train(model, 60)
+    assert monitor.evaluate() == ()
+    assert monitor.snapshot() is None
+    train(model, 10)
+    (record,) = monitor.evaluate()
+    assert record.observed == 11 * 64
+    assert record.step == 70
+
+
+def test_a_model_compiled_during_rest_is_told() -> None:
+    torch._dynamo.reset()
+    model = Vae()
+    watched(model, every=100, window=512)
+    train(model, 20)
+    compiled = torch.compile(model, backend="eager")
+    with pytest.warns(PolarMonitorWarning, match="compiled while the monitor was at rest"):
+        train(compiled, 100, optimizer=torch.optim.SGD(model.parameters(), 0.01))
+    torch._dynamo.reset()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_compiled_optimiser_step_is_not_traced_into_us() -> None:
+    torch._dynamo.reset()
+    model = Vae()
+    monitor = watched(model, every=2)
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    step = torch.compile(lambda: optimizer.step(), backend="eager")
+    for _ in range(4):
+        optimizer.zero_grad()
+        vae_loss(model(x := torch.randn(64, 12)), x).backward()
+        step()
+    assert monitor.health().steps == 0
+    monitor.step()
+    monitor.step()
+    assert monitor.health().evaluations == 1
+    torch._dynamo.reset()
+
+
+def test_a_validation_need_not_come_at_once(recwarn: pytest.WarningsRecorder) -> None:
+    model = Vae()
+    monitor = watched(model, modes=("eval",), every=20)
+    train(model, 100)
+    assert monitor.alerts == ()
+    assert len(recwarn) == 0
+
+
+def test_another_default_dtype_changes_nothing() -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        model = Vae()
+        monitor = watched(model, every=5)
+        stepped(model, 5, lambda step: model(torch.randn(600, 12)))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert monitor.snapshot().rows == 3000  # type: ignore[union-attr]
+
+
+def test_rows_of_another_width_are_counted_as_dropped() -> None:
+    model = nn.ModuleDict({"mu": nn.Identity()})
+    monitor = watched(model, mean="mu", every=5)
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], 0.0)
+    model.register_parameter("p", optimizer.param_groups[0]["params"][0])
+    for step in range(5):
+        model["mu"](torch.randn(100, 3 if step < 2 else 4))
+        optimizer.step()
+    health = monitor.health()
+    assert (health.rows_seen, health.rows_dropped) == (300, 200)
+
+
+def test_a_model_that_holds_its_monitor_can_be_copied_and_saved(tmp_path: Path) -> None:
+    model = Vae()
+    model.monitor = watched(model)
+    twin = copy.deepcopy(model)
+    torch.save(model, tmp_path / "model.pt")
+    loaded = torch.load(tmp_path / "model.pt", weights_only=False)
+    for other in (twin, loaded):
+        train(other, 10)
+        assert not other.monitor.attached
+    assert model.monitor.health().steps == 0
+
+
+def test_two_monitors_of_one_name_do_not_share_a_folder(tmp_path: Path) -> None:
+    first = watched(Vae(), sinks=None, log_dir=tmp_path)
+    with pytest.raises(PolarMonitorError, match="another monitor writes to"):
+        watched(Vae(), sinks=None, log_dir=tmp_path)
+    watched(Vae(), sinks=None, log_dir=tmp_path, name="second")
+    first.detach()
+    watched(Vae(), sinks=None, log_dir=tmp_path)
+
+
+def test_default_folders_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert len({watched(Vae(), sinks=None).log_dir for _ in range(3)}) == 3
+
+
+def test_alerts_tell_their_mode_and_latent() -> None:
+    monitor = PolarMonitor(every=1, max_overhead=1.0, sinks=(), strict=True, modes=("train", "eval"), name="z")
+    bad = torch.full((600, 1), float("nan"))
+    monitor.observe(bad, mode="eval")
+    monitor.observe(torch.randn(600, 1))
+    monitor.step()
+    assert [(alert.name, alert.mode) for alert in monitor.alerts] == [("z", "eval")]
+    assert "z/eval NON_FINITE" in monitor.summary()

@@ -360,7 +360,11 @@ class Samples(NamedTuple):
         (lambda m, s: (sample(m, s), m, s), {"latent": "encoder"}, "no third such tensor"),
         (lambda m, s: Samples(m), {"latent": "encoder"}, r"a spread beside the mean, got Samples\(embedding\)"),
         (lambda m, s: (m, s), {"mean": "encoder"}, "expected one tensor, got tuple: pass latent="),
-        (lambda m, s: torch.distributions.Bernoulli(logits=m), {"latent": "encoder"}, "a continuous distribution"),
+        (
+            lambda m, s: torch.distributions.Bernoulli(logits=m),
+            {"latent": "encoder"},
+            "a Normal or Laplace distribution",
+        ),
     ],
     ids=["three alike", "mean only", "a pair for a mean", "discrete"],
 )

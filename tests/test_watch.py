@@ -79,6 +79,14 @@ def test_a_model_that_never_used_a_dimension_is_a_collapse_in_the_end() -> None:
     assert run([[0.001] * 9]) == []
 
 
+def test_what_is_below_the_cut_already_is_not_fading() -> None:
+    fall = [1.5] * 12 + [1.0, 0.7, 0.4, 0.2, 0.02, 0.015, 0.01, 0.005] + [0.004] * 20
+    for alert in run([STEADY, fall[:40]]):
+        if alert.kind is AlertKind.FADING:
+            assert alert.forecast is not None
+            assert alert.forecast.step > alert.step
+
+
 def test_a_sudden_loss_is_told_within_the_dwell() -> None:
     alerts = run([STEADY, [1.5] * 20 + [0.0] * 20])
     lost = next(alert for alert in alerts if alert.kind is AlertKind.LOST)

@@ -5,6 +5,7 @@ Imported by the TensorBoard sink only, once it is constructed; with it comes all
 
 from __future__ import annotations
 
+import os
 import time
 
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
@@ -14,12 +15,16 @@ from ._events import EventFile
 from ._layout import layout
 from ._values import Channel
 
+_prefixes: dict[str, dict[str, None]] = {}
+"""Of every folder: the page shows the newest layout alone, so each has to name the prefixes of all boards there."""
+
 
 class Board:
     """Turns evaluations into events and appends them to a new file in `folder`. Every method may raise OSError."""
 
     def __init__(self, folder: str) -> None:
         self._file = EventFile(folder)
+        self._prefixes = _prefixes.setdefault(os.path.realpath(folder), {})
         self._channels: dict[tuple[str, str], Channel] = {}
         self._laid_out: tuple[str, ...] = ()
 
@@ -30,7 +35,8 @@ class Board:
             self._channels[key] = Channel(*key)
         channel = self._channels[key]
         event = Event(wall_time=evaluation.time, step=evaluation.step)
-        prefixes = tuple(channel.prefix for channel in self._channels.values())
+        self._prefixes[channel.prefix] = None
+        prefixes = tuple(self._prefixes)
         if prefixes != self._laid_out:
             event.summary.value.append(layout(prefixes))
         channel.add(evaluation, event.summary.value)

@@ -7,10 +7,7 @@ from pathlib import Path
 
 from . import Sink
 from .jsonl import JsonlSink
-from .tensorboard import TensorBoardSink
-
-LOG = "polar.jsonl"
-"""Name of the JSONL log in a run's folder."""
+from .tensorboard import LOG, TensorBoardSink
 
 
 def default_sinks(log_dir: str | os.PathLike[str] | None) -> tuple[Path, tuple[Sink, ...]]:

@@ -29,12 +29,12 @@ class SinkGroup:
     def flush(self) -> None:
         """Flush every sink."""
         for number, sink in enumerate(self.sinks):
-            self._guard(number, sink, sink.flush)
+            self._guard(number, sink, lambda sink=sink: sink.flush())  # type: ignore[misc]
 
     def close(self) -> None:
         """Close every sink."""
         for number, sink in enumerate(self.sinks):
-            self._guard(number, sink, sink.close)
+            self._guard(number, sink, lambda sink=sink: sink.close())  # type: ignore[misc]
 
     def resume(self, step: int) -> None:
         """Tell the sinks that can hide what they wrote after `step` that the run goes on from there."""

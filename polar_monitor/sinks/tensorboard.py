@@ -19,12 +19,16 @@ from ..evaluation import Evaluation
 if TYPE_CHECKING:
     from ._board import Board
 
+LOG = "polar.jsonl"
+"""Name of the JSONL log in a run's folder."""
 _log = logging.getLogger("polar_monitor")
 
 
 def default_log_dir() -> str:
-    """Where `torch.utils.tensorboard.SummaryWriter()` would write, so that both share one run."""
-    return os.path.join("runs", datetime.now().strftime("%b%d_%H-%M-%S") + "_" + socket.gethostname())
+    """Where `torch.utils.tensorboard.SummaryWriter()` would write, so that both share one run; none of ours twice."""
+    folder = os.path.join("runs", datetime.now().strftime("%b%d_%H-%M-%S") + "_" + socket.gethostname())
+    taken = (f"{folder}_{number}" for number in range(1, 10**6))
+    return folder if not os.path.exists(os.path.join(folder, LOG)) else next(f for f in taken if not os.path.exists(f))
 
 
 class TensorBoardSink:
