@@ -661,6 +661,8 @@ def test_a_smaller_batch_does_not_leave_the_window_old() -> None:
     model = Vae()
     monitor = watched(model, every=100, window=2048)
 
+    nn.init.constant_(model.fc_logvar.bias, -1.0)
+
     def forward(step: int) -> None:
         nn.init.constant_(model.fc_mu.bias, float(step))
         model(torch.zeros(512 if step < 1000 else 32, 12))
