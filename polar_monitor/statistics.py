@@ -106,17 +106,21 @@ def joint_statistics(mean: F32, variance: F32 | None, found: dict[str, Any], clu
     used = np.flatnonzero(found["information"] >= INFORMATIVE)
     if used.size:
         used = np.sort(used[np.argsort(-found["information"][used], kind="stable")[:JOINT_DIMENSIONS]])
-        value, error = _copula(mean[used], cluster)
+        value, error = _copula(mean, used, cluster)
         result["joint_entropy"] = float(found["entropy_knn"][used].sum() + value)
         result["joint_entropy_se"] = float(np.sqrt((found["entropy_knn_se"][used] ** 2).sum() + error**2))
     return result
 
 
-def _copula(block: F32, cluster: Ids) -> tuple[float, float]:
-    """Entropy of the copula of (d, n) and its error, from evenly spaced ones of the rows that are finite throughout."""
-    rows = np.flatnonzero(np.isfinite(block).all(axis=0))
-    rows = rows[:: max(1, -(-rows.size // JOINT_ROWS))]
-    return neighbours.copula_entropy(np.take(block, rows, axis=1), None if cluster is None else cluster[rows])
+def _copula(mean: F32, used: NDArray[np.int64], cluster: Ids) -> tuple[float, float]:
+    """Entropy of the copula of the used dimensions and its error, from evenly spaced rows that are finite in all."""
+    rows = np.arange(mean.shape[1])[:: max(1, -(-mean.shape[1] // JOINT_ROWS))]
+    block = mean[used[:, None], rows]
+    if not np.isfinite(block).all():
+        rows = np.flatnonzero(np.isfinite(mean[used]).all(axis=0))
+        rows = rows[:: max(1, -(-rows.size // JOINT_ROWS))]
+        block = mean[used[:, None], rows]
+    return neighbours.copula_entropy(block, None if cluster is None else cluster[rows])
 
 
 def resolution(variance: Array) -> float:
