@@ -185,11 +185,10 @@ class Conductor:
         not where a compiled model has the hooks built in.
         """
         lane, wiring = self.lanes.get("train"), self.wiring
-        if wiring is None or lane is None or len(self.lanes) > 1 or self._asked is not None:
-            return
-        if lane.ring.compiled or "compiled" in self._told:
-            return
-        if self.rest.begin(self.steps, self.next, lane.ring.rows, self.options.settings.window):
+        alone = lane is not None and len(self.lanes) == 1 and not lane.ring.compiled
+        if wiring is None or lane is None or not alone or "compiled" in self._told:
+            self.rest.recent = False
+        elif self.rest.begin(self.steps, self.next, lane.ring.rows, self.options.settings.window):
             wiring.off("resting")
 
     def _record(self) -> None:

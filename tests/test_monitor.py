@@ -688,11 +688,21 @@ def test_asked_at_rest_it_wakes_and_answers_later() -> None:
 def test_a_model_compiled_during_rest_is_told() -> None:
     torch._dynamo.reset()
     model = Vae()
-    watched(model, every=100, window=512)
+    monitor = watched(model, every=100, window=512)
     train(model, 20)
-    compiled = torch.compile(model, backend="eager")
-    with pytest.warns(PolarMonitorWarning, match="compiled while the monitor was at rest"):
-        train(compiled, 100, optimizer=torch.optim.SGD(model.parameters(), 0.01))
+    compiled, optimizer = torch.compile(model, backend="eager"), torch.optim.SGD(model.parameters(), 0.01)
+    with pytest.warns(PolarMonitorWarning) as caught:
+        train(compiled, 200, optimizer=optimizer)
+    said = [str(warning.message) for warning in caught]
+    assert len(said) == 2
+    assert "compiled while the monitor was at rest" in said[0]
+    assert "no latent seen" in said[1]
+    torch._dynamo.reset()  # what it advises
+    before = monitor.health()
+    train(compiled, 200, optimizer=optimizer)
+    after = monitor.health()
+    assert after.calls > before.calls + 100
+    assert after.rows_seen > before.rows_seen + 512
     torch._dynamo.reset()
 
 
