@@ -228,11 +228,15 @@ def _ends(mean: NDArray[np.float32], variance: NDArray[np.float32]) -> NDArray[n
     ends[0], ends[1] = mean.min(axis=1), mean.max(axis=1)
     ends[2], ends[3] = variance.min(axis=1), variance.max(axis=1)
     ends[4] = mean.shape[1]
-    low, high = _interval(mean, variance)
-    for d in np.flatnonzero((ends[0] < low) | (ends[1] > high)):
-        inside = (mean[d] >= low[d]) & (mean[d] <= high[d])
-        mu, s2 = mean[d, inside], variance[d, inside]
-        ends[:, d] = mu.min(), mu.max(), s2.min(), s2.max(), len(mu)
+    # no row can stand alone where all are closer than the noise alone lets the interval reach
+    wide = np.flatnonzero(ends[1] - ends[0] > FAR * 6.0 * np.sqrt(ends[2]))
+    if wide.size:
+        low, high = _interval(mean[wide], variance[wide])
+        for d, least, most in zip(wide, low, high, strict=True):
+            if ends[0, d] < least or ends[1, d] > most:
+                inside = (mean[d] >= least) & (mean[d] <= most)
+                mu, s2 = mean[d, inside], variance[d, inside]
+                ends[:, d] = mu.min(), mu.max(), s2.min(), s2.max(), len(mu)
     return ends
 
 

@@ -16,6 +16,8 @@ F32 = NDArray[np.float32]
 BLOCK = 512
 """Dimensions correlated with all others at once, which bounds the memory to BLOCK·D numbers; also the largest matrix
 whose eigenvalues are computed."""
+MOST = 2048
+"""Rows that all this is from, at most: a correlation has an error of 0.02 then."""
 WORK = 2**29
 """Most multiplications of all correlations together; beyond, evenly spaced rows are left out."""
 
@@ -40,7 +42,7 @@ def relations(mean: F32, reliability: Array | None = None) -> Relations:
     1 to D, NaN where nothing varies; above 512 dimensions from at most 512 evenly spaced rows, so at most 512.
     """
     dimensions, n = mean.shape
-    scaled = mean[:, :: max(1, -(-dimensions * dimensions * n // WORK))].copy(order="C")
+    scaled = mean[:, :: max(1, -(-n // MOST), -(-dimensions * dimensions * n // WORK))].copy(order="C")
     variance = np.empty(dimensions)
     moments.standardise(scaled, variance)
     share = None if reliability is None else np.sqrt(np.nan_to_num(reliability))
