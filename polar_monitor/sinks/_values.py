@@ -121,6 +121,6 @@ class Channel:
         self._drawn = False
         self._evaluations += 1
         if self._evaluations >= self._due:
-            # The picture is never older than a tenth of the run, and their number grows with its logarithm only.
-            self._due = self._evaluations + max(1, self._evaluations // 10)
+            # The picture is never older than a fifth of the run, and their number grows with its logarithm only.
+            self._due = self._evaluations + max(1, self._evaluations // 5)
             self.add_strip(values)
