@@ -15,7 +15,10 @@ def bin_of(value: float, exponent: int) -> int:
 
 def rounding_exponent(value: float) -> int:
     """Exponent of the distance from the float32 |value| to the next larger one."""
-    spacing = float(np.spacing(np.abs(np.float32(value))))
+    size = np.abs(np.float32(value))
+    if size == np.finfo(np.float32).max:  # there is no next one: the distance to the one before is the same
+        return math.frexp(float(size) - float(np.nextafter(size, np.float32(0))))[1] - 1
+    spacing = float(np.spacing(size))
     return math.frexp(spacing)[1] - 1
 
 

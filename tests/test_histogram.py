@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import reference_histogram as slow
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from polar_monitor.errors import PolarMonitorError
@@ -58,6 +58,7 @@ def test_state_is_the_slow_twins(values, bins, cut):
 
 @settings(max_examples=100, deadline=None)
 @given(VALUES, st.sampled_from([8, 64]))
+@example([3.4028234663852886e38], 8)
 def test_entropy_is_the_slow_twins(values, bins):
     x = np.array([values], np.float32)
     ours = [float(a[0]) for a in filled(x, bins=bins).entropy()]
@@ -219,7 +220,7 @@ def test_what_was_asked_before_a_change_is_forgotten(change):
         assert len(ours._ring) > panes or change == "reset"
 
 
-@pytest.mark.parametrize("value", [0.0, 1.0, -3.7, 1e-42, 3e38])
+@pytest.mark.parametrize("value", [0.0, 1.0, -3.7, 1e-42, 3e38, 3.4028234663852886e38])
 @pytest.mark.parametrize("n", [1, 5, 600])
 def test_a_constant_has_the_entropy_of_its_rounding_cell(value, n):
     value = np.float32(value)
