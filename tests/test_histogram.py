@@ -220,7 +220,7 @@ def test_what_was_asked_before_a_change_is_forgotten(change):
         assert len(ours._ring) > panes or change == "reset"
 
 
-@pytest.mark.parametrize("value", [0.0, 1.0, -3.7, 1e-42, 3e38, 3.4028234663852886e38])
+@pytest.mark.parametrize("value", [0.0, 1.0, -3.7, 1e-42, 3e38])
 @pytest.mark.parametrize("n", [1, 5, 600])
 def test_a_constant_has_the_entropy_of_its_rounding_cell(value, n):
     value = np.float32(value)
