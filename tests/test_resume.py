@@ -1,0 +1,88 @@
+"""A run that is stopped and resumed says what the uninterrupted one says."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from models import Vae, train, vae_loss
+from torch import nn
+from watching import same, watched
+
+from polar_monitor import PolarMonitor, PolarMonitorError
+from polar_monitor.sinks.jsonl import read_jsonl
+
+
+@pytest.mark.parametrize(("split", "window"), [(13, 4096), (20, 4096), (37, 512), (25, 512), (12, 512)])
+def test_a_resumed_run_says_what_the_uninterrupted_one_says(split: int, window: int, tmp_path: Path) -> None:
+    def start(where: Path) -> tuple[nn.Module, PolarMonitor, torch.optim.Optimizer]:
+        torch.manual_seed(0)
+        model = Vae()
+        return (
+            model,
+            watched(model, sinks=None, log_dir=where, every=20, window=window),
+            torch.optim.SGD(model.parameters(), 0.05),
+        )
+
+    model, whole, optimizer = start(tmp_path / "whole")
+    draw = [torch.randn(64, 12, generator=torch.Generator().manual_seed(i)) for i in range(60)]
+
+    def go(model: nn.Module, optimizer: torch.optim.Optimizer, batches: list[torch.Tensor]) -> None:
+        for i, x in enumerate(batches):
+            torch.manual_seed(int(1000 * float(x[0, 0])) + i * 0)
+            optimizer.zero_grad()
+            vae_loss(model(x), x).backward()
+            optimizer.step()
+
+    go(model, optimizer, draw)
+    first_model, first, first_optimizer = start(tmp_path / "parts")
+    go(first_model, first_optimizer, draw[:split])
+    torch.save({"monitor": first.state_dict(), "model": first_model.state_dict()}, tmp_path / "checkpoint.pt")
+    saved, weights = torch.load(tmp_path / "checkpoint.pt", weights_only=True).values()
+    go(first_model, first_optimizer, draw[split : split + 15])  # what a crash throws away
+    first.detach()
+    time.sleep(1.1)  # event files are ordered by the second in their names
+    model2, second, optimizer2 = start(tmp_path / "parts")
+    model2.load_state_dict(weights)
+    second.load_state_dict(saved)
+    go(model2, optimizer2, draw[split:])
+    one, two = whole.state_dict(), second.state_dict()
+    assert same(one["lanes"]["train"]["stream"]["histogram"], two["lanes"]["train"]["stream"]["histogram"])
+    assert same(one["lanes"], two["lanes"])
+    assert one["alerts"] == two["alerts"]
+    assert whole.regime() == second.regime()
+    whole.detach()
+    second.detach()
+    logs = [read_jsonl(tmp_path / part / "polar.jsonl") for part in ("whole", "parts")]
+    assert [r.step for r in logs[0]] == [r.step for r in logs[1]] == [20, 40, 60]
+    assert (whole.health().steps_rested > 0) is (window == 512)
+    assert whole.health().steps_rested == second.health().steps_rested
+    assert [r.regime for r in logs[0]] == [r.regime for r in logs[1]]
+    board = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    events = board.EventAccumulator(str(tmp_path / "parts"), size_guidance={"scalars": 0})
+    events.Reload()
+    assert [event.step for event in events.Scalars("polar/information")] == [20, 40, 60]
+
+
+def test_a_state_that_does_not_fit_changes_nothing() -> None:
+    model = Vae()
+    monitor = watched(model)
+    train(model, 20)
+    before = monitor.state_dict()
+    other = Vae(latents=5)
+    watched_other = watched(other)
+    train(other, 20)
+    for bad, said in (
+        (watched_other.state_dict(), "expected 4 dimensions, got 5"),
+        ({"version": 2}, "version 1"),
+        (before | {"lanes": {}}, "expected the mode 'train', got none"),
+        (before | {"clock": {}}, "no field 'steps'"),
+        (before | {"alerts": [{"kind": "nonsense"}]}, "expected what PolarMonitor.state_dict"),
+        (before | {"lanes": {"train": before["lanes"]["train"] | {"stream": {"dimensions": 4}}}}, "expected version 1"),
+        (None, "expected a dict"),
+    ):
+        with pytest.raises(PolarMonitorError, match=said):
+            monitor.load_state_dict(bad)  # type: ignore[arg-type]
+    assert same(monitor.state_dict(), before)
