@@ -6,10 +6,10 @@ The histogram stands beside `numpy.bincount` a dimension on a fixed range, which
 import numpy as np
 import pytest
 
-from polar_monitor.histogram import OnlineHistogram
 from polar_monitor.kernels import moments
-from polar_monitor.kernels.neighbours import copula_entropy
-from polar_monitor.kernels.posterior import location, posterior
+from polar_monitor.kernels.copula import copula_entropy
+from polar_monitor.kernels.posterior import posterior
+from polar_monitor.panes import Panes
 from polar_monitor.spectrum import relations
 from polar_monitor.statistics import joint_statistics, window_statistics
 
@@ -24,7 +24,7 @@ def blocks(shape: tuple[int, int]) -> list[np.ndarray]:
 @pytest.mark.parametrize("shape", BLOCKS, ids=str)
 @pytest.mark.parametrize("pane_rows", [None, 1024], ids=["never_rolled", "panes_of_1024"])
 def test_histogram_64_blocks(benchmark, shape, pane_rows):
-    data, histogram = blocks(shape), OnlineHistogram(shape[0], pane_rows=pane_rows)
+    data, histogram = blocks(shape), Panes(shape[0], pane_rows=pane_rows)
     benchmark(lambda: [histogram.update(x) for x in data])
     assert histogram.rows > 0
 
@@ -64,18 +64,14 @@ def test_posterior_4096_by_32(benchmark, window, size):
     assert benchmark(lambda: posterior(mean, variance, np.log(variance), cluster, *prior)).shape == (18, 32)
 
 
-def test_location_4096_by_32(benchmark, window):
-    assert benchmark(lambda: location(window[0])).shape == (5, 32)
-
-
 def test_histogram_update_4096_by_32(benchmark, window):
-    histogram = OnlineHistogram(32, pane_rows=1024)
+    histogram = Panes(32, pane_rows=1024)
     benchmark(lambda: histogram.update(window[0]))
     assert histogram.rows == 4096
 
 
 def test_histogram_query_4096_by_32(benchmark, window):
-    histogram = OnlineHistogram(32, pane_rows=1024)
+    histogram = Panes(32, pane_rows=1024)
     histogram.update(window[0])
 
     def query() -> int:

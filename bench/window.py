@@ -16,6 +16,7 @@ from polar_monitor.kernels import mixture, spacing
 from polar_monitor.kernels.posterior import posterior
 
 N = 4096
+K = 10
 CLUSTER = np.arange(N, dtype=np.int64) // 16
 Window = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -80,8 +81,8 @@ def test_scipy_tree_neighbours(benchmark, window):
     def entropy() -> list[float]:
         values = []
         for row in window[0]:
-            distance = cKDTree(row[:, None]).query(row[:, None], [spacing.K + 1])[0]
-            values.append(digamma(N) - digamma(spacing.K) + np.log(2 * distance).mean())
+            distance = cKDTree(row[:, None]).query(row[:, None], [K + 1])[0]
+            values.append(digamma(N) - digamma(K) + np.log(2 * distance).mean())
         return values
 
-    np.testing.assert_allclose(benchmark.pedantic(entropy, rounds=2), spacing.entropy(window[0])[0], atol=1e-6)
+    np.testing.assert_allclose(benchmark.pedantic(entropy, rounds=2), spacing.entropy(window[0], k=K)[0], atol=1e-6)

@@ -40,3 +40,8 @@ def helper(function: Function) -> Function:
     numba's cache is renewed when the file of a kernel changes, not when a file it calls into does.
     """
     return numba.njit(no_cpython_wrapper=True, **OPTIONS)(function)  # type: ignore[no-any-return]
+
+
+def inlined(function: Function) -> Function:
+    """A helper that has one caller: put into it as source, so that it is compiled once and not apart from it too."""
+    return numba.njit(inline="always", no_cpython_wrapper=True, **OPTIONS)(function)  # type: ignore[no-any-return]

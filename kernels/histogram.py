@@ -7,8 +7,9 @@ grid. `exponent` is the least e, not below the rounding unit of the largest binn
 fall into B neighbouring bins. Which values are binned, and hence all of the state, depends on the rows as a set.
 
 State, changed in place (D dimensions, all zeros but low = +inf, high = -inf and exponent = FINEST when empty):
-counts (D, B) int64; exponent (D,) int64; low, high (D,) float64, the least and the largest binned value; extremes
-(D, 2K) float32, of which min(finite, 2K) are in use; tallies (4, D) int64 of finite, NaN, -inf and +inf values.
+counts (D, B) int64, B at most 65536; exponent (D,) int64; low, high (D,) float64, the least and the largest binned
+value; extremes (D, 2K) float32, of which min(finite, 2K) are in use; tallies (4, D) int64 of finite, NaN, -inf and +inf
+values.
 """
 
 import math
@@ -19,19 +20,30 @@ from ._jit import helper, kernel
 
 FINEST = -149
 """Exponent of the smallest float32: no grid needs to be finer."""
+EXTREMES = 8
+"""Values kept apart at either end, K."""
+SEGMENT = 32
+"""Values whose least and greatest are kept while a block is looked at."""
+LANES, ROWS = 16, 1024
+"""Dimensions of row-major rows, and rows, that are looked at together."""
+PITCH = ROWS + 16
+"""From one dimension to the next of rows that are looked at together: a power of two would fill few cache sets."""
+SMALLEST, LARGEST = np.int32(-(2**31)), np.int32(2**31 - 1)
+INFINITE = np.int32(0x7F800000)
+"""The bits of inf."""
+POWERS = np.ldexp(1.0, np.arange(-256, 257))
+"""2^-256 to 2^256: `math.ldexp` takes ten times as long as looking one up."""
 FAR = 16
 """An extreme value is an outlier when it is further from the binned values than so many times their range."""
 LEAST = 256
 """Finite values below which nothing is called an outlier."""
-LOG = np.log(np.maximum(np.arange(1024.0), 1.0))
-"""Logarithms of the usual counts; a log costs more than all else there is to do for a bin."""
 STATE = "int64[:, ::1], int64[::1], float64[::1], float64[::1], float32[:, ::1], int64[:, ::1]"
 
 
 @helper
 def _power(e):
     """2^e, exactly."""
-    return math.ldexp(1.0, int(e))
+    return POWERS[e + 256]
 
 
 @helper
@@ -64,24 +76,24 @@ def _fit(low, high, bins):
 def _widen(counts, exponent, low, high, d, new_low, new_high, old):
     """Make the bins of dimension d cover [new_low, new_high] as well; old (B,) is room to work in."""
     mask, own = counts.shape[1] - 1, exponent[d]
-    if low[d] > high[d]:
+    empty = low[d] > high[d]
+    new_low, new_high = min(new_low, low[d]), max(new_high, high[d])
+    scale = _power(-own)
+    if empty:
         exponent[d] = _fit(new_low, new_high, mask + 1)
-    else:
-        first, last = _bin(low[d], own), _bin(high[d], own)
-        if new_low > low[d]:
-            new_low = low[d]
-        if new_high < high[d]:
-            new_high = high[d]
+    elif (
+        max(-new_low, new_high) * scale >= 2.0**24 or math.floor(new_high * scale) - math.floor(new_low * scale) > mask
+    ):
+        first, last = math.floor(low[d] * scale), math.floor(high[d] * scale)
         shift = _fit(new_low, new_high, mask + 1) - own
-        if shift > 0:
-            exponent[d] = own + shift
-            if shift > 62:  # the bins' numbers have fewer bits
-                shift = 62
-            for j in range(first, last + 1):
-                old[j - first] = counts[d, j & mask]
-                counts[d, j & mask] = 0
-            for j in range(first, last + 1):
-                counts[d, (j >> shift) & mask] += old[j - first]
+        exponent[d] = own + shift
+        if shift > 62:  # the bins' numbers have fewer bits
+            shift = 62
+        for j in range(first, last + 1):
+            old[j - first] = counts[d, j & mask]
+            counts[d, j & mask] = 0
+        for j in range(first, last + 1):
+            counts[d, (j >> shift) & mask] += old[j - first]
     low[d] = new_low
     high[d] = new_high
 
@@ -89,178 +101,251 @@ def _widen(counts, exponent, low, high, d, new_low, new_high, old):
 @helper
 def _insert(extremes, d, used, value):
     """Put one finite value among the extremes; returns the value that belongs into the bins instead, or NaN."""
-    top, half = extremes.shape[1] - 1, extremes.shape[1] // 2
-    if used > top:  # no loop here ends early: that would cost more than going on
-        new = np.float32(value)
-        if value > extremes[d, half]:
-            out = np.float64(extremes[d, half])
-            for i in range(half, top):
-                here, above = extremes[d, i], extremes[d, i + 1]
-                here = here if here > new else new
-                extremes[d, i] = above if above < here else here
-            extremes[d, top] = extremes[d, top] if extremes[d, top] > new else new
-            return out
-        if value >= extremes[d, half - 1]:
+    i, out = used, math.nan
+    if used >= 2 * EXTREMES and value >= extremes[d, EXTREMES - 1]:
+        if value <= extremes[d, EXTREMES]:
             return value
-        out = np.float64(extremes[d, half - 1])
-        for i in range(half - 1, 0, -1):
-            here, below = extremes[d, i], extremes[d, i - 1]
-            here = here if here < new else new
-            extremes[d, i] = below if below > here else here
-        extremes[d, 0] = extremes[d, 0] if extremes[d, 0] < new else new
-        return out
-    i = used
-    while i > 0 and extremes[d, i - 1] > value:
-        extremes[d, i] = extremes[d, i - 1]
-        i -= 1
+        i, out = EXTREMES, np.float64(extremes[d, EXTREMES])
+        while i < 2 * EXTREMES - 1 and extremes[d, i + 1] < value:
+            extremes[d, i] = extremes[d, i + 1]
+            i += 1
+    else:
+        if used >= 2 * EXTREMES:
+            i, out = EXTREMES - 1, np.float64(extremes[d, EXTREMES - 1])
+        while i > 0 and extremes[d, i - 1] > value:
+            extremes[d, i] = extremes[d, i - 1]
+            i -= 1
     extremes[d, i] = value
-    return math.nan
+    return out
 
 
-@kernel(f"void({STATE}, int64[::1], float64[::1], float32[:, ::1], int64, int64)")
-def update(counts, exponent, low, high, extremes, tallies, work, binned, x, start, stop):
-    """Add the rows start:stop of x (D, n); work (B,) and binned (stop - start,) are room to work in."""
-    mask, size = counts.shape[1] - 1, extremes.shape[1]
-    for d in range(x.shape[0]):
-        used, n = tallies[0, d], 0
-        least, largest = math.inf, -math.inf
-        inner, outer = math.inf, -math.inf  # a value from inner to outer is none of the extremes
-        if used >= size:
-            inner, outer = np.float64(extremes[d, size // 2 - 1]), np.float64(extremes[d, size // 2])
-        for i in range(start, stop):
-            value = np.float64(x[d, i])
-            if not (inner <= value <= outer):
-                if not math.isfinite(value):
-                    tallies[1 if math.isnan(value) else 2 if value < 0.0 else 3, d] += 1
-                    continue
-                value = _insert(extremes, d, used, value + 0.0)  # -0.0 becomes 0.0: they are one value
-                if used >= size - 1:
-                    inner, outer = np.float64(extremes[d, size // 2 - 1]), np.float64(extremes[d, size // 2])
-            used += 1
-            if used > size:
-                binned[n] = value
-                n += 1
-                if value < least:
-                    least = value
-                if value > largest:
-                    largest = value
-        tallies[0, d] = used
-        if n > 0:
-            if least < low[d] or largest > high[d]:
-                _widen(counts, exponent, low, high, d, least + 0.0, largest + 0.0, work)
-            scale = _power(-exponent[d])
+@helper
+def _key(bits):
+    """Of the bits of a float32, an integer of the order of the numbers; NaN is beyond ±inf."""
+    return np.int32(bits ^ np.int32(np.int32(bits >> 31) & LARGEST))
+
+
+@helper
+def _transpose(x, at, row, n, width, tile):
+    """Write `width` values of n rows of x, the first at x[at], into the tile, a row of PITCH for each dimension."""
+    for i in range(n):
+        line = x[at : at + width]
+        if width == LANES:  # the usual case, with a loop of known length
+            for k in range(LANES):
+                tile[k * PITCH + i] = line[k]
+        else:
+            for k in range(width):
+                tile[k * PITCH + i] = line[k]
+        at += row
+
+
+@helper
+def _ends(bits, segments):
+    """Least and greatest key of every SEGMENT of bits (n,), into segments (2, m); and of all."""
+    least, most = LARGEST, SMALLEST
+    for s in range(segments.shape[1]):
+        part, below, above = bits[s * SEGMENT : (s + 1) * SEGMENT], LARGEST, SMALLEST
+        for i in range(part.shape[0]):
+            key = _key(part[i])
+            below = key if key < below else below
+            above = key if key > above else above
+        segments[0, s], segments[1, s] = below, above
+        least = below if below < least else least
+        most = above if above > most else most
+    return least, most
+
+
+@helper
+def _kth(ends, sign, ranked):
+    """The K-th largest of sign * ends (m,), m at least K, times sign; ranked (K,) is room to work in."""
+    for k in range(EXTREMES):
+        ranked[k] = SMALLEST
+    for s in range(ends.shape[0]):
+        key, k = sign * np.int64(ends[s]), EXTREMES - 1
+        if key > ranked[k]:
+            while k > 0 and ranked[k - 1] < key:
+                ranked[k] = ranked[k - 1]
+                k -= 1
+            ranked[k] = key
+    return np.int32(sign * ranked[EXTREMES - 1])
+
+
+@helper
+def _select(bits, segments, bottom, top, apart):
+    """Put the places of keys not between bottom and top into apart; how many, and least and greatest other key."""
+    found, least, most = 0, LARGEST, SMALLEST
+    for s in range(segments.shape[1]):
+        below, above = segments[0, s], segments[1, s]
+        if below <= bottom or above >= top:
+            part, below, above = bits[s * SEGMENT : (s + 1) * SEGMENT], LARGEST, SMALLEST
+            for i in range(part.shape[0]):
+                key = _key(part[i])
+                inside = (key > bottom) & (key < top)
+                apart[found] = s * SEGMENT + i
+                found += not inside
+                below = key if inside and key < below else below
+                above = key if inside and key > above else above
+        least = below if below < least else least
+        most = above if above > most else most
+    return found, least, most
+
+
+@helper
+def _number(values, numbers, least, largest, e, mask):
+    """The bins, of width 2^e, of the values (n,) from least to largest; 0 for others."""
+    zero, scale, unit = np.float32(0.0), np.float32(_power(-e)), np.float32(_power(e))
+    for i in range(values.shape[0]):
+        value = values[i]
+        value = value if (value >= least) & (value <= largest) else zero
+        j = np.int32(value * scale)
+        # the comparison makes it the floor, also where the product is below the least float32
+        j = np.int32(j - (value < np.float32(j) * unit))
+        numbers[i] = np.uint16(np.int32(j & mask))
+
+
+@kernel(
+    f"void({STATE}, int64[::1], float32[::1], int32[::1], int32[:, ::1], uint16[::1], int64[::1], float64[::1],"
+    "float32[::1], int32[::1], int64, int64, int64, int64)"
+)
+def update(
+    counts, exponent, low, high, extremes, tallies, old, tile, tile_bits, ends, numbers, apart, freed,
+    x, x_bits, row, column, start, stop,
+):  # fmt: skip
+    """Add rows start:stop of x, where dimension d of row i is x[i * row + d * column].
+
+    x_bits is the memory of x as int32, tile_bits that of tile. Room to work in: old (B,), tile (LANES * PITCH + 2,),
+    ends (2, ROWS / SEGMENT), numbers (ROWS,), apart and freed (ROWS,).
+    Dimension by dimension, some rows at a time: where all values lie between those already binned, they need no more
+    than their bin. Otherwise the few that may be among the extremes are found from the ends of short segments.
+    """
+    dimensions, mask = counts.shape[0], counts.shape[1] - 1
+    for begin in range(start, stop, ROWS):
+        n = min(ROWS, stop - begin)
+        segments = ends[:, : (n + SEGMENT - 1) // SEGMENT]
+        for d in range(dimensions):
+            if column == 1:
+                if d % LANES == 0:
+                    _transpose(x, begin * row + d, row, n, min(LANES, dimensions - d), tile)
+                at = d % LANES * PITCH
+                values, bits = tile[at : at + n], tile_bits[at : at + n]
+            else:
+                at = begin + d * column
+                values, bits = x[at : at + n], x_bits[at : at + n]
+            least, most = _ends(bits, segments)
+            tile[-2], tile[-1] = low[d], high[d]
+            found = count = 0
+            if least < _key(tile_bits[-2]) or most > _key(tile_bits[-1]):
+                # what may be among the extremes, or is no number: keys of bottom or less, or of top or more
+                used, bottom, top = tallies[0, d], LARGEST, SMALLEST
+                if used >= 2 * EXTREMES:
+                    tile[-2], tile[-1] = extremes[d, EXTREMES - 1], extremes[d, EXTREMES]
+                    bottom, top = np.int32(_key(tile_bits[-2]) - 1), np.int32(_key(tile_bits[-1]) + 1)
+                if segments.shape[1] >= EXTREMES and least > -INFINITE - 1 and most < INFINITE:
+                    bottom = min(bottom, _kth(segments[0], -1, apart))
+                    top = max(top, _kth(segments[1], 1, apart))
+                found, least, most = _select(bits, segments, bottom, top, apart)
+                new_low, new_high = math.inf, -math.inf
+                if least <= most:
+                    tile_bits[-2], tile_bits[-1] = _key(least), _key(most)
+                    new_low, new_high = tile[-2] + 0.0, tile[-1] + 0.0  # -0.0 and 0.0 are one value
+                for i in range(found):
+                    value = np.float64(values[apart[i]])
+                    if math.isfinite(value):
+                        value = _insert(extremes, d, used, value + 0.0)
+                        used += 1
+                        if not math.isnan(value):
+                            freed[count] = value
+                            count += 1
+                            new_low, new_high = min(new_low, value), max(new_high, value)
+                    else:
+                        tallies[1 if math.isnan(value) else 2 if value < 0.0 else 3, d] += 1
+                tallies[0, d] = used
+                if new_low < low[d] or new_high > high[d]:
+                    _widen(counts, exponent, low, high, d, new_low, new_high, old)
+            tallies[0, d] += n - found
+            e, bins = exponent[d], counts[d]
+            least, largest = np.float32(low[d]), np.float32(high[d])
+            if e > -127:
+                _number(values, numbers, least, largest, e, np.int32(mask))
+            else:  # 2^-e is no float32
+                for i in range(n):
+                    inside = least <= values[i] <= largest
+                    numbers[i] = _bin(np.float64(values[i]), e) & mask if inside else 0
             for i in range(n):
-                counts[d, math.floor(binned[i] * scale) & mask] += 1
+                bins[numbers[i]] += 1
+            for i in range(found):
+                bins[numbers[apart[i]]] -= 1
+            for i in range(count):
+                bins[_bin(freed[i], e) & mask] += 1
 
 
 @kernel(f"void({STATE}, int64[::1], {STATE})")
 def merge(counts, exponent, low, high, extremes, tallies, work, counts2, exponent2, low2, high2, extremes2, tallies2):
-    """Add the second state to the first, as if its rows had been added; the grids have the same B and K."""
-    mask, size = counts.shape[1] - 1, extremes.shape[1]
+    """Add the second state to the first, as if its rows had been added; the grids have the same B."""
+    mask = counts.shape[1] - 1
     for d in range(counts.shape[0]):
-        used = tallies[0, d] if tallies[0, d] < size else size
         if low2[d] <= high2[d]:
             _widen(counts, exponent, low, high, d, low2[d], high2[d], work)
-            e, shift = exponent2[d], exponent[d] - exponent2[d]
-            if shift > 62:
-                shift = 62
+            e, shift = exponent2[d], min(exponent[d] - exponent2[d], 62)
             for j in range(_bin(low2[d], e), _bin(high2[d], e) + 1):
                 counts[d, (j >> shift) & mask] += counts2[d, j & mask]
-        for i in range(tallies2[0, d] if tallies2[0, d] < size else size):
-            value = _insert(extremes, d, used, np.float64(extremes2[d, i]))
-            used += 1
-            if used > size:
+        for i in range(min(tallies2[0, d], 2 * EXTREMES)):
+            value = _insert(extremes, d, tallies[0, d] + i, np.float64(extremes2[d, i]))
+            if not math.isnan(value):
                 _widen(counts, exponent, low, high, d, value, value, work)
                 counts[d, _bin(value, exponent[d]) & mask] += 1
         for k in range(4):
             tallies[k, d] += tallies2[k, d]
 
 
-@kernel(f"void({STATE}, int64[::1], float64[:, ::1])")
-def entropy(counts, exponent, low, high, extremes, tallies, work, out):
-    """Differential entropy in nats and its standard error into out (2, D), where there is a finite value.
+@kernel(f"void({STATE}, int64[:, ::1], float64[:, ::1])")
+def lay(counts, exponent, low, high, extremes, tallies, ordered, frame):
+    """Lay the counts of every dimension out in order, with the extremes that are not far from the binned values.
 
-    Plug-in with the correction of Miller 1955 and Madow, (occupied - 1) / 2n. The width is the power of two with the
-    least estimated cross-entropy, plug-in + (occupied - 1) / n (after Taylor 1987), among those with 8 values a bin or
-    more that do not merely tell values of a coarser dtype apart. A constant has the entropy of its rounding cell. The
-    least and the largest value bound the first and the last bin. work (4B,) is room to work in.
+    ordered (D, 4B): the bins from the first that is occupied to the last; what lies beyond them is left as it was.
+    frame (D, 6): the exponent e; the base, which is the number of the first bin: bin i covers [(base + i)·2^e,
+    (base + i + 1)·2^e); the number of bins laid; the least and the largest value in them; the number of extremes that
+    are in none, since they are B bins or more below, or 3B or more above, the bin of `low`. While nothing is binned,
+    the grid is the finest that holds all values; below LEAST values it holds the extremes as well. A constant has one
+    bin, as wide as its rounding cell. Where nothing is finite no bin is laid, and all other fields are NaN but the
+    last, which is 0.
     """
     bins = counts.shape[1]
     for d in range(counts.shape[0]):
         n = tallies[0, d]
         used = n if n < extremes.shape[1] else extremes.shape[1]
         if n == 0:
+            frame[d, 0] = frame[d, 1] = frame[d, 3] = frame[d, 4] = math.nan
+            frame[d, 2] = frame[d, 5] = 0.0
             continue
-        lowest, highest = np.float64(extremes[d, 0]), np.float64(extremes[d, used - 1])
-        if lowest == highest:
-            out[0, d], out[1, d] = _unit(lowest) * math.log(2.0), 0.0
-            continue
-        # lay the bins out in order, bin j at work[j - base], with the extremes that are not further than that reaches
-        e, left = exponent[d], low[d]
+        e, lowest, highest = exponent[d], low[d], high[d]
         if used == n:
-            e, left = _fit(lowest, highest, bins), lowest
-        base = _bin(left, e) - bins
-        for j in range(4 * bins):
-            work[j] = 0
+            lowest, highest = np.float64(extremes[d, 0]), np.float64(extremes[d, used - 1])
+            e = _fit(lowest, highest, bins)
+        elif n < LEAST:
+            e = max(e, _fit(np.float64(extremes[d, 0]), np.float64(extremes[d, used - 1]), bins))
+        scale, shift = _power(-e), min(e - exponent[d], 62)
+        first = math.floor(lowest * scale)
+        begin, end, bottom, top = 0, used, first - bins, first + 3 * bins
+        while np.float64(extremes[d, begin]) * scale < bottom:
+            begin += 1
+        while np.float64(extremes[d, end - 1]) * scale >= top:
+            end -= 1
+        base = first
+        if begin < end:
+            lowest = min(lowest, np.float64(extremes[d, begin]))
+            highest = max(highest, np.float64(extremes[d, end - 1]))
+            base = math.floor(lowest * scale)
+        laid = math.floor(highest * scale) - base + 1
+        for j in range(laid):
+            ordered[d, j] = 0
         if used < n:
-            lowest, highest = left, high[d]
-            for j in range(base + bins, _bin(highest, e) + 1):
-                work[j - base] = counts[d, j & (bins - 1)]
-        far = 0
-        for i in range(used):
-            value = np.float64(extremes[d, i])
-            scaled = value * _power(-e)
-            if base <= scaled < base + 4 * bins:
-                work[math.floor(scaled) - base] += 1
-                if value < lowest:
-                    lowest = value
-                if value > highest:
-                    highest = value
-            else:
-                far += 1
-        first, last = _bin(lowest, e) - base, _bin(highest, e) - base
-        best, skip, singles, before = math.inf, 0, True, 0
-        while True:
-            width = _power(e)
-            single = math.log(n * width)  # the surprise of a value alone in its bin
-            mean, square, occupied = far * single, far * single * single, far
-            for i in range(first, last + 1):
-                c = work[i]
-                if c > 0:
-                    occupied += 1
-                    surprise = single - (LOG[c] if c < LOG.shape[0] else math.log(c))
-                    if c >= 8 and not (first < i < last):
-                        # the support ends in this bin: c values reach c / (c + 1) of the part inside
-                        left = lowest if i == first else (base + i) * width
-                        right = highest if i == last else (base + i + 1) * width
-                        size = (right - left) * ((c + 1) / c)
-                        if 0.0 < size < width:
-                            surprise += math.log(size / width)
-                    mean += c * surprise
-                    square += c * surprise * surprise
-            mean /= n
-            square /= n
-            singles = singles and occupied > 0.95 * before
-            if singles and before > 0:
-                # the finer grids only told values apart; beyond the next power of two a lattice is twice as coarse
-                best, skip = math.inf, 2
-            coarsest = last - first <= 1  # bins -1 and 0 never join
-            cross = mean + (occupied - 1) / n
-            if cross < best and ((skip == 0 and 8 * occupied <= n) or coarsest):
-                best = cross
-                out[0, d] = mean + (occupied - 1) / (2.0 * n)
-                # the last terms: the noise of the correction and of the two ends, all there is for a uniform density
-                out[1, d] = math.sqrt(abs(square - mean * mean) / n + (0.5 * occupied + 2.0) / n / n)
-            if coarsest:
-                break
-            if skip > 0:
-                skip -= 1
-            before = occupied
-            odd = base & 1
-            for i in range((first + odd) // 2, (last + odd) // 2 + 1):
-                a, b = 2 * i - odd, 2 * i + 1 - odd
-                work[i] = (work[a] if a >= first else 0) + (work[b] if b <= last else 0)
-            first, last, base, e = (first + odd) // 2, (last + odd) // 2, base // 2, e + 1
+            for j in range(_bin(low[d], exponent[d]), _bin(high[d], exponent[d]) + 1):
+                ordered[d, (j >> shift) - base] += counts[d, j & (bins - 1)]
+        for i in range(begin, end):
+            ordered[d, math.floor(np.float64(extremes[d, i]) * scale) - base] += 1
+        frame[d, 0], frame[d, 1], frame[d, 2] = e, base, laid
+        frame[d, 3], frame[d, 4], frame[d, 5] = lowest, highest, used - (end - begin)
 
 
 @kernel(f"void({STATE}, int64[:, ::1], float64[:, ::1], int64[:, ::1])")

@@ -22,11 +22,13 @@ log_variance (D, n) float32, finite, variance > 0.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._jit import helper, kernel
+from . import moments
+from ._jit import inlined, kernel
 
 LEVEL, LEVEL_LEAST = 0.2, 0.1
 """Width in log σ of the components that may be joined, and its least value."""
@@ -48,13 +50,19 @@ CELLS = int(STEP * POINTS / CELL / (1 - math.exp(-LEVEL_LEAST))) + 3 * LEVELS
 FAR = 20.0
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 ROWS = "float32[:, ::1]"
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+Ids = NDArray[np.int64]
+Pair = tuple[F64, F64]
 
 
-@helper
+@inlined
 def _lay(q, q2, left, step, m, s, weight, rule):
     """Add weight·N(m, s²) to the grid q, and weight·N² to q2; rule (7,) remembers how, for `_cross`."""
-    first = max(math.ceil((m - REACH * s - left) / step), 0)
-    last = min(int((m + REACH * s - left) / step), q.shape[0] - 1)
+    first = math.ceil((m - REACH * s - left) / step)
+    last = (m + REACH * s - left) / step
+    first = first if first > 0 else 0
+    last = int(last if last < q.shape[0] - 1 else q.shape[0] - 1)
     at, pace = (left + first * step - m) / s, step / s
     g = math.exp(-0.5 * at * at - HALF_LOG_2PI) / s
     ratio, drop = math.exp(-pace * (at + 0.5 * pace)), math.exp(-pace * pace)
@@ -68,7 +76,7 @@ def _lay(q, q2, left, step, m, s, weight, rule):
         ratio *= drop
 
 
-@helper
+@inlined
 def _cross(log_q, step, rule):
     """Cross-entropy −∫ N log q of a component that `_lay` has laid on the grid, and its derivative by log σ."""
     g, ratio, drop = rule[2], rule[3], rule[4]
@@ -84,134 +92,104 @@ def _cross(log_q, step, rule):
     return -total * step, (total - square) * step
 
 
-@helper
-def _design_effect(place, cluster, weight, seen, last):
-    """Mean over cells of the variance of their counts, in units of that of independent rows: 1 to a cluster's size."""
-    n = place.shape[0]
-    pairs = chance = 0.0
-    cells = rows = 0
-    clusters = 1
-    for c in range(weight.shape[0]):
-        cells += weight[c] > 0
-        last[c] = 0.0
-    for i in range(n):
-        rows += 1
-        c = place[i]
-        if c >= 0:
-            seen[c] = seen[c] + 1.0 if last[c] == clusters else 1.0
-            last[c] = clusters
-            pairs += (2.0 * seen[c] - 1.0) / weight[c]
-        if i + 1 == n or cluster[i + 1] != cluster[i]:
-            chance += rows * rows / n
-            rows = 0
-            clusters += 1
-    return max((pairs - chance) / (cells - 1), 1.0) if cells > 1 else 1.0
-
-
 @kernel(
     f"void({ROWS}, {ROWS}, {ROWS}, float64[:, ::1], int64[::1], int32[::1], float64[::1], float64[:, ::1],"
-    "float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+    "float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
-def divergences(mean, variance, log_variance, ends, cluster, place, above, level_cells, cells, rules, grid, out):
-    """Fill out (4, D): the mean over rows of KL(N_i ‖ q), n² times its squared error, S, and the design effect.
+def divergences(mean, variance, log_variance, plan, cluster, place, above, level_cells, cells, rules, grid, terms, out):
+    """Fill terms (D, n) with KL(N_i ‖ q) − their mean; out (4, D): that mean, S, pairs and the number of cells.
 
-    ends (5, D): least and greatest mean and variance of the rows that do not stand alone, and how many these are.
-    cluster: (n,) or empty. Room to work in: place (n,), above (n,), level_cells (2, LEVELS),
+    plan (8, D): see `_plan`. cluster: (n,) or empty; pairs: the sum over cells and clusters of their common rows,
+    squared, by the rows of the cell. Room to work in: place (n,), above (n,), level_cells (2, LEVELS),
     cells (6, 2 CELLS), rules (CELLS, 7), grid (2, POINTS).
     """
     dimensions, n = mean.shape
-    weight, centre = cells[0], cells[1]
-    square, logs = cells[2], cells[3]
+    weight, centre, square, logs = cells[0], cells[1], cells[2], cells[3]
+    seen, newest = cells[4], cells[5]
     for d in range(dimensions):
         mu, s2, log_s2 = mean[d], variance[d], log_variance[d]
-        left, right, inside = ends[0, d], ends[1, d], int(ends[4, d])
-        most = math.sqrt(ends[3, d])
-        floor = max(math.sqrt(ends[2, d]), (right - left + 2 * REACH * most) / (STEP * (POINTS - 4)))
-        log_floor, floor2 = math.log(floor), floor * floor
+        left, reach, most, floor = plan[0, d], plan[1, d], plan[2, d], plan[3, d]
+        cell, per_level, levels, inside = plan[4, d], plan[5, d], int(plan[6, d]), int(plan[7, d])
+        log_floor, floor2, log_n = math.log(floor), floor * floor, math.log(n)
 
         # cells: one row of them for each level of log σ
-        spread = (right - left) / (SPLIT * floor)
-        cell = min(max(spread, 1e-6), CELL)
-        per_level = 1.0 / min(max(LEVEL * spread / CELL, LEVEL_LEAST), LEVEL)
-        levels = int((max(math.log(most), log_floor) - log_floor) * per_level) + 1
         size = 0
         for b in range(levels):
-            per_width = 1.0 / (cell * floor * math.exp(b / per_level))
+            per_width = 1.0 / (cell * math.exp(b / per_level))
             level_cells[0, b], level_cells[1, b] = size, per_width
-            size += int((right - left) * per_width) + 2
-        for c in range(2 * size):
-            weight[c] = centre[c] = square[c] = logs[c] = 0.0
+            size += int(reach * per_width) + 2
+        for k in range(6):
+            for c in range(2 * size):
+                cells[k, c] = 0.0
         for i in range(n):
             level = max(0.5 * np.float64(log_s2[i]) - log_floor, 0.0)
-            b = min(int(level * per_level), levels - 1)
-            at = min(max(np.float64(mu[i]), left), right) - left
+            b = int(min(level * per_level, levels - 1.0))
+            at = min(max(np.float64(mu[i]) - left, 0.0), reach)
             place[i] = int(level_cells[0, b] + at * level_cells[1, b])
             above[i] = level
-        if inside < n:
-            for i in range(n):
-                if not left <= np.float64(mu[i]) <= right:
-                    place[i] = -1
         for i in range(n):
-            if place[i] >= 0:
+            at = np.float64(mu[i]) - left
+            if inside < n and not 0.0 <= at <= reach:
+                place[i] = -1
+            else:
                 c = place[i] + (i & 1) * size  # in turns to two halves: many rows of one cell would wait for each other
-                at = np.float64(mu[i]) - left
                 weight[c] += 1.0
                 centre[c] += at
                 square[c] += at * at + max(np.float64(s2[i]), floor2)
                 logs[c] += above[i]
-        for c in range(size):
-            weight[c] += weight[size + c]
-            centre[c] += centre[size + c]
-            square[c] += square[size + c]
-            logs[c] += logs[size + c]
+        for k in range(4):
+            for c in range(size):
+                cells[k, c] += cells[k, size + c]
 
         step = STEP * floor
         start = left - REACH * most - step
-        points = int((right - left + 2 * REACH * most) / step) + 3
+        points = int((reach + 2 * REACH * most) / step) + 3
         q, q2 = grid[0, :points], grid[1, :points]
         for i in range(points):
             q[i] = q2[i] = 0.0
+        filled = 0
         for c in range(size):
             if weight[c] > 0:
+                filled += 1
                 m = centre[c] / weight[c]
                 s = math.sqrt(max(square[c] / weight[c] - m * m, floor2))
                 _lay(q, q2, start, step, left + m, s, weight[c] / n, rules[c])
-        excess = total = 0.0
+        excess = 0.0
         for i in range(points):
             if q[i] > 1e-300:
                 excess += q2[i] / q[i]
                 q[i] = math.log(q[i])
             else:
                 q[i] = -690.0
+        alone = n - inside
+        value = alone * log_n
         for c in range(size):
             if weight[c] > 0:
                 cross, by_log = _cross(q, step, rules[c])
                 level = logs[c] / weight[c]
                 kl = cross - HALF_LOG_2PI - 0.5 - log_floor - level
-                total += weight[c] * kl
+                value += weight[c] * kl
                 # to first order in its log σ, which the components of a cell differ by
                 square[c] = by_log - 1.0
                 centre[c] = kl - square[c] * level
-        alone = n - inside
-        value = (total + alone * math.log(n)) / n
+        value /= n
 
-        apart = squares = 0.0
+        pairs = 0.0
+        clusters = 1.0
         for i in range(n):
             c = place[i]
-            if c >= 0:
-                apart += centre[c] + square[c] * above[i] - value
-            else:
-                apart += math.log(n) - value
-            if cluster.shape[0] == 0 or i + 1 == n or cluster[i + 1] != cluster[i]:
-                squares += apart * apart
-                apart = 0.0
-        out[0, d], out[1, d], out[2, d] = value, squares, excess * step + alone - 1.0
-        out[3, d] = 1.0
-        if cluster.shape[0] > 0:
-            out[3, d] = _design_effect(place, cluster, weight[:size], cells[4], cells[5])
+            terms[d, i] = (centre[c] + square[c] * above[i] if c >= 0 else log_n) - value
+            if cluster.shape[0] > 0:
+                if c >= 0:
+                    seen[c] = seen[c] + 1.0 if newest[c] == clusters else 1.0
+                    newest[c] = clusters
+                    pairs += (2.0 * seen[c] - 1.0) / weight[c]
+                if i + 1 < n and cluster[i + 1] != cluster[i]:
+                    clusters += 1.0
+        out[0, d], out[1, d], out[2, d], out[3, d] = value, excess * step + alone - 1.0, pairs, filled
 
 
-def _interval(mean: NDArray[np.float32], variance: NDArray[np.float32]) -> NDArray[np.float64]:
+def _interval(mean: F32, variance: F32) -> F64:
     """Ends (2, D) of the interval outside of which a row stands alone, from 256 evenly spaced rows."""
     stride = max(mean.shape[1] // 256, 1)
     some = np.sort(mean[:, ::stride], axis=1).astype(np.float64)
@@ -222,7 +200,7 @@ def _interval(mean: NDArray[np.float32], variance: NDArray[np.float32]) -> NDArr
     return np.stack([low - reach, high + reach])
 
 
-def _ends(mean: NDArray[np.float32], variance: NDArray[np.float32]) -> NDArray[np.float64]:
+def _ends(mean: F32, variance: F32) -> F64:
     """Least and greatest mean and variance of the rows that do not stand alone, and how many these are; (5, D)."""
     ends = np.empty((5, mean.shape[0]))
     ends[0], ends[1] = mean.min(axis=1), mean.max(axis=1)
@@ -240,33 +218,63 @@ def _ends(mean: NDArray[np.float32], variance: NDArray[np.float32]) -> NDArray[n
     return ends
 
 
-Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
+def _plan(left: F64, right: F64, least: F64, greatest: F64, inside: F64) -> F64:
+    """How a dimension is laid out, (8, D).
+
+    Its least mean and their range, greatest and least σ of the grid, width of the cells at the latter, levels for each
+    unit of log σ and in all, rows that do not stand alone.
+    """
+    reach, most = right - left, np.sqrt(greatest)
+    floor = np.maximum(np.sqrt(least), (reach + 2 * REACH * most) / (STEP * (POINTS - 4)))
+    spread = reach / (SPLIT * floor)
+    cell = np.clip(spread, 1e-6, CELL) * floor
+    per_level = 1.0 / np.clip(LEVEL * spread / CELL, LEVEL_LEAST, LEVEL)
+    levels = np.floor(np.log(np.maximum(most / floor, 1.0)) * per_level) + 1
+    return np.stack([left, reach, most, floor, cell, per_level, levels, inside])
 
 
 def information(
-    mean: NDArray[np.float32],
-    variance: NDArray[np.float32],
-    cluster: NDArray[np.int64] | None = None,
-    log_variance: NDArray[np.float32] | None = None,
+    mean: F32,
+    variance: F32,
+    cluster: Ids | None = None,
+    log_variance: F32 | None = None,
+    *,
+    square: Callable[[F64], F64] | None = None,
 ) -> Pair:
-    """Î and its standard error, float64 (D,) each; rows of one `cluster` (n,) are dependent."""
+    """Î and its standard error, float64 (D,) each; rows of one `cluster` (n,) are dependent.
+
+    `square`: n times the variance of the mean of terms (D, n), a term a row in the order given, where rows that follow
+    each other are dependent in another way; None: by cluster.
+    """
     dimensions, n = mean.shape
     logs = np.log(variance) if log_variance is None else log_variance
     ids = np.zeros(0, np.int64) if cluster is None else cluster
-    independent = n if cluster is None else 1 + int(np.count_nonzero(ids[1:] != ids[:-1]))
-    ends = _ends(mean, variance)
-    room = [np.empty(shape) for shape in ((2, LEVELS), (6, 2 * CELLS), (CELLS, 7), (2, POINTS))]
-    out = np.empty((4, dimensions))
-    divergences(mean, variance, logs, ends, ids, np.empty(n, np.int32), np.empty(n), *room, out)
-    value, square, excess, design = out
-    square *= independent / max(independent - 1, 1)
+    heads = np.arange(n) if cluster is None else np.flatnonzero(np.append(True, ids[1:] != ids[:-1]))
+    plan = _plan(*_ends(mean, variance))
+    room = [np.empty(n, np.int32), np.empty(n)]
+    room += [np.empty(shape) for shape in ((2, LEVELS), (6, 2 * CELLS), (CELLS, 7), (2, POINTS))]
+    out, spread = np.empty((4, dimensions)), np.empty(dimensions)
+    for some in moments.blocks(mean):
+        terms, found = np.empty(mean[some].shape), np.empty((4, len(mean[some])))
+        divergences(mean[some], variance[some], logs[some], plan[:, some].copy(), ids, *room, terms, found)
+        out[:, some] = found
+        if square is not None:
+            spread[some] = square(terms)
+        else:
+            sums = terms if cluster is None else np.add.reduceat(terms, heads, axis=1)
+            spread[some] = np.einsum("dn,dn->d", sums, sums) / n * (heads.size / max(heads.size - 1, 1))
+    value, excess, pairs, cells = out
+    design = np.ones(dimensions)
+    if cluster is not None:
+        chance = (np.diff(heads, append=n) ** 2).sum() / n
+        design = np.maximum((pairs - chance) / np.maximum(cells - 1, 1), 1.0)
     effective = n / design
     second = np.minimum(excess, excess * excess) / (2 * effective**2) + (REST * excess / (2 * effective)) ** 2
     value = np.clip(value + excess / (2 * effective), 0.0, math.log(n))
-    return value, np.sqrt(square / n**2 + np.maximum(second, 0.0))
+    return value, np.sqrt(spread / n + np.maximum(second, 0.0))
 
 
-def resolved(mean: NDArray[np.float32], tau: NDArray[np.float64], cluster: NDArray[np.int64] | None = None) -> Pair:
+def resolved(mean: F32, tau: F64, cluster: Ids | None = None) -> Pair:
     """H_τ(μ) = h(μ + τε) − ½ log 2πeτ² and its standard error, (D,) each: the information at a noise of τ (D,)."""
     variance = np.broadcast_to((tau * tau).astype(np.float32)[:, None], mean.shape)
     return information(mean, np.ascontiguousarray(variance), cluster)

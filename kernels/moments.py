@@ -3,107 +3,68 @@
 Shapes: x (D, n) float32, rows of the stream in the last axis; count (D,) int64, mean and m2 (D,) float64, changed in
 place. Only finite values are counted. The variance (ddof 0) is m2 / count. Zeros are the empty state, the identity of
 `merge`. A block is reduced in two passes and joined by the pairwise formula of Chan, Golub & LeVeque 1983, which does
-not cancel as the sum of squares does.
+not cancel as the sum of squares does. NumPy alone: its sums are as fast as compiled loops, and cost no compilation.
 """
 
-import math
+from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ._jit import helper, kernel
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
-
-@helper
-def _join(count, mean, m2, d, n, block_mean, block_m2):
-    """Add n values of the given mean and squared deviations to dimension d."""
-    if n == 0:
-        return
-    apart, share = block_mean - mean[d], n / (count[d] + n)
-    m2[d] += block_m2 + apart * apart * share * count[d]
-    mean[d] += apart * share
-    count[d] += n
+AT_ONCE = 2**15
+"""Numbers worked on at once, so that what is computed from them stays in the cache."""
 
 
-@helper
-def _finite(value, centre):
-    """value - centre in float64; 0 where that is not finite."""
-    apart = np.float64(value) - centre
-    return apart if abs(apart) < math.inf else 0.0
+def blocks(x: F32) -> Iterator[slice]:
+    """Some dimensions of x (D, n) at a time, all of them in the end."""
+    some = max(AT_ONCE // max(x.shape[1], 1), 1)
+    for start in range(0, x.shape[0], some):
+        yield slice(start, start + some)
 
 
-@helper
-def _total(x, centre):
-    """Sum of x (n,) less a centre, and of the squares; in four parts, so that no addition waits for the last."""
-    n = x.shape[0]
-    s0 = s1 = s2 = s3 = q0 = q1 = q2 = q3 = 0.0
-    for i in range(0, n - 3, 4):
-        a, b = _finite(x[i], centre), _finite(x[i + 1], centre)
-        c, d = _finite(x[i + 2], centre), _finite(x[i + 3], centre)
-        s0 += a
-        s1 += b
-        s2 += c
-        s3 += d
-        q0 += a * a
-        q1 += b * b
-        q2 += c * c
-        q3 += d * d
-    for i in range(n - n % 4, n):
-        a = _finite(x[i], centre)
-        s0 += a
-        q0 += a * a
-    return (s0 + s1) + (s2 + s3), (q0 + q1) + (q2 + q3)
+def _deviations(x: F32) -> tuple[Ints, F64, F64, F64]:
+    """Of the finite values: count, mean and sum of squared deviations, (D,) each, and x less its mean, 0 elsewhere."""
+    fine: NDArray[np.bool_] | bool = True
+    with np.errstate(invalid="ignore"):
+        count, total = np.full(len(x), x.shape[1]), x.sum(axis=1, dtype=np.float64)
+    if not np.isfinite(total).all():
+        fine = np.isfinite(x)
+        count, total = fine.sum(axis=1), x.sum(axis=1, dtype=np.float64, where=fine)
+    some = np.maximum(count, 1)
+    centre = total / some
+    apart = x - centre[:, None]
+    if fine is not True:
+        apart[~fine] = 0.0
+    rest = apart.sum(axis=1) / some  # what rounding left in the centre
+    return count, centre + rest, np.einsum("dn,dn->d", apart, apart) - rest * rest * count, apart
 
 
-@helper
-def _moments(x):
-    """How many values of x (n,) are finite, their mean and the sum of their squared deviations."""
-    n = 0
-    for i in range(x.shape[0]):
-        n += 1 if math.isfinite(x[i]) else 0
-    if n == 0:
-        return 0, 0.0, 0.0
-    centre = _total(x, 0.0)[0] / n
-    rest, squares = _total(x, centre)
-    rest /= n  # what rounding left in the centre
-    return n, centre + rest, squares - rest * rest * n
-
-
-@kernel("void(int64[::1], float64[::1], float64[::1], float32[:, ::1])")
-def update(count, mean, m2, x):
+def update(count: Ints, mean: F64, m2: F64, x: F32) -> None:
     """Add the rows of x (D, n) to the state."""
-    for d in range(x.shape[0]):
-        n, block_mean, block_m2 = _moments(x[d])
-        _join(count, mean, m2, d, n, block_mean, block_m2)
+    for some in blocks(x):
+        merge(count[some], mean[some], m2[some], *_deviations(x[some])[:3])
 
 
-@kernel("void(float32[:, ::1], float64[::1])")
-def standardise(x, variance):
+def merge(count: Ints, mean: F64, m2: F64, other_count: Ints, other_mean: F64, other_m2: F64) -> None:
+    """Add another state to the first, as if its rows had been added."""
+    apart, share = other_mean - mean, other_count / np.maximum(count + other_count, 1)
+    m2 += other_m2 + apart * apart * share * count
+    mean += apart * share
+    count += other_count
+
+
+def standardise(x: F32, variance: F64) -> None:
     """Give every dimension of x (D, n), in place, mean 0 and length 1; variance (D,) is that before, ddof 0.
 
     A value that is not finite counts as the mean. A dimension that does not vary becomes 0, with variance 0.
     """
-    for d in range(x.shape[0]):
-        row, varies, seen = x[d], False, np.float32(math.nan)
-        for i in range(row.shape[0]):
-            if math.isfinite(row[i]):
-                if math.isnan(seen):
-                    seen = row[i]
-                if row[i] != seen:
-                    varies = True
-                    break
-        if not varies:
-            row[:] = np.float32(0.0)
-            variance[d] = 0.0
-            continue
-        n, centre, squares = _moments(row)
-        scale = 1.0 / math.sqrt(squares)
-        for i in range(row.shape[0]):
-            row[i] = np.float32(_finite(row[i], centre) * scale)
-        variance[d] = squares / n
-
-
-@kernel("void(int64[::1], float64[::1], float64[::1], int64[::1], float64[::1], float64[::1])")
-def merge(count, mean, m2, other_count, other_mean, other_m2):
-    """Add another state to the first, as if its rows had been added."""
-    for d in range(count.shape[0]):
-        _join(count, mean, m2, d, other_count[d], other_mean[d], other_m2[d])
+    for some in blocks(x):
+        count, _, squares, apart = _deviations(x[some])
+        varies = squares > 0.0  # exact: the mean of equal values is that value, as long as there are fewer than 2²⁹
+        scale = np.divide(1.0, np.sqrt(squares), out=np.zeros(len(squares)), where=varies)
+        np.multiply(apart, scale[:, None], out=x[some], casting="same_kind")
+        variance[some] = squares / np.maximum(count, 1)

@@ -1,143 +1,139 @@
-"""Entropy of the dependence between dimensions (the copula), in nats, by k-th neighbours in d dimensions.
+"""Exact distances to the k nearest other rows, in d dimensions.
 
-h(X) = Σ h(X_j) + h(copula). Scales differ by orders of magnitude in a polarised code, which misleads neighbours in the
-raw space; the copula has none. Its entropy is estimated on the normal scores of the ranks, whitened (Kozachenko &
-Leonenko 1987), and the estimate's own error on independent Gaussians of the same n and d is subtracted. Shape: x (d, n)
-float32, finite, n below 2^16 and usually a few hundred: time and calls grow with n².
+A k-d tree whose leaves are large: rows are brought into leaves by median splits, every pair of leaves is visited once,
+and only where their boxes are near enough. Within a pair all loops are over the columns of a leaf and free of branches,
+for the compiler to do many at once; so it is a tree in few dimensions and a brute force in many, where trees prune
+nothing. Distances are sums of squared differences, which cancel nothing. Shape: x (d, n) float32, below 10^17.
 """
 
 import math
-from functools import lru_cache
-from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._jit import kernel
-from .spacing import cluster_square, digamma
 
 F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
 
-K = 4
-DRAWS = 4
-"""Gaussian samples that the estimate's own error is averaged over."""
-SINGULAR = 1e-6
-"""Least standard deviation of normal scores given the dimensions before; below, they are a function of those."""
+ZERO = np.float32(0)
+ROUND = np.float32(1 - 1e-5)
+"""A box is passed over only if it is too far away by more than the arithmetic's rounding."""
+LEAF = 320
+"""Rows of a leaf, but for few dimensions, where boxes far apart are many: the fastest in trials."""
+BEYOND = np.float32(1e18)
+"""A coordinate that no row comes near; its square is finite."""
+ALONE = 1024
+"""Rows that are one leaf: up to there, building a tree costs more than it saves."""
 
 
-@kernel("void(float32[:, ::1], float32[::1], float32[:, ::1])")
-def nearest(x, room, out):
-    """Squared Euclidean distances of every column of x (d, n) to its k nearest others, ascending into out (k, n).
+@kernel("void(float32[:, :, ::1], float32[:, :, ::1], float32[::1], float32[::1], float32[:, :, ::1])")
+def search(leaves, boxes, room, widest, out):
+    """Squared Euclidean distances of every column of leaves (L, d, m) to its k nearest others, in out (L, 1 + k, m).
 
-    Each pair is visited once. Float32 differences cancel nothing, so the relative error is that of the arithmetic. Most
-    loops are over columns and free of branches, for the compiler to do many at once; room (n,) is to work in.
+    d is even. boxes (L, 2, d) hold the least and the greatest coordinates of the leaves; room (m,) and widest (L,), at
+    first infinite, are to work in. out is 0 in row 0 and infinite below it at first, and there ascends; a column that
+    is 0 throughout stands for no row, and lies BEYOND all rows.
     """
+    count, d, m = leaves.shape
+    last = out.shape[1] - 1
+    for step in range(count):
+        for a in range(count - step):
+            b = a + step
+            wide = widest[b]
+            gap = ZERO
+            for c in range(d):
+                apart = max(boxes[a, 0, c] - boxes[b, 1, c], boxes[b, 0, c] - boxes[a, 1, c], ZERO)
+                gap += apart * apart
+            if gap * ROUND > max(widest[a], wide):
+                continue
+            for i in range(m):
+                most = out[a, last, i]
+                gap = ZERO
+                for c in range(d if step > 0 else 0):
+                    apart = max(boxes[b, 0, c] - leaves[a, c, i], leaves[a, c, i] - boxes[b, 1, c], ZERO)
+                    gap += apart * apart
+                if not gap * ROUND < max(most, wide):
+                    continue
+                start = i + 1 if step == 0 else 0
+                size = m - start
+                far = room[start:]
+                for j in range(size):
+                    far[j] = ZERO
+                for c in range(0, d, 2):
+                    first, second = leaves[b, c, start:], leaves[b, c + 1, start:]
+                    p0, q0 = leaves[a, c, i], leaves[a, c + 1, i]
+                    for j in range(size):
+                        p, q = first[j] - p0, second[j] - q0
+                        far[j] += p * p + q * q
+                near, limit = False, out[b, last, start:]
+                for j in range(size):
+                    near |= far[j] < (most if most > limit[j] else limit[j])
+                if not near:
+                    continue
+                # i as a neighbour of the columns of b: sorted insertion by minima and maxima
+                for k in range(last, 0, -1):
+                    here, nearer = out[b, k, start:], out[b, k - 1, start:]
+                    for j in range(size):
+                        p = far[j] if far[j] > nearer[j] else nearer[j]
+                        here[j] = p if p < here[j] else here[j]
+                # the columns of b as neighbours of i
+                for j in range(size):
+                    p = far[j]
+                    if p < most:
+                        k = last
+                        while out[a, k - 1, i] > p:
+                            out[a, k, i] = out[a, k - 1, i]
+                            k -= 1
+                        out[a, k, i] = p
+                        most = out[a, last, i]
+            for leaf in range(a, b + 1, max(step, 1)):
+                top = ZERO
+                for i in range(m):
+                    top = max(top, out[leaf, last, i])
+                widest[leaf] = top
+
+
+def _split(x: F32, levels: int) -> NDArray[np.int64]:
+    """Columns of x (d, n), n a multiple of 2^levels, leaf by leaf: halved at the median of the widest dimension."""
+    n = x.shape[1]
+    order = np.arange(n)
+    for level in range(levels):
+        parts = order.reshape(1 << level, -1)
+        some = np.take(x, parts[:, ::8], axis=1)  # the spans need not be exact
+        widest = (some.max(axis=2) - some.min(axis=2)).argmax(axis=0)
+        values = np.take(x.ravel(), parts + (widest * n)[:, None])
+        halves = np.argpartition(values, parts.shape[1] // 2, axis=1)
+        order = np.take_along_axis(parts, halves, axis=1).ravel()
+    return order
+
+
+def _searched(leaves: F32, boxes: F32, k: int, spare: NDArray[np.bool_] | None = None) -> F32:
+    """`search` with the room it needs; spare (L, m) marks the columns that stand for no row."""
+    count, _, m = leaves.shape
+    out = np.full((count, 1 + k, m), np.inf, np.float32)
+    out[:, 0] = 0
+    if spare is not None:
+        leaves[:, 0][spare] = BEYOND
+        out.swapaxes(1, 2)[spare] = 0
+    search(leaves, boxes, np.empty(m, np.float32), np.full(count, np.inf, np.float32), out)
+    return out[:, 1:]
+
+
+def nearest(x: F32, k: int) -> F32:
+    """Squared distances of the columns of x (d, n) to their k nearest others, ascending, (k, n); ∞ beyond n - 1."""
     d, n = x.shape
-    last = out.shape[0] - 1
-    for k in range(last + 1):
-        for j in range(n):
-            out[k, j] = math.inf
-    for i in range(n):
-        m = n - 1 - i
-        far = room[:m]
-        for j in range(m):
-            far[j] = 0.0
-        for c in range(0, d - 1, 2):
-            first, second, a0, b0 = x[c, i + 1 :], x[c + 1, i + 1 :], x[c, i], x[c + 1, i]
-            for j in range(m):
-                a, b = first[j] - a0, second[j] - b0
-                far[j] += a * a + b * b
-        if d % 2 == 1:
-            first, a0 = x[d - 1, i + 1 :], x[d - 1, i]
-            for j in range(m):
-                a = first[j] - a0
-                far[j] += a * a
-        # i as a neighbour of the columns after it: sorted insertion by minima and maxima
-        for k in range(last, -1, -1):
-            here, nearer = out[k, i + 1 :], out[k - 1, i + 1 :] if k > 0 else far
-            for j in range(m):
-                a = far[j] if far[j] > nearer[j] else nearer[j]
-                here[j] = a if a < here[j] else here[j]
-        # the columns after it as neighbours of i
-        most = out[last, i]
-        for j in range(m):
-            a = far[j]
-            if a < most:
-                k = last
-                while k > 0 and out[k - 1, i] > a:
-                    out[k, i] = out[k - 1, i]
-                    k -= 1
-                out[k, i] = a
-                most = out[last, i]
-
-
-@lru_cache(maxsize=16)
-def _scores(n: int) -> F64:
-    """Normal scores of the ranks 1..n."""
-    inverse = NormalDist().inv_cdf
-    return np.array([inverse((i + 0.5) / n) for i in range(n)])
-
-
-@lru_cache(maxsize=16)
-def _tickets(d: int, n: int) -> NDArray[np.int64]:
-    """The order of tied values, drawn for each dimension by itself, as (draw, row) in the low 32 bits; (d, n)."""
-    return np.random.default_rng(0).integers(0, 1 << 16, (d, n)) << 16 | np.arange(n)
-
-
-def _normal(x: F32) -> F64:
-    """Normal scores (d, n) of the ranks in each dimension. Tied values are in another random order in each."""
-    bits = (x + np.float32(0.0)).view(np.int32)  # -0.0 becomes 0.0
-    bits ^= (bits >> 31) & 0x7FFFFFFF  # integers in the order of the floats
-    order = np.sort(bits.astype(np.int64) << 32 | _tickets(*x.shape), axis=1) & 0xFFFF
-    scores = np.empty(x.shape)
-    np.put_along_axis(scores, order, _scores(x.shape[1])[None], axis=1)
-    return scores
-
-
-def _terms(x: F32) -> F64 | None:
-    """Terms whose mean estimates the entropy of x's normal scores less that of independent ones; None: no density."""
-    d, n = x.shape
-    scores = _normal(x)
-    try:
-        factor = np.linalg.cholesky(scores @ scores.T / n)
-    except np.linalg.LinAlgError:
-        return None
-    if factor.diagonal().min() < SINGULAR:
-        return None
-    whitened = (np.linalg.inv(factor) @ scores).astype(np.float32)
-    squares = np.empty((K, n), np.float32)
-    nearest(whitened, np.empty(n, np.float32), squares)
-    ball = 0.5 * d * math.log(math.pi) - math.lgamma(0.5 * d + 1)
-    constant = digamma(n) - digamma(K) + ball + np.log(factor.diagonal()).sum()
-    return np.asarray(constant + 0.5 * d * np.log(np.maximum(squares[-1], 1e-30), dtype=np.float64))
-
-
-@lru_cache(maxsize=256)
-def _on_gaussian(d: int, n: int) -> float:
-    """What the estimator says of independent Gaussians, whose copula has entropy 0."""
-    rng = np.random.default_rng(0)
-    drawn = [_terms(rng.standard_normal((d, n)).astype(np.float32)) for _ in range(DRAWS)]
-    return float(np.mean([terms.mean() for terms in drawn if terms is not None]))
-
-
-def copula_entropy(x: F32, cluster: NDArray[Any] | None = None) -> tuple[float, float]:
-    """Entropy of the copula of x (d, n) and its standard error; at most 0 in truth, 0 for independent dimensions.
-
-    Rows of one `cluster` (n,), ids side by side, are dependent. Strictly increasing maps of the dimensions change no
-    bit of the answer. NaN where the scores of a dimension are a linear function of others' (the copula has no density)
-    and for fewer than 2d + 8 rows; (0, 0) for one dimension.
-    """
-    d, n = x.shape
-    if n < 2 * d + 8:
-        return math.nan, math.nan
-    if d == 1:
-        return 0.0, 0.0
-    terms = _terms(x)
-    if terms is None:
-        return math.nan, math.nan
-    mean = terms.mean()
-    ids = np.arange(n) if cluster is None else cluster
-    error = math.sqrt(cluster_square((terms - mean)[None], ids)[0] / n)
-    return float(mean) - _on_gaussian(d, n), error
+    if d % 2:
+        x = np.concatenate([x, np.zeros((1, n), np.float32)])
+    if n <= ALONE:
+        alone: F32 = _searched(np.ascontiguousarray(x)[None], np.zeros((1, 2, len(x)), np.float32), k)[0]
+        return alone
+    levels = math.ceil(math.log2(n / min(LEAF, 12 * d * d)))
+    total = n + -n % (1 << levels)
+    x = np.concatenate([x, x[:, : total - n]], axis=1)  # the last leaf is filled up, and what fills it put out of reach
+    order = _split(x, levels)
+    leaves = np.ascontiguousarray(np.take(x, order, axis=1).reshape(len(x), 1 << levels, -1).swapaxes(0, 1))
+    boxes = np.stack([leaves.min(axis=2), leaves.max(axis=2)], axis=1)
+    found = np.empty((k, total), np.float32)
+    spare = (order >= n).reshape(1 << levels, -1)
+    found[:, order] = _searched(leaves, boxes, k, spare).swapaxes(0, 1).reshape(k, total)
+    return found[:, :n]

@@ -1,58 +1,133 @@
 """Differential entropy in one dimension from the distance to the k-th neighbour, in nats.
 
-Kozachenko & Leonenko 1987: h = ψ(n) − ψ(k) + mean log 2ε_i, ε_i the distance of row i to its k-th nearest neighbour.
+Kozachenko & Leonenko 1987: h = ψ(n) + mean (log 2ε_i − ψ(k)), ε_i the distance of row i to its k-th nearest neighbour.
 In one dimension a sort puts the neighbours side by side: any k + 1 adjacent rows that hold row i bound ε_i from above,
-and the best of the k + 1 such runs is ε_i, so there is nothing to search and no branch to mispredict.
+and the best of the k + 1 such runs is ε_i; bisection finds it, as one end comes nearer while the other goes away.
 
-Latents in low precision have ties, at which ε = 0 and h = −∞. Tied values are spread over the cell that rounding has
-drawn together (as sorted uniforms, the same at every call), which gives the entropy of the values before rounding. A
-constant has then the entropy of its cell: the resolution floor, finite. Shapes: x (D, n) float32, finite.
+Left to choose k, the estimate reads a few ranks only, with a k that grows from the ends inwards (`ranks`). Latents in
+low precision have ties, at which ε = 0 and h = −∞: `_untie` says what becomes of them. Shapes: x (D, n) float32,
+finite.
 """
 
 import math
 from functools import lru_cache
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import blocking
 from ._jit import helper, kernel
+from .blocking import cluster_square as cluster_square
+from .ranks import LEAST, SLOPE, Plan, plan
+from .ranks import digamma as digamma
+from .ranks import trigamma as trigamma
 
-K = 10
-"""Neighbours: k = 10 has a smaller error than k = 3 at any size, at no cost once sorted."""
-COUPLING = 0.18
-"""What neighbours' shared distances add to the variance of the mean, in place of ψ′(k); see `entropy`."""
-BLOCK = 512
-"""Runs of neighbours looked at together: their rows stay in the first-level cache."""
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+
 DIGIT = 11
-"""Bits of a digit of the radix sort: three passes over 2048 counters, which the first-level cache holds."""
+"""Bits of a digit of the radix sort: 2048 counters, which the first-level cache holds."""
+MENDED = 1 << 14
+"""Rows up to which two digits and a few insertions are faster than three digits."""
+BLOCK = 128
+"""Rows that are looked through for ties at once."""
+AROUND = 16
+"""Rows to each side, at least, that tell how many ties rounding makes."""
+UNLIKELY = -5.0
+"""Log of the odds below which as many ties in one cell are not rounding, but of the kind that other ties are."""
+GAP = 16.0
+"""So many times wider than those around are the rows that have a gap between them."""
+STEEP = 4.0
+"""No density grows so many times from the rows around to a cell; what exceeds that is not rounding."""
+ATOM = 24
+"""Rows above which an unlikely tie is an atom, and not an input that a window holds more than once."""
+LEFT_OUT = np.uint32(1 << 31)
+LEAST_ROWS = 8
+"""Fewer rows than this that are not on atoms are no density."""
+
+
+class Spacing(NamedTuple):
+    """What the k-th neighbours tell, (D,) each."""
+
+    value: F64
+    standard_error: F64
+    ties: F64
+    """Share of the rows whose value another row has too."""
+    atoms: F64
+    """Share of the rows on values of positive probability."""
+    floor: NDArray[np.bool_]
+    """Whether all rows are one value."""
+    rows: I64
+    """Rows that the value is from: those on no atom, and of a value that is there more than once by more than rounding,
+    one."""
 
 
 @helper
-def _sorted(keys, spare, counts):
-    """Sort keys (n,) uint64 by their upper half, digit by digit and stable; the array (of the two) with the result."""
-    n, mask = keys.shape[0], np.uint64((1 << DIGIT) - 1)
-    for value in range(1 << DIGIT):
-        counts[0, value] = counts[1, value] = counts[2, value] = 0
+def _sorted(keys, rows, counts, carry):
+    """Sort keys[0] (n,) uint32, and with it rows[0] if `carry`; the index of the half that holds the result.
+
+    Radix sort, stable and digit by digit from the lowest, of as many bits as tell the keys apart. Two high digits of a
+    small sample leave few rows out of order, which insertion mends; where that takes long, three digits are sorted.
+    """
+    n, at, size, bits = keys.shape[1], 0, 1 << DIGIT, 0
+    low, high, mask, one = keys[0, 0], keys[0, 0], np.uint32(size - 1), np.uint32(1)
     for i in range(n):
-        key = keys[i]
-        counts[0, (key >> np.uint64(32)) & mask] += 1
-        counts[1, (key >> np.uint64(32 + DIGIT)) & mask] += 1
-        counts[2, (key >> np.uint64(32 + 2 * DIGIT)) & mask] += 1
-    for digit in range(3):
-        place, shift = counts[digit], np.uint64(32 + digit * DIGIT)
-        if place[(keys[0] >> shift) & mask] == n:
-            continue
-        total = 0
-        for value in range(1 << DIGIT):
-            total, place[value] = total + place[value], total
+        low, high = min(low, keys[0, i]), max(high, keys[0, i])
+    while bits < 32 and high - low >= np.uint64(1) << np.uint64(bits):
+        bits += 1
+    for digits in range(2 if n <= MENDED else 3, 4):
+        first, source = max(bits - digits * DIGIT, 0), keys[at]
+        a, b, c = np.uint32(first), np.uint32(first + DIGIT), np.uint32(min(first + 2 * DIGIT, 31))
+        for value in range(size):
+            counts[0, value] = counts[1, value] = counts[2, value] = 0
         for i in range(n):
-            key = keys[i]
-            value = (key >> shift) & mask
-            spare[place[value]] = key
-            place[value] += 1
-        keys, spare = spare, keys
-    return keys
+            key = np.uint32(source[i] - low)
+            counts[0, (key >> a) & mask] += one
+            counts[1, (key >> b) & mask] += one
+            if digits == 3:
+                counts[2, (key >> c) & mask] += one
+        for turn in range(digits):
+            shift = np.uint32(first + turn * DIGIT)
+            if shift >= bits:
+                break
+            place, total = counts[turn], np.uint32(0)
+            for value in range(size):
+                before = total
+                total = np.uint32(total + place[value])
+                place[value] = before
+            source, target, ids, moved = keys[at], keys[1 - at], rows[at], rows[1 - at]
+            for i in range(n):
+                key = source[i]
+                digit = (np.uint32(key - low) >> shift) & mask
+                to = place[digit]
+                place[digit] = to + one
+                target[to] = key
+                if carry:
+                    moved[to] = ids[i]
+            at = 1 - at
+        if first == 0 or _mended(keys[at], rows[at]):
+            break
+    return at
+
+
+@helper
+def _mended(keys, rows):
+    """Sort what is nearly sorted by insertion; False, in any order, where too much is out of place."""
+    budget = 4 * keys.shape[0]
+    for i in range(1, keys.shape[0]):
+        key = keys[i]
+        if key < keys[i - 1]:
+            row, j = rows[i], i
+            while j > 0 and key < keys[j - 1]:
+                keys[j], rows[j] = keys[j - 1], rows[j - 1]
+                j -= 1
+            keys[j], rows[j] = key, row
+            budget -= i - j
+            if budget < 0:
+                return False
+    return True
 
 
 @helper
@@ -68,138 +143,251 @@ def _spread(y, size, stop, left, right, gaps):
 
 
 @helper
-def _untie(y, mantissa, gaps):
-    """Spread the tied values of the sorted y (n,) over their rounding cells; how many there are."""
-    n, scale = y.shape[0], 0.0
-    for i in range(n):
-        scale += abs(y[i])
-    floor = max(math.ldexp(1.0, math.frexp(scale / n)[1] - 1 - mantissa - 8), 1e-44) if scale > 0 else 1e-44
-    tied, i, before = 0, 0, -np.inf
+def _explained(y, i, j, cell, least):
+    """How many of the rows y[i:j] rounding to a cell brings together where the rows around lie as they do.
+
+    The rows that the larger of the densities to both sides puts into the cell are Poisson; where Chernoff's bound of
+    their tail is above `least`, a logarithm, it is all of them.
+    """
+    reach, found, rate = max(j - i, AROUND), j - i - 1.0, 0.0
+    first, last = max(i - reach, 0), min(j + reach, y.shape[0])
+    below, above = y[i] - 0.5 * cell - y[first], y[last - 1] - y[i] - 0.5 * cell
+    for rows, span in ((i - first, below), (last - j, above)):
+        if rows > 0:
+            if STEEP * rows * cell >= found * span:
+                return j - i
+            rate = max(rate, rows * cell / span)
+    if rate > 0.0 and found - rate - found * math.log(found / rate) >= least:
+        return j - i
+    # so many as the nearest rows' density has: further off there may be other atoms
+    first, last = max(i - AROUND, 0), min(j + AROUND, y.shape[0]) - 1
+    span = y[last] - y[first] - cell
+    return int(min(rate, (last - first + 1 - (j - i)) * cell / span) if span > 0.0 else rate)
+
+
+@helper
+def _untie(y, order, mantissa, gaps, least, tally):
+    """Make the sorted y (n,) have no ties, in place.
+
+    Values that rounding has drawn together are spread over their rounding cell, the same way at every call. Of rows
+    that are less likely than `least` to be together by that, as many are left as it explains, and one if they are no
+    atom: the others' numbers in `order` (n,) are marked. tally: tied rows, rows on atoms, rows left, width of the last
+    cell.
+    """
+    n, i, before = y.shape[0], 0, -np.inf
+    scale = max(abs(y[n // 8]), abs(y[n - 1 - n // 8]))
+    floor = max(math.ldexp(1.0, math.frexp(scale)[1] - 1 - mantissa - 8), 1e-44) if scale > 0 else 1e-44
+    tally[0], tally[1], tally[2] = 0.0, 0.0, n
     while i < n:
-        here, j = y[i], i + 1
-        while j < n and y[j] == here:
+        first, equal = i, 0
+        while i + BLOCK < n and equal == 0:  # most rows have no tie
+            here, after = y[i : i + BLOCK], y[i + 1 : i + BLOCK + 1]
+            for j in range(BLOCK):
+                equal += here[j] == after[j]
+            i += BLOCK if equal == 0 else 0
+        while i + 1 < n and y[i] != y[i + 1]:
+            i += 1
+        before = y[i - 1] if i > first else before
+        value, j = y[i], i + 1
+        while j < n and y[j] == value:
             j += 1
-        if j - i > 1:
-            tied += j - i
-            fraction, exponent = math.frexp(abs(here))
-            cell = max(math.ldexp(1.0, int(exponent) - 1 - mantissa), floor) if here != 0 else floor
-            inner = 0.5 * cell if fraction == 0.5 else cell  # cells are half as wide below a power of two
-            below, above = (cell, inner) if here < 0 else (inner, cell)
-            # no further than half way to the next value: rows of more bits than promised must stay sorted
-            left = max(here - 0.5 * below, 0.5 * (here + before))
-            right = min(here + 0.5 * above, 0.5 * (here + y[j])) if j < n else here + 0.5 * above
-            _spread(y, j - i, j, left, right, gaps)
-        before, i = here, j
-    return tied
+        size = j - i
+        if size > 1:
+            tally[0] += size
+            fraction, exponent = math.frexp(abs(value))
+            cell = max(math.ldexp(1.0, int(exponent) - 1 - mantissa), floor) if value != 0 else floor
+            stay = _explained(y, i, j, cell, least) if least > -np.inf and size < n else size
+            if stay < size:
+                tally[1] += size - stay if size > ATOM else 0
+                for row in range(i + (stay if size > ATOM else max(stay, 1)), j):
+                    order[row] |= LEFT_OUT
+                    tally[2] -= 1
+            else:
+                inner = 0.5 * cell if fraction == 0.5 else cell  # cells are half as wide below a power of two
+                below, above = (cell, inner) if value < 0 else (inner, cell)
+                # no further than half way to the next value: rows of more bits than promised must stay sorted
+                left = max(value - 0.5 * below, 0.5 * (value + before))
+                right = min(value + 0.5 * above, 0.5 * (value + y[j])) if j < n else value + 0.5 * above
+                _spread(y, size, j, left, right, gaps)
+                tally[3] = right - left
+        before, i = value, j
+
+
+@helper
+def _beside_gaps(y, rank, orders):
+    """Lower the neighbours to look at, orders (m,) of the ranks (m,), beside gaps: they are ends of the sample too.
+
+    A gap is what makes AROUND rows in a row many times wider than as many before and after.
+    """
+    n, width = y.shape[0], AROUND
+    for first in range(width, n - 2 * width, width):
+        here = y[first + width] - y[first]
+        if here > GAP * (y[first] - y[first - width]) and here > GAP * (y[first + 2 * width] - y[first + width]):
+            edge = first
+            for i in range(first, first + width):
+                edge = i if y[i + 1] - y[i] > y[edge + 1] - y[edge] else edge
+            for t in range(orders.shape[0]):
+                away = edge - rank[t] if rank[t] <= edge else rank[t] - edge - 1
+                orders[t] = min(orders[t], max(int(SLOPE * away), LEAST))
+
+
+@helper
+def _nearest(y, rank, orders, shrink, start, out):
+    """Distances of the ranks (m,) to their k-th nearest others of the sorted y (n,), times shrink[k], into out (m,).
+
+    The nearest k + 1 rows start where the far end of the run is no nearer than the near end, or one before. Bisection
+    goes step by step for all ranks at once, for the processor to work on many; start (m,) is room to work in.
+    """
+    step = 1
+    for t in range(start.shape[0]):
+        start[t] = max(rank[t] - orders[t], 0)
+        while 2 * step <= orders[t]:
+            step *= 2
+    while step > 0:
+        for t in range(start.shape[0]):
+            i, k, before = rank[t], orders[t], start[t]
+            j = min(before + step, i, y.shape[0] - 1 - k)
+            start[t] = j if y[j - 1 + k] - y[i] < y[i] - y[j - 1] else before
+        step >>= 1
+    for t in range(start.shape[0]):
+        i, k, j = rank[t], orders[t], start[t]
+        one = max(j - 1, i - k, 0)
+        far = min(max(y[i] - y[j], y[j + k] - y[i]), max(y[i] - y[one], y[one + k] - y[i]))
+        out[t] = far * shrink[k]
 
 
 @kernel(
-    "void(uint32[:, ::1], int64, int64, float64[::1], uint64[:, ::1], int64[:, ::1], uint32[::1], float32[::1],"
-    "float64[:, ::1], float64[:, ::1], float64[::1])"
+    "void(uint32[:, ::1], int64[:, ::1], float64[::1], boolean, int64, boolean, float64[::1], uint32[:, ::1],"
+    "float32[:, ::1], uint32[:, ::1], float64[::1], int64[:, ::1], float64[:, ::1], uint32[:, ::1], float64[:, ::1])"
 )
-def distances(bits, k, mantissa, gaps, keys, counts, ordered, same, room, out, ties):
-    """Distance of every row to its k-th neighbour, (D, n), in the order of the rows; and the share of tied rows, (D,).
+def distances(bits, plan, shrink, taper, mantissa, judge, gaps, room, same, counts, y, start, out, order, tally):
+    """Distances to the k-th neighbour times shrink[k], into out (D, m), for the m ranks and their k of plan (2, m).
 
-    bits: the float32 rows (D, n), seen as uint32. Room to work in: keys (2, n), counts (3, 2^DIGIT), ordered (n,) and
-    the same memory as float32, room (2, n).
+    bits: the float32 rows (D, n), seen as uint32. order: (0, 0), or (D, n) for the numbers of the rows as sorted, with
+    `LEFT_OUT` added to those that `_untie` leaves out. tally (D, 4): as there; out is not set where rows are left out.
+    judge: whether it leaves any out. Room to work in: room (4, n) and the same memory as float32, counts (3, 2^DIGIT),
+    y (n,), start (2, m).
     """
-    dimensions, n = bits.shape
-    y, nearest = room[0], room[1]
-    sign, full, low = np.uint32(0x80000000), np.uint32(0xFFFFFFFF), np.uint64(0xFFFFFFFF)
-    for d in range(dimensions):
+    n, carry = bits.shape[1], order.shape[0] > 0
+    keys, rows = room[:2], room[2:]
+    sign, full = np.uint32(0x80000000), np.uint32(0xFFFFFFFF)
+    for d in range(bits.shape[0]):
         for i in range(n):
             u = bits[d, i]
-            key = u ^ (full if u & sign else sign)  # of the order of the numbers
-            keys[0, i] = (np.uint64(key) << np.uint64(32)) | np.uint64(i)
-        order = _sorted(keys[0], keys[1], counts)
-        for i in range(n):
-            key = np.uint32(order[i] >> np.uint64(32))
-            ordered[i] = key ^ (sign if key & sign else full)
+            keys[0, i] = u ^ (full if u & sign else sign)  # of the order of the numbers
+            rows[0, i] = i
+        half = _sorted(keys, rows, counts, carry)
+        ordered, values = keys[half], same[half]
         equal = 0
         for i in range(n):
-            y[i] = same[i]
-            nearest[i] = np.inf
-        for i in range(n - 1):
-            equal += same[i] == same[i + 1]
-        ties[d] = _untie(y, mantissa, gaps) / n if equal else 0.0
-        for first in range(0, n - k, BLOCK):
-            last = min(first + BLOCK, n - k)
-            below, above = y[first:last], y[first + k : last + k]
-            for j in range(k + 1):
-                middle, best = y[first + j : last + j], nearest[first + j : last + j]
-                for i in range(last - first):
-                    best[i] = min(best[i], max(middle[i] - below[i], above[i] - middle[i]))
+            key = ordered[i]
+            ordered[i] = key ^ (sign if key & sign else full)
         for i in range(n):
-            out[d, order[i] & low] = nearest[i]
+            y[i] = values[i]
+        for i in range(n - 1):
+            equal += values[i] == values[i + 1]
+        tally[d, 0], tally[d, 1], tally[d, 2] = 0.0, 0.0, n
+        if equal:
+            _untie(y, rows[half], mantissa, gaps, math.log(equal / n) + UNLIKELY if judge else -np.inf, tally[d])
+        if tally[d, 2] == n:
+            for t in range(start.shape[1]):
+                start[0, t] = plan[1, t]
+            if taper:
+                _beside_gaps(y, plan[0], start[0])
+            _nearest(y, plan[0], start[0], shrink, start[1], out[d])
+        if carry:
+            for i in range(n):
+                order[d, i] = rows[half, i]
 
 
-def digamma(x: float) -> float:
-    """ψ(x) for x ≥ 1, by recurrence and the asymptotic series (Abramowitz & Stegun 6.3.18)."""
-    value = 0.0
-    while x < 10:
-        value -= 1 / x
-        x += 1
-    f = 1 / (x * x)
-    return value + math.log(x) - 0.5 / x - f * (1 / 12 - f * (1 / 120 - f * (1 / 252 - f * (1 / 240 - f / 132))))
-
-
-def trigamma(x: float) -> float:
-    """ψ′(x) for x ≥ 1 (Abramowitz & Stegun 6.4.12)."""
-    value = 0.0
-    while x < 10:
-        value += 1 / (x * x)
-        x += 1
-    f = 1 / (x * x)
-    return value + 1 / x + f / 2 + f / x * (1 / 6 - f * (1 / 30 - f * (1 / 42 - f / 30)))
+@kernel("void(uint32[:, ::1], int64[::1], float64[:, ::1], float32[:, ::1])")
+def by_row(order, owner, terms, out):
+    """terms (D, m) of the ranks that stand for them, `owner` (n,), at the rows of `order` (D, n) into out (D, n)."""
+    for d in range(order.shape[0]):
+        for i in range(order.shape[1]):
+            out[d, order[d, i]] = terms[d, owner[i]]
 
 
 @lru_cache(maxsize=4)
-def _gaps(n: int) -> NDArray[np.float64]:
+def _gaps(n: int) -> F64:
     """The exponential spacings that ties are laid out by, (n + 1,): always the same, so that an estimate is too."""
     return np.random.default_rng(0).standard_exponential(n + 1)
 
 
-Arrays = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
-
-
-def nearest(x: NDArray[np.float32], k: int = K, mantissa: int = 23) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """`distances` of x (D, n), C-contiguous, with the room it needs."""
+def nearest(
+    x: F32, chosen: Plan, mantissa: int = 23, judge: bool = True, ordered: bool = False
+) -> tuple[F64, NDArray[np.uint32], F64]:
+    """`out`, `order` and `tally` of `distances`, for x (D, n), C-contiguous; `order` is (0, 0) unless `ordered`."""
     dimensions, n = x.shape
-    ordered = np.empty(n, np.uint32)
-    keys, counts = np.empty((2, n), np.uint64), np.empty((3, 1 << DIGIT), np.int64)
-    out, ties = np.empty((dimensions, n)), np.empty(dimensions)
-    room = np.empty((2, n))
+    m = chosen.weight.shape[0]
+    room, counts = np.empty((4, n), np.uint32), np.empty((3, 1 << DIGIT), np.uint32)
+    out, tally = np.empty((dimensions, m)), np.empty((dimensions, 4))
+    order = np.empty((dimensions, n) if ordered else (0, 0), np.uint32)
     distances(
-        x.view(np.uint32), k, mantissa, _gaps(n), keys, counts, ordered, ordered.view(np.float32), room, out, ties
-    )
-    return out, ties
+        x.view(np.uint32), chosen.ranks, chosen.shrink, chosen.taper, mantissa, judge, _gaps(n), room,
+        room.view(np.float32), counts, np.empty(n), np.empty((2, m), np.int64), out, order, tally,
+    )  # fmt: skip
+    return out, order, tally
 
 
-def entropy(x: NDArray[np.float32], cluster: NDArray[np.int64] | None = None, k: int = K, mantissa: int = 23) -> Arrays:
-    """Entropy, its standard error and the share of tied rows, float64 (D,) each; needs n > k.
+def estimate(
+    x: F32,
+    cluster: I64 | None = None,
+    k: int | None = None,
+    mantissa: int = 23,
+    dependent: bool = False,
+    judge: bool = True,
+) -> Spacing:
+    """Entropy of every dimension of x (D, n), n > k, by k neighbours or, without k, by a `plan` made for n rows.
 
-    `mantissa` are the bits of the type the values were rounded to: 23, 10 (float16) or 7 (bfloat16). The variance of
-    the mean of independent terms log f would be Var(log f) / n; the terms log 2ε have ψ′(k) on top of Var(log f), but
-    neighbours share distances, so their mean has `COUPLING` instead (found by simulation on the uniform distribution,
-    where Var(log f) = 0). Rows of one `cluster` (n,) are dependent: their centred terms are summed first. A constant
-    has no error.
+    `mantissa` are the bits of the type the values were rounded to: 23, 10 (float16) or 7 (bfloat16). Of values that
+    occur more often than rounding explains (`judge`), one is left, and of an atom none: the value is −∫ f log f of the
+    continuous part f of the law Σ pᵢ δ(aᵢ) + (1 − Σ pᵢ) f, and the error is that of the rows left. Where nearly nothing
+    is left, all are spread over their cells. The value of a constant is the log of its cell, and its error 0.
+
+    The variance of the mean of n independent terms log f would be Var(log f) / n; the terms log 2ε have ψ′(k) on top,
+    but neighbours share distances, so their mean has `Plan.shared` instead. Rows of one `cluster` (n,), ids side by
+    side, are dependent; if `dependent`, rows are in the order of time and neighbours are alike (`blocking.square`).
     """
     n = x.shape[1]
-    terms, ties = nearest(x, k, mantissa)
+    chosen = plan(n, k)
+    by_rows = dependent or cluster is not None
+    terms, order, tally = nearest(x, chosen, mantissa, judge, by_rows)
+    left_out = tally[:, 2] < n
+    terms[left_out] = 1.0
     np.log(terms, out=terms)
-    mean = terms.mean(axis=1)
-    value = digamma(n) - digamma(k) + math.log(2) + mean
-    terms -= mean[:, None]
-    square = np.einsum("dn,dn->d", terms, terms) / n if cluster is None else cluster_square(terms, cluster)
-    variance = np.maximum(square - trigamma(k), 0.0) + COUPLING
-    constant = ties == 1.0
-    constant[constant] = (x[constant] == x[constant, :1]).all(axis=1)
-    return value, np.where(constant, 0.0, np.sqrt(variance / n)), ties
+    value = np.einsum("dm,m->d", terms, chosen.weight)
+    terms -= value[:, None]
+    if by_rows:
+        order[left_out] = np.arange(n)
+        centred = np.empty(x.shape, np.float32)
+        by_row(order, chosen.owner, terms, centred)
+        square = blocking.square(centred) if cluster is None else cluster_square(centred, cluster)
+    else:
+        square = np.einsum("dm,dm,m->d", terms, terms, chosen.weight)
+    error = np.sqrt((np.maximum(square - chosen.noise, 0.0) + chosen.shared) / n)
+    ties, atoms = tally[:, 0] / n, tally[:, 1] / n
+    floor = ties == 1.0
+    floor[floor] = (x[floor] == x[floor, :1]).all(axis=1)
+    value[floor], error[floor], atoms[floor] = np.log(tally[floor, 3]), 0.0, 1.0
+    used = np.full(len(x), n)
+    for d in np.flatnonzero(left_out):
+        kept = left(x[d : d + 1], k, mantissa)
+        used[d] = len(kept)
+        own = None if cluster is None else cluster[kept]
+        again = estimate(np.ascontiguousarray(x[d : d + 1, kept]), own, k, mantissa, dependent, False)
+        value[d], error[d] = again.value[0], again.standard_error[0]
+    return Spacing(value, error, ties, atoms, floor, used)
 
 
-def cluster_square(terms: NDArray[Any], cluster: NDArray[np.int64]) -> NDArray[np.float64]:
-    """n times the variance of the mean of centred terms (D, n), whose rows are dependent within clusters (n,)."""
-    starts = np.flatnonzero(np.r_[True, cluster[1:] != cluster[:-1]])
-    sums = np.add.reduceat(terms, starts, axis=1, dtype=np.float64)
-    m = len(starts)
-    return np.asarray((sums * sums).sum(axis=1) / terms.shape[1] * (m / max(m - 1, 1)))
+def left(x: F32, k: int | None = None, mantissa: int = 23) -> I64:
+    """The rows of one dimension, x (1, n), that its estimate is from, in order; all, where nearly none would be."""
+    n = x.shape[1]
+    order = nearest(x, plan(n, k), mantissa, True, True)[1][0]
+    kept = np.sort(order[order < LEFT_OUT]).astype(np.int64)
+    return kept if len(kept) >= max(LEAST_ROWS, n // 128, k + 1 if k is not None else 1) else np.arange(n)
+
+
+def entropy(x: F32, cluster: I64 | None = None, k: int | None = None, mantissa: int = 23) -> tuple[F64, F64, F64]:
+    """Value, standard error and ties of `estimate`."""
+    return estimate(x, cluster, k, mantissa)[:3]

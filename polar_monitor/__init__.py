@@ -4,6 +4,9 @@
 >>> monitor = polar_monitor.attach(model)  # doctest: +SKIP
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from .alerts import Alert as Alert
 from .alerts import AlertRules as AlertRules
 from .attach import attach as attach
@@ -14,4 +17,14 @@ from .label import Label as Label
 from .monitor import PolarMonitor as PolarMonitor
 from .offline import classify as classify
 
+if TYPE_CHECKING:
+    from . import entropy as entropy
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """`polar_monitor.entropy`, when it is asked for: importing it compiles kernels."""
+    if name == "entropy":
+        return importlib.import_module(".entropy", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

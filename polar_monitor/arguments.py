@@ -16,15 +16,6 @@ if TYPE_CHECKING:
 Prior = tuple[Any, Any] | None
 
 
-def one_spread(logvar: Any, var: Any, std: Any) -> tuple[str | None, Any]:
-    """Which of the three was given, and it; (None, None) for none. Raises PolarMonitorError for more than one."""
-    given = [(kind, value) for kind, value in (("logvar", logvar), ("var", var), ("std", std)) if value is not None]
-    if len(given) > 1:
-        got = " and ".join(kind for kind, _ in given)
-        raise PolarMonitorError(f"expected at most one of logvar, var, std; got {got}: pass one")
-    return given[0] if given else (None, None)
-
-
 def checked_prior(prior: Any) -> Prior:
     """(mean, variance) as numbers or arrays, or None. Raises PolarMonitorError for anything else."""
     if prior is None:

@@ -11,10 +11,10 @@ from torch import nn
 
 from . import candidates
 from ._compat import unwrapped
-from .arguments import one_spread
 from .errors import PolarMonitorError
 from .latents import Latent, Part, one_tensor, structured
 from .naming import role
+from .spread import one_spread
 from .widths import gives, is_channels_first, likely
 
 Named = str | nn.Module | Callable[[Any], Any]

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from .alerts import Alert, AlertRules
 from .faults import tell
-from .latents import to_variance
 from .regime import Regime, judge
 from .ring import Batch, Drain, Ring
 from .snapshot import Snapshot
+from .spread import to_variance
 from .watch import WatchState, watch
 
 if TYPE_CHECKING:

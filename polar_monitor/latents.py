@@ -11,9 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .hooks import Reader
@@ -74,20 +72,6 @@ class Latent:
     why: str
     likely: int | None = None
     """D where they only suggest it; used to reserve memory for compiled forwards, which cannot do so themselves."""
-
-
-def to_variance(spread: NDArray[np.float32], kind: str) -> NDArray[np.float32]:
-    """σ² from a spread in its unit, float32; log-units cannot give a negative value, the others are not mended."""
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        match kind:
-            case "logvar":
-                return np.asarray(np.exp(spread))
-            case "logstd":
-                return np.asarray(np.exp(2.0 * spread))
-            case "std":
-                return np.where(spread < 0, np.float32("nan"), np.square(spread))
-            case _:
-                return np.asarray(spread)
 
 
 def one_tensor(output: Any) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from . import checkpoint, describe, discovery
 from ._compat import is_plain, rank
 from .alerts import Alert, AlertKind, AlertRules
-from .arguments import checked_output, one_spread
+from .arguments import checked_output
 from .clock import Clock
 from .conductor import Conductor
 from .errors import CollapseError, PolarMonitorError
@@ -30,6 +30,7 @@ from .sinks import Sink
 from .sinks.default import default_sinks
 from .sinks.group import SinkGroup
 from .snapshot import Snapshot
+from .spread import one_spread
 from .warm import compile_kernels
 from .wiring import Wiring, unwrap
 
@@ -70,6 +71,7 @@ class PolarMonitor:
         >>> for _ in range(3):
         ...     monitor.observe(torch.randn(512, 2), logvar=torch.zeros(512, 2))
         ...     monitor.step()
+        >>> _ = monitor.evaluate()
         >>> monitor.snapshot().rows
         1536
     """

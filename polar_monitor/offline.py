@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arguments import checked_prior, one_spread
+from .arguments import checked_prior
 from .errors import PolarMonitorError
 from .regime import Regime, judge
+from .rows import as_array
+from .spread import one_spread, to_variance
 
 
 def classify(
@@ -34,7 +36,6 @@ def classify(
         >>> [str(label) for label in regime.labels], str(regime.verdict)
         (['active', 'passive'], 'polarised')
     """
-    from .latents import to_variance
     from .stream import LatentStream
 
     kind, given = one_spread(logvar, var, std)
@@ -56,16 +57,8 @@ def classify(
 
 
 def _rows(word: str, value: Any) -> NDArray[np.float32]:
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        value = value if value.is_complex() else value.float()
-    try:
-        rows = np.asarray(value)
-        rows = rows.astype(np.float32) if rows.dtype.kind in "fiub" else rows
-    except ValueError:
-        rows = np.zeros(0, object)  # lists of unequal lengths
-    if rows.dtype != np.float32:
-        raise PolarMonitorError(f"{word}: expected an array (n, D) of real numbers, got {type(value).__name__}")
+    rows, _ = as_array(word, value)
     if rows.ndim != 2 or 0 in rows.shape:
         raise PolarMonitorError(f"{word}: expected shape (n, D) with n and D above 0, got {rows.shape}")
-    return rows
+    with np.errstate(over="ignore"):
+        return rows.astype(np.float32)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import mixture, moments, neighbours, posterior, spacing
+from .kernels import copula, mixture, moments, posterior, spacing
 from .rule import INFORMATIVE
 from .snapshot import Array
 from .spectrum import relations
@@ -120,7 +120,7 @@ def _copula(mean: F32, used: NDArray[np.int64], cluster: Ids) -> tuple[float, fl
         rows = np.flatnonzero(np.isfinite(mean[used]).all(axis=0))
         rows = rows[:: max(1, -(-rows.size // JOINT_ROWS))]
         block = mean[used[:, None], rows]
-    return neighbours.copula_entropy(block, None if cluster is None else cluster[rows])
+    return copula.copula_entropy(block, None if cluster is None else cluster[rows])
 
 
 def resolution(variance: Array) -> float:

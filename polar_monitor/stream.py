@@ -14,13 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import PolarMonitorError
-from .histogram import OnlineHistogram
+from .panes import Panes
 from .snapshot import Array, Histogram, Snapshot
 from .statistics import joint_statistics, window_statistics
 
 WINDOW_BYTES = 64 * 2**20
 """Most memory of the window's means; very wide latents get a shorter window."""
 PANES = 4
+TINY = np.finfo(np.float32).tiny
+"""Variances are at least this, so that they have a logarithm."""
+TILE = 2**13
+"""Numbers that are transposed at once, so that they stay in the cache."""
 F32 = NDArray[np.float32]
 
 
@@ -65,7 +69,7 @@ class LatentStream:
         self.rows = 0
         self.mantissa = 23
         self._non_finite: NDArray[np.int64] = np.zeros(self.dimensions, np.int64)
-        self._histogram = OnlineHistogram(self.dimensions, panes=PANES, pane_rows=max(self.window // PANES, 1))
+        self._histogram = Panes(self.dimensions, panes=PANES, pane_rows=max(self.window // PANES, 1))
 
     def update(self, mean: F32, variance: F32 | None = None, per: int = 1, mantissa: int = 23) -> None:
         """Add rows (n, D); `per` consecutive rows belong to one input, `mantissa` are the bits of their own dtype.
@@ -89,9 +93,9 @@ class LatentStream:
             place = self._place
             count = min(n - start, self.window - place)
             here, there = slice(place, place + count), slice(start, start + count)
-            self._mean[:, here] = mean[there].T
+            _transpose(mean[there], self._mean[:, here])
             if self._variance is not None and variance is not None:
-                self._variance[:, here] = variance[there].T
+                _transpose(variance[there], self._variance[:, here])
             self._input[here] = inputs[there]
             self._check(here)
             self._histogram.update(self._mean, place, place + count)
@@ -101,16 +105,14 @@ class LatentStream:
 
     def _check(self, here: slice) -> None:
         """Count the rows that are not finite; make NaN of a negative variance, and have a logarithm for one of zero."""
-        fine = np.isfinite(self._mean[:, here])
-        if self._variance is not None:
-            variance = self._variance[:, here]
-            fine &= np.isfinite(variance)
-            negative = variance < 0
-            if negative.any():
-                variance[negative] = np.nan
-            np.maximum(variance, np.finfo(np.float32).tiny, out=variance)
-        if not fine.all():
+        parts = [rows[:, here] for rows in (self._mean, self._variance) if rows is not None]
+        if not all(math.isfinite(end) for rows in parts for end in (rows.min(), rows.max())):
+            fine = np.logical_and.reduce([np.isfinite(rows) for rows in parts])
             self._non_finite += fine.shape[1] - fine.sum(axis=1)
+        if self._variance is not None and not parts[1].min() >= TINY:  # so written, a NaN is looked at too
+            variance = parts[1]
+            variance[variance < 0] = np.nan
+            np.maximum(variance, TINY, out=variance)
 
     def _advance(self, count: int) -> None:
         self._place = (self._place + count) % self.window
@@ -153,7 +155,7 @@ class LatentStream:
         independent = n if self._per == 1 else len(np.unique(inputs))
         cluster = None if self._per == 1 else inputs
         found = window_statistics(mean, variance, cluster, self.mantissa, self._prior_mean, self._prior_var)
-        entropy_hist, entropy_hist_se = self._histogram.entropy()
+        entropy_hist, entropy_hist_se, _ = self._histogram.entropy()
         joint = joint_statistics(mean, variance, found, cluster)
         return Snapshot(
             step=step,
@@ -202,7 +204,7 @@ class LatentStream:
         mean = np.asarray(state["mean"], np.float32)
         if mean.ndim != 2 or mean.shape[0] != self.dimensions or mean.shape[1] > self.window:
             raise PolarMonitorError(f"state: expected means ({self.dimensions}, ≤ {self.window}), got {mean.shape}")
-        histogram = OnlineHistogram(self.dimensions, panes=PANES, pane_rows=max(self.window // PANES, 1))
+        histogram = Panes(self.dimensions, panes=PANES, pane_rows=max(self.window // PANES, 1))
         histogram.load_state_dict(state["histogram"])
         n = mean.shape[1]
         self.reset()
@@ -215,6 +217,14 @@ class LatentStream:
         self._inputs, self._per = int(state["inputs"]), int(state["per"])
         self.rows, self.mantissa = int(state["rows"]), int(state["mantissa"])
         self._non_finite = np.asarray(state["non_finite"], np.int64).copy()
+
+
+def _transpose(rows: F32, out: F32) -> None:
+    """Write rows (n, D) to out (D, n), a few at a time: each number of a long column would be read past the cache."""
+    n, dimensions = rows.shape
+    some = max(TILE // dimensions, 16)
+    for start in range(0, n, some):
+        out[:, start : start + some] = rows[start : start + some].T
 
 
 def _per_dimension(value: Any, dimensions: int, what: str) -> Array:

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+from collections.abc import Iterator
+
 import numpy as np
 
 
 def compile_kernels() -> None:
     """Import every kernel and run each path once, on the caller's thread."""
-    from .stream import LatentStream
+    with _no_collection():
+        from .stream import LatentStream
 
-    rows = np.linspace(-1, 1, 1200, dtype=np.float32).reshape(600, 2) ** 3
-    for variance in (None, np.full_like(rows, 0.5)):
-        stream = LatentStream(2, window=512, has_variance=variance is not None)
-        stream.update(rows, variance)
-        stream.snapshot(step=0)
+        rows = np.linspace(-1, 1, 1200, dtype=np.float32).reshape(600, 2) ** 3
+        for variance in (None, np.full_like(rows, 0.5)):
+            stream = LatentStream(2, window=512, has_variance=variance is not None)
+            stream.update(rows, variance)
+            stream.snapshot(step=0)
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """A compiler makes many objects, and for each few a collection would look at everything the host holds."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

@@ -17,8 +17,8 @@ FILES = {
 } | {f"polar_monitor.kernels.{path.stem}": path for path in sorted((PACKAGE / "kernels").glob("*.py"))}
 
 PURE = {
-    "alerts", "criteria", "evaluation", "histogram", "label", "offline", "regime", "rule", "snapshot", "spectrum",
-    "statistics", "stream", "tracks", "trend", "watch",
+    "alerts", "criteria", "entropy", "evaluation", "label", "offline", "panes", "regime", "rows", "rule", "snapshot",
+    "spectrum", "spread", "statistics", "stream", "tracks", "trend", "watch",
 }  # fmt: skip
 """Everything from the statistics to the alerts: none of it knows torch, nor anything that does."""
 KNOW_TORCH = {
@@ -83,7 +83,7 @@ def roots(names: set[str]) -> set[str]:
 
 def test_the_files_are_read() -> None:
     assert {f"polar_monitor.{name}" for name in PURE} <= FILES.keys()
-    assert "polar_monitor.kernels._jit" in GRAPH["polar_monitor.kernels.moments"]
+    assert "polar_monitor.kernels._jit" in GRAPH["polar_monitor.kernels.checksum"]
     assert {"polar_monitor.monitor", "polar_monitor.alerts"} <= GRAPH["polar_monitor"]
     assert "polar_monitor.describe" in GRAPH["polar_monitor.conductor"]
     assert "polar_monitor.stream" not in GRAPH["polar_monitor.lane"]

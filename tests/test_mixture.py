@@ -6,36 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference.mixture import dense, divergences, quadrature
 
 from polar_monitor.kernels import mixture
 
 N = 512
-
-
-def dense(mean, variance):
-    """I of the mixture with all n components on a grid of a quarter of the least σ."""
-    mu, s2 = np.float64(mean), np.float64(variance)
-    s = np.sqrt(s2)
-    step = 0.25 * s.min()
-    z = np.arange(mu.min() - 9 * s.max(), mu.max() + 9 * s.max(), step)
-    assert z.size < 400_000, "a twin for moderate ratios"
-    q = np.zeros(z.size)
-    for m, sigma in zip(mu, s, strict=True):
-        here = slice(*np.searchsorted(z, [m - 9 * sigma, m + 9 * sigma]))
-        q[here] += np.exp(-0.5 * ((z[here] - m) / sigma) ** 2) / sigma
-    q = q[q > 0] / (len(mu) * math.sqrt(2 * math.pi))
-    return float(-(q * np.log(q)).sum() * step - 0.5 * np.log(2 * np.pi * np.e * s2).mean())
-
-
-def divergences(mean, variance):
-    """KL(N_i ‖ q) of every row, and 1/2n (∫ q₂/q − 1), with all n components."""
-    mu, s = np.float64(mean)[:, None], np.sqrt(np.float64(variance))[:, None]
-    step = 0.25 * s.min()
-    z = np.arange(mu.min() - 9 * s.max(), mu.max() + 9 * s.max(), step)
-    each = np.exp(-0.5 * ((z - mu) / s) ** 2) / (s * math.sqrt(2 * math.pi))
-    q = np.maximum(each.mean(axis=0), 1e-300)
-    kl = -(each @ np.log(q)) * step - 0.5 * np.log(2 * np.pi * np.e * s[:, 0] ** 2)
-    return kl, 0.5 / len(mu) * (((each**2).mean(axis=0) / q).sum() * step - 1)
 
 
 def rows(mean, variance):
@@ -208,3 +183,41 @@ def test_the_interval_covers_where_the_noise_is_very_small(ratio):
         value, error = mixture.information(mean, np.full((1, 4096), 1 / ratio, np.float32))
         covered += abs(value[0] - 0.5 * math.log1p(ratio)) <= 1.96 * error[0]
     assert covered >= 34
+
+
+def trained(seed):
+    """Means and variances (D, n) as of a trained VAE: passive, weak, Gaussian, skew, clustered, mixed and sharp."""
+    r, n = np.random.default_rng(seed), 4096
+    normal, lognormal = r.normal(size=(8, n)), np.exp(r.normal(size=(8, n)))
+    half = r.random(n) < 0.6
+    mean = np.stack([
+        0.02 * normal[0], 0.2 * normal[1], normal[2], r.gamma(2.0, 0.7, n) - 1.4,
+        r.integers(-3, 4, n) / 2 + 0.08 * normal[4],
+        np.where(half, normal[5], 0.02 * normal[5]), 1.3 * normal[6], r.uniform(-1.7, 1.7, n),
+    ])  # fmt: skip
+    scale = np.array([0.99, 0.95, 0.05, 0.01, 0.02, 0.02, 1e-3, 4e-3])
+    spread = np.array([0.02, 0.05, 0.4, 0.6, 0.3, 0.2, 0.5, 0.5])
+    variance = scale[:, None] * lognormal ** spread[:, None]
+    variance[5, ~half] = 0.98
+    return mean.astype(np.float32), variance.astype(np.float32)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_window_of_a_trained_model_is_within_a_thousandth_of_a_nat(seed):
+    mean, variance = trained(seed)
+    expected = [sum(quadrature(m, s)) for m, s in zip(mean, variance, strict=True)]
+    np.testing.assert_allclose(mixture.information(mean, variance)[0], expected, atol=1e-3)
+
+
+def test_the_terms_are_those_of_the_rows():
+    mean, variance = rows(*data("mixed"))
+    seen = []
+    value, error = mixture.information(mean, variance, square=lambda terms: seen.append(terms.copy()) or np.ones(1))
+    kl, bias = divergences(mean[0], variance[0])
+    # a row of a cell has its cell's divergence, to first order in its log σ and not in its mean
+    assert np.sqrt(np.mean((seen[0][0] - (kl - kl.mean())) ** 2)) < 0.2 * kl.std()
+    assert seen[0].shape == mean.shape
+    assert abs(seen[0].mean()) < 1e-12
+    second = min(2 * N * bias, (2 * N * bias) ** 2) / (2 * N**2)
+    assert error[0] == pytest.approx(math.sqrt(1 / N + second), rel=1e-3)
+    assert value[0] == mixture.information(mean, variance)[0][0]

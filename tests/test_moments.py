@@ -5,24 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from reference.moments import empty, slow
 
 from polar_monitor.kernels import moments
 
 FLOATS = st.floats(width=32, allow_nan=True, allow_infinity=True, allow_subnormal=True)
 BLOCKS = arrays(np.float32, array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=12), elements=FLOATS)
-
-
-def empty(dimensions):
-    return np.zeros(dimensions, np.int64), np.zeros(dimensions), np.zeros(dimensions)
-
-
-def slow(x):
-    count, mean, m2 = empty(len(x))
-    for d, row in enumerate(x.astype(np.float64)):
-        row = row[np.isfinite(row)]
-        if row.size:
-            count[d], mean[d], m2[d] = row.size, row.mean(), ((row - row.mean()) ** 2).sum()
-    return count, mean, m2
 
 
 def assert_same(ours, expected, scale):

@@ -64,39 +64,15 @@ def state(values: list[float], bins: int, apart: int) -> dict[str, np.ndarray]:
     }
 
 
-def entropy(values: list[float], bins: int, apart: int) -> tuple[float, float]:
-    """Entropy and standard error by the same rule, from the values themselves."""
+def lay(values: list[float], bins: int, apart: int) -> tuple[list[int], list[float]]:
+    """(counts, frame) of the bins in order: exponent, base, bins, least and largest value laid, extremes left out."""
     extremes, binned = split(values, apart)
-    n = len(extremes) + len(binned)
-    if n == 0:
-        return math.nan, math.nan
-    if min(extremes) == max(extremes):
-        return rounding_exponent(extremes[0]) * math.log(2), 0.0
-    e = grid(binned or extremes, bins)
+    if not extremes:
+        return [], [math.nan, math.nan, 0, math.nan, math.nan, 0]
+    few = len(binned) + len(extremes) < 256
+    e = grid(binned + extremes if few else binned, bins)
     base = bin_of(min(binned or extremes), e) - bins
-    near = binned + [v for v in extremes if base <= bin_of(v, e) < base + 4 * bins]
-    far = n - len(near)
-    candidates, only_apart, skip, before = [], True, 0, 0
-    while True:
-        found: dict[int, int] = {}
-        for v in near:
-            found[bin_of(v, e)] = found.get(bin_of(v, e), 0) + 1
-        width, occupied = 2.0**e, len(found) + far
-        first, last = min(found), max(found)
-        surprises = [(far, -math.log(1 / (n * width)))]
-        for j, c in found.items():
-            left = max(j * width, min(near)) if j == first else j * width
-            right = min((j + 1) * width, max(near)) if j == last else (j + 1) * width
-            size = (right - left) * (c + 1) / c
-            surprises.append((c, -math.log(c / (n * (size if c >= 8 and 0 < size < width else width)))))
-        mean = sum(c * s for c, s in surprises) / n
-        variance = sum(c * (s - mean) ** 2 for c, s in surprises) / n
-        only_apart = only_apart and occupied > 0.95 * before
-        if only_apart and before:
-            candidates, skip = [], 2
-        if (skip == 0 and 8 * occupied <= n) or last - first <= 1:
-            error = math.sqrt(variance / n + (0.5 * occupied + 2) / n**2)
-            candidates.append((mean + (occupied - 1) / n, mean + (occupied - 1) / (2 * n), error))
-        if last - first <= 1:
-            return min(candidates)[1:]
-        skip, before, e = max(skip - 1, 0), occupied, e + 1
+    near = sorted(binned + [v for v in extremes if base <= bin_of(v, e) < base + 4 * bins])
+    numbers = [bin_of(v, e) for v in near]
+    counts = [numbers.count(j) for j in range(numbers[0], numbers[-1] + 1)]
+    return counts, [e, numbers[0], len(counts), near[0], near[-1], len(binned) + len(extremes) - len(near)]

@@ -15,8 +15,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import lfilter
 
+from polar_monitor import entropy
 from polar_monitor.kernels import mixture, spacing
+from polar_monitor.panes import Panes
 
 Array = NDArray[Any]
 Rows = tuple[Array, Array]
@@ -144,12 +147,20 @@ POPULATIONS = {
 }
 
 
+def histogram(mean: Array) -> Rows:
+    """Of the online histogram, fed in four panes."""
+    panes = Panes(len(mean), pane_rows=-(-mean.shape[1] // 4))
+    panes.update(np.ascontiguousarray(mean))
+    value, error, _ = panes.entropy()
+    return value, error
+
+
 def truths(population: Population) -> dict[str, float]:
     """True information and entropy of the mean."""
     return {
         "information": entropy_of(population.density) - population.noise_entropy,
         "entropy_knn": population.entropy,
-    }
+    } | ({} if population.clustered else {"entropy_hist": population.entropy})
 
 
 def estimates(population: Population, rows: int, seeds: int, seed: int = 0) -> dict[str, tuple[Array, Array]]:
@@ -159,7 +170,45 @@ def estimates(population: Population, rows: int, seeds: int, seed: int = 0) -> d
     return {
         "information": mixture.information(mean, variance, cluster),
         "entropy_knn": spacing.entropy(mean, cluster)[:2],
+        "entropy_hist": histogram(mean),
     }
+
+
+def autoregressive(rng: np.random.Generator, phi: float, n: int) -> Array:
+    """Standard normal rows of which each has correlation phi with the one before, (n,)."""
+    noise = math.sqrt(1 - phi * phi) * rng.normal(size=n)
+    noise[0] = rng.normal()
+    return np.asarray(lfilter([1.0], [1.0, -phi], noise))
+
+
+def repeated(rng: np.random.Generator, times: int, n: int) -> Array:
+    """Standard normal inputs, each so many times in the window, in any order."""
+    return rng.permutation(np.repeat(rng.normal(size=n // times), times))
+
+
+DEPENDENT: dict[str, Callable[[np.random.Generator, int], Array]] = {
+    "independent": lambda rng, n: rng.normal(size=n),
+    "AR(1), 0.5": lambda rng, n: autoregressive(rng, 0.5, n),
+    "AR(1), 0.9": lambda rng, n: autoregressive(rng, 0.9, n),
+    "AR(1), 0.98": lambda rng, n: autoregressive(rng, 0.98, n),
+    "each row twice": lambda rng, n: repeated(rng, 2, n),
+    "each row 4 times": lambda rng, n: repeated(rng, 4, n),
+}
+"""Rows of a standard normal law, one way or the other dependent."""
+TAU = 0.5
+
+
+def dependent(name: str, rows: int, seeds: int, seed: int = 0) -> dict[str, tuple[float, Array, Array]]:
+    """Truth, values and stated errors (seeds,) of the public functions, by the name of the function."""
+    rng = np.random.default_rng(seed)
+    x = np.stack([DEPENDENT[name](rng, rows) for _ in range(seeds)], axis=1).astype(np.float32)
+    found = {
+        "knn": (GAUSSIAN, entropy.knn(x)),
+        "histogram": (GAUSSIAN, entropy.histogram(x)),
+        "resolved": (0.5 * math.log(1 + 1 / TAU**2), entropy.resolved(x, TAU)),
+        "negentropy": (0.0, entropy.negentropy(x)),
+    }
+    return {name: (truth, f.value, f.standard_error) for name, (truth, f) in found.items()}
 
 
 def main() -> None:
@@ -172,12 +221,17 @@ def main() -> None:
     for name, population in POPULATIONS.items():
         found = estimates(population, arguments.rows, arguments.seeds)
         for statistic, truth in truths(population).items():
-            value, error = found[statistic]
-            off = (value - truth) / error
-            covered = np.mean(np.abs(off) <= 1.96)
-            print(
-                f"{name:18}{statistic:14}{truth:10.5f}{error.mean():10.5f}{off.mean():8.2f}{off.std():8.2f}{covered:10.1%}"
-            )
+            say(name, statistic, truth, *found[statistic])
+    for name in DEPENDENT:
+        for statistic, told in dependent(name, arguments.rows, arguments.seeds).items():
+            say(name, statistic, *told)
+
+
+def say(name: str, statistic: str, truth: float, value: Array, error: Array) -> None:
+    """One line of the table."""
+    off = (value - truth) / error
+    covered = np.mean(np.abs(off) <= 1.96)
+    print(f"{name:18}{statistic:14}{truth:10.5f}{error.mean():10.5f}{off.mean():8.2f}{off.std():8.2f}{covered:10.1%}")
 
 
 if __name__ == "__main__":

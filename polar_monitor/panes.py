@@ -1,4 +1,4 @@
-"""Online histogram of all dimensions of a stream, over a window that moves by panes.
+"""Histograms of all dimensions of a stream, over a window that moves by panes.
 
 A pane is one mergeable histogram (`kernels.histogram` has the state and its guarantees). Rows go to the newest pane;
 after `pane_rows` rows a fresh one is started and the oldest of `panes` is dropped, so that resolution comes back when a
@@ -15,13 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import PolarMonitorError
+from .kernels import binned
 from .kernels import histogram as kernels
 from .snapshot import Array
 
 Drawn = tuple[float, float, NDArray[np.int64], float, float]
 
-EXTREMES = 8
-"""Values kept apart at either end of a pane: so many outliers cannot coarsen the bins."""
+PANES = 4
+"""Parts of a window that moves."""
+MOST_BINS = 65536
 
 
 class _Pane(NamedTuple):
@@ -41,7 +43,7 @@ class _Pane(NamedTuple):
             exponent=np.full(dimensions, kernels.FINEST, np.int64),
             low=np.full(dimensions, np.inf),
             high=np.full(dimensions, -np.inf),
-            extremes=np.zeros((dimensions, 2 * EXTREMES), np.float32),
+            extremes=np.zeros((dimensions, 2 * kernels.EXTREMES), np.float32),
             tallies=np.zeros((4, dimensions), np.int64),
         )
 
@@ -49,25 +51,29 @@ class _Pane(NamedTuple):
         return _Pane._make(array.copy() for array in self)
 
 
-class OnlineHistogram:
+class Panes:
     """Histograms of D dimensions of a stream of rows, exact under any order, split and merge.
 
-    `dimensions`: D. `bins`: bins of a dimension, a power of two from 2. `panes`: parts of the window. `pane_rows`: rows
-    after which the next row starts a new pane; None: never, unless `roll` is called. Raises PolarMonitorError.
+    `dimensions`: D. `bins`: bins of a dimension, a power of two from 2 to 65536. `panes`: parts of the window.
+    `pane_rows`: rows after which the next row starts a new pane; None: never, unless `roll` is called. Raises
+    PolarMonitorError.
     """
 
-    def __init__(self, dimensions: int, bins: int = 512, panes: int = 4, pane_rows: int | None = None) -> None:
+    def __init__(self, dimensions: int, bins: int = 512, panes: int = PANES, pane_rows: int | None = None) -> None:
         """Start empty."""
         if dimensions < 1:
             raise PolarMonitorError(f"dimensions: expected 1 or more, got {dimensions}")
-        if bins < 2 or bins & (bins - 1):
-            raise PolarMonitorError(f"bins: expected a power of two from 2, got {bins}")
+        if not 2 <= bins <= MOST_BINS or bins & (bins - 1):
+            raise PolarMonitorError(f"bins: expected a power of two from 2 to {MOST_BINS}, got {bins}")
         if panes < 1:
             raise PolarMonitorError(f"panes: expected 1 or more, got {panes}")
         if pane_rows is not None and pane_rows < 1:
             raise PolarMonitorError(f"pane_rows: expected 1 or more or None, got {pane_rows}")
         self.dimensions, self.bins, self.panes, self.pane_rows = dimensions, bins, panes, pane_rows
         self._work = np.zeros(4 * bins, np.int64)
+        tile, rows = np.zeros(kernels.LANES * kernels.PITCH + 2, np.float32), kernels.ROWS
+        ends, numbers = np.zeros((2, rows // kernels.SEGMENT), np.int32), np.zeros(rows, np.uint16)
+        self._room = tile, tile.view(np.int32), ends, numbers, np.zeros(rows, np.int64), np.zeros(rows)
         self.reset()
 
     def reset(self) -> None:
@@ -96,14 +102,24 @@ class OnlineHistogram:
             raise PolarMonitorError(
                 f"x: expected a C-contiguous float32 array of shape ({self.dimensions}, n), got {x.dtype} of {x.shape}"
             )
+        self._add(x.reshape(-1), 1, x.shape[1], start, x.shape[1] if stop is None else stop)
+
+    def update_rows(self, x: NDArray[np.float32]) -> None:
+        """Add the rows of x (n, D) float32, C-contiguous. Raises PolarMonitorError for anything else."""
+        if x.ndim != 2 or x.shape[1] != self.dimensions or x.dtype != np.float32 or not x.flags.c_contiguous:
+            raise PolarMonitorError(
+                f"x: expected a C-contiguous float32 array of shape (n, {self.dimensions}), got {x.dtype} of {x.shape}"
+            )
+        self._add(x.reshape(-1), self.dimensions, 1, 0, x.shape[0])
+
+    def _add(self, x: NDArray[np.float32], row: int, column: int, start: int, end: int) -> None:
+        """Add rows start:end, where dimension d of row i is x[i * row + d * column]."""
         self._merged = None
-        end = x.shape[1] if stop is None else stop
-        binned = np.empty(max(end - start, 0))
         while start < end:
             if self.pane_rows is not None and self._rows[-1] >= self.pane_rows:
                 self.roll()
             part = end if self.pane_rows is None else min(end, start + self.pane_rows - self._rows[-1])
-            kernels.update(*self._ring[-1], self._work, binned, x, start, part)
+            kernels.update(*self._ring[-1], self._work, *self._room, x, x.view(np.int32), row, column, start, part)
             self._rows[-1] += part - start
             start = part
 
@@ -115,7 +131,7 @@ class OnlineHistogram:
         self._ring.append(_Pane.empty(self.dimensions, self.bins))
         self._rows.append(0)
 
-    def merge(self, other: OnlineHistogram) -> None:
+    def merge(self, other: Panes) -> None:
         """Add the rows of another, pane by pane from the newest back. Raises PolarMonitorError on another grid."""
         self._check(other.dimensions, other.bins, other.panes)
         self._merged = None
@@ -127,14 +143,19 @@ class OnlineHistogram:
             self._rows[-i] += other._rows[-i]
         self._left += other._left
 
-    def entropy(self) -> tuple[Array, Array]:
-        """Differential entropy of the window in nats and its standard error, float64 (D,) each.
+    def entropy(self, effective: float | Array = np.inf) -> binned.Entropy:
+        """Differential entropy of the window in nats, its standard error and the share on atoms, float64 (D,) each.
 
+        `effective`, a number or (D,): how many independent rows these are worth, for the error; at most their number.
         NaN where there is no finite value; a constant has the entropy of its float32 rounding cell, with error 0.
         """
-        out = np.full((2, self.dimensions), np.nan)
-        kernels.entropy(*self._window(), self._work, out)
-        return out[0], out[1]
+        ordered, frame = np.empty((self.dimensions, 4 * self.bins), np.int64), np.empty((self.dimensions, 6))
+        kernels.lay(*self._window(), ordered, frame)
+        return binned.estimate(ordered, frame, effective)
+
+    def finite(self) -> NDArray[np.int64]:
+        """Finite values in the window, int64 (D,)."""
+        return np.array(self._window().tallies[0])
 
     def outliers(self) -> NDArray[np.int64]:
         """How many of the extreme values are far from all others, int64 (D,); they are in no drawn bin."""

@@ -1,0 +1,1 @@
+"""The sections of `bench/estimators.py`: each makes one table."""

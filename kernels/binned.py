@@ -1,0 +1,256 @@
+"""Differential entropy of every dimension, in nats, from the bins that `histogram.lay` lays out.
+
+Neighbouring bins are joined to cells, two by two, level by level. The cells that are read are the largest that hold
+fewer than LEAF rows, and the bins that hold more: small where the rows are dense, wide in the tails (partitions of this
+kind: Darbellay & Vajda 1999; Stowell & Plumbley 2009). Whether a cell is split depends on its own count alone, given
+which the counts of its halves are binomial; so, with ψ in place of the logarithm (Wolpert & Wolf 1995; Zhang 2012),
+h = ψ(n) − 1/n Σ c (ψ(c) − log w) over cells of width w that hold c rows has no bias but that of a density which varies
+inside a cell. Of this, three parts are taken off: the bins that hold enough rows are extrapolated to width 0, an end of
+the support may be a power law (an arcsine law has half of its error there), and a density that no level tells from a
+uniform one is taken to be uniform, which leaves the error of the two ends only.
+
+Two things are no density. A bin that holds many times more than all around it, which are alike among themselves, is an
+atom: its rows are left out, but for as many as its neighbours hold. Where many bins between full ones are empty, the
+values lie on a lattice coarser than the bins, such as bfloat16 leaves; bins that only tell its points apart are joined,
+which spreads every point over its cell.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._jit import helper, kernel
+
+LEAF = 16
+"""Rows from which a cell is split: the noise of its halves' shares against the bias of leaving it whole."""
+LOG2 = math.log(2.0)
+EULER = 0.5772156649015329
+PSI = np.arange(1024.0) * np.concatenate(([0.0, -EULER], np.cumsum(1.0 / np.arange(1.0, 1023.0)) - EULER))
+"""c ψ(c) of the usual counts; a logarithm costs more than all else there is to do for a cell."""
+LEAST = 256
+"""Rows below which no density is taken to be uniform."""
+SIGMAS = 3.0
+"""Standard deviations of a uniform sample's noise below which a density is taken to be uniform."""
+ALONE = 6
+"""An atom holds so many times more than any bin around it."""
+POINTS = 16
+"""A lattice of so few points is a discrete distribution: all its rows are on atoms."""
+AROUND = 2
+"""Empty bins put before the first and after the last, so that every bin has neighbours."""
+
+Array = NDArray[Any]
+
+
+@helper
+def _weighted(c):
+    """c ψ(c), for a whole number c."""
+    return PSI[int(c)] if c < PSI.shape[0] else c * math.log(c) - 0.5 - 1.0 / (12.0 * c)
+
+
+@helper
+def _is_atom(padded, bins, i):
+    """Whether the bin at padded[i] is far higher than the bins around it, and these are flat."""
+    bound, near = (padded[i] - LEAF) / ALONE, padded[i - 1] + padded[i + 1]
+    if near > 2.0 * bound or near > 3.0 * (padded[i - 2] + padded[i + 2]) + LEAF:
+        return False  # a peak that the bins do not resolve falls off steeply
+    reach, higher = (bins >> 3) + 2, 0
+    for j in range(AROUND, bins + AROUND):
+        higher += padded[j] > bound and j != i and -reach <= j - i <= reach
+    return higher == 0
+
+
+@helper
+def _tells_points_apart(counts, bins):
+    """Whether bins between LEAF rows or more are empty, too many of them for a density."""
+    seen = empty = 0
+    for i in range(1, bins - 1):
+        if counts[i - 1] + counts[i + 1] >= LEAF:
+            seen += 1
+            empty += counts[i] == 0.0
+    return empty >= 8 and 5 * empty >= seen
+
+
+@helper
+def _spread_lattice(counts, bins):
+    """Join the bins that only tell points of a lattice apart; how often that was, and how often they were joined.
+
+    Twice more than that, since one bin may have a point more than the next, but to no fewer bins than POINTS.
+    """
+    found = joined = 0
+    while bins > 8:
+        if found == joined and _tells_points_apart(counts, bins):
+            found += 1
+        elif joined == found + 2 or found == 0 or bins <= 2 * POINTS:
+            break
+        joined += 1
+        bins = (bins + 1) >> 1
+        for i in range(bins):
+            counts[i] = counts[2 * i] + counts[2 * i + 1]
+        counts[bins] = 0.0
+    return found, joined
+
+
+@helper
+def _climb(counts, terms, bins, width, low, high, mean, sums):
+    """Join all bins, level by level, and sum over the splits of cells of LEAF rows or more; see `cells`."""
+    square = gain = splits = coarse_gain = coarse_splits = slope = 0.0
+    finest, log_width = bins, math.log(width)
+    counts[bins] = terms[bins] = 0.0
+    for i in range(bins):
+        c = counts[i]
+        terms[i] = _weighted(c)
+        if c >= LEAF:
+            inside = (high if i == bins - 1 else (i + 1.0) * width) - (low if i == 0 else i * width)
+            square += c * (terms[i] / c - math.log(inside) - mean) ** 2
+    while bins > 1:
+        for i in range((bins + 1) >> 1):
+            left, right, left_term, right_term = counts[2 * i], counts[2 * i + 1], terms[2 * i], terms[2 * i + 1]
+            c = left + right
+            term = _weighted(c)
+            counts[i], terms[i] = c, term
+            if c < LEAF or 2 * i + 1 >= bins:
+                continue
+            log_left = log_right = log_width
+            log_both = log_width + LOG2
+            if i == 0 or 2 * i + 2 >= bins:
+                middle = (2.0 * i + 1.0) * width
+                begin, end = low if i == 0 else middle - width, high if 2 * i + 2 >= bins else middle + width
+                log_left, log_right, log_both = math.log(middle - begin), math.log(end - middle), math.log(end - begin)
+            elif bins == finest and left >= LEAF and right >= LEAF:
+                slope += left_term + right_term - term + c * LOG2
+            split = left_term + right_term - term - left * log_left - right * log_right + c * log_both
+            gain += split
+            splits += 1.0
+            if bins <= 16:
+                coarse_gain += split
+                coarse_splits += 1.0
+            if 0.0 < left < LEAF:
+                square += left * (left_term / left - log_left - mean) ** 2
+            if 0.0 < right < LEAF:
+                square += right * (right_term / right - log_right - mean) ** 2
+        bins, width, log_width = (bins + 1) >> 1, 2.0 * width, log_width + LOG2
+        counts[bins] = terms[bins] = 0.0
+    sums[5], sums[6], sums[7], sums[8], sums[9], sums[10] = square, gain, splits, coarse_gain, coarse_splits, slope
+
+
+@kernel("void(int64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1])")
+def cells(ordered, frame, counts, terms, sums):
+    """Lower the atoms in `ordered` (D, 4B), and sum over the cells of every dimension into `sums` (D, 12).
+
+    sums[d]: rows in bins; of these, on atoms; low and high, the ends of the support from the left edge of the first
+    bin; the width of the bins that are read; Σ c (ψ(c) − log w − m)² over the cells that are read, m the same term if
+    all were one cell; what the splits add to Σ c log f, and their number; both of the levels of 16 bins or less; what
+    the splits into inner bins of LEAF rows add; the spacing of the lattice, or 0. Room to work in: counts and terms
+    (4B + 4,).
+    """
+    for d in range(ordered.shape[0]):
+        bins, n, taken = int(frame[d, 2]), 0.0, 0.0
+        if bins < 2:
+            continue
+        for i in range(bins):
+            counts[i] = terms[i + AROUND] = ordered[d, i]
+            n += counts[i]
+        terms[0] = terms[1] = terms[bins + 2] = terms[bins + 3] = 0.0
+        for i in range(bins):
+            if counts[i] > LEAF and _is_atom(terms, bins, i + AROUND):
+                counts[i] = math.floor(0.5 * (terms[i + 1] + terms[i + 3]))
+                taken += terms[i + AROUND] - counts[i]
+        only = n - taken < LEAF  # but atoms: how far apart they are is all there is to tell
+        for i in range(bins if taken > 0.0 else 0):
+            if only:
+                counts[i] = terms[i + AROUND]
+            else:
+                ordered[d, i] = int(counts[i])
+        width = math.ldexp(1.0, int(frame[d, 0]))
+        low, high = frame[d, 3] - frame[d, 1] * width, frame[d, 4] - frame[d, 1] * width
+        found = joined = 0
+        counts[bins] = 0.0
+        if not only:
+            found, joined = _spread_lattice(counts, bins)
+        if found > 0:
+            low, high = 0.0, (bins - 1) * width + math.ldexp(width, found)
+            bins, width = ((bins - 1) >> joined) + 1, math.ldexp(width, joined)
+        else:
+            low, high = low - width / (counts[1] + 1.0), high + width / (counts[bins - 2] + 1.0)
+        read = n if only else n - taken
+        sums[d, 0], sums[d, 1], sums[d, 2], sums[d, 3], sums[d, 4] = n, taken, low, high, width
+        sums[d, 11] = 0.0 if found == 0 else math.ldexp(width, found - joined)
+        _climb(counts, terms, bins, width, low, high, _weighted(read) / read - math.log(high - low), sums[d])
+
+
+def _power_law(counts: Array, part: Array, width: Array) -> tuple[Array, Array]:
+    """What a power law at an end of the support adds to Σ c log f, and to Σ c (log f)², of the bins next to it.
+
+    counts (D, 5) of the bins from the end on, of which `part` of the first is inside. With density ∝ t^(β−1), t the
+    distance from the end, f = β t^(β−1) / (b^β − a^β) between a and b, and the mean of log t there is
+    (b^β log b − a^β log a) / (b^β − a^β) − 1/β. β from the first LEAF rows and the two bins after them.
+    """
+    every = np.arange(len(counts))
+    sums = np.cumsum(counts[:, :3], axis=1)
+    first = np.minimum((sums < LEAF).sum(axis=1), 2)
+    c, second, third = sums[every, first], counts[every, first + 1], counts[every, first + 2]
+    held = (c >= LEAF) & (second + third >= LEAF)
+    c, ratio = np.where(held, c, 1.0), width / (part + first * width)  # distances in units of a: no power overflows
+    power = np.clip(np.log((c + second + third) / c) / np.log1p(2.0 * ratio), 0.05, 4.0)
+    log_end = np.log1p(ratio)
+    grown = np.expm1(power * log_end)
+    mean_log = (grown + 1.0) * log_end / grown - 1.0 / power
+    added = c * (np.log(power) - 1.0 + 1.0 / power)
+    added += second * (np.log(power * ratio / grown) + (power - 1.0) * mean_log)
+    return np.where(held, added, 0.0), np.where(held, c * (1.0 - 1.0 / power) ** 2, 0.0)
+
+
+class Entropy(NamedTuple):
+    """Float64 (D,) each; NaN where nothing is finite."""
+
+    value: Array
+    """Differential entropy in nats, of the rows that are on no atom; of its rounding cell for a constant."""
+    standard_error: Array
+    """Nats; 0 for a constant."""
+    atoms: Array
+    """Share of the rows that are on values of positive probability; 1: there is no density."""
+
+
+def estimate(ordered: NDArray[np.int64], frame: Array, effective: float | Array = math.inf) -> Entropy:
+    """Entropy from what `histogram.lay` fills in: `ordered` (D, 4B), `frame` (D, 6), both C-contiguous.
+
+    effective, a number or (D,): how many independent rows the rows are worth, at most their number. `ordered` is
+    changed: atoms are lowered to the level around them.
+    """
+    sums = np.full((len(ordered), 12), np.nan)
+    room = np.empty((2, ordered.shape[1] + 2 * AROUND))
+    cells(ordered, frame, room[0], room[1], sums)
+    n, taken, low, high, width, square, gain, splits, coarse_gain, coarse_splits, slope, lattice = sums.T
+    exponent, bins, far = frame[:, 0], frame[:, 2], frame[:, 5]
+    read, rows = np.where(n - taken < LEAF, n, n - taken), n + far
+    wide = (bins > 8) & (lattice == 0.0)
+    last = np.maximum(bins.astype(np.int64)[:, None] - 1 - np.arange(5), 0)
+    tips = np.concatenate([ordered[:, :5], ordered[np.arange(len(bins))[:, None], last]]) * np.tile(wide, 2)[:, None]
+    inside = np.concatenate([width - low, high - (bins - 1.0) * width])
+    added, varied = (both.reshape(2, -1).sum(axis=0) for both in _power_law(tips, inside, np.tile(width, 2)))
+    # a split of a uniform cell gains half a χ² of one degree of freedom, less its mean
+    uniform = (read >= LEAST) & (gain <= SIGMAS * np.sqrt(0.5 * splits))
+    uniform &= coarse_gain <= SIGMAS * np.sqrt(0.5 * coarse_splits)
+    flat = np.log(high - low)
+    # a range that no split makes smaller is short of its ends by a spacing each
+    flat = flat + np.where(splits == 0.0, np.log((read + 1.0) / np.maximum(read - 1.0, 1.0)), 0.0)
+    value = flat - gain / read
+    variance = np.maximum((square + varied) / read - (gain / read) ** 2, 0.0)
+    # where the density is smooth, bins half as wide add a quarter of what these add, and so on
+    slope = slope / 3.0
+    doubt = 0.25 * np.hypot(slope, added) / read
+    # on a lattice, half a spacing where it doubles
+    doubt += 0.5 * lattice * np.exp(-value)
+    independent = np.minimum(effective, rows) * read / rows
+    value = np.where(uniform, flat, value - (slope + added) / read)
+    error = np.where(uniform, 1.5 / independent, np.sqrt((variance + LEAF / read) / independent + doubt**2))
+    # a far value is alone, at least as far from all others as the grid reaches
+    alone = np.log(rows) + EULER + np.log(0.25 * ordered.shape[1]) + exponent * LOG2
+    value = (read * (value + np.log1p(far / read)) + far * alone) / (read + far)
+    atoms = np.where((lattice > 0.0) & (high - low <= POINTS * lattice), 1.0, taken / rows)
+    constant = bins == 1
+    return Entropy(
+        np.where(constant, exponent * LOG2, value), np.where(constant, 0.0, error), np.where(constant, 1.0, atoms)
+    )

@@ -1,0 +1,140 @@
+"""Entropy of the dependence between dimensions (the copula), in nats, by k-th neighbours in d dimensions.
+
+h(X) = Σ h(X_j) + h(copula). Scales differ by orders of magnitude in a polarised code, which misleads neighbours in the
+raw space; the copula has none. Its entropy is estimated on the normal scores of the ranks, whitened (Kozachenko &
+Leonenko 1987), and the estimate's own error on independent Gaussians of the same n and d is subtracted. Shape: x (d, n)
+float32, finite, n below 2^16: time grows with n² where d is more than a few.
+"""
+
+import math
+from functools import lru_cache
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .neighbours import nearest
+from .spacing import cluster_square, digamma
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+
+K = 4
+DRAWS = 4
+"""Gaussian samples that the estimate's own error is averaged over, where it is not tabulated."""
+SINGULAR = 1e-6
+"""Least standard deviation of normal scores given the dimensions before; below, they are a function of those."""
+GAUSSIAN = 0.5 * math.log(2 * math.pi * math.e)
+TABLE = (
+    (0.08627, 0.10510, -0.07603),
+    (-0.67540, -1.45939, 0.96366),
+    (2.33803, 6.45587, -4.52681),
+    (-4.03189, -10.48414, 9.29588),
+    (-1.47482, 5.77875, -8.07831),
+    (6.46197, -1.16171, 2.51528),
+)
+"""The estimate's own error for 2 ≤ d ≤ 32 and 2^10 ≤ n ≤ 2^15: Σ TABLE[i][j] (ln d / ln 32)^i ((log2 n − 12) / 3)^j.
+
+Least squares of 4 to 96 samples for each d and n = 2^10, 2^11 … 2^15, by `bench/joint.py --calibrate`.
+"""
+
+
+@lru_cache(maxsize=16)
+def scores_of(n: int) -> F64:
+    """Normal scores of the ranks 1..n."""
+    inverse = NormalDist().inv_cdf
+    return np.array([inverse((i + 0.5) / n) for i in range(n)])
+
+
+@lru_cache(maxsize=16)
+def _tickets(d: int, n: int) -> I64:
+    """The order of tied values, drawn for each dimension by itself, as (draw, row) in the low 32 bits; (d, n)."""
+    return np.random.default_rng(0).integers(0, 1 << 16, (d, n)) << 16 | np.arange(n)
+
+
+def in_place(x: F32, values: NDArray[Any]) -> NDArray[Any]:
+    """values (n,), ascending, given to the ranks in each dimension (d, n). Ties are in another random order in each."""
+    bits = (x + np.float32(0.0)).view(np.int32)  # -0.0 becomes 0.0
+    bits ^= (bits >> 31) & 0x7FFFFFFF  # integers in the order of the floats
+    order = np.sort(bits.astype(np.int64) << 32 | _tickets(*x.shape), axis=1) & 0xFFFF
+    order += np.arange(0, x.size, x.shape[1])[:, None]
+    placed = np.empty(x.size, values.dtype)
+    placed[order] = values
+    return placed.reshape(x.shape)
+
+
+def normal(x: F32) -> F64:
+    """Normal scores (d, n) of the ranks in each dimension."""
+    return in_place(x, scores_of(x.shape[1]))
+
+
+def functions(scores: F64, least: float = SINGULAR) -> list[int]:
+    """Dimensions whose normal scores (d, n) deviate by less than `least` from a linear function of those before."""
+    rest = np.corrcoef(scores).reshape(len(scores), len(scores))
+    found = []
+    for j in range(len(rest)):
+        if rest[j, j] < least * least:
+            found.append(j)
+        else:
+            rest[j + 1 :] -= np.outer(rest[j + 1 :, j] / rest[j, j], rest[j])
+    return found
+
+
+def _terms(scores: F64) -> F64 | None:
+    """Terms whose mean estimates the entropy of scores (d, n) less that of d Gaussians; None: no density."""
+    d, n = scores.shape
+    try:
+        factor = np.linalg.cholesky(scores @ scores.T / n)
+    except np.linalg.LinAlgError:
+        return None
+    if factor.diagonal().min() < SINGULAR:
+        return None
+    squares = nearest((np.linalg.inv(factor) @ scores).astype(np.float32), K)[-1]
+    ball = 0.5 * d * math.log(math.pi) - math.lgamma(0.5 * d + 1)
+    constant = digamma(n) - digamma(K) + ball + np.log(factor.diagonal()).sum() - d * GAUSSIAN
+    return np.asarray(constant + 0.5 * d * np.log(np.maximum(squares, 1e-30), dtype=np.float64))
+
+
+@lru_cache(maxsize=256)
+def own_error(d: int, n: int) -> float:
+    """What the estimator says of independent Gaussians, whose copula has entropy 0."""
+    if 2 <= d <= 32 and 1 << 10 <= n <= 1 << 15:
+        size = (math.log2(n) - 12) / 3
+        return sum(
+            coefficient * (math.log(d) / math.log(32)) ** i * size**j
+            for i, row in enumerate(TABLE)
+            for j, coefficient in enumerate(row)
+        )
+    rng = np.random.default_rng(0)
+    drawn = [_terms(normal(rng.standard_normal((d, n)).astype(np.float32))) for _ in range(DRAWS)]
+    return float(np.mean([terms.mean() for terms in drawn if terms is not None]))
+
+
+def scores_entropy(scores: F64, cluster: NDArray[Any] | None = None) -> tuple[float, float]:
+    """`copula_entropy` of normal scores (d, n)."""
+    d, n = scores.shape
+    if n < 2 * d + 8:
+        return math.nan, math.nan
+    if d == 1:
+        return 0.0, 0.0
+    terms = _terms(scores)
+    if terms is None:
+        return math.nan, math.nan
+    mean = terms.mean()
+    terms -= mean
+    square = terms @ terms / (n - 1) if cluster is None else cluster_square(terms[None], cluster)[0]
+    return float(mean) - own_error(d, n), math.sqrt(square / n)
+
+
+def copula_entropy(x: F32, cluster: NDArray[Any] | None = None) -> tuple[float, float]:
+    """Entropy of the copula of x (d, n) and its standard error; at most 0 in truth, 0 for independent dimensions.
+
+    Rows of one `cluster` (n,), ids side by side, are dependent. Strictly increasing maps of the dimensions change no
+    bit of the answer. NaN where the scores of a dimension are a linear function of others' (the copula has no density)
+    and for fewer than 2d + 8 rows; (0, 0) for one dimension.
+    """
+    if x.shape[1] < 2 * len(x) + 8:
+        return math.nan, math.nan
+    return scores_entropy(normal(x), cluster)

@@ -1,0 +1,96 @@
+"""What an estimator returns: a value, how far off it may be, and all that made it hard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+TIED = 0.01
+"""Share of tied rows worth a flag: in any sample some values are equal by chance."""
+Numbers = Any
+"""A number where the rows had shape (n,), an array (D,) where they had shape (n, D)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """An estimate in nats, for each dimension; NaN where there are too few finite rows.
+
+    `float(estimate)` is the value of one dimension, `estimate.interval()` what holds the truth in 95 of 100 cases, and
+    `estimate.flags` the names of what was met in any dimension, each also an attribute that says how much of it.
+    """
+
+    value: Numbers
+    standard_error: Numbers
+    rows: Numbers
+    """Finite rows that the estimate is from."""
+    non_finite: Numbers
+    """NaN and ±inf rows, left out."""
+    ties: Numbers
+    """Share of the rows whose value another row has too; NaN for histograms, which do not see it."""
+    atoms: Numbers
+    """Share of the rows that sit on values of positive probability: the value is the entropy of the others."""
+    floor: Numbers
+    """Whether all rows are one value: the value is the entropy of the cell that rounding draws together there."""
+    outliers: Numbers
+    """Values further from all but the 8 least and largest than 16 times the range of these; by `knn` and histograms."""
+    thinned: int
+    """Rows left out, evenly spaced, to bound time and memory."""
+
+    FLAGS: ClassVar[tuple[str, ...]] = ("non_finite", "ties", "atoms", "floor", "outliers", "thinned")
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Names of what was met in at least one dimension, of `FLAGS`; ties from `TIED` of the rows on."""
+        least = {"ties": TIED}
+        return tuple(name for name in self.FLAGS if np.any(np.nan_to_num(getattr(self, name)) > least.get(name, 0.0)))
+
+    def interval(self, z: float = 1.96) -> tuple[Numbers, Numbers]:
+        """Ends of the confidence interval, value ± z standard errors."""
+        return self.value - z * self.standard_error, self.value + z * self.standard_error
+
+    def __float__(self) -> float:
+        """The value of one dimension; a TypeError for several."""
+        if np.size(self.value) != 1:
+            raise TypeError(f"expected an estimate of one dimension, got {np.size(self.value)}: see `value`")
+        return float(np.asarray(self.value).item())
+
+    def __str__(self) -> str:
+        """Value ± standard error of each dimension, and the flags."""
+        pairs = zip(np.atleast_1d(self.value), np.atleast_1d(self.standard_error), strict=True)
+        said = ", ".join(f"{value:.4f} ± {error:.4f}" for value, error in pairs)
+        return f"{said} nats" + (f" ({', '.join(self.flags)})" if self.flags else "")
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any], flat: bool, thinned: int = 0, **more: Any) -> Self:
+        """From arrays (D,) by name, of which what was not looked for is missing; `flat` makes numbers of them."""
+        dimensions = len(found["value"])
+        values: dict[str, Any] = {"thinned": thinned} | more
+        for f in fields(cls):
+            if f.name not in values:
+                array = found.get(f.name, np.zeros(dimensions, bool if f.name == "floor" else np.int64))
+                values[f.name] = array[0].item() if flat else array
+        return cls(**values)
+
+
+@dataclass(frozen=True, eq=False)
+class JointEstimate(Estimate):
+    """An estimate of several dimensions together: numbers, but for `ties` (d,)."""
+
+    lower: float
+    upper: float
+    """Ends of a bracket: what the estimate may have missed, and two standard errors."""
+    bound: float
+    """An entropy that the true one does not pass, but for sampling."""
+    coordinates: str
+    """Where the dependence was estimated: "given", "linear" (independent components) or "radial"."""
+    blocks: tuple[tuple[int, ...], ...]
+    """Those coordinates, grouped: pairs of different groups pass for independent."""
+    beyond_pairs: bool
+    """Whether the groups depend on each other after all, as no pair shows; they are not used then."""
+    functions: tuple[int, ...]
+    """Dimensions that are functions of others: there is no joint density, and the value is of the others."""
+
+    FLAGS: ClassVar[tuple[str, ...]] = (*Estimate.FLAGS, "beyond_pairs", "functions")

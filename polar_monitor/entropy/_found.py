@@ -1,0 +1,70 @@
+"""From rows to an estimate: the finite rows of each dimension, handed to a kernel and put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import PolarMonitorError
+from ..rows import Columns, Rows, columns
+from ._estimate import Estimate
+
+LEAST_ROWS = 32
+"""Fewer finite rows than this give NaN."""
+Ids = NDArray[np.int64] | None
+
+
+class Found:
+    """The results of every dimension, filled in block by block."""
+
+    def __init__(self, rows: Rows, groups: Any = None) -> None:
+        n, dimensions = rows.values.shape
+        self.rows = rows
+        self.groups = None if groups is None else group_ids(groups, rows)
+        self.values: dict[str, NDArray[Any]] = {
+            "value": np.full(dimensions, np.nan),
+            "standard_error": np.full(dimensions, np.nan),
+            "rows": np.zeros(dimensions, np.int64),
+            "non_finite": np.full(dimensions, n),
+        }
+
+    def parts(self, least: int = LEAST_ROWS, keep: NDArray[np.bool_] | None = None) -> Iterator[tuple[Columns, Ids]]:
+        """Blocks of dimensions with `least` finite rows or more, rows of one group side by side, and their groups."""
+        for part in columns(self.rows, keep):
+            n = part.rows.shape[1]
+            self.values["rows"][part.which] = n
+            self.values["non_finite"][part.which] = len(self.rows.values) - n
+            if n < least:
+                continue
+            if self.groups is None:
+                yield part, None
+                continue
+            order = np.argsort(self.groups[part.kept], kind="stable")
+            kept = np.arange(len(self.groups))[part.kept][order]
+            yield part._replace(kept=kept, rows=np.ascontiguousarray(part.rows[:, order])), self.groups[kept]
+
+    def put(self, part: Columns, results: Mapping[str, Any]) -> None:
+        """The results of some dimensions, arrays (k,) by the names of `Estimate`."""
+        for name, array in results.items():
+            if name not in self.values:
+                self.values[name] = np.zeros(self.rows.values.shape[1], np.asarray(array).dtype)
+            self.values[name][part.which] = array
+
+    def estimate(self) -> Estimate:
+        """All of it."""
+        return Estimate.of(self.values, self.rows.flat, self.rows.given - len(self.rows.values))
+
+
+def group_ids(groups: Any, rows: Rows) -> NDArray[np.int64]:
+    """(n,) numbers of the groups. Raises PolarMonitorError for another shape, or where rows were thinned out."""
+    try:
+        labels = np.asarray(groups.detach().cpu() if hasattr(groups, "detach") else groups)
+    except ValueError:
+        labels = np.zeros(0)
+    if labels.shape != (rows.given,):
+        raise PolarMonitorError(f"groups: expected one label for each of the {rows.given} rows, got {labels.shape}")
+    ids = np.unique(labels[:: rows.step], return_inverse=True)[1]
+    return np.asarray(ids, np.int64)

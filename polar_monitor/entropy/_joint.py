@@ -1,0 +1,65 @@
+"""Entropy of several dimensions together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import PolarMonitorError
+from ..kernels import joint as kernels
+from ..rows import as_rows, columns
+from ._estimate import JointEstimate
+from ._found import group_ids
+
+MOST_ROWS = 2**15
+"""Most rows that neighbours are looked for among: the time grows with their square from six dimensions on."""
+
+
+def joint(x: Any, *, groups: Any = None) -> JointEstimate:
+    """Joint differential entropy of x (n, d): marginals plus copula, in the coordinates that leave least dependence.
+
+    Right where scales differ by orders of magnitude, as in a polarised code, which nearest neighbours in the raw space
+    are not. A row with anything not finite is left out as a whole. Rows are independent, but for those of one of the
+    `groups` (n,). How, and from which sources: `polar_monitor.kernels.joint`. Raises PolarMonitorError.
+
+    Example:
+        >>> import numpy as np
+        >>> from polar_monitor import entropy
+        >>> x = np.random.default_rng(0).normal(size=(5000, 3)) * [1.0, 0.01, 100.0]
+        >>> round(float(entropy.joint(x)), 1)
+        4.2
+    """
+    rows = as_rows("x", x, MOST_ROWS)
+    if rows.flat:
+        raise PolarMonitorError("x: expected shape (n, d), got (n,): for one dimension, see entropy.knn")
+    n, d = rows.values.shape
+    fine = np.asarray(np.isfinite(rows.values).all(axis=1))
+    ids = None if groups is None else group_ids(groups, rows)[fine]
+    order = slice(None) if ids is None else np.argsort(ids, kind="stable")
+    together = np.empty((d, int(fine.sum())), np.float32)
+    mantissa, log_scale = 23, 0.0
+    for part in columns(rows, np.broadcast_to(fine[:, None], (n, d))):
+        together[part.which] = part.rows
+        mantissa, log_scale = min(mantissa, part.mantissa), log_scale + float(part.log_scale.sum())
+    found = kernels.joint(
+        np.ascontiguousarray(together[:, order]), None if ids is None else ids[order], mantissa=mantissa
+    )
+    return JointEstimate(
+        value=found.value + log_scale,
+        standard_error=found.error,
+        rows=together.shape[1],
+        non_finite=n - together.shape[1],
+        ties=np.array(found.ties),
+        atoms=0.0,
+        floor=False,
+        outliers=0,
+        thinned=rows.given - n,
+        lower=found.lower + log_scale,
+        upper=found.upper + log_scale,
+        bound=found.bound + log_scale,
+        coordinates=found.coordinates,
+        blocks=found.blocks,
+        beyond_pairs=found.beyond_pairs,
+        functions=found.functions,
+    )

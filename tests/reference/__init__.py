@@ -1,0 +1,1 @@
+"""Slow, obvious twins of the kernels, one module each: they alone judge them."""
