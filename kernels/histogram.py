@@ -24,10 +24,8 @@ EXTREMES = 8
 """Values kept apart at either end, K."""
 SEGMENT = 32
 """Values whose least and greatest are kept while a block is looked at."""
-LANES, ROWS = 16, 1024
-"""Dimensions of row-major rows, and rows, that are looked at together."""
-PITCH = ROWS + 16
-"""From one dimension to the next of rows that are looked at together: a power of two would fill few cache sets."""
+ROWS = 1024
+"""Rows that are looked at together."""
 SMALLEST, LARGEST = np.int32(-(2**31)), np.int32(2**31 - 1)
 INFINITE = np.int32(0x7F800000)
 """The bits of inf."""
@@ -126,20 +124,6 @@ def _key(bits):
 
 
 @helper
-def _transpose(x, at, row, n, width, tile):
-    """Write `width` values of n rows of x, the first at x[at], into the tile, a row of PITCH for each dimension."""
-    for i in range(n):
-        line = x[at : at + width]
-        if width == LANES:  # the usual case, with a loop of known length
-            for k in range(LANES):
-                tile[k * PITCH + i] = line[k]
-        else:
-            for k in range(width):
-                tile[k * PITCH + i] = line[k]
-        at += row
-
-
-@helper
 def _ends(bits, segments):
     """Least and greatest key of every SEGMENT of bits (n,), into segments (2, m); and of all."""
     least, most = LARGEST, SMALLEST
@@ -205,49 +189,42 @@ def _number(values, numbers, least, largest, e, mask):
 
 @kernel(
     f"void({STATE}, int64[::1], float32[::1], int32[::1], int32[:, ::1], uint16[::1], int64[::1], float64[::1],"
-    "float32[::1], int32[::1], int64, int64, int64, int64)"
+    "float32[:, ::1], int32[:, ::1], int64, int64)"
 )
 def update(
-    counts, exponent, low, high, extremes, tallies, old, tile, tile_bits, ends, numbers, apart, freed,
-    x, x_bits, row, column, start, stop,
+    counts, exponent, low, high, extremes, tallies, old, pair, pair_bits, ends, numbers, apart, freed, x, x_bits, start,
+    stop,
 ):  # fmt: skip
-    """Add rows start:stop of x, where dimension d of row i is x[i * row + d * column].
+    """Add the rows start:stop of x (D, n), whose memory x_bits is as int32.
 
-    x_bits is the memory of x as int32, tile_bits that of tile. Room to work in: old (B,), tile (LANES * PITCH + 2,),
-    ends (2, ROWS / SEGMENT), numbers (ROWS,), apart and freed (ROWS,).
+    Room to work in: old (B,), pair (2,) and its memory as int32, ends (2, ROWS / SEGMENT), numbers, apart and freed
+    (ROWS,).
     Dimension by dimension, some rows at a time: where all values lie between those already binned, they need no more
     than their bin. Otherwise the few that may be among the extremes are found from the ends of short segments.
     """
-    dimensions, mask = counts.shape[0], counts.shape[1] - 1
-    for begin in range(start, stop, ROWS):
-        n = min(ROWS, stop - begin)
-        segments = ends[:, : (n + SEGMENT - 1) // SEGMENT]
-        for d in range(dimensions):
-            if column == 1:
-                if d % LANES == 0:
-                    _transpose(x, begin * row + d, row, n, min(LANES, dimensions - d), tile)
-                at = d % LANES * PITCH
-                values, bits = tile[at : at + n], tile_bits[at : at + n]
-            else:
-                at = begin + d * column
-                values, bits = x[at : at + n], x_bits[at : at + n]
+    mask = counts.shape[1] - 1
+    for d in range(x.shape[0]):
+        for begin in range(start, stop, ROWS):
+            n = min(ROWS, stop - begin)
+            segments = ends[:, : (n + SEGMENT - 1) // SEGMENT]
+            values, bits = x[d, begin : begin + n], x_bits[d, begin : begin + n]
             least, most = _ends(bits, segments)
-            tile[-2], tile[-1] = low[d], high[d]
+            pair[0], pair[1] = low[d], high[d]
             found = count = 0
-            if least < _key(tile_bits[-2]) or most > _key(tile_bits[-1]):
+            if least < _key(pair_bits[0]) or most > _key(pair_bits[1]):
                 # what may be among the extremes, or is no number: keys of bottom or less, or of top or more
                 used, bottom, top = tallies[0, d], LARGEST, SMALLEST
                 if used >= 2 * EXTREMES:
-                    tile[-2], tile[-1] = extremes[d, EXTREMES - 1], extremes[d, EXTREMES]
-                    bottom, top = np.int32(_key(tile_bits[-2]) - 1), np.int32(_key(tile_bits[-1]) + 1)
+                    pair[0], pair[1] = extremes[d, EXTREMES - 1], extremes[d, EXTREMES]
+                    bottom, top = np.int32(_key(pair_bits[0]) - 1), np.int32(_key(pair_bits[1]) + 1)
                 if segments.shape[1] >= EXTREMES and least > -INFINITE - 1 and most < INFINITE:
                     bottom = min(bottom, _kth(segments[0], -1, apart))
                     top = max(top, _kth(segments[1], 1, apart))
                 found, least, most = _select(bits, segments, bottom, top, apart)
                 new_low, new_high = math.inf, -math.inf
                 if least <= most:
-                    tile_bits[-2], tile_bits[-1] = _key(least), _key(most)
-                    new_low, new_high = tile[-2] + 0.0, tile[-1] + 0.0  # -0.0 and 0.0 are one value
+                    pair_bits[0], pair_bits[1] = _key(least), _key(most)
+                    new_low, new_high = pair[0] + 0.0, pair[1] + 0.0  # -0.0 and 0.0 are one value
                 for i in range(found):
                     value = np.float64(values[apart[i]])
                     if math.isfinite(value):

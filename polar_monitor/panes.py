@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from .errors import PolarMonitorError
 from .kernels import binned
 from .kernels import histogram as kernels
+from .rows import transposed
 from .snapshot import Array
 
 Drawn = tuple[float, float, NDArray[np.int64], float, float]
@@ -71,9 +72,9 @@ class Panes:
             raise PolarMonitorError(f"pane_rows: expected 1 or more or None, got {pane_rows}")
         self.dimensions, self.bins, self.panes, self.pane_rows = dimensions, bins, panes, pane_rows
         self._work = np.zeros(4 * bins, np.int64)
-        tile, rows = np.zeros(kernels.LANES * kernels.PITCH + 2, np.float32), kernels.ROWS
+        rows, pair = kernels.ROWS, np.zeros(2, np.float32)
         ends, numbers = np.zeros((2, rows // kernels.SEGMENT), np.int32), np.zeros(rows, np.uint16)
-        self._room = tile, tile.view(np.int32), ends, numbers, np.zeros(rows, np.int64), np.zeros(rows)
+        self._room = pair, pair.view(np.int32), ends, numbers, np.zeros(rows, np.int64), np.zeros(rows)
         self.reset()
 
     def reset(self) -> None:
@@ -102,26 +103,23 @@ class Panes:
             raise PolarMonitorError(
                 f"x: expected a C-contiguous float32 array of shape ({self.dimensions}, n), got {x.dtype} of {x.shape}"
             )
-        self._add(x.reshape(-1), 1, x.shape[1], start, x.shape[1] if stop is None else stop)
-
-    def update_rows(self, x: NDArray[np.float32]) -> None:
-        """Add the rows of x (n, D) float32, C-contiguous. Raises PolarMonitorError for anything else."""
-        if x.ndim != 2 or x.shape[1] != self.dimensions or x.dtype != np.float32 or not x.flags.c_contiguous:
-            raise PolarMonitorError(
-                f"x: expected a C-contiguous float32 array of shape (n, {self.dimensions}), got {x.dtype} of {x.shape}"
-            )
-        self._add(x.reshape(-1), self.dimensions, 1, 0, x.shape[0])
-
-    def _add(self, x: NDArray[np.float32], row: int, column: int, start: int, end: int) -> None:
-        """Add rows start:end, where dimension d of row i is x[i * row + d * column]."""
         self._merged = None
+        end, bits = x.shape[1] if stop is None else stop, x.view(np.int32)
         while start < end:
             if self.pane_rows is not None and self._rows[-1] >= self.pane_rows:
                 self.roll()
             part = end if self.pane_rows is None else min(end, start + self.pane_rows - self._rows[-1])
-            kernels.update(*self._ring[-1], self._work, *self._room, x, x.view(np.int32), row, column, start, part)
+            kernels.update(*self._ring[-1], self._work, *self._room, x, bits, start, part)
             self._rows[-1] += part - start
             start = part
+
+    def update_rows(self, x: NDArray[np.float32]) -> None:
+        """Add the rows of x (n, D) float32. Raises PolarMonitorError for anything else."""
+        if x.ndim != 2 or x.shape[1] != self.dimensions or x.dtype != np.float32:
+            raise PolarMonitorError(
+                f"x: expected a float32 array of shape (n, {self.dimensions}), got {x.dtype} of {x.shape}"
+            )
+        self.update(transposed(x, np.empty(x.shape[::-1], np.float32)))
 
     def roll(self) -> None:
         """Start a fresh pane and drop the oldest when there are more than `panes`."""

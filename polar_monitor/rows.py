@@ -23,6 +23,8 @@ BLOCK_BYTES = 64 * 2**20
 """Most memory of one block of dimensions, in float64."""
 CHUNK = 2**16
 """Rows that a stream takes at once."""
+TILE = 2**13
+"""Numbers that are transposed at once, so that they stay in the cache."""
 DISTINCT = 64
 """Fewer distinct values than this do not tell what precision they are in."""
 MANTISSA = {"bfloat16": 7, "float16": 10, "float32": 23, "float64": 52}
@@ -188,3 +190,12 @@ def _columns(which: Any, kept: Any, part: Floats, bits: int) -> Columns:
         scaled = np.ldexp(part - centre[:, None], -exponent[:, None])
     largest = float(np.finfo(np.float32).max)
     return Columns(which, kept, np.clip(scaled, -largest, largest).astype(np.float32), 23, exponent * np.log(2.0))
+
+
+def transposed(rows: F32, out: F32) -> F32:
+    """Write rows (n, D) to out (D, n), a few at a time: each number of a long column would be read past the cache."""
+    n, dimensions = rows.shape
+    some = max(TILE // dimensions, 16)
+    for start in range(0, n, some):
+        out[:, start : start + some] = rows[start : start + some].T
+    return out

@@ -14,17 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import PolarMonitorError
-from .panes import Panes
+from .panes import PANES, Panes
+from .rows import transposed
 from .snapshot import Array, Histogram, Snapshot
 from .statistics import joint_statistics, window_statistics
 
 WINDOW_BYTES = 64 * 2**20
 """Most memory of the window's means; very wide latents get a shorter window."""
-PANES = 4
 TINY = np.finfo(np.float32).tiny
 """Variances are at least this, so that they have a logarithm."""
-TILE = 2**13
-"""Numbers that are transposed at once, so that they stay in the cache."""
 F32 = NDArray[np.float32]
 
 
@@ -93,9 +91,9 @@ class LatentStream:
             place = self._place
             count = min(n - start, self.window - place)
             here, there = slice(place, place + count), slice(start, start + count)
-            _transpose(mean[there], self._mean[:, here])
+            transposed(mean[there], self._mean[:, here])
             if self._variance is not None and variance is not None:
-                _transpose(variance[there], self._variance[:, here])
+                transposed(variance[there], self._variance[:, here])
             self._input[here] = inputs[there]
             self._check(here)
             self._histogram.update(self._mean, place, place + count)
@@ -217,14 +215,6 @@ class LatentStream:
         self._inputs, self._per = int(state["inputs"]), int(state["per"])
         self.rows, self.mantissa = int(state["rows"]), int(state["mantissa"])
         self._non_finite = np.asarray(state["non_finite"], np.int64).copy()
-
-
-def _transpose(rows: F32, out: F32) -> None:
-    """Write rows (n, D) to out (D, n), a few at a time: each number of a long column would be read past the cache."""
-    n, dimensions = rows.shape
-    some = max(TILE // dimensions, 16)
-    for start in range(0, n, some):
-        out[:, start : start + some] = rows[start : start + some].T
 
 
 def _per_dimension(value: Any, dimensions: int, what: str) -> Array:

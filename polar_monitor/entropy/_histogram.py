@@ -102,7 +102,7 @@ class OnlineHistogram:
         values = rows.values
         with np.errstate(over="ignore"):
             moved = values if not self._origin.any() else values - self._origin
-            self._panes.update_rows(np.require(moved, np.float32, ["C", "W"]))
+            self._panes.update_rows(np.asarray(moved, np.float32))
 
     def merge(self, other: OnlineHistogram) -> None:
         """Add the rows of another. Raises PolarMonitorError for another grid, window or origin."""
