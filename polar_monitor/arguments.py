@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -56,3 +57,14 @@ def checked_output(log_dir: Any, sinks: Any) -> tuple[str | os.PathLike[str] | N
                 f"sinks: expected a list of objects with write(evaluation), flush() and close(), got {sink!r}"
             )
     return log_dir, chosen
+
+
+def whole(word: str, value: Any, least: int = 1) -> int:
+    """A whole number. Raises PolarMonitorError for anything else, or less than `least`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise PolarMonitorError(f"{word}: expected a whole number of {least} or more, got {value!r}")
+    return number

@@ -115,9 +115,45 @@ def test_what_is_refused(new: Callable[[], Any]) -> None:
     made = new()
     with pytest.raises(PolarMonitorError, match=r"shape \(n, 2\), got \(n, 3\)"):
         made.update(np.zeros((5, 3)))
-    with pytest.raises(PolarMonitorError):
+    with pytest.raises(PolarMonitorError, match="merge: expected"):
         made.merge(type(made)(3))
+    with pytest.raises(PolarMonitorError, match="merge: expected"):
+        made.merge(None)
+    for bad in (0, 2.5, "3", None):
+        with pytest.raises(PolarMonitorError, match="dimensions: expected a whole number"):
+            type(made)(bad)
     equal(made, new())
+
+
+@each
+def test_merging_with_oneself_counts_twice(new: Callable[[], Any]) -> None:
+    made = stream(new, rows(1))
+    made.merge(made)
+    equal(made, merged(stream(new, rows(1)), stream(new, rows(1))))
+
+
+def test_streams_split_evenly_merge_to_the_same_window() -> None:
+    """Panes roll by the rows of each stream: a quarter of 100 rows in each of four is one of 400."""
+    x = rows(7, 4000)
+    whole = OnlineHistogram(2, bins=64, window=1600)
+    parts = [OnlineHistogram(2, bins=64, window=400) for _ in range(4)]
+    for start in range(0, 4000, 400):
+        whole.update(x[start : start + 400])
+        for i, part in enumerate(parts):
+            part.update(x[start + 100 * i : start + 100 * (i + 1)])
+    together = merged(*parts)
+    assert together.snapshot().rows.sum() > 0
+    np.testing.assert_array_equal(together.snapshot().rows, whole.snapshot().rows)
+    np.testing.assert_array_equal(together.snapshot().value, whole.snapshot().value)
+
+
+@pytest.mark.parametrize("per", [1, 128, 4096])
+def test_the_error_does_not_depend_on_how_many_rows_share_a_stamp(per: int) -> None:
+    x = np.random.default_rng(0).normal(size=(4096, 3))
+    window = SlidingWindow(3, rows=4096)
+    for stamp, block in enumerate(np.split(x, 4096 // per)):
+        window.update(block, stamp=stamp)
+    np.testing.assert_allclose(window.snapshot().standard_error, 0.0117, rtol=0.15)
 
 
 def test_moments_are_those_of_all_rows() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import timing
 import torch
 
+from polar_monitor import entropy
 from polar_monitor.demo.data import sprites
 from polar_monitor.demo.models import BetaVae
 from polar_monitor.kernels import blocking, mixture
@@ -23,6 +24,9 @@ def table() -> str:
         {
             "ours": lambda: mixture.information(mean, variance, None, logs),
             "ours, rows in time order": lambda: mixture.information(mean, variance, None, logs, square=blocking.square),
+            "ours, polar_monitor.entropy.information of (n, D)": lambda: entropy.information(
+                mean.T, variance.T, dependent=False
+            ),
         },
         least=15,
     )

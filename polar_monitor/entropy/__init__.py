@@ -10,7 +10,8 @@ of the `groups` (n,), such as the positions of one image, are dependent on each 
 
 The streaming twins have four verbs, `update`, `merge`, `snapshot` and `reset`. The empty state is the identity of
 `merge`, which is associative and commutative: a stream may be split among processes and put together in any order.
-Counts, rows and the entropies from them are then the same to the last bit; moments to rounding.
+Counts, rows and the entropies from them are then the same to the last bit; moments to rounding. (A histogram that
+forgets, with `window=`, does so by quarters of each stream.)
 """
 
 from ._estimate import Estimate as Estimate

@@ -10,6 +10,7 @@ import numpy as np
 
 TIED = 0.01
 """Share of tied rows worth a flag: in any sample some values are equal by chance."""
+SHOWN = 8
 Numbers = Any
 """A number where the rows had shape (n,), an array (D,) where they had shape (n, D)."""
 
@@ -35,9 +36,9 @@ class Estimate:
     floor: Numbers
     """Whether all rows are one value: the value is the entropy of the cell that rounding draws together there."""
     outliers: Numbers
-    """Values further from all but the 8 least and largest than 16 times the range of these; by `knn` and histograms."""
+    """At most 8 values at either end, further from the rest than 16 times their range; by `knn` and histograms."""
     thinned: int
-    """Rows left out, evenly spaced, to bound time and memory."""
+    """Rows left out, of one block each all but one, to bound time and memory."""
 
     FLAGS: ClassVar[tuple[str, ...]] = ("non_finite", "ties", "atoms", "floor", "outliers", "thinned")
 
@@ -58,10 +59,12 @@ class Estimate:
         return float(np.asarray(self.value).item())
 
     def __str__(self) -> str:
-        """Value ± standard error of each dimension, and the flags."""
-        pairs = zip(np.atleast_1d(self.value), np.atleast_1d(self.standard_error), strict=True)
-        said = ", ".join(f"{value:.4f} ± {error:.4f}" for value, error in pairs)
-        return f"{said} nats" + (f" ({', '.join(self.flags)})" if self.flags else "")
+        """Value ± standard error of up to `SHOWN` dimensions, and the flags."""
+        values, errors = np.atleast_1d(self.value), np.atleast_1d(self.standard_error)
+        said = [f"{value:.4f} ± {error:.4f}" for value, error in zip(values[:SHOWN], errors[:SHOWN], strict=True)]
+        if len(values) > SHOWN:
+            said.append(f"… {len(values)} dimensions")
+        return f"{', '.join(said)} nats" + (f" ({', '.join(self.flags)})" if self.flags else "")
 
     @classmethod
     def of(cls, found: Mapping[str, Any], flat: bool, thinned: int = 0, **more: Any) -> Self:
@@ -77,7 +80,7 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False)
 class JointEstimate(Estimate):
-    """An estimate of several dimensions together: numbers, but for `ties` (d,)."""
+    """An estimate of several dimensions together: numbers, but for `ties`, `atoms` and `floor` (d,)."""
 
     lower: float
     upper: float
@@ -91,6 +94,8 @@ class JointEstimate(Estimate):
     beyond_pairs: bool
     """Whether the groups depend on each other after all, as no pair shows; they are not used then."""
     functions: tuple[int, ...]
-    """Dimensions that are functions of others: there is no joint density, and the value is of the others."""
+    """Dimensions that are constant or functions of others: there is no joint density, and the value is of the others."""
+    thin: bool
+    """Whether the rows lie on a surface: there is no joint density, and the value says nothing."""
 
-    FLAGS: ClassVar[tuple[str, ...]] = (*Estimate.FLAGS, "beyond_pairs", "functions")
+    FLAGS: ClassVar[tuple[str, ...]] = (*Estimate.FLAGS, "beyond_pairs", "functions", "thin")

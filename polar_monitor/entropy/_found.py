@@ -31,9 +31,11 @@ class Found:
             "non_finite": np.full(dimensions, n),
         }
 
-    def parts(self, least: int = LEAST_ROWS, keep: NDArray[np.bool_] | None = None) -> Iterator[tuple[Columns, Ids]]:
+    def parts(
+        self, least: int = LEAST_ROWS, keep: NDArray[np.bool_] | None = None, lattice: bool = True
+    ) -> Iterator[tuple[Columns, Ids]]:
         """Blocks of dimensions with `least` finite rows or more, rows of one group side by side, and their groups."""
-        for part in columns(self.rows, keep):
+        for part in columns(self.rows, keep, lattice):
             n = part.rows.shape[1]
             self.values["rows"][part.which] = n
             self.values["non_finite"][part.which] = len(self.rows.values) - n
@@ -59,12 +61,15 @@ class Found:
 
 
 def group_ids(groups: Any, rows: Rows) -> NDArray[np.int64]:
-    """(n,) numbers of the groups. Raises PolarMonitorError for another shape, or where rows were thinned out."""
+    """(n,) numbers of the groups of the rows that were taken. Raises PolarMonitorError for what labels no rows."""
+    found: NDArray[np.int64] | None = None
     try:
         labels = np.asarray(groups.detach().cpu() if hasattr(groups, "detach") else groups)
-    except ValueError:
-        labels = np.zeros(0)
-    if labels.shape != (rows.given,):
-        raise PolarMonitorError(f"groups: expected one label for each of the {rows.given} rows, got {labels.shape}")
-    ids = np.unique(labels[:: rows.step], return_inverse=True)[1]
-    return np.asarray(ids, np.int64)
+        shape: Any = labels.shape
+        if shape == (rows.given,):
+            found = np.unique(labels[rows.taken], return_inverse=True)[1].astype(np.int64)
+    except (TypeError, ValueError, RuntimeError):
+        shape = type(groups).__name__
+    if found is None:
+        raise PolarMonitorError(f"groups: expected a number or a string for each of {rows.given} rows, got {shape}")
+    return found

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..arguments import whole
 from ..errors import PolarMonitorError
 from ..panes import PANES, Panes
-from ..rows import MANTISSA, Rows, chunks, frame, precision, sized
+from ..rows import MANTISSA, Rows, chunks, frame, log_cell, precision, scaled, sized
 from ._estimate import Estimate
 from ._nearest import knn_of
+
+F64 = NDArray[np.float64]
 
 
 def histogram(x: Any, bins: int = 512, *, dependent: bool = True) -> Estimate:
     """Differential entropy in one pass and bounded memory, however many rows; see `OnlineHistogram`.
 
-    How dependent rows are that follow each other, and how many are tied, the first 65,536 of them tell
-    (`dependent=False`: not at all). Rows that are there several times each make the value too small: see `ties`.
-    `bins`: a power of two from 2. Raises PolarMonitorError.
+    x: (n,) or (n, D), array, CPU tensor or iterator of chunks, of any float type; every dimension by itself. How
+    dependent rows are that follow each other, and how many are tied, the first 65,536 of them tell (`dependent=False`:
+    not at all). Rows that are there several times each make the value too small: see `ties`. `bins`: a power of two
+    from 64. Raises PolarMonitorError.
 
     Example:
         >>> import numpy as np
@@ -29,27 +35,46 @@ def histogram(x: Any, bins: int = 512, *, dependent: bool = True) -> Estimate:
     """
     stream: OnlineHistogram | None = None
     flat, share, ties = True, np.ones(1), None
+    waiting: list[Rows] = []
     for chunk in chunks("x", x):
         if stream is None:
-            stream, flat = OnlineHistogram(chunk.values.shape[1], bins, origin=_origin(chunk)), chunk.flat
+            waiting.append(chunk)
+            place = _place(chunk)
+            if place is None:  # nothing finite yet that would tell where to count from
+                continue
+            flat = chunk.flat
+            stream = OnlineHistogram(chunk.values.shape[1], bins, origin=place[0], unit=place[1])
             if dependent:
                 share, ties = _independent(chunk)
-        stream.add(sized("a chunk of x", chunk, stream.dimensions))
+            for earlier in waiting:
+                stream._add(sized("a chunk of x", earlier, stream.dimensions))
+        else:
+            stream._add(sized("a chunk of x", chunk, stream.dimensions))
     if stream is None:
-        raise PolarMonitorError("x: expected at least one chunk, got an iterator of none")
-    return stream.estimate(flat, share, ties)
+        if not sum(len(chunk.values) for chunk in waiting):
+            raise PolarMonitorError("x: expected at least one row, got none")
+        flat = waiting[0].flat
+        stream = OnlineHistogram(waiting[0].values.shape[1], bins)
+        for earlier in waiting:
+            stream._add(sized("a chunk of x", earlier, stream.dimensions))
+    return stream._estimate(flat, share, ties)
 
 
-def _origin(rows: Rows) -> Any:
-    """Where to count float64 rows from, so that their float32 differences keep their digits; 0 for other types."""
-    if rows.mantissa < MANTISSA["float64"]:
-        return 0.0
-    origin = np.zeros(rows.values.shape[1])
+def _place(rows: Rows) -> tuple[F64, F64] | None:
+    """Where to count float64 rows from, and in what unit, so that they keep their digits; 0 and 1 for other types.
+
+    None where no row has a finite value.
+    """
+    dimensions = rows.values.shape[1]
+    origin, unit = np.zeros(dimensions), np.ones(dimensions)
+    some = False
     for j, column in enumerate(np.ascontiguousarray(rows.values.T)):
         fine = column[np.isfinite(column)]
-        if fine.size and precision(fine, rows.mantissa) == rows.mantissa:
-            origin[j] = frame(fine[None])[0][0]
-    return origin
+        some |= fine.size > 0
+        if fine.size and precision(fine, rows.mantissa) == MANTISSA["float64"]:
+            centre, exponent = frame(fine[None])
+            origin[j], unit[j] = centre[0], np.ldexp(1.0, int(np.clip(exponent[0], -1000, 1000)))
+    return (origin, unit) if some else None
 
 
 def _independent(rows: Rows) -> tuple[Any, Any]:
@@ -64,8 +89,11 @@ class OnlineHistogram:
     """Histograms of D dimensions of a stream, on a dyadic grid that widens as the rows ask for it.
 
     The state depends on the rows as a set: any order, split or merge gives the same bits. `bins`: of each dimension, a
-    power of two from 2. `window`: about how many last rows count, the oldest quarter being dropped at once; None: all.
-    Rows are counted as float32 after `origin`, a number or (D,), has been subtracted. Raises PolarMonitorError.
+    power of two from 64. Rows are counted as float32 after `origin` is subtracted and `unit` divided by, numbers or
+    (D,), the unit a power of two.
+
+    With `window`, about that many last rows of each stream count: a quarter is dropped at once, so merging adds up
+    quarters, the newest to the newest, and the bits are the same for streams split evenly. Raises PolarMonitorError.
 
     Example:
         >>> import numpy as np
@@ -78,15 +106,17 @@ class OnlineHistogram:
         2.08
     """
 
-    def __init__(self, dimensions: int, bins: int = 512, *, window: int | None = None, origin: Any = 0.0) -> None:
-        shift = np.asarray(origin, np.float64)
-        if shift.shape not in ((), (dimensions,)) or not np.isfinite(shift).all():
-            raise PolarMonitorError(f"origin: expected a finite number or ({dimensions},), got {origin!r}")
-        if window is not None and window < PANES:
-            raise PolarMonitorError(f"window: expected {PANES} rows or more, or None, got {window}")
-        self._panes = Panes(dimensions, bins, PANES if window else 1, None if window is None else window // PANES)
-        self._origin = shift
-        self.dimensions, self.bins, self.window = dimensions, bins, window
+    def __init__(
+        self, dimensions: int, bins: int = 512, *, window: int | None = None, origin: Any = 0.0, unit: Any = 1.0
+    ) -> None:
+        self.dimensions, self.bins = whole("dimensions", dimensions), whole("bins", bins, 64)
+        self.window = None if window is None else whole("window", window, PANES)
+        self._origin, self._unit = (_numbers(*pair, self.dimensions) for pair in (("origin", origin), ("unit", unit)))
+        if not ((self._unit > 0) & (np.frexp(self._unit)[0] == 0.5)).all():
+            raise PolarMonitorError(f"unit: expected powers of two, got {unit!r}")
+        rows = None if self.window is None else self.window // PANES
+        self._panes = Panes(self.dimensions, self.bins, 1 if rows is None else PANES, rows)
+        self._mantissa = MANTISSA["float32"]
 
     def reset(self) -> None:
         """Forget everything."""
@@ -95,36 +125,66 @@ class OnlineHistogram:
     def update(self, x: Any) -> None:
         """Add rows (n, D), or (n,) for one dimension. Raises PolarMonitorError for other shapes."""
         for chunk in chunks("x", x):
-            self.add(sized("x", chunk, self.dimensions))
-
-    def add(self, rows: Rows) -> None:
-        """Add rows that have been read already."""
-        values = rows.values
-        with np.errstate(over="ignore"):
-            moved = values if not self._origin.any() else values - self._origin
-            self._panes.update_rows(np.asarray(moved, np.float32))
+            self._add(sized("x", chunk, self.dimensions))
 
     def merge(self, other: OnlineHistogram) -> None:
-        """Add the rows of another. Raises PolarMonitorError for another grid, window or origin."""
-        if self.window != other.window or not np.array_equal(self._origin, other._origin):
-            raise PolarMonitorError("merge: expected the same window and origin, got others")
-        self._panes.merge(other._panes)
+        """Add the rows of another, which stays as it is. Raises PolarMonitorError for another grid, window or place."""
+        if not isinstance(other, OnlineHistogram):
+            raise PolarMonitorError(f"merge: expected an OnlineHistogram, got {type(other).__name__}")
+        for word in ("dimensions", "bins", "window", "_origin", "_unit"):
+            here, there = getattr(self, word), getattr(other, word)
+            if not np.array_equal(here, there):
+                raise PolarMonitorError(f"merge: expected the same {word.strip('_')}, {here}; got {there}")
+        self._panes.merge(copy.deepcopy(other._panes) if other is self else other._panes)
+        self._mantissa = min(self._mantissa, other._mantissa)
 
     def snapshot(self) -> Estimate:
-        """Differential entropy of the rows, which are taken to be independent: a histogram forgets their order."""
-        return self.estimate(flat=False)
+        """Differential entropy of the rows, which are taken to be independent: a histogram forgets their order.
 
-    def estimate(self, flat: bool, independent: Any = 1.0, ties: Any = None) -> Estimate:
+        `non_finite` counts since the beginning, also with a window.
+        """
+        return self._estimate(flat=False)
+
+    def _add(self, rows: Rows) -> None:
+        values = rows.values
+        if self._origin.any() or (self._unit != 1.0).any():
+            values = scaled(values.T, self._origin, np.frexp(self._unit)[1] - 1).T
+        self._mantissa = min(self._mantissa, rows.mantissa)
+        with np.errstate(over="ignore"):
+            self._panes.update_rows(np.asarray(values, np.float32))
+
+    def _estimate(self, flat: bool, independent: Any = 1.0, ties: Any = None) -> Estimate:
         """The same; numbers rather than arrays if `flat`. A row is worth so many `independent` ones, 1 or fewer."""
-        value, error, atoms = self._panes.entropy(independent * self._panes.finite())
-        found = {
-            "value": value,
-            "standard_error": error,
-            "rows": self._panes.finite(),
-            "non_finite": self._panes.non_finite.sum(axis=0),
-            "ties": np.full(self.dimensions, np.nan) if ties is None else ties,
-            "atoms": atoms,
-            "floor": error == 0.0,
-            "outliers": self._panes.outliers(),
-        }
-        return Estimate.of(found, flat)
+        rows = self._panes.finite()
+        found = self._panes.entropy(independent * rows)
+        value, error, atoms = found[:3]
+        value = value + np.log(self._unit)
+        floor = (error == 0.0) & (rows > 0)
+        for d in np.flatnonzero(floor):
+            at = float(self._panes.draw(2)[d][3]) * self._unit[d] + self._origin[d]
+            plain = self._origin[d] == 0.0 and self._unit[d] == 1.0
+            value[d] = log_cell(at, self._mantissa if plain else MANTISSA["float64"])
+        return Estimate.of(
+            {
+                "value": value,
+                "standard_error": error,
+                "rows": rows,
+                "non_finite": self._panes.non_finite.sum(axis=0),
+                "ties": np.full(self.dimensions, np.nan) if ties is None else ties,
+                "atoms": atoms,
+                "floor": floor,
+                "outliers": self._panes.outliers(),
+            },
+            flat,
+        )
+
+
+def _numbers(word: str, value: Any, dimensions: int) -> F64:
+    """(D,) finite numbers. Raises PolarMonitorError for anything else."""
+    try:
+        numbers = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        numbers = np.full(1, np.nan)
+    if numbers.shape not in ((), (dimensions,)) or not np.isfinite(numbers).all():
+        raise PolarMonitorError(f"{word}: expected a finite number or ({dimensions},) of them, got {value!r}")
+    return np.array(np.broadcast_to(numbers, (dimensions,)))

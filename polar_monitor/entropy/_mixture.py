@@ -16,6 +16,8 @@ from ._nearest import repeats
 
 MOST_ROWS = 2**16
 """Most components of a mixture: its bias, S/2n at most, is far below its error then."""
+LOG_LARGEST = 40.0
+"""Beyond e^±40 of the rows' spread a noise is as good as infinite, or none."""
 
 
 def information(
@@ -51,9 +53,9 @@ def information(
     found = Found(rows, groups)
     with np.errstate(invalid="ignore"):
         keep = (variance > 0) & (variance < np.inf)
-    for part, cluster in found.parts(keep=keep):
-        noise = variance[:, part.which][part.kept].T * np.exp(-2.0 * part.log_scale)[:, None]
-        _put(found, part, noise, cluster, dependent)
+    for part, cluster in found.parts(keep=keep, lattice=False):
+        log_noise = 0.5 * np.log(variance[:, part.which][part.kept].T) - part.log_scale[:, None]
+        _put(found, part, log_noise, cluster, dependent)
     return found.estimate()
 
 
@@ -71,21 +73,24 @@ def resolved(x: Any, tau: Any, *, groups: Any = None, dependent: bool = True) ->
         1.099
     """
     rows = as_rows("x", x, MOST_ROWS)
-    noise = np.asarray(tau, np.float64)
+    try:
+        noise = np.asarray(tau.detach().float() if hasattr(tau, "detach") else tau, np.float64)
+    except (TypeError, ValueError):
+        noise = np.zeros(())
     if noise.shape not in ((), (rows.values.shape[1],)) or not ((noise > 0) & np.isfinite(noise)).all():
         raise PolarMonitorError(f"tau: expected a number above 0 or ({rows.values.shape[1]},) of them, got {tau!r}")
     noise = np.broadcast_to(noise, rows.values.shape[1:])
     found = Found(rows, groups)
-    for part, cluster in found.parts():
-        variance = (noise[part.which] * np.exp(-part.log_scale)) ** 2
-        _put(found, part, np.broadcast_to(variance[:, None], part.rows.shape), cluster, dependent)
+    for part, cluster in found.parts(lattice=False):
+        log_noise = np.log(noise[part.which]) - part.log_scale
+        _put(found, part, np.broadcast_to(log_noise[:, None], part.rows.shape), cluster, dependent)
     return found.estimate()
 
 
-def _put(found: Found, part: Columns, variance: Any, cluster: Ids, dependent: bool) -> None:
-    tiny = float(np.finfo(np.float32).tiny)
-    noise = np.ascontiguousarray(np.maximum(variance, tiny), np.float32)
+def _put(found: Found, part: Columns, log_noise: Any, cluster: Ids, dependent: bool) -> None:
+    """Of rows of spread about 1 and the log of the noise's standard deviation at each, in the same unit."""
+    variance = np.exp(2.0 * np.clip(log_noise, -LOG_LARGEST, LOG_LARGEST)).astype(np.float32)
     square = blocking.square if dependent and cluster is None else None
-    value, error = mixture.information(part.rows, noise, cluster, square=square)
+    value, error = mixture.information(part.rows, np.ascontiguousarray(variance), cluster, square=square)
     independent, ties = repeats(part.rows, part.mantissa)
     found.put(part, {"value": value, "standard_error": error / np.sqrt(independent), "ties": ties})

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import whole
 from ..errors import PolarMonitorError
 from ..kernels import moments
 from ..rows import chunks, sized
@@ -40,9 +41,7 @@ class OnlineMoments:
     """
 
     def __init__(self, dimensions: int) -> None:
-        if dimensions < 1:
-            raise PolarMonitorError(f"dimensions: expected 1 or more, got {dimensions}")
-        self.dimensions = dimensions
+        self.dimensions = whole("dimensions", dimensions)
         self.reset()
 
     def reset(self) -> None:
@@ -64,6 +63,8 @@ class OnlineMoments:
 
     def merge(self, other: OnlineMoments) -> None:
         """Add the rows of another. Raises PolarMonitorError for other dimensions."""
+        if not isinstance(other, OnlineMoments):
+            raise PolarMonitorError(f"merge: expected OnlineMoments, got {type(other).__name__}")
         if other.dimensions != self.dimensions:
             raise PolarMonitorError(f"merge: expected {self.dimensions} dimensions, got {other.dimensions}")
         moments.merge(*self._state, *other._state)

@@ -7,22 +7,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import PolarMonitorError
+from ..arguments import whole
 from ..kernels import histogram, spacing
 from ..kernels.negentropy import negentropy as _negentropy
-from ..rows import Rows, as_rows
+from ..rows import Rows, as_rows, log_cell
 from ._estimate import Estimate
 from ._found import LEAST_ROWS, Found
 
 MOST_ROWS = 2**20
 """Most rows that are sorted: some 30 MB and 0.1 s a dimension."""
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
 
 
 def knn(x: Any, k: int | None = None, *, groups: Any = None, dependent: bool = True) -> Estimate:
     """Differential entropy by the distance to the k-th nearest neighbour (Kozachenko & Leonenko 1987).
 
-    `k` from 1; None chooses it from the number of rows. Values tied by rounding are spread over their rounding cell;
-    values repeated beyond what rounding explains are `atoms`, and the value is the entropy of the others. Raises
+    x: (n,) or (n, D), array, CPU tensor or iterator of chunks, of any float type; every dimension by itself, NaN for
+    fewer than 32 finite rows (or k + 2). `k` from 1; None chooses it by rank and number of rows. Rows stand in time
+    order, and the error allows for their autocorrelation (`dependent=False`: they are independent); rows of one of the
+    `groups` (n,) depend on each other wherever they stand. Values tied by the rounding of their type are spread over
+    its cell; values repeated beyond that are `atoms`, and the value is the entropy of the others. Raises
     PolarMonitorError.
 
     Example:
@@ -36,32 +41,24 @@ def knn(x: Any, k: int | None = None, *, groups: Any = None, dependent: bool = T
 
 def knn_of(rows: Rows, k: int | None = None, *, groups: Any = None, dependent: bool = True) -> Estimate:
     """`knn` of rows that have been read already."""
-    if k is not None and k < 1:
-        raise PolarMonitorError(f"k: expected 1 or more, got {k}")
+    order = None if k is None else whole("k", k)
     found = Found(rows, groups)
-    for part, cluster in found.parts(max(LEAST_ROWS, (k or 0) + 2)):
-        result = spacing.estimate(part.rows, cluster, k, part.mantissa, dependent)._asdict()
+    for part, cluster in found.parts(max(LEAST_ROWS, (order or 0) + 2)):
+        result = spacing.estimate(part.rows, cluster, order, part.mantissa, dependent)._asdict()
         del result["rows"]  # all are looked at
-        found.put(part, result | {"value": result["value"] + part.log_scale, "outliers": _outliers(part.rows)})
+        result["value"] = result["value"] + part.log_scale
+        for d in np.flatnonzero(result["floor"]):
+            column = rows.values[:, part.which[d]]
+            result["value"][d] = log_cell(float(column[np.isfinite(column)][0]), rows.mantissa)
+        found.put(part, result | {"outliers": outliers(part.rows)})
     return found.estimate()
-
-
-def _outliers(rows: NDArray[np.float32]) -> NDArray[np.int64]:
-    """How many of rows (k, n) the online histogram would call outliers, (k,)."""
-    n, apart = rows.shape[1], histogram.EXTREMES
-    if n < histogram.LEAST:
-        return np.zeros(len(rows), np.int64)
-    ends = np.partition(rows, (apart, n - 1 - apart), axis=1).astype(np.float64)
-    low, high = ends[:, apart, None], ends[:, n - 1 - apart, None]
-    reach = histogram.FAR * (high - low)
-    return np.asarray(((rows < low - reach) | (rows > high + reach)).sum(axis=1))
 
 
 def negentropy(x: Any, *, groups: Any = None, dependent: bool = True) -> Estimate:
     """J(x) = ½ log 2πeV − h(x) ≥ 0: how far x is from a Gaussian of its variance, 0 for a Gaussian alone (Comon 1994).
 
     Unchanged by shifting and scaling. Rows on atoms, and all but one of each value that is repeated, are left out. NaN
-    for a constant. Raises PolarMonitorError.
+    for a constant. Arguments as for `knn`. Raises PolarMonitorError.
 
     Example:
         >>> import numpy as np
@@ -79,12 +76,29 @@ def negentropy(x: Any, *, groups: Any = None, dependent: bool = True) -> Estimat
             own = None if cluster is None else cluster[kept]
             alone = np.ascontiguousarray(part.rows[d : d + 1, kept])
             value[d : d + 1], error[d : d + 1] = _negentropy(alone, own, part.mantissa, dependent)
-        flags = {"ties": judged.ties, "atoms": judged.atoms, "floor": judged.floor}
+        flags = {"ties": judged.ties, "atoms": judged.atoms, "floor": judged.floor, "outliers": outliers(part.rows)}
         found.put(part, {"value": value, "standard_error": error} | flags)
     return found.estimate()
 
 
-def repeats(rows: NDArray[np.float32], mantissa: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def outliers(rows: F32) -> NDArray[np.int64]:
+    """How many of rows (k, n) the online histogram calls outliers, (k,)."""
+    dimensions, n = rows.shape
+    apart, found = histogram.EXTREMES, np.zeros(dimensions, np.int64)
+    if n < histogram.LEAST:
+        return found
+    # a sample tells where there can be none: its ninth values from the ends are further in than those of all rows
+    some = np.sort(rows[:, :: max(1, n // 256)], axis=1).astype(np.float64)
+    low, high = some[:, apart], some[:, -1 - apart]
+    reach = histogram.FAR * (high - low)
+    for d in np.flatnonzero((rows.min(axis=1) < low - reach) | (rows.max(axis=1) > high + reach)):
+        row = np.sort(rows[d]).astype(np.float64)
+        low, high = row[apart], row[-1 - apart]
+        found[d] = np.count_nonzero(np.abs(row - 0.5 * (low + high)) > (histogram.FAR + 0.5) * (high - low))
+    return found
+
+
+def repeats(rows: F32, mantissa: int) -> tuple[F64, F64]:
     """How many independent rows one of these (k, n) is worth, at most 1, and the share of tied rows; (k,) each.
 
     Inputs that a window holds more than once tell nothing new; rows on an atom do.

@@ -7,18 +7,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import whole
 from ..errors import PolarMonitorError
-from ..rows import Rows, chunks, sized
+from ..rows import MANTISSA, Rows, chunks, sized
 from ._estimate import Estimate
 from ._nearest import knn_of
+
+ODD = np.uint64(0x9E3779B97F4A7C15)
+"""Spreads the bits of a row over its hash (Knuth 1998, 6.4)."""
 
 
 class SlidingWindow:
     """The W newest rows of a stream, by their stamps.
 
     A row is stamped with its number in its stream, or with `stamp`, such as the training step. The window is the W
-    largest rows under the order of (stamp, bytes of the row), so it depends on the rows as a set: any split over
-    streams and any order of merging keeps the same rows.
+    largest rows under the order of (stamp, hash of the row, its bytes), so it depends on the rows as a set: any split
+    over streams and any order of merging keeps the same rows. Raises PolarMonitorError.
 
     Example:
         >>> window = SlidingWindow(1, rows=2)
@@ -28,63 +32,68 @@ class SlidingWindow:
     """
 
     def __init__(self, dimensions: int, rows: int = 4096) -> None:
-        if dimensions < 1 or rows < 1:
-            raise PolarMonitorError(f"dimensions, rows: expected 1 or more, got {dimensions}, {rows}")
-        self.dimensions, self.rows = dimensions, rows
+        self.dimensions, self.rows = whole("dimensions", dimensions), whole("rows", rows)
         self.reset()
 
     def reset(self) -> None:
         """Forget everything."""
         self.seen = 0
-        self._values: list[NDArray[Any]] = []
-        self._stamps: list[NDArray[np.int64]] = []
+        self._values: list[NDArray[np.float64]] = [np.zeros((0, self.dimensions))]
+        self._stamps: list[NDArray[np.int64]] = [np.zeros((0, 2), np.int64)]
         self._held = 0
-        self._mantissa = 52
 
     def update(self, x: Any, stamp: int | None = None) -> None:
         """Add rows (n, D), all of one stamp if it is given. Raises PolarMonitorError for other shapes."""
+        if stamp is not None:
+            stamp = whole("stamp", stamp, -(2**63))
+            if stamp >= 2**63:
+                raise PolarMonitorError(f"stamp: expected a number below 2^63, got {stamp}")
         for chunk in chunks("x", x):
             rows = sized("x", chunk, self.dimensions)
             n = len(rows.values)
-            stamps = self.seen + np.arange(n) if stamp is None else np.full(n, stamp)
+            stamps = np.full((n, 2), rows.mantissa, np.int64)
+            stamps[:, 0] = self.seen + np.arange(n) if stamp is None else stamp
             self.seen += n
-            self._mantissa = min(self._mantissa, rows.mantissa)
             self._add(rows.values, stamps)
 
     def merge(self, other: SlidingWindow) -> None:
         """Add the rows of another. Raises PolarMonitorError for other dimensions or another length."""
+        if not isinstance(other, SlidingWindow):
+            raise PolarMonitorError(f"merge: expected a SlidingWindow, got {type(other).__name__}")
         if (other.dimensions, other.rows) != (self.dimensions, self.rows):
             raise PolarMonitorError(
                 f"merge: expected {self.dimensions} dimensions and {self.rows} rows, "
                 f"got {other.dimensions} and {other.rows}"
             )
         self.seen += other.seen
-        self._mantissa = min(self._mantissa, other._mantissa)
-        for values, stamps in zip(other._values, other._stamps, strict=True):
+        for values, stamps in list(zip(other._values, other._stamps, strict=True)):
             self._add(values, stamps)
 
-    def values(self) -> NDArray[Any]:
+    def values(self) -> NDArray[np.float64]:
         """The rows of the window, (n, D), oldest first."""
         self._settle()
-        return self._values[0].copy() if self._values else np.zeros((0, self.dimensions))
+        return self._values[0].copy()
 
     def snapshot(self) -> Estimate:
         """Differential entropy of the window, see `polar_monitor.entropy.knn`."""
         values = self.values()
-        return knn_of(Rows(values, self._mantissa, False, len(values), 1))
+        mantissa = int(self._stamps[0][:, 1].min(initial=MANTISSA["float64"]))
+        return knn_of(Rows(values, mantissa, False, len(values)))
 
     def _add(self, values: NDArray[Any], stamps: NDArray[np.int64]) -> None:
         self._values.append(np.array(values, np.float64))
-        self._stamps.append(stamps.astype(np.int64))
+        self._stamps.append(stamps)
         self._held += len(stamps)
         if self._held >= 2 * self.rows + 1024:  # else every block would pay for sorting the window
             self._settle()
 
     def _settle(self) -> None:
-        """Keep the newest rows only, in their order."""
-        if not self._values:
-            return
+        """Keep the newest rows only, in their order; those of one stamp in an order that means nothing."""
         values, stamps = np.concatenate(self._values), np.concatenate(self._stamps)
-        bits = np.ascontiguousarray(values).view(np.int64).T
-        order = np.lexsort((*bits[::-1], stamps))[-self.rows :]
+        bits = np.ascontiguousarray(values).view(np.uint64)
+        mixed = np.zeros(len(bits), np.uint64)
+        for column in bits.T:
+            mixed = (mixed ^ column) * ODD
+            mixed ^= mixed >> np.uint64(29)
+        order = np.lexsort((stamps[:, 1], *bits.T[::-1], mixed, stamps[:, 0]))[-self.rows :]
         self._values, self._stamps, self._held = [values[order]], [stamps[order]], len(order)
