@@ -151,7 +151,7 @@ def histogram(mean: Array) -> Rows:
     """Of the online histogram, fed in four panes."""
     panes = Panes(len(mean), pane_rows=-(-mean.shape[1] // 4))
     panes.update(np.ascontiguousarray(mean))
-    value, error, _ = panes.entropy()
+    value, error = panes.entropy()[:2]
     return value, error
 
 

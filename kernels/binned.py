@@ -37,6 +37,8 @@ ALONE = 6
 """An atom holds so many times more than any bin around it."""
 POINTS = 16
 """A lattice of so few points is a discrete distribution: all its rows are on atoms."""
+TELLING = 0.02
+"""Nats below which bins that are too wide are not worth a word."""
 AROUND = 2
 """Empty bins put before the first and after the last, so that every bin has neighbours."""
 
@@ -53,7 +55,7 @@ def _weighted(c):
 def _is_atom(padded, bins, i):
     """Whether the bin at padded[i] is far higher than the bins around it, and these are flat."""
     bound, near = (padded[i] - LEAF) / ALONE, padded[i - 1] + padded[i + 1]
-    if near > 2.0 * bound or near > 3.0 * (padded[i - 2] + padded[i + 2]) + LEAF:
+    if near > 2.0 * bound or near > 1.5 * (padded[i - 2] + padded[i + 2]) + LEAF:
         return False  # a peak that the bins do not resolve falls off steeply
     reach, higher = (bins >> 3) + 2, 0
     for j in range(AROUND, bins + AROUND):
@@ -135,15 +137,36 @@ def _climb(counts, terms, bins, width, low, high, mean, sums):
     sums[5], sums[6], sums[7], sums[8], sums[9], sums[10] = square, gain, splits, coarse_gain, coarse_splits, slope
 
 
+@helper
+def _look_closer(counts, sums_before, bins, sums):
+    """What splits of two and of four bins gain, wherever these begin, but at an end; see `cells`."""
+    margin = 3 if bins > 8 else 1  # what is nearer to an end is read as a power law
+    sums_before[0] = sums[16] = 0.0
+    for i in range(bins):
+        sums_before[i + 1] = sums_before[i] + counts[i]
+        sums[16] = max(sums[16], counts[i])
+    for half in range(1, 3):
+        gain = splits = 0.0
+        for i in range(margin, bins - 2 * half - margin + 1):
+            left = sums_before[i + half] - sums_before[i]
+            right = sums_before[i + 2 * half] - sums_before[i + half]
+            c = left + right
+            if c >= LEAF:
+                gain += _weighted(left) + _weighted(right) - _weighted(c) + c * LOG2
+                splits += 1.0
+        sums[10 + 2 * half], sums[11 + 2 * half] = gain / (2.0 * half), splits / (2.0 * half)
+
+
 @kernel("void(int64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1])")
 def cells(ordered, frame, counts, terms, sums):
-    """Lower the atoms in `ordered` (D, 4B), and sum over the cells of every dimension into `sums` (D, 12).
+    """Lower the atoms in `ordered` (D, 4B), and sum over the cells of every dimension into `sums` (D, 17).
 
     sums[d]: rows in bins; of these, on atoms; low and high, the ends of the support from the left edge of the first
     bin; the width of the bins that are read; Σ c (ψ(c) − log w − m)² over the cells that are read, m the same term if
     all were one cell; what the splits add to Σ c log f, and their number; both of the levels of 16 bins or less; what
-    the splits into inner bins of LEAF rows add; the spacing of the lattice, or 0. Room to work in: counts and terms
-    (4B + 4,).
+    the splits into inner bins of LEAF rows add; the spacing of the lattice, or 0; what the splits of two neighbouring
+    bins add, with LEAF rows or more and at no end, and their number, both halved since every bin is in two such pairs;
+    the same of four bins, quartered; the most rows in one bin. Room to work in: counts and terms (4B + 4,).
     """
     for d in range(ordered.shape[0]):
         bins, n, taken = int(frame[d, 2]), 0.0, 0.0
@@ -177,6 +200,7 @@ def cells(ordered, frame, counts, terms, sums):
         read = n if only else n - taken
         sums[d, 0], sums[d, 1], sums[d, 2], sums[d, 3], sums[d, 4] = n, taken, low, high, width
         sums[d, 11] = 0.0 if found == 0 else math.ldexp(width, found - joined)
+        _look_closer(counts, terms, bins, sums[d])
         _climb(counts, terms, bins, width, low, high, _weighted(read) / read - math.log(high - low), sums[d])
 
 
@@ -203,7 +227,7 @@ def _power_law(counts: Array, part: Array, width: Array) -> tuple[Array, Array]:
 
 
 class Entropy(NamedTuple):
-    """Float64 (D,) each; NaN where nothing is finite."""
+    """(D,) each, float64 but the last two; NaN where nothing is finite."""
 
     value: Array
     """Differential entropy in nats, of the rows that are on no atom; of its rounding cell for a constant."""
@@ -211,6 +235,14 @@ class Entropy(NamedTuple):
     """Nats; 0 for a constant."""
     atoms: Array
     """Share of the rows that are on values of positive probability; 1: there is no density."""
+    coarse: NDArray[np.bool_]
+    """Bins that are, or may be, too wide for the law: neither value nor error is to be relied on.
+
+    Either narrower bins would still change the value, or one bin holds a quarter of the rows, or rows are on atoms:
+    from counts alone, a peak inside a bin is not to be told from equal values.
+    """
+    far: NDArray[np.int64]
+    """How many values are so far from all others that they are in no bin."""
 
 
 def estimate(ordered: NDArray[np.int64], frame: Array, effective: float | Array = math.inf) -> Entropy:
@@ -219,10 +251,11 @@ def estimate(ordered: NDArray[np.int64], frame: Array, effective: float | Array 
     effective, a number or (D,): how many independent rows the rows are worth, at most their number. `ordered` is
     changed: atoms are lowered to the level around them.
     """
-    sums = np.full((len(ordered), 12), np.nan)
+    sums = np.full((len(ordered), 17), np.nan)
     room = np.empty((2, ordered.shape[1] + 2 * AROUND))
     cells(ordered, frame, room[0], room[1], sums)
-    n, taken, low, high, width, square, gain, splits, coarse_gain, coarse_splits, slope, lattice = sums.T
+    n, taken, low, high, width, square, gain, splits, coarse_gain, coarse_splits, slope, lattice = sums.T[:12]
+    fine, fine_splits, broad, _, most = sums.T[12:]
     exponent, bins, far = frame[:, 0], frame[:, 2], frame[:, 5]
     read, rows = np.where(n - taken < LEAF, n, n - taken), n + far
     wide = (bins > 8) & (lattice == 0.0)
@@ -240,17 +273,29 @@ def estimate(ordered: NDArray[np.int64], frame: Array, effective: float | Array 
     variance = np.maximum((square + varied) / read - (gain / read) ** 2, 0.0)
     # where the density is smooth, bins half as wide add a quarter of what these add, and so on
     slope = slope / 3.0
-    doubt = 0.25 * np.hypot(slope, added) / read
+    heaped = (lattice == 0.0) & (most >= np.maximum(0.25 * read, LEAF))
+    doubt = np.where(heaped, 1.0, 0.25) * np.hypot(slope, added) / read
+    # where it is not, the larger the ratio, the more is missed: for a normal peak of a standard deviation of 5/4, 2/3
+    # and 1/3 of a bin's width the ratio is 1/3, 1/2 and 2/3, and what is missed is 1/30, 1/8 and 1/2 of `fine` or more
+    ratio = np.clip(fine / np.maximum(broad, 1e-9), 0.25, 0.67)
+    rough = (lattice == 0.0) & ~uniform & (fine > SIGMAS * np.sqrt(0.5 * fine_splits))
+    unresolved = np.where(rough, 0.15 * fine * (ratio - 0.25) / (0.68 - ratio) / read, 0.0)
     # on a lattice, half a spacing where it doubles
-    doubt += 0.5 * lattice * np.exp(-value)
+    doubt += unresolved + 0.5 * lattice * np.exp(-value)
     independent = np.minimum(effective, rows) * read / rows
     value = np.where(uniform, flat, value - (slope + added) / read)
-    error = np.where(uniform, 1.5 / independent, np.sqrt((variance + LEAF / read) / independent + doubt**2))
+    sampling = (variance + LEAF / read) / independent
+    error = np.where(uniform, 1.5 / independent, np.sqrt(sampling + doubt**2))
     # a far value is alone, at least as far from all others as the grid reaches
     alone = np.log(rows) + EULER + np.log(0.25 * ordered.shape[1]) + exponent * LOG2
     value = (read * (value + np.log1p(far / read)) + far * alone) / (read + far)
     atoms = np.where((lattice > 0.0) & (high - low <= POINTS * lattice), 1.0, taken / rows)
+    coarse = heaped | (atoms > 0.0) | (unresolved > np.maximum(3.0 * np.sqrt(sampling), TELLING))
     constant = bins == 1
     return Entropy(
-        np.where(constant, exponent * LOG2, value), np.where(constant, 0.0, error), np.where(constant, 1.0, atoms)
+        np.where(constant, exponent * LOG2, value),
+        np.where(constant, 0.0, error),
+        np.where(constant, 1.0, atoms),
+        coarse & (bins > 1),
+        far.astype(np.int64),
     )

@@ -23,7 +23,9 @@ I64 = NDArray[np.int64]
 
 K = 4
 DRAWS = 4
-"""Gaussian samples that the estimate's own error is averaged over, where it is not tabulated."""
+"""Gaussian samples that the estimate's own error is averaged over, where it is not tabulated, or more:"""
+DRAWN = 1 << 15
+"""Rows of all these samples, at least."""
 SINGULAR = 1e-6
 """Least standard deviation of normal scores given the dimensions before; below, they are a function of those."""
 GAUSSIAN = 0.5 * math.log(2 * math.pi * math.e)
@@ -70,16 +72,28 @@ def normal(x: F32) -> F64:
     return in_place(x, scores_of(x.shape[1]))
 
 
-def functions(scores: F64, least: float = SINGULAR) -> list[int]:
-    """Dimensions whose normal scores (d, n) deviate by less than `least` from a linear function of those before."""
-    rest = np.corrcoef(scores).reshape(len(scores), len(scores))
+def functions(correlation: F64, least: Any = SINGULAR) -> list[int]:
+    """Dimensions, of a correlation matrix (d, d), that are a linear function of those before.
+
+    That is but for a standard deviation below `least`, of (d,) or of all.
+    """
+    rest, limit = correlation.copy(), np.broadcast_to(np.square(least), len(correlation))
     found = []
     for j in range(len(rest)):
-        if rest[j, j] < least * least:
+        if rest[j, j] < limit[j]:
             found.append(j)
         else:
             rest[j + 1 :] -= np.outer(rest[j + 1 :, j] / rest[j, j], rest[j])
     return found
+
+
+def local_dimension(x: F32) -> float:
+    """Dimensions m that the rows of x (d, n) spread in locally, as E log ε_K / ε_j = (ψ(K) − ψ(j)) / m.
+
+    Levina & Bickel 2004, without the bias at small K.
+    """
+    squares = np.log(np.maximum(nearest(x, K), 1e-30), dtype=np.float64).mean(axis=1)
+    return sum(digamma(K) - digamma(j) for j in range(1, K)) / max(0.5 * float((squares[-1] - squares).sum()), 1e-30)
 
 
 def _terms(scores: F64) -> F64 | None:
@@ -108,24 +122,30 @@ def own_error(d: int, n: int) -> float:
             for j, coefficient in enumerate(row)
         )
     rng = np.random.default_rng(0)
-    drawn = [_terms(normal(rng.standard_normal((d, n)).astype(np.float32))) for _ in range(DRAWS)]
+    drawn = [_terms(normal(rng.standard_normal((d, n)).astype(np.float32))) for _ in range(max(DRAWS, DRAWN // n))]
     return float(np.mean([terms.mean() for terms in drawn if terms is not None]))
 
 
-def scores_entropy(scores: F64, cluster: NDArray[Any] | None = None) -> tuple[float, float]:
-    """`copula_entropy` of normal scores (d, n)."""
+def scores_entropy(scores: F64, cluster: NDArray[Any] | None = None, apart: int = 1) -> tuple[float, float]:
+    """`copula_entropy` of normal scores (d, n).
+
+    Neighbours are looked for among rows a multiple of `apart` away: of those nearer in time, some are alike.
+    """
     d, n = scores.shape
-    if n < 2 * d + 8:
+    if n // apart < 2 * d + 8:
         return math.nan, math.nan
     if d == 1:
         return 0.0, 0.0
-    terms = _terms(scores)
-    if terms is None:
-        return math.nan, math.nan
+    terms = np.empty(n)
+    for first in range(apart):
+        found = _terms(scores[:, first::apart])
+        if found is None:
+            return math.nan, math.nan
+        terms[first::apart] = found
     mean = terms.mean()
     terms -= mean
     square = terms @ terms / (n - 1) if cluster is None else cluster_square(terms[None], cluster)[0]
-    return float(mean) - own_error(d, n), math.sqrt(square / n)
+    return float(mean) - own_error(d, n // apart), math.sqrt(square / n)
 
 
 def copula_entropy(x: F32, cluster: NDArray[Any] | None = None) -> tuple[float, float]:

@@ -35,6 +35,10 @@ FAR = 16
 """An extreme value is an outlier when it is further from the binned values than so many times their range."""
 LEAST = 256
 """Finite values below which nothing is called an outlier."""
+ODD = 3
+"""Values at either end that may be left out when there are fewer than LEAST; the rest are those between."""
+FEWEST = 10
+"""Values below which none is left out: the rest must be enough to have a range."""
 STATE = "int64[:, ::1], int64[::1], float64[::1], float64[::1], float32[:, ::1], int64[:, ::1]"
 
 
@@ -282,10 +286,11 @@ def lay(counts, exponent, low, high, extremes, tallies, ordered, frame):
     ordered (D, 4B): the bins from the first that is occupied to the last; what lies beyond them is left as it was.
     frame (D, 6): the exponent e; the base, which is the number of the first bin: bin i covers [(base + i)·2^e,
     (base + i + 1)·2^e); the number of bins laid; the least and the largest value in them; the number of extremes that
-    are in none, since they are B bins or more below, or 3B or more above, the bin of `low`. While nothing is binned,
-    the grid is the finest that holds all values; below LEAST values it holds the extremes as well. A constant has one
-    bin, as wide as its rounding cell. Where nothing is finite no bin is laid, and all other fields are NaN but the
-    last, which is 0.
+    are in none, since they are B bins or more below, or 3B or more above, the bin of `low`. Below LEAST values the grid
+    holds the extremes as well, but for up to ODD at either end: these are in no bin where, of FEWEST values or more,
+    they are further from the rest than FAR times its range. While nothing is binned, the grid is the finest that holds
+    the others. A constant has one bin, as wide as its rounding cell. Where nothing is finite no bin is laid, and all
+    other fields are NaN but the last, which is 0.
     """
     bins = counts.shape[1]
     for d in range(counts.shape[0]):
@@ -295,15 +300,22 @@ def lay(counts, exponent, low, high, extremes, tallies, ordered, frame):
             frame[d, 0] = frame[d, 1] = frame[d, 3] = frame[d, 4] = math.nan
             frame[d, 2] = frame[d, 5] = 0.0
             continue
-        e, lowest, highest = exponent[d], low[d], high[d]
-        if used == n:
-            lowest, highest = np.float64(extremes[d, 0]), np.float64(extremes[d, used - 1])
-            e = _fit(lowest, highest, bins)
-        elif n < LEAST:
-            e = max(e, _fit(np.float64(extremes[d, 0]), np.float64(extremes[d, used - 1]), bins))
+        e, lowest, highest, begin, end = exponent[d], low[d], high[d], 0, used
+        if n < LEAST:
+            if n >= FEWEST:
+                left, right = np.float64(extremes[d, ODD]), np.float64(extremes[d, used - 1 - ODD])
+                reach = FAR * (right - left) if left < right else math.inf
+                while extremes[d, begin] < left - reach:
+                    begin += 1
+                while extremes[d, end - 1] > right + reach:
+                    end -= 1
+            left, right = np.float64(extremes[d, begin]), np.float64(extremes[d, end - 1])
+            e = max(e, _fit(left, right, bins))
+            if used == n:
+                lowest, highest = left, right
         scale, shift = _power(-e), min(e - exponent[d], 62)
         first = math.floor(lowest * scale)
-        begin, end, bottom, top = 0, used, first - bins, first + 3 * bins
+        bottom, top = first - bins, first + 3 * bins
         while np.float64(extremes[d, begin]) * scale < bottom:
             begin += 1
         while np.float64(extremes[d, end - 1]) * scale >= top:

@@ -3,7 +3,8 @@
 h(X) = Σ h(Y_j) + h(copula of Y) + what the map from X to Y adds. The marginals are one-dimensional entropies by
 spacing; Y is X itself or, where it leaves less dependence, its independent components or its radial Gaussianisation;
 the copula is cut into blocks that pairs show no dependence between, and the entropy of each is estimated by k-th
-neighbours.
+neighbours. Dimensions that are linear functions of others, or of one other in ranks, are found; of other surfaces,
+ellipsoids and those in blocks of up to three dimensions (`thin`): on any other the value says nothing.
 Shape: x (d, n) float32, finite.
 """
 
@@ -13,12 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocks import blocks
+from .blocks import blocks, lasting
 from .copula import GAUSSIAN, functions, in_place, normal, scores_entropy, scores_of
-from .spacing import cluster_square, entropy
+from .degenerate import first_of_their_kind, linear, on_a_surface, unrounded
+from .spacing import Spacing, cluster_square, entropy, estimate
 from .unmix import components, radial, whitening
 
 F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
 Ids = NDArray[Any] | None
 
@@ -40,6 +43,11 @@ CHECKED = 5000
 """Rows, evenly spaced, that a check of the blocks is made on."""
 MISSED = 0.25
 """Share of the dependence left to neighbours that they may miss."""
+LONG = 2.0
+"""Rows of a cluster, in times for which rows are alike."""
+LEAST_CLUSTERS = 16
+LEAST_APART = 64
+"""Rows, or 4d, that neighbours are looked for among at least."""
 
 
 class Joint(NamedTuple):
@@ -49,7 +57,9 @@ class Joint(NamedTuple):
     errors. bound: an entropy that is certainly no less, but for sampling. coordinates: "given", "linear" or "radial";
     blocks: of those coordinates, independent of each other as far as pairs show. beyond_pairs: the blocks were found to
     depend on each other after all, and are not used. functions: dimensions that are functions of others; there is no
-    joint density then, and everything else is about the others. ties: share of tied rows in each dimension.
+    joint density then, and everything else is about the others. thin: the rows lie on a surface, as far as neighbours
+    tell; there is no joint density then either, and lower is −∞. rows: those that the value is from, which are not the
+    repeated ones. ties, atoms, floor: of each dimension, (d,), as of `spacing.Spacing`.
     """
 
     value: float
@@ -61,7 +71,11 @@ class Joint(NamedTuple):
     blocks: tuple[tuple[int, ...], ...]
     beyond_pairs: bool
     functions: tuple[int, ...]
-    ties: tuple[float, ...]
+    thin: bool
+    rows: int
+    ties: F64
+    atoms: F64
+    floor: NDArray[np.bool_]
 
 
 class _Coordinates(NamedTuple):
@@ -72,13 +86,16 @@ class _Coordinates(NamedTuple):
     """Entropy if they depended on each other as Gaussians do."""
     variance: float
     values: F32
+    shell: bool = False
+    """Whether the rows all have one distance from the mean, but for the error of the whitening, 1/√n."""
 
 
-def _other(x: F32, cluster: Ids) -> list[_Coordinates]:
+def _other(x: F32, cluster: Ids, worth: float) -> list[_Coordinates]:
     """Linear and radial coordinates for x (d, n).
 
-    Each parameter that is fitted to the rows takes 1 / 2n too much off the entropy (Wilks 1938), which is given back:
-    there are d² − d of a linear map, scales apart, and d (d + 1) / 2 − 1 of ellipsoids, size apart.
+    Each parameter that is fitted to so many rows as they are worth takes 1 / 2n too much off the entropy (Wilks 1938),
+    which is given back: there are d² − d of a linear map, scales apart, and d (d + 1) / 2 − 1 of ellipsoids, size
+    apart.
     """
     d, n = x.shape
     matrix = whitening(x) if n >= 10 * d else None
@@ -89,11 +106,13 @@ def _other(x: F32, cluster: Ids) -> list[_Coordinates]:
     volume = -float(np.linalg.slogdet(matrix)[1])
     y = (components(white).astype(np.float32) @ white).astype(np.float32)
     h, error, _ = entropy(y, cluster)
-    bound = float(h.sum()) + volume + 0.5 * d * (d - 1) / n
-    found = [_Coordinates("linear", bound, bound, float(error @ error), y)]
+    bound = float(h.sum()) + volume + 0.5 * d * (d - 1) / worth
+    distance = np.log(np.maximum(np.linalg.norm(white, axis=0), 1e-30))
+    shell = float(distance.std()) < 1 / math.sqrt(n)
+    found = [_Coordinates("linear", bound, bound, float(error @ error), y, shell)]
     if d >= ROUND:
         y, logs, added, surprise = radial(white, scores_of(n))
-        bound = d * GAUSSIAN + float(entropy(logs)[0][0]) + added + volume + 0.25 * (d * (d + 1) - 2) / n
+        bound = d * GAUSSIAN + float(entropy(logs)[0][0]) + added + volume + 0.25 * (d * (d + 1) - 2) / worth
         ids = np.arange(n) if cluster is None else cluster
         variance = float(cluster_square((surprise - surprise.mean())[None], ids)[0]) / n
         found.append(_Coordinates("radial", bound, bound, variance, y))
@@ -108,64 +127,120 @@ class _Dependence(NamedTuple):
     beyond_pairs: bool
 
 
-def _dependence(x: F32, ranks: I32, cluster: Ids) -> _Dependence:
+def _dependence(x: F32, ranks: I32, cluster: Ids, rows: float, apart: int) -> _Dependence:
     """Of the dimensions of x (d, n), whose ranks are given, block by block; or of all together, should that be less."""
     d, n = x.shape
     scores = scores_of(n)[ranks]
-    parts = blocks(ranks, cluster)
-    split = np.array([scores_entropy(scores[part], cluster) for part in parts if len(part) > 1]).reshape(-1, 2)
+    parts = blocks(ranks, rows)
+    split = np.array([scores_entropy(scores[part], cluster, apart) for part in parts if len(part) > 1]).reshape(-1, 2)
     value, variance = float(split[:, 0].sum()), float(split[:, 1] @ split[:, 1])
     if len(parts) > 1 and d > 2:
-        some = np.linspace(0, n - 1, min(n, CHECKED)).astype(np.int64)
-        check, doubt = scores_entropy(normal(x[:, some]), None if cluster is None else cluster[some])
+        some = np.arange(n) if apart > 1 else np.linspace(0, n - 1, min(n, CHECKED)).astype(np.int64)
+        check, doubt = scores_entropy(normal(x[:, some]), None if cluster is None else cluster[some], apart)
         if check < value - DOUBT * math.sqrt(variance + doubt * doubt):
-            value, error = scores_entropy(scores, cluster)
+            value, error = scores_entropy(scores, cluster, apart)
             return _Dependence(value, error * error, parts, True)
     return _Dependence(value, variance, parts, False)
 
 
-def joint(x: F32, cluster: Ids = None, mantissa: int = 23) -> Joint:
+def _in_time(x: F32) -> tuple[Ids, float, int]:
+    """Clusters (n,) of rows side by side of x (d, n) that are alike, None where none are; and for how much that goes.
+
+    That is how many independent rows they are worth where products of dimensions are averaged, and how far apart rows
+    are that may be neighbours.
+    """
+    d, n = x.shape
+    alone, products = lasting(normal(x[:, :LIMIT]))
+    if alone == 1:
+        return None, float(n), 1
+    size = min(math.ceil(LONG * alone), n // LEAST_CLUSTERS)
+    apart = min(math.ceil(alone / 2), n // max(4 * d, LEAST_APART))
+    return np.arange(n) // max(size, 1), n / products, max(apart, 1)
+
+
+def _without_ties(x: F32, judged: Spacing, mantissa: int) -> tuple[F32, NDArray[np.bool_]]:
+    """x (d, n) with what rounding tied spread over its cells, and which dimensions (d,) lie on a lattice."""
+    lattice = judged.ties >= TIED
+    rounded = np.flatnonzero(lattice & (judged.atoms == 0))
+    x = x.copy() if len(rounded) else x
+    for j in rounded:
+        within = np.random.default_rng(j).random((x.shape[1],)) - 0.5
+        spread = unrounded(x[j], mantissa, within)
+        if spread is not None:
+            x[j], lattice[j] = spread, False
+    return x, lattice
+
+
+def joint(x: F32, cluster: Ids = None, mantissa: int = 23, dependent: bool = False) -> Joint:
     """Joint entropy of x (d, n).
 
-    Rows of one `cluster` (n,), ids side by side, are dependent; `mantissa` are the bits of the type the values were
-    rounded to (`spacing.entropy`). NaN for fewer than 2d + 8 rows, or than FEWEST.
+    Rows of one `cluster` (n,), ids side by side, are dependent; without, and if `dependent`, rows are in the order of
+    time, and those side by side become clusters as far as they are alike (`blocks.lasting`). `mantissa` are the bits of
+    the type the values were rounded to (`spacing.estimate`). NaN for fewer than 2d + 8 different rows, or than FEWEST,
+    and where all dimensions are constant.
     """
-    if x.shape[1] < max(2 * len(x) + 8, FEWEST):
-        nan = math.nan
-        return Joint(nan, nan, nan, nan, nan, "given", (), False, (), (nan,) * len(x))
-    x = np.ascontiguousarray(x)
-    h, error, ties = entropy(x, cluster, mantissa=mantissa)
-    if x.shape[1] > LIMIT:
-        rows = np.linspace(0, x.shape[1] - 1, LIMIT).astype(np.int64)
-        x, cluster = np.ascontiguousarray(x[:, rows]), None if cluster is None else cluster[rows]
+    all_rows = x = np.ascontiguousarray(x)
+    enough = x.shape[1] >= max(2 * len(x) + 8, FEWEST)
+    gone = linear(x, mantissa) if enough else []
+    rest = np.setdiff1d(np.arange(len(x)), gone)
+    kept = first_of_their_kind(x[rest]) if enough else np.arange(x.shape[1])
+    if len(rest) < len(x) or len(kept) < x.shape[1]:
+        x, cluster = np.ascontiguousarray(x[np.ix_(rest, kept)]), None if cluster is None else cluster[kept]
+    d, n = x.shape
+    if d == 0 or n < max(2 * d + 8, FEWEST):
+        nan, none = math.nan, np.full(len(all_rows), math.nan)
+        told = estimate(all_rows, mantissa=mantissa) if enough else Spacing(none, none, none, none, none > 0, none)
+        ties, atoms, floor = told[2:5]
+        return Joint(nan, nan, nan, nan, nan, "given", (), False, tuple(gone), False, n, ties, atoms, floor)
+    in_time = dependent and cluster is None
+    worth, apart = float(n), 1
+    if in_time:
+        cluster, worth, apart = _in_time(x)
+    judged = estimate(x, cluster, mantissa=mantissa)
+    h, error = judged.value, judged.standard_error
+    told = judged if x is all_rows else estimate(all_rows, mantissa=mantissa)
+    x, lattice = _without_ties(x, judged, mantissa)
+    if n > LIMIT:
+        some = np.linspace(0, n - 1, LIMIT).astype(np.int64)
+        x, cluster = np.ascontiguousarray(x[:, some]), None if cluster is None else cluster[some]
+        worth = min(worth, LIMIT)
     places = np.arange(x.shape[1], dtype=np.int32)
     ranks = in_place(x, places)
-    gone = functions(scores_of(len(places))[ranks], FUNCTION)
-    if gone:
-        rest = np.setdiff1d(np.arange(len(x)), gone)
-        x, h, error, ranks = np.ascontiguousarray(x[rest]), h[rest], error[rest], ranks[rest]
+    correlation = np.corrcoef(scores_of(len(places))[ranks]).reshape(d, d)
+    also = functions(correlation, FUNCTION)
+    if also:
+        left = np.setdiff1d(np.arange(d), also)
+        x, h, error, ranks = np.ascontiguousarray(x[left]), h[left], error[left], ranks[left]
+        lattice, correlation = lattice[left], correlation[np.ix_(left, left)]
     d, n = x.shape
-    correlation = np.corrcoef(scores_of(n)[ranks]).reshape(d, d)
+    clusters = n if cluster is None or in_time else 1 + int(np.count_nonzero(cluster[1:] != cluster[:-1]))
     sum_h = float(h.sum())
     given = _Coordinates(
         "given", sum_h, sum_h + 0.5 * float(np.linalg.slogdet(correlation)[1]), float(error @ error), x
     )
-    tried = [given, *(_other(x, cluster) if d > 1 and ties.max() < TIED else [])]
-    best = min(tried, key=lambda c: c.left + (0 if c is given else NOISE * d * d / n))
+    tried = [given, *(_other(x, cluster, worth) if d > 1 and not lattice.any() else [])]
+    best = min(tried, key=lambda c: c.left + (0 if c is given else NOISE * d * d / worth))
     bound = min(c.bound for c in tried)
     if best.name == "radial":  # its new dimensions are nearly Gaussian
         best = best._replace(bound=best.bound + float(entropy(best.values)[0].sum()) - d * GAUSSIAN)
-    found = _dependence(best.values, ranks if best is given else in_place(best.values, places), cluster)
+    ranks = ranks if best is given else in_place(best.values, places)
+    found = _dependence(best.values, ranks, cluster, min(worth, clusters), apart)
     value, deviation = best.bound + found.value, math.sqrt(best.variance + found.variance)
+    thin = any(c.shell for c in tried)
+    thin |= not lattice.any() and on_a_surface(best.values, found.blocks, cluster)
     return Joint(
         value=value,
         error=deviation,
-        lower=value + MISSED * min(found.value, 0.0) - 2 * deviation,
+        lower=-math.inf if thin else value + MISSED * min(found.value, 0.0) - 2 * deviation,
         upper=value + 2 * deviation,
         bound=bound,
         coordinates=best.name,
         blocks=tuple(tuple(block) for block in found.blocks),
         beyond_pairs=found.beyond_pairs,
-        functions=tuple(gone),
-        ties=tuple(ties.tolist()),
+        functions=tuple(sorted([*gone, *(int(rest[j]) for j in also)])),
+        thin=thin,
+        rows=len(kept),
+        ties=told.ties,
+        atoms=told.atoms,
+        floor=told.floor,
     )

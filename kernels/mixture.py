@@ -48,6 +48,7 @@ LEVELS = int(math.log(STEP * POINTS / (2 * REACH)) / LEVEL_LEAST) + 2
 CELLS = int(STEP * POINTS / CELL / (1 - math.exp(-LEVEL_LEAST))) + 3 * LEVELS
 """Most levels of σ, and most cells in all of them: what the grid's POINTS leave room for."""
 FAR = 20.0
+LARGEST = float(np.finfo(np.float32).max)
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 ROWS = "float32[:, ::1]"
 F32 = NDArray[np.float32]
@@ -243,6 +244,8 @@ def information(
 ) -> Pair:
     """Î and its standard error, float64 (D,) each; rows of one `cluster` (n,) are dependent.
 
+    NaN for a dimension with a mean that is not finite, or a variance that is not finite and above 0.
+
     `square`: n times the variance of the mean of terms (D, n), a term a row in the order given, where rows that follow
     each other are dependent in another way; None: by cluster.
     """
@@ -250,7 +253,14 @@ def information(
     logs = np.log(variance) if log_variance is None else log_variance
     ids = np.zeros(0, np.int64) if cluster is None else cluster
     heads = np.arange(n) if cluster is None else np.flatnonzero(np.append(True, ids[1:] != ids[:-1]))
-    plan = _plan(*_ends(mean, variance))
+    ends = _ends(mean, variance)
+    known = np.isfinite(ends).all(axis=0) & (ends[2] > 0)
+    if not known.all():  # the kernel trusts its plan with the places it writes to
+        both = np.full((2, dimensions), math.nan)
+        if known.any():
+            both[:, known] = information(mean[known], variance[known], cluster, logs[known], square=square)
+        return both[0], both[1]
+    plan = _plan(*ends)
     room = [np.empty(n, np.int32), np.empty(n)]
     room += [np.empty(shape) for shape in ((2, LEVELS), (6, 2 * CELLS), (CELLS, 7), (2, POINTS))]
     out, spread = np.empty((4, dimensions)), np.empty(dimensions)
@@ -276,5 +286,6 @@ def information(
 
 def resolved(mean: F32, tau: F64, cluster: Ids | None = None) -> Pair:
     """H_τ(μ) = h(μ + τε) − ½ log 2πeτ² and its standard error, (D,) each: the information at a noise of τ (D,)."""
-    variance = np.broadcast_to((tau * tau).astype(np.float32)[:, None], mean.shape)
-    return information(mean, np.ascontiguousarray(variance), cluster)
+    with np.errstate(over="ignore", invalid="ignore"):  # in units of τ, whose square may be no float32
+        scaled = np.clip(mean / tau[:, None], -LARGEST, LARGEST).astype(np.float32)
+    return information(scaled, np.ones_like(scaled), cluster)

@@ -17,8 +17,8 @@ F64 = NDArray[np.float64]
 ROUNDS = 16
 TURNED = 1e-3
 """The components are found when none turns by more than this (one less the cosine) in a round."""
-THIN = 1e-4
-"""Least standard deviation along any direction, relative to those along the axes, that rounding lets be rescaled."""
+THIN = 1e-5
+"""Least standard deviation along any direction, relative to those along the axes; rounding's is a hundredth of it."""
 
 
 def whitening(x: F32) -> F64 | None:
@@ -28,7 +28,7 @@ def whitening(x: F32) -> F64 | None:
         return None
     z = (x - x.mean(axis=1, keepdims=True, dtype=np.float64)) / scale[:, None]
     values, vectors = np.linalg.eigh(z @ z.T / z.shape[1])
-    if values[0] < THIN**2:
+    if values[0] < THIN**2 / len(x):  # no less than the least that `copula.functions` leaves
         return None
     return np.asarray((vectors / np.sqrt(values)).T / scale)
 

@@ -8,6 +8,10 @@ import torch
 from torch import Tensor, nn
 
 _in_backward = getattr(torch._C, "_current_graph_task_id", lambda: -1)
+_fx = torch.fx._symbolic_trace
+_is_fx_tracing = getattr(_fx, "is_fx_symbolic_tracing", getattr(_fx, "is_fx_tracing", lambda: False))
+_dispatch_mode = getattr(torch._C, "_get_dispatch_mode", lambda _: None)
+_PROXY = getattr(getattr(torch._C, "_TorchDispatchModeKey", None), "PROXY", None)
 _functorch = getattr(torch._C, "_functorch", None)
 _is_wrapped = getattr(_functorch, "is_functorch_wrapped_tensor", lambda _: False)
 
@@ -40,8 +44,10 @@ def unwrapped(name: str) -> str:
 
 
 def is_tracing() -> bool:
-    """Whether `torch.jit.trace` runs now."""
-    return bool(torch._C._get_tracing_state() is not None)
+    """Whether `torch.jit.trace`, `torch.fx.symbolic_trace` or `make_fx` runs: what we do would go into the graph."""
+    if torch._C._get_tracing_state() is not None or _is_fx_tracing():
+        return True
+    return _PROXY is not None and _dispatch_mode(_PROXY) is not None
 
 
 def rank() -> int:

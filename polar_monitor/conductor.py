@@ -51,6 +51,10 @@ class Conductor:
         self._asked: int | None = None
         self._evaluated = -1
         self._told: set[str] = set()
+        self._tapped = 0
+        """Failures of the taps up to the last evaluation."""
+        self._since = 0.0
+        """Until when our own time has been charged."""
         self._forks = forks()
 
     @property
@@ -92,7 +96,7 @@ class Conductor:
         self.steps += 1
         if self.steps < self.rest.until:
             return
-        begin = perf_counter()
+        self._since = perf_counter()
         try:
             for lane in self.lanes.values():
                 lane.ring.commit()
@@ -101,16 +105,25 @@ class Conductor:
                 self._plan()
             elif self.rest.until:
                 self._record()
-            if self.steps >= self.next and self._asked is None:
+            if self.steps >= self.next and self._asked is None and self.governor.affords(self.steps):
                 self._ask()
             elif self.steps == SILENCE and "train" in self.lanes and self.lanes["train"].ring.heard is False:
                 self._warn_of_silence()
             if self._asked is not None and all(lane.ready() for lane in self.lanes.values()):
                 self._conclude()
         except Exception as failure:
-            if self.faults.swallow(failure):
-                self._stop()
-        self.governor.own += perf_counter() - begin
+            self._failed(failure)
+        self._charge()
+
+    def _failed(self, failure: Exception) -> None:
+        if self.faults.swallow(failure):
+            self._stop()
+
+    def _charge(self) -> None:
+        """Add the time since the last charge to our own."""
+        now = perf_counter()
+        self.governor.own += now - self._since
+        self._since = now
 
     def evaluate(self) -> tuple[Evaluation, ...]:
         """Evaluate now the rows recorded since the last time; one record a mode that has any.
@@ -122,11 +135,26 @@ class Conductor:
         if self.rest.until:
             self._record()
             return ()
-        if self._asked is None:
-            self._ask()
-        for lane in self.lanes.values():
-            lane.wait()
-        return self._conclude()
+        self._since = perf_counter()
+        try:
+            if self._asked is None:
+                self._ask()
+            for lane in self.lanes.values():
+                lane.wait()
+            return self._conclude()
+        except Exception as failure:
+            self._failed(failure)
+            return ()
+
+    def take_in(self) -> None:
+        """Take in the rows that wait; what they break in us is no reason why a checkpoint could not be saved."""
+        try:
+            for lane in self.lanes.values():
+                lane.drains += lane.ring.requests()
+                lane.wait()
+                lane.ingest()
+        except Exception as failure:
+            self._failed(failure)
 
     def _ask(self) -> None:
         for lane in self.lanes.values():
@@ -142,15 +170,15 @@ class Conductor:
                 lane.ingest()
                 if lane.observed or (lane.mode == "train" and not self.rest.recent and step > self._evaluated):
                     done.append(self._evaluate(lane, step))
-            self._tell_of_taps()
             self._evaluated = step
-            self.faults.fine()
         finally:
             if self.wiring is not None:
                 self.governor.own += self.wiring.seconds()
+            self._charge()
             self.governor.evaluated(perf_counter() - begin, self.steps)
             self.next = self.steps + self.governor.every
             self._plan()
+        self._look_at_taps(any(evaluation.observed for evaluation in done))
         return tuple(done)
 
     def _evaluate(self, lane: Lane, step: int) -> Evaluation:
@@ -209,6 +237,8 @@ class Conductor:
         where, why = "observe()", describe.SILENT
         if self.wiring is not None:
             where = self.wiring.where
+            if "taps" in self._told and self.wiring.errors > self._tapped:
+                return  # they still fail, which has been told
             if self.wiring.last_error:
                 why = f"the last error: {self.wiring.last_error}"
         given_up = self.first.ring.misaligned
@@ -218,9 +248,15 @@ class Conductor:
             )
         self._tell("silent", f"no latent seen from {where} in {self.steps} steps; {why}")
 
-    def _tell_of_taps(self) -> None:
-        if self.wiring is not None and self.wiring.errors and "silent" not in self._told:
+    def _look_at_taps(self, observed: bool) -> None:
+        """Tell of taps that fail; those that do nothing else any more are taken off in the end, as all else of ours."""
+        before, self._tapped = self._tapped, 0 if self.wiring is None else self.wiring.errors
+        if self.wiring is not None and self._tapped and "silent" not in self._told:
             self._tell("taps", f"outputs of {self.wiring.where} could not be recorded: {self.wiring.last_error}")
+        if observed or self._tapped == before:
+            self.faults.fine()
+        elif self.faults.again():
+            self._stop()
 
     def _tell(self, once: str, said: str) -> None:
         if once not in self._told:

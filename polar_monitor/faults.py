@@ -35,8 +35,10 @@ class Faults:
         if self.last not in self._told and len(self._told) < CAUSES:
             self._told.add(self.last)
             log.error("polar_monitor failed and goes on (%s); training is not affected", self.last)
-        if not fatal:
-            return False
+        return fatal and self.again()
+
+    def again(self) -> bool:
+        """One failure more in a row, told elsewhere; returns whether it is the one that ends the monitor."""
         self._row += 1
         if self._row == LIMIT:
             log.error("polar_monitor switches itself off: it failed %d times in a row", LIMIT)

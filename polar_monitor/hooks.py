@@ -61,6 +61,8 @@ class Tap:
         self.errors = 0
         self.failure: Exception | None = None
         self.strict = strict
+        self.copied = False
+        """The model has been copied or pickled since."""
         self.__name__ = "polar_monitor.Tap"
 
     def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
@@ -142,10 +144,18 @@ class Tap:
         channel.write_traced(rows.reshape(-1, rows.shape[-1]), tensor.shape[0])
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Inert:
+        self.copied = True
         return Inert()
 
     def __reduce__(self) -> tuple[type[Inert], tuple[()]]:
+        self.copied = True
         return Inert, ()
+
+
+def was_copied(model: nn.Module) -> bool:
+    """Whether there is a copy of a watched model, which is not watched."""
+    hooks = (hook for module in model.modules() for hook in module._forward_hooks.values())
+    return any(isinstance(hook, Tap) and hook.copied for hook in hooks)
 
 
 class Inert:

@@ -77,8 +77,13 @@ class Lane:
         """Take what the ring has handed out into the statistics."""
         while self.drains:
             batch = self.drains.pop(0).take()
-            if batch is not None:
+            if batch is None:
+                continue
+            try:
                 self._take(batch)
+            except Exception:
+                self.dropped += batch.mean.shape[0]
+                raise
 
     def _take(self, batch: Batch) -> None:
         self.dropped += batch.dropped
@@ -151,4 +156,6 @@ class Lane:
         self.stream, self.watched = other.stream, other.watched
         self.snapshot, self.regime = other.snapshot, other.regime
         self.dropped, self.seen, self.observed = other.dropped, other.seen, other.observed
+        self.ring.requests()  # what waited was of before
+        self.drains.clear()
         self.ring.rows = other.ring.rows

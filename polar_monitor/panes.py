@@ -142,7 +142,7 @@ class Panes:
         self._left += other._left
 
     def entropy(self, effective: float | Array = np.inf) -> binned.Entropy:
-        """Differential entropy of the window in nats, its standard error and the share on atoms, float64 (D,) each.
+        """Differential entropy of the window in nats, its standard error and what is to be known of it, (D,) each.
 
         `effective`, a number or (D,): how many independent rows these are worth, for the error; at most their number.
         NaN where there is no finite value; a constant has the entropy of its float32 rounding cell, with error 0.

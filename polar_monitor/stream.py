@@ -153,7 +153,7 @@ class LatentStream:
         independent = n if self._per == 1 else len(np.unique(inputs))
         cluster = None if self._per == 1 else inputs
         found = window_statistics(mean, variance, cluster, self.mantissa, self._prior_mean, self._prior_var)
-        entropy_hist, entropy_hist_se, _ = self._histogram.entropy()
+        entropy_hist, entropy_hist_se = self._histogram.entropy()[:2]
         joint = joint_statistics(mean, variance, found, cluster)
         return Snapshot(
             step=step,

@@ -20,7 +20,8 @@ class Wiring:
     """Taps on the modules of a latent; `rings` by whether the module is training."""
 
     def __init__(self, model: nn.Module, latent: Latent, rings: dict[bool, Ring], strict: bool) -> None:
-        device = next((p.device for p in model.parameters()), torch.device("cpu"))
+        # Where a model without storage yet (meta) will be is not known; the CPU is a guess.
+        device = next((p.device for p in model.parameters() if not p.is_meta), torch.device("cpu"))
         self._model = weakref.ref(model)
         self._compiled = compiled_already(model)
         self.where = ", ".join(part.name or "the model" for part in latent.parts)

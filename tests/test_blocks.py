@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from reference import joint as reference_joint
 from reference import neighbours as reference
 
 from polar_monitor.kernels import blocks
@@ -45,12 +46,51 @@ def test_a_chain_is_one_block():
     assert blocks.blocks(ranked(x)) == [[0, 1, 2, 3], [4]]
 
 
-def test_rows_of_a_cluster_count_as_one():
+def test_fewer_independent_rows_join_less():
     x = np.repeat(np.random.default_rng(0).standard_normal((2, 100)), 10, axis=1)
     x += 1e-3 * np.random.default_rng(1).standard_normal(x.shape)
-    ranks, ids = ranked(x), np.arange(1000) // 10
-    np.testing.assert_allclose(blocks.dependence(ranks, ids), blocks.dependence(ranks) / 10)
-    assert blocks.blocks(ranks, ids) == [[0], [1]]
+    ranks = ranked(x)
+    np.testing.assert_allclose(blocks.dependence(ranks, 100), blocks.dependence(ranks) / 10)
+    assert blocks.blocks(ranks) == [[0, 1]]
+    assert blocks.blocks(ranks, 100) == [[0], [1]]
+
+
+def autoregression(phi: float, n: int, seed: int) -> np.ndarray:
+    x = np.sqrt(1 - phi**2) * np.random.default_rng(seed).standard_normal((3, n))
+    x[:, 0] /= np.sqrt(1 - phi**2)
+    for t in range(1, n):
+        x[:, t] += phi * x[:, t - 1]
+    return x
+
+
+@pytest.mark.parametrize("phi", [0.5, 0.9])
+def test_an_autoregression_lasts_as_long_as_its_correlations_add_up_to(phi):
+    alone, products = np.mean([blocks.lasting(autoregression(phi, 8000, seed)) for seed in range(8)], axis=0)
+    assert alone == pytest.approx((1 + phi) / (1 - phi), rel=0.25)
+    assert products == pytest.approx((1 + phi**2) / (1 - phi**2), rel=0.15)
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.3, 0.8])
+def test_how_long_it_lasts_is_the_twins(phi):
+    for seed in range(3):
+        x = autoregression(phi, 300, seed)
+        expected = reference_joint.lasting(x, blocks.ALIKE / np.sqrt(300))
+        assert blocks.lasting(x) == pytest.approx(expected, rel=1e-9)
+
+
+def test_independent_rows_last_for_one():
+    rng = np.random.default_rng(0)
+    lasts = [blocks.lasting(rng.standard_normal((5, 1000))) for _ in range(50)]
+    assert sum(last == (1.0, 1.0) for last in lasts) >= 45
+    assert np.max(lasts) < 1.5
+
+
+def test_spreads_that_last_are_seen():
+    rng = np.random.default_rng(0)
+    x = np.exp(autoregression(0.9, 4000, 0)) * rng.choice([-1, 1], (3, 4000))
+    assert abs(np.mean(x[:, 1:] * x[:, :-1]) / np.mean(x * x)) < 0.1
+    assert blocks.lasting(x)[0] > 5
+    assert blocks.lasting(np.ones((2, 100))) == (1.0, 1.0)
 
 
 @pytest.mark.parametrize("pairs", [0, 1, 45])

@@ -16,6 +16,7 @@ from polar_monitor.panes import Panes, _Pane
 GAUSS = 0.5 * math.log(2 * math.pi * math.e)
 ANY = st.floats(width=32, allow_nan=True, allow_infinity=True, allow_subnormal=True)
 NEAR = st.floats(-4, 4, width=32)
+FEW = st.lists(st.one_of(NEAR, NEAR, NEAR, st.sampled_from([-1e30, -40.0, 70.0, 1e20])), min_size=8, max_size=40)
 TIED = st.sampled_from([0.0, -0.0, 1.0, 1.5, -2.0, 1e30, 1e-40])
 VALUES = st.lists(st.one_of(ANY, NEAR, TIED), max_size=120) | st.lists(NEAR, max_size=120)
 
@@ -131,7 +132,7 @@ def test_what_lies_below_the_bins_resolution_keeps_its_sign(exponent):
 
 
 @settings(max_examples=100, deadline=None)
-@given(VALUES, st.sampled_from([2, 8, 64]))
+@given(VALUES | FEW, st.sampled_from([2, 8, 64]))
 def test_laid_out_counts_are_the_slow_twins(values, bins):
     pane = window(filled([values], bins=bins))
     ordered, frame = np.full((1, 4 * bins), -7), np.empty((1, 6))
@@ -195,7 +196,7 @@ def test_the_interval_covers(name, n):
         "uniform": (lambda size: rng.uniform(-0.31, 0.7, size), math.log(1.01)),
         "laplace": (lambda size: rng.laplace(0, 1, size), 1 + math.log(2)),
     }[name]
-    value, error, _ = filled(draw(size=(200, n))).entropy()
+    value, error = filled(draw(size=(200, n))).entropy()[:2]
     assert 0.9 <= np.mean(np.abs(value - truth) <= 1.96 * error) <= 0.995
     assert abs(value.mean() - truth) < 0.005
 
@@ -248,6 +249,28 @@ def test_outliers_are_those_of_the_sorted_values(n):
     assert any(found) == (n >= 256)
 
 
+@pytest.mark.parametrize("n", [10, 12, 17, 30, 100, 255])
+@pytest.mark.parametrize("far", [(), (1e30,), (-1e30,), (1e30, 1e25, -1e30, -200.0)])
+def test_of_few_values_the_far_ones_are_left_out_and_counted(n, far):
+    x = np.random.default_rng(0).normal(size=(40, n))
+    x[:, 1 : len(far) + 1] = far
+    found = filled(x).entropy()
+    assert (found.far >= len(far)).all()
+    assert (found.far == len(far)).mean() >= (0.8 if n == 10 else 1.0)
+    if len(far) <= 1:
+        assert (np.abs(found.value - GAUSS) <= 1.96 * found.standard_error).mean() >= 0.8
+
+
+def test_values_that_are_too_many_to_be_outliers_are_not_taken_for_a_law():
+    x = np.random.default_rng(0).normal(size=(20, 2000))
+    x[:, :9] = 1e30
+    many = filled(x).entropy()
+    few = filled(np.c_[x[:, :4], x[:, 100:196]]).entropy()
+    assert many.coarse.all()
+    assert few.coarse.all()
+    assert filled(x[:, 1:]).entropy().far.tolist() == [8] * 20
+
+
 @pytest.mark.parametrize("change", ["update", "roll", "merge", "reset", "load_state_dict"])
 def test_what_was_asked_before_a_change_is_forgotten(change):
     rng = np.random.default_rng(0)
@@ -268,17 +291,17 @@ def test_what_was_asked_before_a_change_is_forgotten(change):
 @pytest.mark.parametrize("n", [1, 5, 600])
 def test_a_constant_has_the_entropy_of_its_rounding_cell(value, n):
     value = np.float32(value)
-    entropy, error, _ = filled(np.full((1, n), value)).entropy()
+    entropy, error = filled(np.full((1, n), value)).entropy()[:2]
     assert entropy[0] == pytest.approx(math.log(np.spacing(np.abs(value)).astype(np.float64)), rel=1e-12)
     assert error[0] == 0
 
 
 def test_nothing_finite_is_nan():
     histogram = Panes(2)
-    assert np.isnan(histogram.entropy()).all()
+    assert np.isnan(histogram.entropy()[:3]).all()
     histogram.update(np.full((2, 3), np.nan, np.float32))
     histogram.update(np.zeros((2, 0), np.float32))
-    assert np.isnan(histogram.entropy()).all()
+    assert np.isnan(histogram.entropy()[:3]).all()
     left, width, counts, low, high = histogram.draw()[1]
     assert np.isnan([left, width, low, high]).all()
     assert counts.size == 0

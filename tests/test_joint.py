@@ -131,7 +131,7 @@ def test_tied_rows_keep_their_coordinates():
     found = joint(x)
     assert min(found.ties) > 0.9
     assert found.coordinates == "given"
-    assert math.isfinite(joint(np.ones((3, 100), np.float32)).value)
+    assert found.rows == N, "rows of a lattice are equal by chance"
 
 
 def test_outliers_and_scales_are_finite():

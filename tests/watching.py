@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
 
 import polar_monitor
-from polar_monitor import PolarMonitor
+from polar_monitor import PolarMonitor, PolarMonitorWarning
 from polar_monitor.evaluation import Evaluation
 
 
@@ -52,3 +55,14 @@ def stepped(model: nn.Module, steps: int, forward: Any) -> None:
     for step in range(steps):
         forward(step)
         optimizer.step()
+
+
+@contextmanager
+def warned() -> Iterator[list[str]]:
+    """The monitor's warnings, as text, while they come; any other warning is an error."""
+    said: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("always", PolarMonitorWarning)
+        warnings.showwarning = lambda message, *_, **__: said.append(str(message))
+        yield said

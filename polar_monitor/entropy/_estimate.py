@@ -37,10 +37,12 @@ class Estimate:
     """Whether all rows are one value: the value is the entropy of the cell that rounding draws together there."""
     outliers: Numbers
     """At most 8 values at either end, further from the rest than 16 times their range; by `knn` and histograms."""
+    coarse: Numbers
+    """Whether the bins may not resolve the law, as of a narrow peak in a wide range: the error is a guess then."""
     thinned: int
     """Rows left out, of one block each all but one, to bound time and memory."""
 
-    FLAGS: ClassVar[tuple[str, ...]] = ("non_finite", "ties", "atoms", "floor", "outliers", "thinned")
+    FLAGS: ClassVar[tuple[str, ...]] = ("non_finite", "ties", "atoms", "floor", "outliers", "coarse", "thinned")
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -73,7 +75,7 @@ class Estimate:
         values: dict[str, Any] = {"thinned": thinned} | more
         for f in fields(cls):
             if f.name not in values:
-                array = found.get(f.name, np.zeros(dimensions, bool if f.name == "floor" else np.int64))
+                array = found.get(f.name, np.zeros(dimensions, bool if f.name in ("floor", "coarse") else np.int64))
                 values[f.name] = array[0].item() if flat else array
         return cls(**values)
 
@@ -94,7 +96,7 @@ class JointEstimate(Estimate):
     beyond_pairs: bool
     """Whether the groups depend on each other after all, as no pair shows; they are not used then."""
     functions: tuple[int, ...]
-    """Dimensions that are constant or functions of others: there is no joint density, and the value is of the others."""
+    """Dimensions that are constant or functions of others: there is no joint density, the value is of the others."""
     thin: bool
     """Whether the rows lie on a surface: there is no joint density, and the value says nothing."""
 

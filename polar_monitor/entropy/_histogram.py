@@ -173,7 +173,8 @@ class OnlineHistogram:
                 "ties": np.full(self.dimensions, np.nan) if ties is None else ties,
                 "atoms": atoms,
                 "floor": floor,
-                "outliers": self._panes.outliers(),
+                "outliers": np.maximum(self._panes.outliers(), found.far),
+                "coarse": found.coarse,
             },
             flat,
         )

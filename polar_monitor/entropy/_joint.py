@@ -16,12 +16,15 @@ MOST_ROWS = 2**15
 """Most rows that neighbours are looked for among: the time grows with their square from six dimensions on."""
 
 
-def joint(x: Any, *, groups: Any = None) -> JointEstimate:
+def joint(x: Any, *, groups: Any = None, dependent: bool = True) -> JointEstimate:
     """Joint differential entropy of x (n, d): marginals plus copula, in the coordinates that leave least dependence.
 
     Right where scales differ by orders of magnitude, as in a polarised code, which nearest neighbours in the raw space
-    are not. A row with anything not finite is left out as a whole. Rows are independent, but for those of one of the
-    `groups` (n,). How, and from which sources: `polar_monitor.kernels.joint`. Raises PolarMonitorError.
+    are not. A row with anything not finite is left out as a whole, and so is one that was there before. Dimensions that
+    are functions of others are named and left out. Rows on other surfaces have no density either; `thin` says so where
+    two or three dimensions make one, which larger surfaces do not show: there the value says nothing. Clusters of rows
+    that follow each other widen the error as far as they are alike, unless `dependent` is False; so do `groups` (n,).
+    How, and from which sources: `polar_monitor.kernels.joint`. Raises PolarMonitorError.
 
     Example:
         >>> import numpy as np
@@ -38,22 +41,24 @@ def joint(x: Any, *, groups: Any = None) -> JointEstimate:
     ids = None if groups is None else group_ids(groups, rows)[fine]
     order = slice(None) if ids is None else np.argsort(ids, kind="stable")
     together = np.empty((d, int(fine.sum())), np.float32)
-    mantissa, log_scale = 23, 0.0
+    mantissa, log_scales = 23, np.empty(d)
     for part in columns(rows, np.broadcast_to(fine[:, None], (n, d))):
         together[part.which] = part.rows
-        mantissa, log_scale = min(mantissa, part.mantissa), log_scale + float(part.log_scale.sum())
+        mantissa, log_scales[part.which] = min(mantissa, part.mantissa), part.log_scale
     found = kernels.joint(
-        np.ascontiguousarray(together[:, order]), None if ids is None else ids[order], mantissa=mantissa
+        np.ascontiguousarray(together[:, order]), None if ids is None else ids[order], mantissa, dependent
     )
+    log_scale = float(np.delete(log_scales, found.functions).sum())
     return JointEstimate(
         value=found.value + log_scale,
         standard_error=found.error,
-        rows=together.shape[1],
+        rows=found.rows,
         non_finite=n - together.shape[1],
-        ties=np.array(found.ties),
-        atoms=0.0,
-        floor=False,
+        ties=found.ties,
+        atoms=found.atoms,
+        floor=found.floor,
         outliers=0,
+        coarse=False,
         thinned=rows.given - n,
         lower=found.lower + log_scale,
         upper=found.upper + log_scale,
@@ -62,4 +67,5 @@ def joint(x: Any, *, groups: Any = None) -> JointEstimate:
         blocks=found.blocks,
         beyond_pairs=found.beyond_pairs,
         functions=found.functions,
+        thin=found.thin,
     )

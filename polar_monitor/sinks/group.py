@@ -10,21 +10,34 @@ from . import Sink
 
 log = logging.getLogger("polar_monitor")
 
+LIMIT = 5
+"""Evaluations in a row that a sink fails to take, after which it is switched off."""
+
 
 class SinkGroup:
-    """Writes to every sink; what one fails to take is logged once, dropped and counted."""
+    """Writes to every sink; what one fails to take is logged once, dropped and counted. In the end it is left alone."""
 
     def __init__(self, sinks: Iterable[Sink]) -> None:
         self.sinks = tuple(sinks)
         self.drops = 0
         self.strict = False
+        self._row: dict[int, int] = {}
+        """Failures in a row of each."""
         self._told: set[tuple[int, str]] = set()
 
     def write(self, evaluation: Evaluation) -> None:
         """Hand an evaluation to every sink."""
         for number, sink in enumerate(self.sinks):
-            if not self._guard(number, sink, lambda sink=sink: sink.write(evaluation)):  # type: ignore[misc]
+            failed = self._row.get(number, 0)
+            if failed >= LIMIT:
                 self.drops += 1
+            elif self._guard(number, sink, lambda sink=sink: sink.write(evaluation)):  # type: ignore[misc]
+                self._row[number] = 0
+            else:
+                self.drops += 1
+                self._row[number] = failed + 1
+                if failed + 1 == LIMIT:
+                    log.error("%s is switched off: it failed %d times in a row", type(sink).__name__, LIMIT)
 
     def flush(self) -> None:
         """Flush every sink."""

@@ -29,7 +29,7 @@ def without_atoms(counts: Array) -> Array:
         reach = m // 8 + 2
         others = np.concatenate([counts[max(i - reach, 0) : i], counts[i + 1 : i + 1 + reach], [0]])
         beside, beyond = padded[[i + 1, i + 3]].sum(), padded[[i, i + 4]].sum()
-        if c > LEAF and others.max() <= (c - LEAF) / ALONE and beside <= 3 * beyond + LEAF:
+        if c > LEAF and others.max() <= (c - LEAF) / ALONE and beside <= 1.5 * beyond + LEAF:
             lowered[i] = beside // 2
     return lowered
 
@@ -99,11 +99,31 @@ def slope(counts: Array) -> float:
     return found
 
 
+def gains(counts: Array, bins: int) -> list[float]:
+    """What is gained by splitting `bins` bins in halves, wherever they begin, but for bins read as a power law."""
+    inner = counts[3:-3] if len(counts) > 8 else counts[1:-1]
+    halves = [inner[i : i + bins].reshape(2, -1).sum(axis=1) for i in range(len(inner) - bins + 1)]
+    return [
+        sum(c * float(psi(c)) for c in pair if c) - pair.sum() * (float(psi(pair.sum())) - math.log(2))
+        for pair in halves
+        if pair.sum() >= LEAF
+    ]
+
+
+def unresolved(counts: Array) -> float:
+    """What a peak may be missed by, Σ c log f."""
+    fine, broad = gains(counts, 2), gains(counts, 4)
+    if sum(fine) / 2 <= SIGMAS * math.sqrt(len(fine) / 4):
+        return 0.0
+    ratio = min(max(2 * sum(fine) / sum(broad), 0.25), 0.67) if sum(broad) > 4e-9 else 0.67
+    return sum(fine) / 2 * 0.15 * (ratio - 0.25) / (0.68 - ratio)
+
+
 def entropy(counts: Array, frame: list[float], capacity: int, effective: float = math.inf) -> tuple[float, ...]:
-    """Value, standard error and share of rows on atoms; `capacity` is the number of bins B of the histogram."""
+    """Value, error, share of rows on atoms, too coarse, far values; `capacity`: the number of bins B."""
     exponent, base, m, lowest, highest, far = frame
     if m < 2:
-        return (math.nan,) * 3 if m == 0 else (exponent * math.log(2), 0.0, 1.0)
+        return (math.nan, math.nan, math.nan, 0, far) if m == 0 else (exponent * math.log(2), 0.0, 1.0, 0, far)
     width = finest = 2.0**exponent
     low, high, rows = lowest - base * finest, highest - base * finest, counts.sum() + far
     lowered, found, joins = without_atoms(counts), 0, 0
@@ -128,17 +148,22 @@ def entropy(counts: Array, frame: list[float], capacity: int, effective: float =
     if m > 8 and not found:
         ends = [power_law(counts, (width - low) / width), power_law(counts[::-1], high / width - (m - 1))]
     added, varied = (sum(x) for x in zip(*ends, strict=True))
-    coarse = [gain for level, gain in splits if level <= 16]
+    highest_levels = [gain for level, gain in splits if level <= 16]
     independent = min(effective, rows) * n / rows
+    heaped = not found and counts.max() >= max(n / 4, LEAF)
     if n >= LEAST and all(
-        sum(gains) <= SIGMAS * math.sqrt(len(gains) / 2) for gains in (coarse, [gain for _, gain in splits])
+        sum(part) <= SIGMAS * math.sqrt(len(part) / 2) for part in (highest_levels, [gain for _, gain in splits])
     ):
-        value, error = flat, 1.5 / independent
+        value, error, missed, sampling = flat, 1.5 / independent, 0.0, 0.0
     else:
         square = sum(c * (term - float(psi(n)) + value) ** 2 for c, term in terms) if splits else 0.0
         variance = (square + varied) / n
-        doubt = math.hypot(slope(counts) / 3, added) / 4 / n + spacing / 2 * math.exp(-value)
+        missed = 0.0 if found else unresolved(counts) / n
+        doubt = math.hypot(slope(counts) / 3, added) / (1 if heaped else 4) / n
+        doubt += missed + spacing / 2 * math.exp(-value)
         value -= (slope(counts) / 3 + added) / n
-        error = math.sqrt((variance + LEAF / n) / independent + doubt**2)
+        sampling = math.sqrt((variance + LEAF / n) / independent)
+        error = math.hypot(sampling, doubt)
+    coarse = heaped or atoms > 0 or missed > max(3 * sampling, 0.02)
     alone = math.log(rows) - psi(1) + math.log(capacity * finest)
-    return (n * (value + math.log((n + far) / n)) + far * alone) / (n + far), error, atoms
+    return (n * (value + math.log((n + far) / n)) + far * alone) / (n + far), error, atoms, coarse, far

@@ -69,10 +69,15 @@ def lay(values: list[float], bins: int, apart: int) -> tuple[list[int], list[flo
     extremes, binned = split(values, apart)
     if not extremes:
         return [], [math.nan, math.nan, 0, math.nan, math.nan, 0]
-    few = len(binned) + len(extremes) < 256
-    e = grid(binned + extremes if few else binned, bins)
-    base = bin_of(min(binned or extremes), e) - bins
-    near = sorted(binned + [v for v in extremes if base <= bin_of(v, e) < base + 4 * bins])
+    finite = sorted(binned + extremes)
+    kept, few = extremes, len(finite) < 256
+    if few and len(finite) >= 10:
+        left, right = Fraction(finite[3]), Fraction(finite[-4])
+        if left < right:
+            kept = [v for v in extremes if abs(Fraction(v) - (left + right) / 2) <= Fraction(33, 2) * (right - left)]
+    e = grid(binned + kept if few else binned, bins)
+    base = bin_of(min(binned or kept), e) - bins
+    near = sorted(binned + [v for v in kept if base <= bin_of(v, e) < base + 4 * bins])
     numbers = [bin_of(v, e) for v in near]
     counts = [numbers.count(j) for j in range(numbers[0], numbers[-1] + 1)]
     return counts, [e, numbers[0], len(counts), near[0], near[-1], len(binned) + len(extremes) - len(near)]

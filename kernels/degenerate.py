@@ -1,0 +1,109 @@
+"""Rows that have no joint density as they stand: repeated, rounded, on a plane or on another surface.
+
+Planes and repeated rows are found whatever their dimension, other surfaces by how the distances of neighbours grow
+(Levina & Bickel 2004), where few dimensions make one. Shape: x (d, n) float32, finite.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .copula import functions, local_dimension
+from .unmix import THIN
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+
+NEAR = 2.0
+"""Cells of rounding between tied values and the next, at most, where rounding tied them."""
+CHECKED = 5000
+"""Rows, evenly spaced, whose neighbours are looked at."""
+TOLD = 200
+"""Rows that tell how many dimensions they spread in."""
+FAR = 1e6
+"""Spreads of a dimension from its median beyond which outliers are all the same to neighbours."""
+SEEN = 3
+"""Dimensions up to which neighbours tell a surface from a volume."""
+FLAT = 0.5
+"""Dimensions by which rows must spread in fewer than there are."""
+
+
+def first_of_their_kind(x: F32) -> I64:
+    """The rows of x (d, n) that are equal to none before, or all where rows may be equal by chance.
+
+    Rounded rows are equal by chance; then many more are equal in all dimensions but some one. Inputs that were seen
+    twice are equal in all or none. Rows are told apart by sums of random multiples of their bits.
+    """
+    d, n = x.shape
+    if d == 1:  # of one dimension `spacing` judges
+        return np.arange(n)
+    bits = (x + np.float32(0.0)).view(np.int32).astype(np.int64)  # -0.0 becomes 0.0
+    bits *= np.random.default_rng(0).integers(-(1 << 63), 1 << 63, (d, 1)) | 1
+    whole = bits.sum(axis=0)
+    first, count = np.unique(whole, return_index=True, return_counts=True)[1:]
+    pairs = int(count @ (count - 1))
+    for part in bits if pairs else ():
+        count = np.unique(whole - part, return_counts=True)[1]
+        if int(count @ (count - 1)) > 2 * pairs:
+            return np.arange(n)
+    return np.sort(first)
+
+
+def linear(x: F32, mantissa: int) -> list[int]:
+    """Dimensions of x (d, n) that are constant or linear functions of those before, but for rounding.
+
+    Such a function holds with any weights of the rows; those taken leave no row further than 1 from the median.
+    """
+    z = x.astype(np.float64)
+    low, middle, high = np.quantile(z, (0.1, 0.5, 0.9), axis=1)
+    z -= middle[:, None]
+    scale = np.where(high > low, high - low, np.abs(z).max(axis=1))
+    scale = np.where(scale > 0, scale, 1.0)[:, None]
+    z /= scale
+    weight = 1 / np.maximum(np.abs(z).max(axis=0), 1.0)
+    z *= weight
+    z -= np.outer(z @ weight / (weight @ weight), weight)
+    spread = np.linalg.norm(z, axis=1)
+    rounding = np.linalg.norm(weight * (x / scale), axis=1) * 2.0**-mantissa
+    spread[spread == 0] = 1.0
+    z /= spread[:, None]
+    return functions(z @ z.T, np.maximum(THIN, rounding / spread))
+
+
+def _cells(values: F64, mantissa: int) -> F64:
+    """Widths of the cells that rounding draws together at values (n,), as in `spacing`."""
+    exponent = np.frexp(np.abs(values))[1]
+    least = np.frexp(np.quantile(np.abs(values), 0.875))[1] - 8
+    return np.asarray(np.ldexp(1.0, np.maximum(exponent, least) - 1 - mantissa))
+
+
+def unrounded(x: F32, mantissa: int, within: F64) -> F32 | None:
+    """x (n,) about its median, moved `within` (n,) its cells, from -½ to ½; None where it lies on a lattice."""
+    values, counts = np.unique(x.astype(np.float64), return_counts=True)
+    cells, tied = _cells(values, mantissa), np.flatnonzero(counts[:-1] > 1)
+    near = values[tied + 1] - values[tied] <= NEAR * np.maximum(cells[tied], cells[tied + 1])
+    if 2 * counts[tied] @ near < counts[tied].sum():
+        return None
+    wide = x.astype(np.float64)
+    wide += _cells(wide, mantissa) * within
+    return np.asarray(wide - np.median(wide), np.float32)
+
+
+def on_a_surface(x: F32, parts: list[list[int]], cluster: NDArray[Any] | None = None) -> bool:
+    """Whether rows of x (d, n) spread in fewer dimensions than any of the `parts` that are small has.
+
+    Rows of one `cluster` (n,), ids side by side, are alike: one of each is looked at.
+    """
+    n = x.shape[1]
+    some = np.arange(n) if cluster is None else np.flatnonzero(np.r_[True, cluster[1:] != cluster[:-1]])
+    some = some[np.linspace(0, len(some) - 1, min(len(some), CHECKED)).astype(np.int64)]
+    for part in parts if len(some) >= TOLD else ():
+        if 1 < len(part) <= SEEN:
+            y = x[part][:, some].astype(np.float64)
+            low, middle, high = np.quantile(y, (0.1, 0.5, 0.9), axis=1)[..., None]
+            y = np.clip((y - middle) / np.maximum(high - low, 1e-300), -FAR, FAR)
+            if local_dimension(y.astype(np.float32)) < len(part) - FLAT:
+                return True
+    return False

@@ -1,0 +1,270 @@
+"""Nothing is raised after `attach` has returned: what fails in us is told once, switched off, and seen in health()."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from models import Vae, train
+from torch import Tensor
+from watching import Memory, watched
+
+from polar_monitor import PolarMonitor, PolarMonitorWarning
+from polar_monitor.sinks.console import PlainConsole
+from polar_monitor.sinks.jsonl import JsonlSink
+from polar_monitor.sinks.tensorboard import TensorBoardSink
+
+STAGES = {
+    "commit": "polar_monitor.ring.Ring.commit",
+    "drain": "polar_monitor.ring.Ring.requests",
+    "transfer": "polar_monitor.ring.Drain.take",
+    "histogram": "polar_monitor.panes.Panes.update",
+    "statistics": "polar_monitor.stream.window_statistics",
+    "snapshot": "polar_monitor.stream.LatentStream.snapshot",
+    "labels": "polar_monitor.lane.judge",
+    "alerts": "polar_monitor.lane.watch",
+    "record": "polar_monitor.conductor.Evaluation",
+    "rest": "polar_monitor.rest.Rest.begin",
+}
+SINKS = {"tensorboard": TensorBoardSink, "jsonl": JsonlSink, "console": PlainConsole}
+EVERY, STEPS = 4, 60
+
+
+class Broken:
+    """Stands in for a function of ours: works for some steps of the training, fails in those that follow."""
+
+    def __init__(self, works: Callable[..., Any], stage: str, first: int, steps: Callable[[], int]) -> None:
+        self.works, self.said, self.first, self.steps = works, f"broken {stage}", first, steps
+        self.calls = 0
+
+    def __get__(self, owner: Any, kind: Any = None) -> Callable[..., Any]:
+        return self if owner is None else lambda *args, **kwargs: self(owner, *args, **kwargs)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.steps() < self.first:
+            return self.works(*args, **kwargs)
+        self.calls += 1
+        raise RuntimeError(self.said)
+
+
+def break_(patch: pytest.MonkeyPatch, target: str, stage: str, first: int, steps: Callable[[], int]) -> Broken:
+    module, _, name = target.rpartition(".")
+    owner = __import__("pkgutil").resolve_name(module)
+    broken = Broken(vars(owner)[name], stage, first, steps)
+    patch.setattr(target, broken)
+    return broken
+
+
+def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize("first", [0, 21], ids=["from_the_first_step", "from_a_later_step"])
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_that_fails_is_told_once_and_switched_off(
+    stage: str, first: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    model, sink = Vae(), Memory()
+    monitor = watched(model, strict=False, every=EVERY, window=512, sinks=(sink,))
+    broken = break_(monkeypatch, STAGES[stage], stage, first, lambda: monitor.health().steps)
+    with caplog.at_level(logging.ERROR, logger="polar_monitor"):
+        train(model, STEPS)
+    health = monitor.health()
+    assert health.last_error == f"RuntimeError: broken {stage}"
+    assert broken.calls == health.errors == 5
+    assert errors(caplog) == [
+        f"polar_monitor failed and goes on (RuntimeError: broken {stage}); training is not affected",
+        "polar_monitor switches itself off: it failed 5 times in a row",
+    ]
+    assert not monitor.attached
+    assert not any(module._forward_hooks for module in model.modules())
+    assert health.steps < STEPS
+    if stage != "rest":  # which comes after the evaluation
+        assert all(record.step <= first for record in sink.records)
+        assert bool(sink.records) is (first > 0)
+
+
+@pytest.mark.parametrize("first", [0, 21], ids=["at_the_first_step", "at_a_later_step"])
+@pytest.mark.parametrize("stage", STAGES)
+def test_strict_raises_what_failed(stage: str, first: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Vae()
+    monitor = watched(model, every=EVERY, window=512)
+    break_(monkeypatch, STAGES[stage], stage, first, lambda: monitor.health().steps)
+    with pytest.raises(RuntimeError, match=f"broken {stage}"):
+        train(model, STEPS)
+    assert first <= monitor.health().steps <= first + EVERY + 1
+
+
+def test_one_failure_is_got_over(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    model, sink = Vae(), Memory()
+    monitor = watched(model, strict=False, every=EVERY, sinks=(sink,))
+    with pytest.MonkeyPatch.context() as patch, caplog.at_level(logging.ERROR, logger="polar_monitor"):
+        break_(patch, STAGES["statistics"], "statistics", 0, lambda: 0)
+        train(model, 3 * EVERY)
+    train(model, 20 * EVERY)
+    assert len(sink.records) == 20
+    assert monitor.health().errors == 3
+    assert len(errors(caplog)) == 1
+
+
+def test_each_cause_is_told_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    model = Vae()
+    watched(model, strict=False, every=EVERY)
+    with caplog.at_level(logging.ERROR, logger="polar_monitor"):
+        for stage in ("drain", "statistics", "drain", "statistics"):
+            with pytest.MonkeyPatch.context() as patch:
+                break_(patch, STAGES[stage], stage, 0, lambda: 0)
+                train(model, EVERY)
+            train(model, EVERY)
+    assert [("drain" in said, "statistics" in said) for said in errors(caplog)] == [(True, False), (False, True)]
+
+
+@pytest.mark.parametrize("first", [0, 21], ids=["from_the_first_step", "from_a_later_step"])
+def test_a_tap_that_fails_is_told_once_and_taken_off(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Vae()
+    monitor = watched(model, strict=False, every=EVERY)
+    break_(monkeypatch, "polar_monitor.hooks.Tap.record", "tap", first, lambda: monitor.health().steps)
+    with pytest.warns(PolarMonitorWarning, match="broken tap") as caught:
+        train(model, STEPS)
+    assert len(caught) == 1
+    health = monitor.health()
+    assert health.last_error == "RuntimeError: broken tap"
+    assert 2 * 5 * EVERY <= health.errors <= 2 * 6 * EVERY
+    assert health.rows_seen == 64 * first
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_strict_raises_what_failed_in_a_tap(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Vae()
+    monitor = watched(model)
+    break_(monkeypatch, "polar_monitor.hooks.Tap.record", "tap", 3, lambda: monitor.health().steps)
+    with pytest.raises(RuntimeError, match="broken tap"):
+        train(model, 10)
+    assert monitor.health().steps == 3
+
+
+@pytest.mark.parametrize("first", [0, 21], ids=["from_the_first_step", "from_a_later_step"])
+@pytest.mark.parametrize("kind", SINKS)
+def test_a_sink_that_fails_is_told_once_and_switched_off_and_the_others_go_on(
+    kind: str, first: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Any
+) -> None:
+    model, other = Vae(), Memory()
+    monitor = watched(model, strict=False, every=EVERY, log_dir=tmp_path, sinks=(PlainConsole(), other))
+    broken = break_(monkeypatch, f"{SINKS[kind].__module__}.{SINKS[kind].__name__}.write", kind, first,
+                    lambda: monitor.health().steps)  # fmt: skip
+    with caplog.at_level(logging.ERROR, logger="polar_monitor"):
+        train(model, STEPS)
+    assert [record.step for record in other.records] == list(range(EVERY, STEPS + 1, EVERY))
+    assert broken.calls == 5
+    assert monitor.health().sink_drops == sum(step >= first for step in range(EVERY, STEPS + 1, EVERY))
+    name = SINKS[kind].__name__
+    assert errors(caplog) == [
+        f"{name} failed (RuntimeError: broken {kind}); its records are dropped",
+        f"{name} is switched off: it failed 5 times in a row",
+    ]
+    assert monitor.attached
+
+
+@pytest.mark.parametrize("kind", SINKS)
+def test_strict_raises_what_failed_in_a_sink(kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    model = Vae()
+    monitor = watched(model, every=EVERY, log_dir=tmp_path, sinks=(PlainConsole(),))
+    steps = lambda: monitor.health().steps  # noqa: E731
+    break_(monkeypatch, f"{SINKS[kind].__module__}.{SINKS[kind].__name__}.write", kind, 9, steps)
+    with pytest.raises(RuntimeError, match=f"broken {kind}"):
+        train(model, STEPS)
+    assert monitor.health().steps == 12
+
+
+@pytest.mark.parametrize("verb", ["flush", "close"])
+def test_a_sink_that_cannot_flush_or_close_is_told_once(
+    verb: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = Vae()
+    monitor = watched(model, strict=False, every=EVERY, sinks=(Memory(),))
+    break_(monkeypatch, f"watching.Memory.{verb}", verb, 0, lambda: 0)
+    optimizer = torch.optim.SGD(model.parameters(), 0.0)
+    with caplog.at_level(logging.ERROR, logger="polar_monitor"):
+        for _ in range(2 * EVERY):
+            model(torch.full((64, 12), float("nan")))  # an alert, which is flushed at once
+            optimizer.step()
+        monitor.detach()
+    assert errors(caplog) == [f"Memory failed (RuntimeError: broken {verb}); its records are dropped"]
+
+
+def nan_steps(model: Vae, steps: int) -> None:
+    optimizer = torch.optim.SGD(model.parameters(), 0.0)
+    for _ in range(steps):
+        model(torch.full((64, 12), float("nan")))
+        optimizer.step()
+
+
+def test_a_callback_that_raises_never_reaches_the_loop(caplog: pytest.LogCaptureFixture) -> None:
+    def callback(alert: object) -> None:
+        raise KeyError("mine")
+
+    model, sink = Vae(), Memory()
+    monitor = watched(model, strict=False, on_alert=callback, sinks=(sink,))
+    with caplog.at_level(logging.ERROR, logger="polar_monitor"):
+        nan_steps(model, 30)
+    assert monitor.should_stop
+    assert monitor.attached
+    assert len(sink.records) == 3
+    assert monitor.health().last_error == "KeyError: 'mine'"
+    assert len(errors(caplog)) == 1
+
+
+def test_a_callback_that_raises_is_raised_when_strict() -> None:
+    def callback(alert: object) -> None:
+        raise KeyError("mine")
+
+    model = Vae()
+    watched(model, on_alert=callback)
+    with pytest.raises(KeyError, match="mine"):
+        nan_steps(model, 30)
+
+
+ASKED: dict[str, Callable[[PolarMonitor], object]] = {
+    "evaluate": PolarMonitor.evaluate,
+    "state_dict": PolarMonitor.state_dict,
+    "step": PolarMonitor.step,
+    "summary": PolarMonitor.summary,
+    "explain": PolarMonitor.explain,
+    "health": PolarMonitor.health,
+    "detach": PolarMonitor.detach,
+}
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_what_the_loop_may_call_raises_nothing_while_we_are_broken(
+    asked: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = Vae()
+    monitor = watched(model, strict=False, every=EVERY)
+    train(model, EVERY + 2)
+    for stage in ("histogram", "statistics", "labels", "alerts"):
+        break_(monkeypatch, STAGES[stage], stage, 0, lambda: 0)
+    with caplog.at_level(logging.CRITICAL, logger="polar_monitor"):
+        ASKED[asked](monitor)
+        train(model, 8 * EVERY)
+        ASKED[asked](monitor)
+
+
+def test_an_error_of_the_host_passes_unchanged() -> None:
+    class Failing(Vae):
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            if x.shape[0] == 13:
+                raise ZeroDivisionError("the user's own")
+            return super().forward(x)
+
+    model = Failing()
+    monitor = watched(model)
+    train(model, 10)
+    with pytest.raises(ZeroDivisionError, match="the user's own"):
+        train(model, 1, batch=13)
+    train(model, 10)
+    assert monitor.health().errors == 0
+    assert monitor.health().rows_seen == 20 * 64

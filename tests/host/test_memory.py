@@ -1,0 +1,130 @@
+"""Memory is bounded: by the dimensions and the window, not by the steps. Of a long run: `python bench/memory.py`."""
+
+from __future__ import annotations
+
+import gc
+import os
+import tracemalloc
+from pathlib import Path
+
+import pytest
+import torch
+from models import Vae, train
+from torch import Tensor
+from watching import watched
+
+from polar_monitor.lane import Lane, Settings
+from polar_monitor.panes import PANES
+from polar_monitor.ring import BYTES, Ring
+from polar_monitor.stream import WINDOW_BYTES
+
+WINDOW, BINS = 4096, 512
+MIB = 2**20
+
+
+def ring_bytes(dimensions: int) -> int:
+    """Mean and spread, float32, twice the window each, at most `BYTES` each."""
+    return 2 * min(4 * dimensions * 2 * WINDOW, BYTES)
+
+
+def window_bytes(dimensions: int) -> int:
+    """Mean and variance, float32, at most `WINDOW_BYTES` each."""
+    return 2 * min(4 * dimensions * WINDOW, WINDOW_BYTES)
+
+
+def histogram_bytes(dimensions: int) -> int:
+    """Counts, int64, of the panes and of all of them merged; ends, extremes and tallies beside them."""
+    return (PANES + 1) * dimensions * (8 * BINS + 3 * 8 + 16 * 4 + 4 * 8)
+
+
+BOUNDS = {8: 2 * MIB, 1024: 117 * MIB, 4096: 276 * MIB}
+"""Bytes of ring, window and histograms that a latent of D dimensions may hold, at the default window."""
+
+
+def state_bytes(lane: Lane) -> int:
+    """Bytes of all arrays that a lane holds."""
+    channels = [lane.ring.mean, lane.ring.spread]
+    tensors = [c.buffer for c in channels if c is not None and c.buffer is not None]
+    seen: set[int] = set()
+
+    def arrays(value: object) -> int:
+        if id(value) in seen:
+            return 0
+        seen.add(id(value))
+        if hasattr(value, "nbytes") and not isinstance(value, Tensor):
+            return 0 if getattr(value, "base", None) is not None else int(value.nbytes)
+        if isinstance(value, dict):
+            return sum(map(arrays, value.values()))
+        if isinstance(value, list | tuple) or type(value).__name__ == "deque":
+            return sum(map(arrays, value))  # type: ignore[call-overload]
+        ours = type(value).__module__.startswith("polar_monitor") and hasattr(value, "__dict__")
+        return arrays(vars(value)) if ours else 0
+
+    return sum(t.numel() * t.element_size() for t in tensors) + arrays(lane.stream)
+
+
+@pytest.mark.parametrize("dimensions", BOUNDS)
+def test_what_a_latent_may_hold_is_computed_and_stated(dimensions: int) -> None:
+    most = ring_bytes(dimensions) + window_bytes(dimensions) + histogram_bytes(dimensions)
+    assert most <= BOUNDS[dimensions]
+
+
+@pytest.mark.parametrize("dimensions", BOUNDS)
+def test_what_a_latent_holds_is_under_the_stated_bound(dimensions: int) -> None:
+    lane = Lane("train", "logvar", Settings(WINDOW, None, "information", None, 0), None)  # type: ignore[arg-type]
+    blocks = 10 if dimensions < 4096 else 6
+    block = torch.randn(2048, dimensions, generator=torch.Generator().manual_seed(0))
+    sizes = []
+    for _ in range(blocks):
+        write(lane.ring, block)
+        lane.drains += lane.ring.requests()
+        lane.ingest()
+        assert lane.stream is not None
+        lane.stream._histogram.finite()
+        sizes.append(state_bytes(lane))
+    assert sizes[-1] <= BOUNDS[dimensions] + MIB
+    assert sizes[-1] > BOUNDS[dimensions] / 3
+    assert sizes[-1] == sizes[-2]
+
+
+def write(ring: Ring, block: Tensor) -> None:
+    ring.mean.write(block)
+    assert ring.spread is not None
+    ring.spread.write(block)
+
+
+def test_what_python_holds_does_not_grow_with_the_steps(tmp_path: Path) -> None:
+    model = Vae()
+    monitor = watched(model, sinks=None, log_dir=tmp_path, window=512, every=20)
+    train(model, 200)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        train(model, 40)
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        train(model, 160)
+        gc.collect()
+        after = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert monitor.health().evaluations == 20
+    assert after - before < 8 * 20_000  # of 8 evaluations: histories that are not yet full, a strip's columns
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux")
+def test_a_thousand_steps_leave_the_resident_set_within_two_percent(tmp_path: Path) -> None:
+    model = Vae()
+    monitor = watched(model, sinks=None, log_dir=tmp_path, window=512, every=25)
+    train(model, 300)
+    gc.collect()
+    before = resident()
+    train(model, 1000)
+    gc.collect()
+    assert monitor.health().evaluations == 52
+    assert resident() <= 1.02 * before
