@@ -46,8 +46,10 @@ def _times(n: int, dimensions: int, bins: int) -> dict[str, float]:
     columns = blocks[0].T.copy()
     counts = np.zeros((dimensions, bins), np.int64)
     panes = Panes(dimensions, bins, panes=1)
+    across = Panes(dimensions, bins, panes=1)
     for block in blocks:
         panes.update_rows(block)
+        across.update_rows(block)
     offset = torch.arange(dimensions) * bins
     flat, ones = torch.zeros(dimensions * bins), torch.ones(n * dimensions)
     base = np.arange(dimensions) * bins
@@ -70,6 +72,7 @@ def _times(n: int, dimensions: int, bins: int) -> dict[str, float]:
 
     candidates = {
         "ours": lambda: panes.update_rows(blocks[next(turn) % 16]),
+        "ours, of rows (D, n)": lambda: across.update(columns),
         "limit: read the block once": lambda: _read(columns),
         "limit: the increments alone": lambda: _increments(counts, index),
         "torch.scatter_add_, fixed range": scatter,
