@@ -46,7 +46,7 @@ def _of_rows(n: int) -> dict[str, float]:
     times = timing.medians(
         {
             "k-NN entropy": lambda: spacing.estimate(x),
-            "limit: sort": lambda: np.sort(x, axis=1),
+            "for scale: numpy's sort": lambda: np.sort(x, axis=1),
             "histogram update": lambda: panes.update_rows(rows),
             "limit: one read": lambda: x.max(),
         },
@@ -78,8 +78,11 @@ def _draw(found: dict[str, tuple[list[int], Curves]]) -> None:
     figure, axes = pyplot.subplots(1, len(found), figsize=(12, 3.6), constrained_layout=True)
     for axis, (name, (sizes, curves)) in zip(axes, found.items(), strict=True):
         for curve, times in curves.items():
-            axis.loglog(sizes, np.array(times) * 1e3, "--" if "limit" in curve else "o-", label=curve, markersize=3)
+            axis.loglog(sizes, np.array(times) * 1e3, "--" if ":" in curve else "o-", label=curve, markersize=3)
         axis.set(xlabel=name, ylabel="ms")
         axis.grid(alpha=0.3)
+        if max(sizes) < 100:
+            axis.set_xticks(sizes, [str(size) for size in sizes])
+            axis.minorticks_off()
         axis.legend(fontsize=8)
     figure.savefig(PICTURE, metadata={"Date": None})
