@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from polar_monitor.kernels import copula
 from polar_monitor.kernels.joint import joint
 from polar_monitor.kernels.neighbours import nearest
-from polar_monitor.kernels.spacing import digamma
+from polar_monitor.kernels.ranks import digamma
 
 Array = NDArray[np.float64]
 Law = Callable[[int, int, np.random.Generator], tuple[Array, float]]

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .blocking import cluster_square
 from .neighbours import nearest
-from .spacing import cluster_square, digamma
+from .ranks import digamma
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .blocking import cluster_square
 from .blocks import blocks, lasting
 from .copula import GAUSSIAN, functions, in_place, normal, scores_entropy, scores_of
 from .degenerate import first_of_their_kind, linear, on_a_surface, unrounded
-from .spacing import Spacing, cluster_square, entropy, estimate
+from .spacing import Spacing, entropy, estimate
 from .unmix import components, radial, whitening
 
 F32 = NDArray[np.float32]

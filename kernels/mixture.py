@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from . import moments
 from ._jit import inlined, kernel
+from .blocking import cluster_square
 
 LEVEL, LEVEL_LEAST = 0.2, 0.1
 """Width in log σ of the components that may be joined, and its least value."""
@@ -252,7 +253,6 @@ def information(
     dimensions, n = mean.shape
     logs = np.log(variance) if log_variance is None else log_variance
     ids = np.zeros(0, np.int64) if cluster is None else cluster
-    heads = np.arange(n) if cluster is None else np.flatnonzero(np.append(True, ids[1:] != ids[:-1]))
     ends = _ends(mean, variance)
     known = np.isfinite(ends).all(axis=0) & (ends[2] > 0)
     if not known.all():  # the kernel trusts its plan with the places it writes to
@@ -270,12 +270,14 @@ def information(
         out[:, some] = found
         if square is not None:
             spread[some] = square(terms)
+        elif cluster is None:
+            spread[some] = np.einsum("dn,dn->d", terms, terms) / max(n - 1, 1)
         else:
-            sums = terms if cluster is None else np.add.reduceat(terms, heads, axis=1)
-            spread[some] = np.einsum("dn,dn->d", sums, sums) / n * (heads.size / max(heads.size - 1, 1))
+            spread[some] = cluster_square(terms, ids)
     value, excess, pairs, cells = out
     design = np.ones(dimensions)
     if cluster is not None:
+        heads = np.flatnonzero(np.append(True, ids[1:] != ids[:-1]))
         chance = (np.diff(heads, append=n) ** 2).sum() / n
         design = np.maximum((pairs - chance) / np.maximum(cells - 1, 1), 1.0)
     effective = n / design

@@ -18,10 +18,7 @@ from numpy.typing import NDArray
 
 from . import blocking
 from ._jit import helper, kernel
-from .blocking import cluster_square as cluster_square
 from .ranks import LEAST, SLOPE, Plan, plan
-from .ranks import digamma as digamma
-from .ranks import trigamma as trigamma
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -362,7 +359,7 @@ def estimate(
         order[left_out] = np.arange(n)
         centred = np.empty(x.shape, np.float32)
         by_row(order, chosen.owner, terms, centred)
-        square = blocking.square(centred) if cluster is None else cluster_square(centred, cluster)
+        square = blocking.square(centred) if cluster is None else blocking.cluster_square(centred, cluster)
     else:
         square = np.einsum("dm,dm,m->d", terms, terms, chosen.weight)
     error = np.sqrt((np.maximum(square - chosen.noise, 0.0) + chosen.shared) / n)

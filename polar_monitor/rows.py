@@ -89,9 +89,10 @@ def _shaped(word: str, value: Any) -> Rows:
 
 
 def as_array(word: str, value: Any) -> tuple[Floats, int]:
-    """An array of any shape, and the bits of the type it came in; `_floats` makes numbers to compute with of it.
+    """An array of any shape, and the bits of the type it came in.
 
-    Its type is float16, float32, float64, an integer or bool; bfloat16 is uint16 in the byte order of `BFLOAT16`.
+    Its type is float16, float32, float64, an integer's or bool's, of which `_floats` makes float64; bfloat16 has become
+    float32. Raises PolarMonitorError for anything else.
     """
     name = ""
     try:

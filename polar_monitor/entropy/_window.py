@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from ..arguments import whole
 from ..errors import PolarMonitorError
 from ..rows import MANTISSA, Rows, chunks, sized
+from ..thinning import ODD
 from ._estimate import Estimate
 from ._nearest import knn_of
-
-ODD = np.uint64(0x9E3779B97F4A7C15)
-"""Spreads the bits of a row over its hash (Knuth 1998, 6.4)."""
 
 
 class SlidingWindow:
