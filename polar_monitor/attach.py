@@ -11,7 +11,6 @@ from typing import Any, Concatenate, ParamSpec
 
 from torch import nn
 
-from ._compat import compiled_already
 from .errors import PolarMonitorWarning
 from .monitor import PolarMonitor
 from .wiring import unwrap
@@ -69,11 +68,6 @@ def attach(model: nn.Module, **arguments: Any) -> PolarMonitor:
     if before is not None and before.attached:
         named = f" ({monitor.name})" if monitor.name else ""
         _warn(f"this model is watched already: the new monitor replaces the old one{named}")
-    if compiled_already(inner):
-        _warn(
-            f"a {type(inner).__name__} has run compiled before, and compiled code does not see hooks that come later: "
-            "if it is this one, attach before the first call, or call torch._dynamo.reset() now"
-        )
     monitor.attach(inner, replacing=before)
     _watched.setdefault(inner, {})[monitor.name] = monitor
     log.info("watching %s", monitor.explain())

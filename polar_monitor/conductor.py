@@ -234,17 +234,26 @@ class Conductor:
         self.wiring.mute(False)
 
     def _warn_of_silence(self) -> None:
-        where, why = "observe()", describe.SILENT
+        where, why, ring = "observe()", describe.SILENT, self.first.ring
         if self.wiring is not None:
             where = self.wiring.where
+            if self.wiring.late and not ring.heard:
+                return  # told by attach, with this cause
             if "taps" in self._told and self.wiring.errors > self._tapped:
                 return  # they still fail, which has been told
             if self.wiring.last_error:
                 why = f"the last error: {self.wiring.last_error}"
-        given_up = self.first.ring.misaligned
-        if given_up:
+            elif self.wiring.moved:
+                why = (
+                    "the compiled model is on another device than when it was attached, and compiled code cannot make "
+                    "room there: attach after model.to(…), before the first call"
+                )
+        if ring.empty:
+            why = f"{ring.empty} of {ring.calls} forwards gave no rows"
+        if ring.misaligned:
             why = (
-                f"{given_up} rows were given up: the modules of mean and spread are not called equally often in a step"
+                f"{ring.misaligned} rows were given up: the modules of mean and spread are not called equally often "
+                "in a step"
             )
         self._tell("silent", f"no latent seen from {where} in {self.steps} steps; {why}")
 

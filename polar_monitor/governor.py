@@ -13,6 +13,8 @@ SPAN = 500
 """Steps in any of which the share may be twice `max_overhead` and no more, as long as there are two evaluations."""
 GROWTH = 4
 """Most that it grows from one evaluation to the next: a single slow one must not blind the monitor."""
+AIM = 0.9
+"""Part of the budget that is planned for: what PyTorch takes to call us cannot be timed from within."""
 
 
 class Governor:
@@ -62,7 +64,7 @@ class Governor:
         then, own, at = self._last
         pace = (perf_counter() - then - (self.own - own)) / max(step - at, 1)
         cost = sum(seconds for _, seconds in self._recent) + self._recent[-1][1]
-        return cost <= 2 * self.max_overhead * SPAN * pace
+        return cost <= 2 * AIM * self.max_overhead * SPAN * pace
 
     def evaluated(self, seconds: float, step: int) -> None:
         """Tell what an evaluation, already in `own`, has cost; sets `every` so that the next ones fit the budget."""
@@ -81,6 +83,6 @@ class Governor:
             return
         taps = max(self.own - own - seconds, 0.0) / steps
         loop = max((now - then - (self.own - own)) / steps, 1e-9)
-        left = self.max_overhead * loop - taps
+        left = AIM * self.max_overhead * loop - taps
         wanted = math.ceil(min(median(self._costs) / left, 1e12)) if left > 0 else 10**12
         self.every = max(self.base, min(wanted, GROWTH * self.every, STRETCH * self.base))

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.compiler import is_compiling
 
 from ._compat import in_backward, is_exporting, is_plain, is_tracing
-from .ring import Channel, Ring
+from .channel import Channel, follow
+from .ring import Ring
 
 PER_INPUT = 16
 """Most rows (pixels, tokens) taken of one input."""
@@ -39,6 +40,17 @@ def rows_of(tensor: Tensor, channels_first: bool | None) -> Tensor:
     places = flat.shape[1]
     stride = -(-places // PER_INPUT)
     return flat[:, ::stride] if stride > 1 else flat
+
+
+def refused(tensor: Tensor) -> str:
+    """Why a tensor cannot be recorded, or ''. Whole numbers and truth values can: they are numbers."""
+    if tensor.is_complex():
+        return f"expected real numbers, got {tensor.dtype}: pass mean=lambda out: …, that gives out.real or out.abs()"
+    if tensor.layout is not torch.strided:
+        return f"expected a dense tensor, got {tensor.layout}"
+    if tensor.dim() == 0 or (tensor.shape[0] != 0 and tensor.numel() == 0):
+        return f"expected (n, D) with at least one dimension, got shape {tuple(tensor.shape)}"
+    return ""
 
 
 class Tap:
@@ -85,41 +97,54 @@ class Tap:
         self.nanoseconds += perf_counter_ns() - begin
 
     def record(self, ring: Ring, output: Any) -> None:
-        """Copy the latents of one output into the ring. Raises what the reader or a wrong shape raises."""
-        value = output if self.reader is None else self.reader(output)
-        if self.side == "both":
-            mean, spread = value
-            if not is_plain(mean):
-                return
-            if spread is not None and spread.shape != mean.shape:
-                raise ValueError(f"expected mean and spread of one shape, got {mean.shape} and {spread.shape}")
-            self._write(ring, ring.mean, mean, True)
-            if ring.spread is not None and spread is not None:
-                self._write(ring, ring.spread, spread, False)
-        elif is_plain(value):
-            is_mean = self.side == "mean"
-            channel = ring.mean if is_mean else ring.spread
-            if channel is not None:
-                self._write(ring, channel, value, is_mean)
+        """Copy the latents of one output into the ring. Raises what the reader or a wrong shape raises.
 
-    def _write(self, ring: Ring, channel: Channel, tensor: Tensor, is_mean: bool) -> None:
-        count = tensor.shape[0]
-        if is_mean:
-            ring.calls += 1
-            ring.empty += count == 0
-        if count == 0:
-            return
+        A call that is refused is counted too: the k-th mean of a step belongs to the k-th spread.
+        """
+        channels = self._channels(ring)
+        for channel in channels:
+            channel.calls += 1
+        value = output if self.reader is None else self.reader(output)
+        values: tuple[Any, ...] = value if self.side == "both" else (value,)
+        if self.side == "both":
+            mean, spread = values
+            if is_plain(mean) and spread is not None and spread.shape != mean.shape:
+                raise ValueError(f"expected mean and spread of one shape, got {mean.shape} and {spread.shape}")
+        for channel, tensor in zip(channels, values, strict=False):
+            if is_plain(tensor):
+                self._write(ring, channel, tensor)
+
+    def _channels(self, ring: Ring) -> tuple[Channel, ...]:
+        """The channels that this tap writes to."""
+        match self.side:
+            case "both":
+                return ring.channels
+            case "mean":
+                return (ring.mean,)
+            case _:
+                return ring.channels[1:]
+
+    def _write(self, ring: Ring, channel: Channel, tensor: Tensor) -> None:
+        refusal = refused(tensor)
+        if refusal:
+            raise ValueError(refusal)
         rows = tensor.detach()
         if rows.dim() != 2:
             rows = rows_of(rows, self.channels_first)
-            per = rows.shape[1] if rows.dim() == 3 else 1
-            if per != ring.per:
-                if ring.waiting and is_mean:
-                    raise ValueError(f"expected {ring.per} places an input, got {per}: the latent's size has changed")
-                ring.per = per
-        if is_mean:
+        empty = rows.shape[0] == 0
+        per = rows.shape[1] if rows.dim() == 3 else 1
+        if per != ring.per and not empty:
+            if ring.waiting:
+                raise ValueError(f"expected {ring.per} places an input, got {per}: the latent's size has changed")
+            ring.per = per
+        if channel is ring.mean:
+            ring.calls += 1
+            ring.empty += empty
             ring.mantissa = MANTISSA.get(rows.dtype, 23)
-        channel.write(rows)
+        if empty:
+            channel.take(rows.shape)
+        else:
+            ring.write(channel, rows)
 
     def _trace(self, module: nn.Module, output: Any) -> None:
         if is_exporting():
@@ -129,19 +154,23 @@ class Tap:
             return
         try:
             value = output if self.reader is None else self.reader(output)
-            mean, spread = value if self.side == "both" else (value, value)
+            values = value if self.side == "both" else (value,)
         except Exception:  # a silence, which is told; raised here it would be an error of the user's compilation
-            return
-        if self.side != "spread":
-            self._trace_into(ring.mean, mean)
-        if self.side != "mean" and ring.spread is not None and spread is not None:
-            self._trace_into(ring.spread, spread)
+            values = (None, None)
+        for channel, tensor in zip(self._channels(ring), values, strict=False):
+            self._trace_into(channel, tensor)
 
-    def _trace_into(self, channel: Channel, tensor: Tensor) -> None:
-        if channel.traced is None or channel.traced.device != tensor.device:
+    def _trace_into(self, channel: Channel, tensor: Any) -> None:
+        if not isinstance(tensor, Tensor):
+            channel.pass_traced()
             return
-        rows = rows_of(tensor.detach(), self.channels_first)
-        channel.write_traced(rows.reshape(-1, rows.shape[-1]), tensor.shape[0])
+        follow(channel.key, tensor.device)  # before the buffer is looked at: the compiled code holds on to what it sees
+        buffer = channel.traced
+        if buffer is not None and buffer.device == tensor.device and not refused(tensor):
+            rows = rows_of(tensor.detach(), self.channels_first)
+            channel.write_traced(rows.reshape(-1, rows.shape[-1]), tensor.shape[0])
+        else:
+            channel.pass_traced()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Inert:
         self.copied = True

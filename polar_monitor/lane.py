@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .alerts import Alert, AlertRules
+from .arguments import unit_doubt
+from .drain import Batch, Drain
 from .faults import tell
 from .regime import Regime, judge
-from .ring import Batch, Drain, Ring
+from .ring import Ring
 from .snapshot import Snapshot
 from .spread import to_variance
 from .watch import WatchState, watch
@@ -103,13 +105,8 @@ class Lane:
         """Point out, once, a spread whose values fit another unit than the one it was passed as."""
         self._least = min(self._least, float(np.nanmin(spread, initial=np.inf)))
         self._greatest = max(self._greatest, float(np.nanmax(spread, initial=-np.inf)))
-        said = ""
-        if kind in ("var", "std") and self._least < 0:
-            said = f"the {kind} has values below 0 (least {self._least:.3g}): is it a log-variance? Then pass logvar="
-        elif kind == "var" and self.seen >= SUSPICIOUS and self._least >= 1 and self._greatest > 1:
-            said = "every variance is 1 or more: is what was read as a log-variance a variance? Then pass var="
-        elif kind == "logvar" and self.seen >= SUSPICIOUS and self._least >= 0 and self._greatest > 0:
-            said = "no log-variance is below 0, so every variance is 1 or more: is it a variance? Then pass var="
+        settled = self.seen >= SUSPICIOUS or self._least < 0
+        said = unit_doubt(kind, self._least, self._greatest) if settled else ""
         if said:
             self._checked = True
             tell(said)

@@ -19,9 +19,11 @@ from ._compat import is_plain, rank
 from .alerts import Alert, AlertKind, AlertRules
 from .arguments import checked_output
 from .clock import Clock
+from .conditional import standardise
 from .conductor import Conductor
 from .errors import CollapseError, PolarMonitorError
 from .evaluation import Evaluation, Health
+from .faults import tell
 from .hooks import Tap
 from .latents import Latent
 from .options import checked
@@ -48,7 +50,10 @@ class PolarMonitor:
         logvar, var, std: The same for the posterior's log-variance, variance or standard deviation; at most one.
         latent: One module whose output carries both: a distribution, named fields, (mean, log-variance), or one tensor
             whose halves are mean and log-variance.
-        prior: (mean, variance), numbers or arrays (D,); None is N(0, 1). It enters `kl` alone.
+        prior: (mean, variance), numbers or arrays (D,); None is N(0, 1). It enters `kl` alone. Or, for a conditional
+            prior, a callable on the output that has the latent, which gives (mean, variance) of each row or a
+            distribution: rows are standardised by it, and the labels are those beyond the prior. It is called in every
+            recorded forward, so it should pick from the output, or compute on it, and draw and change nothing.
         log_dir: Folder for TensorBoard and JSONL; None is where `SummaryWriter` would write.
         sinks: Where evaluations go. None: TensorBoard and JSONL. Given: these, and the two only with a `log_dir`.
         criterion: "information", or the name of a published criterion that decides the labels instead.
@@ -113,6 +118,9 @@ class PolarMonitor:
         )
         self.name = options.name
         self._named = (mean, {"logvar": logvar, "var": var, "std": std}, latent)
+        self._prior = prior if callable(prior) else None
+        self._standardised = None if self._prior is None else True
+        """Whether the rows are in units of a prior of each; None before the first."""
         self._wanted = checked_output(log_dir, sinks)
         self._group = SinkGroup(())
         self._group.strict = options.strict
@@ -136,7 +144,10 @@ class PolarMonitor:
             raise PolarMonitorError("this monitor is attached already: make another one for another model or latent")
         model = unwrap(model)
         found = discovery.find(model, *self._named)
-        self._named = (None, {}, None)  # it may hold the model
+        if self._prior is not None:
+            found = discovery.beyond(found, self._prior)
+        self._standardised = self._prior is not None
+        self._named, self._prior = (None, {}, None), None  # they may hold the model
         self._conductor.make_lanes(found.kind, found.dimensions)
         if replacing is not None:
             replacing.detach()
@@ -149,6 +160,11 @@ class PolarMonitor:
         self._why = found.why
         rings = {mode == "train": lane.ring for mode, lane in conductor.lanes.items()}
         conductor.wiring = Wiring(model, found, rings, conductor.options.strict)
+        if conductor.wiring.late:
+            tell(
+                f"a {type(model).__name__} has run compiled before, and compiled code does not see hooks that come "
+                "later: if it is this one, attach before the first call, or call torch._dynamo.reset() now"
+            )
         self._clock = Clock(model, conductor.tick)
 
     def _open(self) -> None:
@@ -242,10 +258,13 @@ class PolarMonitor:
 
     # -- the explicit way in ----------------------------------------------------------------------------------------
 
-    def observe(self, mean: Any, *, logvar: Any = None, var: Any = None, std: Any = None, mode: str = "train") -> None:
+    def observe(
+        self, mean: Any, *, logvar: Any = None, var: Any = None, std: Any = None, prior: Any = None, mode: str = "train"
+    ) -> None:
         """Record latents by hand: (n, D) or spatial tensors or arrays, with at most one spread of the same shape.
 
-        Raises PolarMonitorError for bad arguments. Rows count towards the evaluation at the next step.
+        `prior`, of each row, standardises them: a distribution, or (mean, variance), each of the shape of `mean`, (D,)
+        or a number. Raises PolarMonitorError for bad arguments. Rows count towards the evaluation at the next step.
         """
         kind, spread = one_spread(logvar, var, std)
         mean, spread = _tensor("mean", mean), None if spread is None else _tensor(str(kind), spread)
@@ -266,6 +285,12 @@ class PolarMonitor:
             raise PolarMonitorError(f"mean: expected {dimensions} dimensions as before, got {mean.shape[1]}")
         if lane.kind != kind:
             raise PolarMonitorError(f"expected {lane.kind or 'no variance'} as before, got {kind or 'no variance'}")
+        if self._standardised not in (None, prior is not None):
+            had = "a prior of each row" if self._standardised else "no prior="
+            raise PolarMonitorError(f"prior: expected {had} as before: raw and standardised rows need a monitor each")
+        if prior is not None:
+            mean, spread = _beyond(mean, spread, kind, prior, conductor.options.settings.prior)
+        self._standardised = prior is not None
         Tap({}, None, "both", None, strict=True).record(lane.ring, (mean, spread))
 
     # -- what is known ----------------------------------------------------------------------------------------------
@@ -341,6 +366,15 @@ class _WeakCall:
 def _unwatched() -> PolarMonitor:
     """What a copied or pickled model has for a monitor: one that watches nothing."""
     return PolarMonitor(sinks=())
+
+
+def _beyond(mean: Tensor, spread: Tensor | None, kind: str | None, prior: Any, shared: Any) -> Any:
+    if shared is not None:
+        raise PolarMonitorError("prior: this monitor has a prior of all rows already: give one, here or to the monitor")
+    try:
+        return standardise(mean, spread, kind, prior)
+    except (TypeError, ValueError, RuntimeError) as failure:
+        raise PolarMonitorError(str(failure)) from None
 
 
 def _tensor(word: str, value: Any) -> Tensor:

@@ -199,7 +199,7 @@ class LatentStream:
         ):
             if state.get(key) != mine:
                 raise PolarMonitorError(f"state: expected {key} {mine}, got {state.get(key)!r}")
-        mean = np.asarray(state["mean"], np.float32)
+        mean = _single(state["mean"])
         if mean.ndim != 2 or mean.shape[0] != self.dimensions or mean.shape[1] > self.window:
             raise PolarMonitorError(f"state: expected means ({self.dimensions}, ≤ {self.window}), got {mean.shape}")
         histogram = Panes(self.dimensions, panes=PANES, pane_rows=max(self.window // PANES, 1))
@@ -209,12 +209,18 @@ class LatentStream:
         self._histogram = histogram
         self._mean[:, :n] = mean
         if self._variance is not None:
-            self._variance[:, :n] = np.asarray(state["variance"], np.float32)
+            self._variance[:, :n] = _single(state["variance"])
         self._input[:n] = np.asarray(state["input"], np.int64)
         self._filled, self._place = n, int(state["place"])
         self._inputs, self._per = int(state["inputs"]), int(state["per"])
         self.rows, self.mantissa = int(state["rows"]), int(state["mantissa"])
         self._non_finite = np.asarray(state["non_finite"], np.int64).copy()
+
+
+def _single(values: Any) -> F32:
+    """As float32; what is beyond its range becomes infinite, which is counted, and not a warning."""
+    with np.errstate(over="ignore"):
+        return np.asarray(values, np.float32)
 
 
 def _per_dimension(value: Any, dimensions: int, what: str) -> Array:

@@ -23,7 +23,8 @@ class Wiring:
         # Where a model without storage yet (meta) will be is not known; the CPU is a guess.
         device = next((p.device for p in model.parameters() if not p.is_meta), torch.device("cpu"))
         self._model = weakref.ref(model)
-        self._compiled = compiled_already(model)
+        self.late = self._compiled = compiled_already(model)
+        """A model of this class had run compiled before, as `attach` has told."""
         self.where = ", ".join(part.name or "the model" for part in latent.parts)
         """The modules' names."""
         self.taps: list[Tap] = []
@@ -35,6 +36,7 @@ class Wiring:
         if latent.likely is not None:
             for ring in rings.values():
                 ring.prepare_traced(latent.likely, device)
+        self._rings = tuple(rings.values())
         self._off: set[str] = set()
         self._set()
 
@@ -55,9 +57,20 @@ class Wiring:
 
     def was_compiled(self) -> bool:
         """Whether the model has been compiled, and run, since the last question."""
-        model = self._model()
-        before, self._compiled = self._compiled, model is not None and compiled_already(model)
+        before, self._compiled = self._compiled, self._compiled_now()
         return self._compiled and not before
+
+    def _compiled_now(self) -> bool:
+        model = self._model()
+        return model is not None and compiled_already(model)
+
+    @property
+    def moved(self) -> bool:
+        """Whether the model has been compiled and is not where its compiled code would record."""
+        model = self._model()
+        there = set() if model is None else {parameter.device for parameter in model.parameters()}
+        rings = [ring.mean.traced for ring in self._rings if ring.mean.traced is not None]
+        return bool(there) and self._compiled_now() and any(buffer.device not in there for buffer in rings)
 
     def mute(self, muted: bool) -> None:
         """Leave the hooks on, but let eager forwards go by unrecorded."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
 
 from polar_monitor.hooks import Tap, rows_of
 from polar_monitor.ring import Ring
@@ -68,6 +72,115 @@ def test_a_mean_without_its_spread_does_not_shift_what_follows() -> None:
     assert np.array_equal(batch.mean[-8:], a.detach().numpy())
     assert np.array_equal(batch.spread[-8:], b.detach().numpy())
     assert ring.misaligned == 16
+
+
+Event = tuple[str, int, int, int]
+"""Side, number of the call, rows, dimensions; a call of no dimensions is complex, which is refused."""
+
+
+def events() -> st.SearchStrategy[list[list[Event]]]:
+    """Steps of calls to two modules in any order; either may be refused or have other dimensions, one be left out.
+
+    If each is left out once in a step, nothing tells whether what is left belongs together.
+    """
+    sizes = st.tuples(st.sampled_from([0, 1, 5, 90, 400]), st.sampled_from([0, 2, 2, 2, 2, 2, 2, 3]))
+    calls = st.lists(st.tuples(sizes, st.sampled_from([*["both"] * 6, "alone", "apart"]), sizes), max_size=3)
+
+    def ordered(drawn: list[Any], alone: str, means_first: bool) -> list[Event]:
+        found = []
+        for number, (own, which, other) in enumerate(drawn):
+            for side, size in (("mean", own), ("spread", other if which == "apart" else own)):
+                if which != "alone" or side == alone:
+                    found.append((side, number, *size))
+        return sorted(found, key=lambda event: event[0]) if means_first else found
+
+    return st.lists(st.builds(ordered, calls, st.sampled_from(["mean", "spread"]), st.booleans()), max_size=12)
+
+
+@settings(max_examples=200, deadline=None)
+@given(steps=events(), reads=st.sets(st.integers(0, 11)))
+def test_every_row_handed_on_is_a_mean_and_a_spread_of_one_call_and_all_are_counted(
+    steps: list[list[Event]], reads: set[int]
+) -> None:
+    """A row is marked with its step, call and place; the mean has the mark and the spread its negative."""
+    ring = Ring(256, True)
+    taps = {side: Tap({True: ring}, None, side, None) for side in ("mean", "spread")}
+    module, sent, seen, dropped = nn.Identity(), 0, [], 0
+    for step, calls in enumerate([*steps, []]):
+        for side, number, n, dimensions in calls:
+            mark = 1 + step * 1e4 + number * 1e3 + torch.arange(n, dtype=torch.float64)
+            value = mark[:, None].expand(n, max(dimensions, 1)) * (1 if side == "mean" else -1)
+            taken = taps[side].errors
+            taps[side](module, (), value if dimensions else value.to(torch.complex128))
+            sent += n if side == "mean" and taps[side].errors == taken else 0
+        ring.commit()
+        if step in reads or step == len(steps):
+            for drain in ring.requests():
+                batch = drain.take()
+                assert batch is not None
+                assert batch.spread is not None
+                assert np.array_equal(batch.mean, -batch.spread)
+                assert len(batch.mean) > 0
+                assert (batch.mean == batch.mean[:, :1]).all()
+                seen += batch.mean[:, 0].tolist()
+                dropped += batch.dropped
+    assert len(seen) + dropped + ring.lost == sent
+    assert len(set(seen)) == len(seen)
+
+
+def test_a_refused_mean_is_not_paired_with_the_spread_of_another_call() -> None:
+    mean, spread, ring = nn.Identity(), nn.Identity(), Ring(256, True)
+    tapped(mean, ring)
+    tapped(spread, ring, "spread")
+    first, second = torch.full((8, 2), 1.0), torch.full((8, 2), 2.0)
+    for module, x in ((mean, first), (spread, first.to(torch.complex64)), (mean, second.to(torch.complex64))):
+        module(x)
+    spread(second)
+    assert ring.requests() == []
+    assert ring.lost == 8
+
+
+def test_a_spread_of_other_dimensions_whose_mean_is_refused_leaves_nothing_unwritten() -> None:
+    mean, spread, ring = nn.Identity(), nn.Identity(), Ring(256, True)
+    tapped(mean, ring)
+    tapped(spread, ring, "spread")
+    for _ in range(3):
+        mean(torch.ones(8, 2))
+        spread(torch.ones(8, 2))
+        ring.commit()
+    mean(torch.ones(8, 3, dtype=torch.complex64))
+    spread(torch.ones(8, 3))
+    assert ring.requests() == []
+    assert ring.lost == 24
+    mean(torch.ones(5, 3))
+    spread(torch.ones(5, 3))
+    (drain,) = ring.requests()
+    batch = drain.take()
+    assert batch is not None
+    assert batch.spread is not None
+    assert np.array_equal(batch.mean, np.ones((5, 3)))
+    assert np.array_equal(batch.spread, np.ones((5, 3)))
+
+
+def test_a_copy_that_fails_half_way_leaves_no_row_without_its_partner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full ring, whose oldest rows of the mean are overwritten by the call that fails."""
+    mean, spread, ring = nn.Identity(), nn.Identity(), Ring(256, True)
+    tapped(mean, ring)
+    tapped(spread, ring, "spread")
+    for step in range(4):
+        mean(torch.full((64, 2), 1.0 + step))
+        spread(torch.full((64, 2), 1.0 + step))
+        ring.commit()
+    mean(torch.full((64, 2), 9.0))
+    with monkeypatch.context() as patch:
+        patch.setattr(Tensor, "copy_", lambda *_: (_ for _ in ()).throw(RuntimeError("out of memory")))
+        spread(torch.full((64, 2), 9.0))
+    ring.commit()
+    (drain,) = ring.requests()
+    batch = drain.take()
+    assert batch is not None
+    assert np.array_equal(batch.mean, batch.spread)
+    assert (len(batch.mean), batch.dropped, ring.lost) == (192, 64, 64)
 
 
 def test_low_precision_is_recorded_in_float32() -> None:

@@ -84,9 +84,9 @@ def test_nothing_is_compiled_that_would_not_be_without(build: Any, backend: str,
     assert (health.rows_seen, health.rows_dropped, health.errors) == (sum(BATCHES), 0, 0)
 
 
-def tapped(width: int = 2) -> tuple[nn.Linear, Ring, Tap]:
+def tapped(width: int = 2, device: str = "cpu") -> tuple[nn.Linear, Ring, Tap]:
     layer, ring = nn.Linear(3, width), Ring(512, False)
-    ring.prepare_traced(width, torch.device("cpu"))
+    ring.prepare_traced(width, torch.device(device))
     tap = Tap({True: ring}, None, "mean", None)
     layer.register_forward_hook(tap)
     return layer, ring, tap
@@ -129,6 +129,52 @@ def test_a_full_ring_counts_what_it_drops_under_compile() -> None:
     assert batch is not None
     assert (len(batch.mean), batch.dropped) == (512, 288)
     assert np.array_equal(np.sort(batch.mean, axis=0), np.sort(outputs[-512:], axis=0))
+
+
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+@pytest.mark.parametrize("options", [{"fullgraph": True}, {"fullgraph": True, "dynamic": True}])
+def test_a_model_that_moved_before_it_was_compiled_is_recorded_where_it_is(backend: str, options: Any) -> None:
+    """The room for its rows was made on the device it was attached on; "meta" stands for another than the CPU."""
+    layer, ring, _ = tapped(device="meta")
+    counter = CompileCounterWithBackend(backend)
+    forward = torch.compile(layer, backend=counter, **options)
+    outputs = torch.cat([forward(torch.randn(16, 3)) for _ in range(4)])
+    (drain,) = ring.requests()
+    batch = drain.take()
+    assert batch is not None
+    assert np.array_equal(batch.mean, outputs.detach().numpy())
+    assert counter.frame_count == 1
+    assert not dynamo.utils.counters["graph_break"]
+
+
+@pytest.mark.parametrize("output", [torch.ones(4, 2, dtype=torch.complex64), torch.ones(()), torch.ones(4, 0), "text"])
+def test_what_cannot_be_recorded_is_passed_over_under_compile(output: Any) -> None:
+    class Gives(nn.Module):
+        def forward(self, x: Tensor) -> Any:
+            return output
+
+    layer, ring = Gives(), Ring(512, True)
+    ring.prepare_traced(2, torch.device("cpu"))
+    layer.register_forward_hook(Tap({True: ring}, None, "mean", None))
+    torch.compile(layer, backend="eager")(torch.randn(4, 3))
+    (drain,) = ring.requests()
+    assert drain.take() is None
+    assert (ring.calls, ring.lost) == (0, 0)
+
+
+def test_calls_of_mean_and_spread_that_differ_are_given_up_under_compile() -> None:
+    """As many rows on both sides, but not of the same calls."""
+    mean, spread, ring = nn.Linear(3, 2), nn.Linear(3, 2), Ring(512, True)
+    ring.prepare_traced(2, torch.device("cpu"))
+    for layer, side in ((mean, "mean"), (spread, "spread")):
+        layer.register_forward_hook(Tap({True: ring}, lambda out: out, side, None))
+    tall, flat = torch.randn(8, 3), torch.randn(4, 3)
+    forward = torch.compile(lambda one, x: one(x), backend="eager")
+    for layer, x in ((mean, tall), (spread, flat), (mean, flat), (spread, tall)):
+        forward(layer, x)
+    (drain,) = ring.requests()
+    assert drain.take() is None
+    assert ring.lost == 12
 
 
 def test_the_rows_are_those_of_the_eager_run() -> None:

@@ -14,9 +14,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
-from watching import watched
+from watching import same, stepped, warned, watched
 
-from polar_monitor import PolarMonitor
+from polar_monitor import PolarMonitor, PolarMonitorWarning
 from polar_monitor.hooks import PER_INPUT
 
 
@@ -53,10 +53,13 @@ def total(monitor: PolarMonitor) -> int:
 @pytest.mark.parametrize("batches", [(1,), (64, 1, 7, 3, 64, 2), (0, 5, 0), (5000, 3, 5000)])
 def test_batches_that_change_are_counted_row_by_row(batches: tuple[int, ...]) -> None:
     model, monitor = watching()
-    for n in batches * 3:
-        model(torch.randn(n, 2))
-        monitor.step()
+    with warned() as caught:
+        for n in batches * 3:
+            model(torch.randn(n, 2))
+            monitor.step()
     health = monitor.health()
+    assert len(caught) == (batches[0] == 0)
+    assert all("1 of 1 forwards gave no rows" in said for said in caught)
     assert (health.rows_seen, health.rows_dropped) == (3 * sum(batches), 0)
     assert health.rows_empty == 3 * batches.count(0)
 
@@ -177,32 +180,84 @@ def rows(x: Any) -> int:
 CASES, PER_CASE = 500, 4
 
 
+def taken(before: tuple[int, ...], after: tuple[int, ...], x: Any) -> bool:
+    """Whether one side of a call was recorded: of a real tensor with values, and its tap has not refused it."""
+    return before == after and isinstance(x, Tensor) and not x.is_meta
+
+
+def errors(monitor: PolarMonitor) -> tuple[int, ...]:
+    wiring = monitor._conductor.wiring
+    assert wiring is not None
+    return tuple(tap.errors for tap in wiring.taps)
+
+
 @settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
-@given(sent=st.lists(tensors(), min_size=PER_CASE, max_size=PER_CASE), paired=st.booleans())
+@given(
+    sent=st.lists(tensors(), min_size=PER_CASE, max_size=PER_CASE),
+    others=st.lists(st.one_of(st.none(), tensors()), min_size=PER_CASE, max_size=PER_CASE),
+    paired=st.booleans(),
+)
 def test_whatever_a_module_returns_nothing_is_raised_and_every_row_is_accounted_for(
-    sent: list[Any], paired: bool
+    sent: list[Any], others: list[Any], paired: bool
 ) -> None:
+    """Mean and spread alike, or (drawn apart) not at all alike: either may be refused, the counts stay exact."""
     model = Given()
     options = {"logvar": "logvar"} if paired else {}
     monitor = watched(model, mean="mu", strict=False, every=PER_CASE, window=512, **options)
-    taken = refused = empty = refusals = 0
-    with warnings.catch_warnings(record=True):
+    due = empty = calls = 0
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
-        for x in sent:
-            errors = monitor.health().errors
-            out, _ = model(x, x if paired else None)
+        for x, other in zip(sent, others, strict=True):
+            before = errors(monitor)
+            out, _ = model(x, (x if other is None else other) if paired else None)
             assert out is x
-            if monitor.health().errors > errors:
-                refused += rows(x)
-                refusals += 1
-            else:
-                taken += rows(x)
-                empty += isinstance(x, Tensor) and not x.is_meta and x.dim() > 0 and x.shape[0] == 0
+            if taken(before[:1], errors(monitor)[:1], x):
+                due += rows(x)
+                empty += x.shape[0] == 0
+                calls += 1
             monitor.step()
-    assert taken <= total(monitor)
-    if not (paired and refusals):  # one side of a pair may be refused after the other was taken
-        assert total(monitor) <= taken + refused
-    assert monitor.health().rows_empty >= empty
-    assert monitor.health().evaluations == 1 or monitor.health().errors
+    assert all(warning.category is PolarMonitorWarning for warning in caught)
+    assert total(monitor) == due
+    health = monitor.health()
+    assert (health.rows_empty, health.calls) == (empty, calls)
+    assert health.evaluations == 1 or health.errors
     assert monitor.attached
     monitor.detach()
+
+
+# -- what is no real number -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_complex_outputs_are_refused_and_told_once(paired: bool) -> None:
+    """The real part alone would be another latent; torch would warn and take it."""
+    model = Given()
+    monitor = watched(model, mean="mu", strict=False, every=2, **({"logvar": "logvar"} if paired else {}))
+    x = torch.randn(8, 2, dtype=torch.complex64)
+    with warned() as caught:
+        stepped(model, 10, lambda step: model(x, x.real if paired else None))
+    health = monitor.health()
+    assert (health.errors, health.rows_seen, health.rows_dropped) == (10, 0, 0)
+    assert len(caught) == 1
+    assert "expected real numbers, got torch.complex64: pass mean=lambda out" in caught[0]
+
+
+@pytest.mark.parametrize("dtype", WHOLE)
+def test_whole_numbers_and_truth_values_are_the_numbers_they_are(dtype: torch.dtype) -> None:
+    """A code of bits or of integers is read as 0, 1, 2 …: what `.float()` would give."""
+    x = torch.randint(0, 3, (512, 2), generator=torch.Generator().manual_seed(0)).to(dtype)
+    snapshots = []
+    for codes in (x, x.float()):
+        model, monitor = watching()
+        model(codes)
+        monitor.step()
+        assert (monitor.health().rows_seen, monitor.health().errors) == (512, 0)
+        snapshots.append(monitor.snapshot())
+    assert same(*(s.to_dict() for s in snapshots))
+
+
+@pytest.mark.parametrize("shape", [(), (3, 0), (3, 0, 2)])
+def test_a_shape_without_dimensions_is_refused_in_words(shape: tuple[int, ...]) -> None:
+    model, monitor = watching(every=2)
+    model(torch.zeros(shape))
+    assert monitor.health().last_error.endswith(f"expected (n, D) with at least one dimension, got shape {shape}")

@@ -20,7 +20,7 @@ from polar_monitor.sinks.tensorboard import TensorBoardSink
 STAGES = {
     "commit": "polar_monitor.ring.Ring.commit",
     "drain": "polar_monitor.ring.Ring.requests",
-    "transfer": "polar_monitor.ring.Drain.take",
+    "transfer": "polar_monitor.drain.Drain.take",
     "histogram": "polar_monitor.panes.Panes.update",
     "statistics": "polar_monitor.stream.window_statistics",
     "snapshot": "polar_monitor.stream.LatentStream.snapshot",

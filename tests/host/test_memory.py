@@ -13,9 +13,10 @@ from models import Vae, train
 from torch import Tensor
 from watching import watched
 
+from polar_monitor.channel import BYTES
 from polar_monitor.lane import Lane, Settings
 from polar_monitor.panes import PANES
-from polar_monitor.ring import BYTES, Ring
+from polar_monitor.ring import Ring
 from polar_monitor.stream import WINDOW_BYTES
 
 WINDOW, BINS = 4096, 512
@@ -88,9 +89,9 @@ def test_what_a_latent_holds_is_under_the_stated_bound(dimensions: int) -> None:
 
 
 def write(ring: Ring, block: Tensor) -> None:
-    ring.mean.write(block)
+    ring.write(ring.mean, block)
     assert ring.spread is not None
-    ring.spread.write(block)
+    ring.write(ring.spread, block)
 
 
 def test_what_python_holds_does_not_grow_with_the_steps(tmp_path: Path) -> None:

@@ -1,0 +1,108 @@
+"""One read of a ring: from tensors on the model's device to a batch of arrays, without waiting for the device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from .ring import Ring
+
+
+@dataclass
+class Batch:
+    """Rows read from a ring."""
+
+    mean: NDArray[np.float32]
+    """(n, D)."""
+    spread: NDArray[np.float32] | None
+    """(n, D) in the unit the user named (log-variance, variance, standard deviation)."""
+    per: int
+    """Rows of one independent input."""
+    dropped: int
+    """Rows that were overwritten."""
+
+
+def _to_host(tensor: Tensor) -> Tensor:
+    """A CPU tensor that holds, or on CUDA will hold, the values; CPU tensors themselves are not copied."""
+    if tensor.device.type == "cpu":
+        return tensor
+    if tensor.device.type == "cuda":
+        host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+        return host.copy_(tensor, non_blocking=True)
+    return tensor.cpu()
+
+
+def _to_hosts(tensors: list[Tensor]) -> tuple[list[Tensor], list[torch.cuda.Event]]:
+    """The same for several, which may be on different devices, and what to wait for before they are read."""
+    hosts, events = [_to_host(tensor) for tensor in tensors], []
+    for device in {tensor.device for tensor in tensors if tensor.device.type == "cuda"}:
+        event: torch.cuda.Event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        event.record(torch.cuda.current_stream(device))
+        events.append(event)
+    if events:  # read later, by when the ring has other rows
+        hosts = [host.clone() if host is tensor else host for host, tensor in zip(hosts, tensors, strict=True)]
+    return hosts, events
+
+
+class Drain:
+    """One read of a ring: at once on the CPU; on CUDA a copy that is taken at a later step, when it has arrived."""
+
+    def __init__(self, mean: Tensor | None, spread: Tensor | None, first: int, end: int, per: int) -> None:
+        """Read rows `first` to `end`, counted since the last read; those before have been overwritten."""
+        assert mean is not None
+        capacity = mean.shape[0]
+        part, self._first = (slice(first, end), 0) if end <= capacity else (slice(None), first % capacity)
+        self._per, self._dropped, self._kept = per, first, end - first
+        self._hosts, self._events = _to_hosts([side[part] for side in (mean, spread) if side is not None])
+
+    def ready(self) -> bool:
+        """Whether `take` will not have to wait."""
+        return all(event.query() for event in self._events)  # type: ignore[no-untyped-call]
+
+    def wait(self) -> None:
+        """Wait until `take` does not have to."""
+        for event in self._events:
+            event.synchronize()
+
+    def take(self) -> Batch | None:
+        """The rows, oldest first where the order matters: where several belong to one input, or not all are left."""
+        roll = self._first if self._per > 1 or self._kept < self._hosts[0].shape[0] else 0
+        sides = [(np.roll(host.numpy(), -roll, 0) if roll else host.numpy())[: self._kept] for host in self._hosts]
+        return Batch(sides[0], sides[1] if len(sides) > 1 else None, self._per, self._dropped)
+
+
+class TracedDrain(Drain):
+    """A read of what compiled code has written; how much that is, is known only when the cursor has arrived."""
+
+    def __init__(self, ring: Ring) -> None:
+        self._ring = ring
+        channels = [channel for channel in ring.channels if channel.traced is not None]
+        cursors = [channel.traced_cursor for channel in channels if channel.traced_cursor is not None]
+        rows = [channel.traced for channel in channels if channel.traced is not None]
+        hosts, self._events = _to_hosts([*rows, *(cursor.clone() for cursor in cursors)])
+        self._hosts, self._counts = hosts[: len(rows)], hosts[len(rows) :]
+        for cursor in cursors:
+            cursor.zero_()
+
+    def take(self) -> Batch | None:
+        """The rows, or None if there are none or mean and spread were not called alike."""
+        counts = [count.tolist() for count in self._counts]
+        written, inputs, calls, pattern = counts[0]
+        self._ring.calls += calls
+        self._ring.traced |= calls > 0
+        if (written, pattern) != (counts[-1][0], counts[-1][3]):
+            self._ring.misaligned += written
+            return None
+        if written == 0:
+            return None
+        self._per = max(written // inputs, 1)
+        self._kept = min(written, self._hosts[0].shape[0])
+        self._dropped = written - self._kept
+        self._first = written % self._hosts[0].shape[0] if self._dropped else 0
+        return super().take()
