@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from .criteria import CRITERIA, labels_by
+from .criteria import CRITERIA, SHARP, delta_kl, labels_by
+from .disagreement import THREE, disagree, disagreements, fact, opinions
 from .label import INFORMATIVE_LABELS, Label
 from .rule import MIN_ROWS, by_information, sentence
 from .snapshot import Snapshot
@@ -52,19 +53,65 @@ class Regime:
     snapshot: Snapshot | None = field(default=None, repr=False, compare=False)
     """What was judged; not part of `to_dict`."""
 
-    def explain(self, dimension: int) -> str:
-        """Why `dimension` has its label, in one sentence. Raises IndexError for a dimension that does not exist."""
+    def explain(self, dimension: int | None = None) -> str:
+        """Why `dimension` has its label, and under it a line for each published criterion that says otherwise.
+
+        Without a dimension: why the verdict is what it is, and what the criteria say of the model. Raises IndexError
+        for a dimension that does not exist.
+
+        Example:
+            >>> import numpy as np, polar_monitor
+            >>> mean = np.full((1000, 1), 2.0)
+            >>> regime = polar_monitor.classify(mean, var=np.ones((1000, 1)))
+            >>> print(regime.explain(0).splitlines()[2])
+              kl says active: KL = 2 is above 0.1 nats, but 2 nats are the aggregate posterior's distance from the \
+prior (KL − I_G), not information
+        """
+        if dimension is None:
+            return "\n  ".join([f"the verdict is {self.verdict}", *self.reasons, *self._counts()])
         if not 0 <= dimension < len(self.labels):
             raise IndexError(f"expected a dimension from 0 to {len(self.labels) - 1}, got {dimension}")
         label, latest = self.labels[dimension], self.latest[dimension]
         text = f"dimension {dimension} is {label}"
         if self.criterion != "information":
-            text += f": criterion {self.criterion}: {CRITERIA[self.criterion].__doc__}"
+            text += f": criterion {self.criterion}: {(CRITERIA[self.criterion].__doc__ or '').splitlines()[0]}"
         elif self.snapshot is not None:
             text += f": {sentence(self.snapshot, dimension, latest)}"
         if latest is not label:
             text += f"; the last {self.agreeing[dimension]} of {DWELL} evaluations say {latest}"
-        return text
+        return "\n  ".join([text, *self._others(dimension)])
+
+    def _others(self, j: int) -> Iterator[str]:
+        """What the other criteria say of the numbers of this evaluation, where it is not the same."""
+        s, latest = self.snapshot, self.latest[j]
+        if s is None:
+            return
+        if self.criterion == "information":
+            if latest is not Label.UNDECIDED:
+                yield from disagreements(s, j, latest)
+            elif said := opinions(s, j):
+                yield f"the published criteria: {said}"
+            return
+        yield f"the numbers: {fact(self.criterion, s, j, latest)}"
+        ours = by_information(s)[j]
+        three = self.criterion in THREE
+        if disagree(latest, ours, three) or latest is Label.UNDECIDED:
+            yield f"information says {ours}: {sentence(s, j, ours)}"
+        for name, criterion in CRITERIA.items():
+            if disagree(said := criterion(s)[j], latest, three and name in THREE):
+                yield f"{name} says {said}: {fact(name, s, j, said)}"
+
+    def _counts(self) -> Iterator[str]:
+        """How many dimensions each criterion calls active, and Δ_KL where the prior is N(0, 1)."""
+        if self.snapshot is None:
+            return
+        change = delta_kl(self.snapshot)
+        if math.isfinite(change):
+            yield f"Δ_KL of Rolinek et al. is {change:.1%}; below {SHARP:.0%} they call a regime polarised"
+        for label in INFORMATIVE_LABELS:
+            of = {name: sum(said is label for said in rule(self.snapshot)) for name, rule in CRITERIA.items()}
+            if any(of.values()):
+                yield f"{label} by criterion: " + ", ".join(f"{name} {n}" for name, n in of.items() if n)
 
     def count(self, label: Label) -> int:
         """How many dimensions have this label."""
@@ -132,8 +179,11 @@ def _verdict(s: Snapshot, labels: tuple[Label, ...]) -> tuple[Verdict, tuple[str
         return Verdict.COLLAPSED, ("no dimension carries information", *reasons)
     if not passive.any():
         return Verdict.ALL_ACTIVE, ("no dimension is passive", *reasons)
+    known = np.isfinite(s.information)  # a published criterion labels dimensions of which ours knows nothing
+    if not (informative & known).any() or not (passive & known).any():
+        return Verdict.NOT_ESTIMABLE, ("the distance of the two groups is not known", *reasons)
     scale = np.log(np.maximum(s.information, 0.0) + 0.01)
-    weakest, strongest = float(np.nanmin(scale[informative])), float(np.nanmax(scale[passive]))
+    weakest, strongest = float(scale[informative & known].min()), float(scale[passive & known].max())
     gap = math.exp(weakest - strongest)
     said = f"{int(informative.sum())} informative and {int(passive.sum())} passive dimensions, a factor {gap:.1f} apart"
     if weakest - strongest >= GAP:

@@ -36,7 +36,8 @@ def by_information(s: Snapshot) -> tuple[Label, ...]:
     """The label of every dimension; a comparison with NaN is false, so what is not known stays undecided."""
     if s.independent < MIN_ROWS:
         return (Label.UNDECIDED,) * s.dimensions
-    labels = np.full(s.dimensions, Label.UNDECIDED, dtype=object)
+    labels = np.empty(s.dimensions, dtype=object)
+    labels.fill(Label.UNDECIDED)  # np.full would leave plain strings, which are not the label itself
     low, high = _bounds(s)
     informative = low >= _cut(s)
     labels[informative] = Label.ACTIVE
@@ -52,7 +53,7 @@ def sentence(s: Snapshot, j: int, label: Label) -> str:
     if s.independent < MIN_ROWS:
         return f"only {s.independent} independent rows, {MIN_ROWS} are needed"
     if not math.isfinite(s.information[j]):
-        return "its information could not be estimated (too few finite values)"
+        return f"its information could not be estimated ({s.non_finite[j]:.0f} of its rows were not finite)"
     name = "information" if s.has_variance else f"entropy resolved at {s.resolution:.3g}"
     low, high = (float(bound[j]) for bound in _bounds(s))
     certificate, cut = float(_certificate(s)[j]), _cut(s)
@@ -65,7 +66,7 @@ def sentence(s: Snapshot, j: int, label: Label) -> str:
         return f"{said}, which is neither surely below {PASSIVE} nor surely above {cut}"
     if not s.has_variance:
         return f"{said}, above {cut} (active and mixed cannot be told apart without a variance)"
-    shares = f"{s.share_active[j]:.0%} of the inputs use it, {s.share_passive[j]:.0%} do not"
+    shares = f"{s.share_active[j]:.0%} of the inputs clearly use it, {s.share_passive[j]:.0%} clearly do not"
     gap = f", variance gap {s.variance_gap[j]:.2f} nats" if label is Label.MIXED else ""
     return f"{said}, above {cut}; {shares}{gap}"
 

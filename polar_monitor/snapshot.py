@@ -28,6 +28,11 @@ class Histogram:
     high: float
 
 
+def _unknown() -> Array:
+    """What a statistic is that nobody gave: NaN in every dimension, as soon as their number is known."""
+    return np.empty(0)
+
+
 @dataclass(frozen=True, eq=False)
 class Snapshot:
     """Statistics of the last `n` rows (the window); a name with `_se` is the standard error of the name before it.
@@ -104,8 +109,26 @@ class Snapshot:
     effective_rank: float
     """exp of the entropy of the normalised spectrum of Cov μ (Roy & Vetterli 2007)."""
 
+    mean_largest: Array = field(default_factory=_unknown)
+    """Largest |μ|. This and what follows only serves published criteria; logs of older versions lack it: NaN."""
+    entropy_minmax: Array = field(default_factory=_unknown)
+    """Shannon entropy of μ over 30 equal bins between its least and its largest value, in [0, log 30]."""
+    posterior_deviation: Array = field(default_factory=_unknown)
+    """Mean of σ."""
+    share_narrow: Array = field(default_factory=_unknown)
+    """Share of the inputs with σ < ½."""
+    share_standard: Array = field(default_factory=_unknown)
+    """Share of the inputs with |σ − 1| ≤ 0.1 and |μ| ≤ 0.1."""
+    share_collapsed: Array = field(default_factory=_unknown)
+    """Share of the inputs with KL(q(z_j | x) ‖ prior) < 0.01 nats."""
+
     histograms: tuple[Histogram, ...] = field(default=(), repr=False)
     """The online histograms, for drawing; not part of `to_dict`."""
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            if f.default_factory is _unknown and not getattr(self, f.name).size:
+                object.__setattr__(self, f.name, np.full(self.mean.shape, np.nan))
 
     @property
     def dimensions(self) -> int:
@@ -118,10 +141,13 @@ class Snapshot:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Snapshot:
-        """The inverse of `to_dict`. Raises KeyError for a missing name and ignores unknown ones."""
+        """The inverse of `to_dict`. Raises KeyError for a missing name and ignores unknown ones.
+
+        What only serves published criteria may be missing, as in the logs of older versions: it is NaN.
+        """
         values: dict[str, Any] = {}
         for f in fields(cls):
-            if f.name == "histograms":
+            if f.name == "histograms" or (f.default_factory is _unknown and f.name not in data):
                 continue
             value = data[f.name]
             match f.type:

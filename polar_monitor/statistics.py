@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import copula, mixture, moments, posterior, spacing
+from .kernels import baselines, copula, mixture, moments, posterior, spacing
 from .rule import INFORMATIVE
 from .snapshot import Array
 from .spectrum import relations
@@ -40,6 +40,7 @@ def window_statistics(
     dimensions = mean.shape[0]
     found: dict[str, Any] = {name: np.full(dimensions, np.nan) for name in posterior.NAMES if name != "rows"}
     found["resolution"] = float("nan")
+    log_variance: F32 | None = None
     if variance is None:
         rows, centre, squares = np.zeros(dimensions, np.int64), np.zeros(dimensions), np.zeros(dimensions)
         moments.update(rows, centre, squares, mean)
@@ -48,9 +49,13 @@ def window_statistics(
         found["resolution"] = resolution(found["variance"])
     else:
         ids = np.zeros(0, np.int64) if cluster is None else cluster
-        table = posterior.posterior(mean, variance, np.log(variance), ids, prior_mean, prior_var)
+        log_variance = np.log(variance)
+        table = posterior.posterior(mean, variance, log_variance, ids, prior_mean, prior_var)
         found |= dict(zip(posterior.NAMES, table, strict=True))
         rows = found.pop("rows")
+    published = baselines.baselines(mean, variance, log_variance, rows, prior_mean, prior_var)
+    found |= dict(zip(baselines.NAMES, published, strict=True))
+    del log_variance  # as large as the window, and not needed while the rest is computed
 
     coarse = _certificate(found) <= SURE
 

@@ -34,7 +34,7 @@ EXERCISE = """
 import numpy as np
 import pickle, sys
 from polar_monitor.panes import Panes
-from polar_monitor.kernels import copula, joint, mixture, moments, negentropy, posterior, spacing
+from polar_monitor.kernels import baselines, copula, joint, mixture, moments, negentropy, posterior, spacing
 
 def exercise():
     rng = np.random.default_rng(0)
@@ -69,12 +69,14 @@ def exercise():
     spread[2], spread[4] = 1e-12, 0.5
     for ids in (None, cluster):
         found.append(posterior.posterior(whole, spread, np.log(spread), cluster[:0], np.zeros(6), np.ones(6)))
+        found.append(baselines.baselines(whole, spread, np.log(spread), np.full(6, 96), np.zeros(6), np.ones(6)))
         found += spacing.entropy(whole, ids)
         found += spacing.estimate(whole, dependent=ids is None)
         found += negentropy.negentropy(whole, ids)
         found += spacing.entropy(whole[:, :12].copy(), None if ids is None else ids[:12], 11, 7)
         found += mixture.information(whole, spread, ids)
         found += mixture.resolved(whole, np.full(6, 0.3), ids)
+    found.append(baselines.baselines(whole, None, None, np.full(6, 96), np.zeros(6), np.ones(6)))
     found.append(np.array(copula.copula_entropy(whole[[0, 3, 5]])))
     found.append(np.array(joint.joint(whole[[0, 3, 5]])[:5]))
     return found

@@ -90,6 +90,16 @@ def test_a_polarised_regime_needs_a_gap_between_its_groups() -> None:
     assert judge(close).verdict is Verdict.GRADED
 
 
+def test_a_group_of_which_no_information_is_known_has_no_distance() -> None:
+    s = snapshot([math.nan, 0.01], variance=[1.0, 0.0])
+    regime = judge(s, None, "active_units")
+    assert regime.labels == (ACTIVE, PASSIVE)
+    assert regime.verdict is Verdict.NOT_ESTIMABLE
+    assert "distance of the two groups is not known" in regime.reasons[0]
+    third = snapshot([math.nan, 1.0, 0.01], variance=[1.0, 1.0, 0.0])
+    assert judge(third, None, "active_units").verdict is Verdict.POLARISED
+
+
 def test_a_label_changes_after_three_that_agree() -> None:
     regime = judge(snapshot([1.0]))
     seen = []

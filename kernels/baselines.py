@@ -1,0 +1,130 @@
+"""Window statistics that only published criteria need: `polar_monitor.criteria` says which needs which.
+
+Inputs are float32 (D, n): the posterior's mean μ, variance σ² and log σ² for every row. Of every dimension: the largest
+|μ|; the Shannon entropy of μ over 30 equal bins between its own least and largest value; the mean of σ; and the shares
+of rows with σ < ½, with |σ - 1| and |μ| both at most 0.1, and with KL(N(μ, σ²) ‖ prior) < 0.01 nats.
+
+A row that is not finite in a dimension is left out of that dimension. No errors: the criteria have none either.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._jit import kernel
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+NAMES = (
+    "mean_largest",
+    "entropy_minmax",
+    "posterior_deviation",
+    "share_narrow",
+    "share_standard",
+    "share_collapsed",
+)
+"""The rows of `baselines`' result, by the names of `Snapshot`; without a variance all but the first two are NaN."""
+BINS = 30
+NARROW, STANDARD, COLLAPSED = 0.5, 0.1, 0.01
+"""σ less than this; |σ - 1| and |μ| at most this; nats of KL less than this."""
+AT_ONCE, IN_CACHE = 2**18, 2**15
+"""Numbers worked on at once, so that no copy is as large as the window; those of one pass stay in the cache."""
+
+ROWS = "float32[:, ::1]"
+
+
+@kernel(f"void({ROWS}, {ROWS}, {ROWS}, float64[::1], float64[::1], float64[:, ::1], int64[:, ::1], int64[:, ::1])")
+def _counts(mean, variance, log_variance, low, scale, prior, bins, near):
+    """Add to bins (D, 30), and to near (D, 3): the rows that are narrow, standard and collapsed.
+
+    A mean that is NaN counts nowhere. low, scale (D,): where the first bin begins, and bins by unit; prior (2, D): its
+    mean and variance. variance and log_variance are (D, n), or (0, n) if there is none.
+    """
+    last = bins.shape[1] - 1
+    for d in range(mean.shape[0]):
+        left, by, counts = low[d], scale[d], bins[d]
+        for i in range(mean.shape[1]):
+            x = np.float64(mean[d, i])
+            if x == x:
+                counts[min(int((x - left) * by), last)] += 1
+    least, most = (1.0 - STANDARD) ** 2, (1.0 + STANDARD) ** 2
+    for d in range(variance.shape[0]):
+        centre, precision = prior[0, d], 1.0 / prior[1, d]
+        cut = 2.0 * COLLAPSED + 1.0 - math.log(prior[1, d])
+        narrow = standard = collapsed = 0
+        for i in range(variance.shape[1]):
+            x, s2 = np.float64(mean[d, i]), np.float64(variance[d, i])
+            apart = x - centre
+            narrow += int((s2 < NARROW * NARROW) & (x == x))
+            standard += int((abs(x) <= STANDARD) & (s2 >= least) & (s2 <= most))
+            collapsed += int((apart * apart + s2) * precision - np.float64(log_variance[d, i]) < cut)
+        near[d, 0], near[d, 1], near[d, 2] = narrow, standard, collapsed
+
+
+def baselines(
+    mean: F32, variance: F32 | None, log_variance: F32 | None, rows: Ints, prior_mean: F64, prior_var: F64
+) -> F64:
+    """All statistics of the rows, float64 (6, D), in the order of `NAMES`.
+
+    mean, variance, log_variance: float32 (D, n), C-contiguous. rows: (D,), how many are finite. prior_mean, prior_var:
+    float64 (D,). NaN where no row is finite.
+    """
+    dimensions, n = mean.shape
+    found = np.full((len(NAMES), dimensions), np.nan)
+    size = max(AT_ONCE // max(n, 1), 1)
+    for start in range(0, dimensions if n else 0, size):
+        some = slice(start, start + size)
+        spread = None if variance is None else variance[some]
+        log = None if log_variance is None else log_variance[some]
+        found[:, some] = _block(mean[some], spread, log, rows[some], np.stack([prior_mean[some], prior_var[some]]))
+    return found
+
+
+def _block(mean: F32, variance: F32 | None, log_variance: F32 | None, rows: Ints, prior: F64) -> F64:
+    """The statistics of some dimensions, in which rows (k,) of n > 0 rows are finite; prior (2, k)."""
+    dimensions, n = mean.shape
+    found = np.full((len(NAMES), dimensions), np.nan)
+    mean, variance = _without(mean, variance, rows < n)
+    low, high = (end.reduce(mean, axis=1).astype(np.float64) for end in (np.fmin, np.fmax))
+    width = high - low
+    flat = width <= 1e-8 + 1e-5 * np.abs(high)  # as torch.isclose(low, high)
+    scale = np.where(flat, 0.0, BINS / np.where(flat, 1.0, width))
+    bins, near = np.zeros((dimensions, BINS), np.int64), np.zeros((dimensions, 3), np.int64)
+    none = np.zeros((0, n), np.float32)
+    given = (none, none) if variance is None or log_variance is None else (variance, log_variance)
+    _counts(mean, *given, low, scale, prior, bins, near)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = bins / rows[:, None]
+        found[0] = np.maximum(np.abs(low), np.abs(high))
+        found[1] = -np.where(p > 0.0, p * np.log(p), 0.0).sum(axis=1)
+        if variance is not None:
+            found[2], found[3:] = _roots(variance) / rows, near.T / rows
+    found[:, rows == 0] = np.nan
+    return found
+
+
+def _without(mean: F32, variance: F32 | None, spoiled: NDArray[np.bool_]) -> tuple[F32, F32 | None]:
+    """The same, where the rows of the spoiled dimensions that are not finite have a mean of NaN and a variance of 0."""
+    if not spoiled.any():
+        return mean, variance
+    fine = np.isfinite(mean[spoiled])
+    if variance is not None:
+        fine &= np.isfinite(variance[spoiled]) & (variance[spoiled] > 0)
+        variance = variance.copy()
+        variance[spoiled] = np.where(fine, variance[spoiled], np.float32(0.0))
+    mean = mean.copy()
+    mean[spoiled] = np.where(fine, mean[spoiled], np.float32(np.nan))
+    return mean, variance
+
+
+def _roots(variance: F32) -> F64:
+    """The sum of σ, (D,)."""
+    total = np.empty(len(variance))
+    size = max(IN_CACHE // variance.shape[1], 1)
+    for start in range(0, len(variance), size):
+        part = slice(start, start + size)
+        total[part] = np.sqrt(variance[part]).sum(axis=1)
+    return total
