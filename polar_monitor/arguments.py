@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import os
 from collections.abc import Iterable
@@ -15,17 +16,18 @@ if TYPE_CHECKING:
     from .sinks import Sink
 
 Prior = tuple[Any, Any] | None
+PLAINLY = 0.5
+"""A log-variance that no collapsed latent has: more noise than its prior by a factor of 1.6."""
 
 
 def checked_prior(prior: Any) -> Prior:
-    """(mean, variance) as numbers or arrays, or None. Raises PolarMonitorError for anything else."""
-    if prior is None:
+    """(mean, variance) of all rows as numbers or arrays, or None.
+
+    None for a callable too: it gives a prior of each row, by which the rows are standardised before they are measured,
+    so that the prior that is left is N(0, 1). Raises PolarMonitorError for anything else.
+    """
+    if prior is None or callable(prior):
         return None
-    if callable(prior):
-        raise PolarMonitorError(
-            "prior: expected (mean, variance) arrays, got a callable. With a conditional prior, standardise "
-            "the latents by it and pass them to monitor.observe((mean - prior_mean) / prior_std, var=var / prior_var)"
-        )
     if not isinstance(prior, tuple | list) or len(prior) != 2:
         raise PolarMonitorError(f"prior: expected (mean, variance), got {prior!r}")
     pair = []
@@ -35,7 +37,12 @@ def checked_prior(prior: Any) -> Prior:
             array = np.asarray(array, np.float64)
         except (TypeError, ValueError):
             raise PolarMonitorError(f"prior: expected numbers as its {word}, got {value!r}") from None
-        if array.ndim > 1 or not np.isfinite(array).all():
+        if array.ndim > 1:
+            raise PolarMonitorError(
+                f"prior: expected as its {word} a number or (D,), got shape {array.shape}. A prior of each row is a "
+                "callable on the output of the latent's module, or the prior= of observe() and classify()"
+            )
+        if not np.isfinite(array).all():
             raise PolarMonitorError(f"prior: expected a finite {word}, a number or (D,), got {value!r}")
         pair.append(array)
     if not (pair[1] > 0).all():
@@ -57,6 +64,21 @@ def checked_output(log_dir: Any, sinks: Any) -> tuple[str | os.PathLike[str] | N
                 f"sinks: expected a list of objects with write(evaluation), flush() and close(), got {sink!r}"
             )
     return log_dir, chosen
+
+
+def unit_doubt(kind: str | None, least: float, greatest: float) -> str:
+    """What to say of a spread whose values, from `least` to `greatest`, fit another unit only; '' if nothing.
+
+    An active dimension has log-variances far below 0, a passive one about 0, of either sign. None below 0 and some of
+    `PLAINLY` or more are variances, of which that of a passive dimension is about 1.
+    """
+    if kind in ("var", "std") and least < 0:
+        return f"the {kind} has values below 0 (least {least:.3g}): is it a log-variance? Then pass logvar="
+    if kind == "var" and least >= 1 and greatest >= math.exp(PLAINLY):
+        return "every variance is 1 or more: is what was read as a log-variance a variance? Then pass var="
+    if kind == "logvar" and least >= 0 and greatest >= PLAINLY:
+        return "no log-variance is below 0, so every variance is 1 or more: is it a variance? Then pass var="
+    return ""
 
 
 def whole(word: str, value: Any, least: int = 1) -> int:

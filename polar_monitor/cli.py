@@ -1,6 +1,7 @@
-"""The command line: `polar-monitor demo`. Data on standard output, messages on standard error.
+"""The command line: `polar-monitor demo` and `check`. Data on standard output, messages on standard error.
 
 Exit codes: 0 done, 1 an argument or a folder that cannot be used, 2 an unknown command or option, 130 interrupted.
+`check` has its own (`check.py`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from . import __version__
+from . import __version__, check
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo.add_argument("--seed", type=int, default=0, help="seed of the training (default: 0)")
     demo.add_argument("--steps", type=int, help="stop after so many steps")
     demo.set_defaults(run=_demo)
+    labels = commands.add_parser("check", help="the labels of latents in an .npz or .npy file", epilog=check.CODES)
+    check.add_arguments(labels)
+    labels.set_defaults(run=check.run)
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))

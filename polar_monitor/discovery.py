@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import nn
 
 from . import candidates
 from ._compat import unwrapped
+from .conditional import standardising
 from .errors import PolarMonitorError
 from .latents import Latent, Part, one_tensor, structured
 from .naming import role
@@ -38,6 +40,28 @@ def find(model: nn.Module, mean: Any, spreads: dict[str, Any], latent: Any) -> L
     if _is_reader(mean):
         return _from_one(model, model, mean, kind, spread)
     return _pair(model, mean, kind, spread, "as the arguments say")
+
+
+def beyond(latent: Latent, prior: Callable[[Any], Any]) -> Latent:
+    """The same latent, standardised by a prior of each row that a callable reads from the module's output.
+
+    Raises PolarMonitorError where no one output has both.
+    """
+    if isinstance(prior, nn.Module):
+        raise PolarMonitorError(
+            f"prior: expected a callable on the module's output, got the module {type(prior).__name__}, which "
+            "takes the auxiliary variable: return what it gives from the forward and pass prior=lambda out: …"
+        )
+    part = latent.parts[0]
+    if part.side != "both" or part.reader is None:
+        raise PolarMonitorError(
+            f"prior: a callable reads the prior from the output that has the latent, but {part.name!r} gives "
+            f"{'the mean' if part.side == 'mean' else 'one side'} alone: pass callables on the model's own output, "
+            "attach(model, mean=lambda out: …, logvar=lambda out: …, prior=lambda out: (prior_mean, prior_var)), or "
+            "call monitor.observe(mean, logvar=…, prior=(prior_mean, prior_var)) in the loop"
+        )
+    read = standardising(part.reader, latent.kind, prior)
+    return replace(latent, parts=(replace(part, reader=read),), why=f"{latent.why}; standardised by the given prior")
 
 
 def _is_reader(value: Any) -> bool:
@@ -103,9 +127,18 @@ def _from_one(model: nn.Module, latent: Any, mean: Any, kind: str | None, spread
         return mean(output), None if spread is None else spread(output)
 
     said = f"mean and {kind or 'no variance'} from the output of {where!r}, as the arguments say"
-    return Latent(
-        (Part(module, name, read, "both"),), kind, None, is_channels_first(module), said, likely(module, True)
-    )
+    width = likely(module, True) or _suggested(model)
+    return Latent((Part(module, name, read, "both"),), kind, None, is_channels_first(module), said, width)
+
+
+def _suggested(model: nn.Module) -> int | None:
+    """D of the latent that the names find, which a callable that reads another module's output may be meant to give."""
+    try:
+        found = candidates.discover(model)
+    except PolarMonitorError:
+        return None
+    width = gives(_module(model, found.mean, "mean")[0])
+    return width // 2 if width is not None and found.halves else width
 
 
 def _check_carries_both(module: nn.Module, name: str) -> None:

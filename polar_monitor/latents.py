@@ -95,7 +95,7 @@ def structured(output: Any, channels_first: bool | None = None) -> tuple[Tensor,
         half, logvar = torch.chunk(output, 2, dim=1 if first else -1)
         return half, logvar.exp()
     if isinstance(output, torch.distributions.Distribution):
-        return _distribution(output)
+        return one_distribution(output)
     fields = _fields(output)
     for holder in HOLDERS:
         if holder in fields and not isinstance(fields[holder], Tensor):
@@ -120,7 +120,7 @@ def structured(output: Any, channels_first: bool | None = None) -> tuple[Tensor,
 def _sequence(output: tuple[Any, ...] | list[Any]) -> tuple[Tensor, Tensor]:
     first = output[0]
     if isinstance(first, torch.distributions.Distribution):
-        return _distribution(first)
+        return one_distribution(first)
     alike = [isinstance(one, Tensor) and isinstance(first, Tensor) and one.shape == first.shape for one in output[:3]]
     if alike == [True, True] or alike == [True, True, False]:
         return first, output[1].exp()
@@ -128,7 +128,8 @@ def _sequence(output: tuple[Any, ...] | list[Any]) -> tuple[Tensor, Tensor]:
     raise TypeError(f"expected (mean, log-variance) of one shape and no third such tensor, got {shapes}: {WRITE}")
 
 
-def _distribution(q: torch.distributions.Distribution) -> tuple[Tensor, Tensor]:
+def one_distribution(q: Any) -> tuple[Tensor, Tensor]:
+    """(mean, variance) of a distribution that has a location. Raises TypeError for another."""
     while isinstance(q, torch.distributions.Independent):
         q = q.base_dist
     if not isinstance(q, LOCATED):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from .arguments import checked_prior
-from .errors import PolarMonitorError
+from . import criteria
+from .arguments import checked_prior, unit_doubt
+from .batches import batches, is_of_each_row
+from .errors import PolarMonitorError, PolarMonitorWarning
 from .regime import Regime, judge
-from .rows import as_array
-from .spread import one_spread, to_variance
+from .spread import one_spread
+
+SUSPICIOUS = 512
+"""Rows after which a spread that fits another unit only is pointed out."""
 
 
 def classify(
@@ -23,10 +26,28 @@ def classify(
     prior: Any = None,
     criterion: str = "information",
 ) -> Regime:
-    """The labels and the verdict for latents (n, D) of n independent inputs, all rows taken together.
+    """The labels and the verdict for the latents of n independent inputs, as a training run would give them.
 
-    `logvar`, `var` or `std` (n, D), at most one, is the posterior's spread; without one no dimension is called mixed.
-    Arrays, or tensors on the CPU. Raises PolarMonitorError for other shapes or a negative variance.
+    Args:
+        mean: The posterior means, or codes, (n, D); (n,) is one dimension. Spatial and sequence latents (n, C, H, W)
+            and (n, T, D) have one dimension a channel or feature, and up to 16 places of an input are taken. An array
+            of any real type, a memory map, a tensor on any device, or chunks of rows: an iterator, or another iterable
+            such as a DataLoader.
+        logvar, var, std: The posterior's spread, at most one, in the shape (and the chunks) of `mean`. True: the chunks
+            of `mean` are pairs (mean, spread). Without one no dimension is called mixed.
+        prior: (mean, variance), each a number or (D,), enters `kl` alone; None is N(0, 1). A conditional prior has at
+            least one side of the shape of `mean`, or chunks: rows are standardised by it, (μ − μp) / σp and σ² / σp²,
+            and the labels are those beyond the prior. Or a normal distribution of either kind.
+        criterion: "information", or the name of a published criterion.
+
+    Returns:
+        The regime; its `snapshot` has the numbers. Up to 65,536 rows (fewer from 256 dimensions on) all statistics are
+        of all rows. Of more rows an even choice is taken, at least half as many, the same one each time: every
+        statistic and its error rest on the `snapshot.n` rows kept, and `snapshot.rows`, `non_finite` and `histograms`
+        are of all. Memory is bounded for any n.
+
+    Raises:
+        PolarMonitorError: Other shapes, chunks that do not fit each other, a negative variance or standard deviation.
 
     Example:
         >>> import numpy as np, polar_monitor
@@ -36,29 +57,33 @@ def classify(
         >>> [str(label) for label in regime.labels], str(regime.verdict)
         (['active', 'passive'], 'polarised')
     """
-    from .stream import LatentStream
+    from .subset import Subset  # compiles the kernels, so not on `import polar_monitor`
 
-    kind, given = one_spread(logvar, var, std)
-    rows = _rows("mean", mean)
-    variance = None
-    if kind is not None:
-        spread = _rows(kind, given)
-        if spread.shape != rows.shape:
-            raise PolarMonitorError(f"{kind}: expected shape {rows.shape}, got {spread.shape}")
-        if kind != "logvar" and (spread < 0).any():
-            raise PolarMonitorError(
-                f"{kind}: expected values of 0 or more, got {spread.min():.3g}: is it a log-variance?"
-            )
-        variance = to_variance(spread, kind)
-    window = max(512, -(-len(rows) // 16) * 16)
-    stream = LatentStream(rows.shape[1], window=window, has_variance=variance is not None, prior=checked_prior(prior))
-    stream.update(rows, variance)
-    return judge(stream.snapshot(step=0), None, criterion)
+    criteria.check(criterion)
+    kind, spread = one_spread(logvar, var, std)
+    shared, conditional = _prior(prior)
+    subset, least, greatest = Subset(shared), float("inf"), -float("inf")
+    for batch in batches(mean, kind, spread, conditional):
+        subset.add(batch)
+        least, greatest = min(least, batch.least), max(greatest, batch.greatest)
+    doubt = unit_doubt(kind, least, greatest)
+    if doubt and subset.rows >= SUSPICIOUS:
+        warnings.warn(f"polar_monitor: {doubt}", PolarMonitorWarning, stacklevel=2)
+    snapshot = subset.snapshot()
+    regime = judge(snapshot, None, criterion)
+    if snapshot.n == snapshot.rows:
+        return regime
+    return replace(regime, reasons=(*regime.reasons, f"from {snapshot.n} of {snapshot.rows} rows, chosen evenly"))
 
 
-def _rows(word: str, value: Any) -> NDArray[np.float32]:
-    rows, _ = as_array(word, value)
-    if rows.ndim != 2 or 0 in rows.shape:
-        raise PolarMonitorError(f"{word}: expected shape (n, D) with n and D above 0, got {rows.shape}")
-    with np.errstate(over="ignore"):
-        return rows.astype(np.float32)
+def _prior(prior: Any) -> tuple[tuple[Any, Any] | None, tuple[Any, Any] | None]:
+    """(one prior for all rows, one for each row), of which one is None at least."""
+    if callable(prior):
+        raise PolarMonitorError(
+            "prior: expected (mean, variance), got a callable: pass the two arrays that it gives for these rows"
+        )
+    if hasattr(prior, "variance") and not hasattr(prior, "__array__"):  # a distribution
+        prior = prior.mean, prior.variance
+    if isinstance(prior, tuple | list) and len(prior) == 2 and any(is_of_each_row(side) for side in prior):
+        return None, (prior[0], prior[1])
+    return checked_prior(prior), None

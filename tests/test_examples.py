@@ -33,5 +33,5 @@ def test_the_example_runs(
         assert Label.MIXED not in regime.labels
 
 
-def test_there_are_three_at_least() -> None:
-    assert {"plain_loop", "autoencoder", "mixed_dimension"} <= {path.stem for path in EXAMPLES}
+def test_there_are_four_at_least() -> None:
+    assert {"plain_loop", "autoencoder", "mixed_dimension", "conditional_prior"} <= {path.stem for path in EXAMPLES}

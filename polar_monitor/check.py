@@ -1,0 +1,169 @@
+"""`polar-monitor check`: the labels of latents in a file, and an exit code for scripts and CI."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .errors import PolarMonitorError
+from .label import Label
+from .offline import classify
+from .regime import Regime, Verdict
+from .stored import Stored
+
+CODES = (
+    "exit codes: 0 judged; 1 judged, and a condition of --fail-on holds; 2 a file or an argument that cannot be used, "
+    "or latents that cannot be judged though --fail-on asks for it"
+)
+MEANS = ("mean", "mu", "z_mean", "means", "mus", "loc")
+SPREADS = {
+    "logvar": ("logvar", "log_var", "z_logvar", "z_log_var", "log_variance"),
+    "var": ("var", "variance", "z_var"),
+    "std": ("std", "stddev", "sigma", "scale"),
+}
+PRIORS = ("prior_mean", "prior_var")
+CONDITIONS: dict[str, Callable[[Regime], bool]] = {
+    "collapse": lambda regime: regime.verdict is Verdict.COLLAPSED,
+    "graded": lambda regime: regime.verdict is Verdict.GRADED,
+    "passive": lambda regime: regime.count(Label.PASSIVE) > 0,
+    "mixed": lambda regime: regime.count(Label.MIXED) > 0,
+    "undecided": lambda regime: regime.count(Label.UNDECIDED) > 0,
+}
+"""What `--fail-on` knows: a verdict, or one dimension with a label."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    parser.add_argument("file", type=Path, help=".npz with mean and spread, or .npy with the means alone")
+    parser.add_argument("--mean", metavar="KEY", help=f"key of the means (default: the only one of {', '.join(MEANS)})")
+    for kind, names in SPREADS.items():
+        parser.add_argument(f"--{kind}", metavar="KEY", help=f"key of the spread (default: {', '.join(names)})")
+    parser.add_argument("--no-spread", action="store_true", help="judge the means alone, whatever else the file has")
+    parser.add_argument(
+        "--prior",
+        nargs=2,
+        metavar=("MEAN", "VAR"),
+        help="keys of a prior's mean and variance of each row: the rows are standardised by it",
+    )
+    parser.add_argument("--criterion", default="information", help='"information", or a published criterion')
+    parser.add_argument(
+        "--fail-on",
+        action="append",
+        choices=tuple(CONDITIONS),
+        default=[],
+        help="exit with 1 if this holds; may be repeated",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; returns its exit code."""
+    try:
+        keys, regime = _judge(options)
+    except PolarMonitorError as error:
+        print(f"polar-monitor check: {error}", file=sys.stderr)
+        return 2
+    except MemoryError:
+        print(f"polar-monitor check: {options.file}: too many dimensions for this machine's memory", file=sys.stderr)
+        return 2
+    failed = [name for name in options.fail_on if CONDITIONS[name](regime)]
+    print(json.dumps(_plain(options.file, keys, regime, failed)) if options.json else table(regime))
+    if failed:
+        print(f"polar-monitor check: {', '.join(failed)}: {regime.verdict}", file=sys.stderr)
+        return 1
+    if options.fail_on and regime.verdict is Verdict.NOT_ESTIMABLE:
+        print(f"polar-monitor check: cannot be judged: {regime.reasons[0]}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def table(regime: Regime) -> str:
+    """The verdict and all dimensions, as plain text."""
+    s = regime.snapshot
+    assert s is not None
+    counts = ", ".join(f"{regime.count(label)} {label}" for label in Label if regime.count(label))
+    lines = [
+        f"{s.rows} rows, {s.dimensions} dimensions: {regime.verdict}; {counts}",
+        *(f"  {reason}" for reason in regime.reasons),
+        "",
+        "  dim  label        nats      ± se  reliability      KL  in use by  not finite",
+    ]
+    for j, label in enumerate(regime.labels):
+        numbers = (
+            (s.information[j], ">6.3f"),
+            (s.information_se[j], ">8.3f"),
+            (s.reliability[j], ">11.3f"),
+            (s.kl[j], ">6.2f"),
+            (s.share_active[j], ">9.0%"),
+            (s.non_finite[j], ">10.0f"),
+        )
+        cells = (format(v, form) if v == v else "-".rjust(int(form[1:].split(".")[0])) for v, form in numbers)
+        lines.append(f"  {j:>3}  {label:<10} {'  '.join(cells)}")
+    return "\n".join(lines)
+
+
+def _judge(options: argparse.Namespace) -> tuple[dict[str, str], Regime]:
+    with Stored(options.file) as stored:
+        keys = _keys(stored, options)
+        shapes, arrays = {}, {}
+        for word, key in keys.items():
+            shapes[word], arrays[word] = stored.rows(key)
+        for word, shape in shapes.items():
+            if shape != shapes["mean"]:
+                raise PolarMonitorError(f"{keys[word]}: expected shape {shapes['mean']}, got {shape}")
+        prior = tuple(arrays.pop(word) for word in PRIORS) if options.prior else None
+        return keys, classify(**arrays, prior=prior, criterion=options.criterion)
+
+
+def _keys(stored: Stored, options: argparse.Namespace) -> dict[str, str]:
+    """The arrays to read, by what they are; raises PolarMonitorError where the names leave a choice."""
+    if stored.names == ("",):
+        given = [word for word in ("mean", *SPREADS, "prior") if getattr(options, word)]
+        if given:
+            raise PolarMonitorError(f"--{given[0]}: an .npy file has no keys: write both sides with numpy.savez")
+        return {"mean": ""}
+    found = {"mean": _one(stored, options.mean, MEANS, "mean")}
+    if not found["mean"]:
+        raise PolarMonitorError(f"{stored.path}: expected a key for the means: pass --mean KEY, {_listed(stored)}")
+    named = [kind for kind in SPREADS if getattr(options, kind)]
+    for kind in named or ([] if options.no_spread else SPREADS):
+        key = _one(stored, getattr(options, kind), SPREADS[kind], kind)
+        if key:
+            found[kind] = key
+    if len(found) > 2:
+        raise PolarMonitorError(f"{stored.path}: expected one spread, got {', '.join(list(found.values())[1:])}")
+    if options.prior:
+        found |= {word: _one(stored, key, (), "prior") for word, key in zip(PRIORS, options.prior, strict=True)}
+    return found
+
+
+def _one(stored: Stored, given: str | None, usual: tuple[str, ...], word: str) -> str:
+    """The key that was given, or the only usual one that is there; '' for none."""
+    if given is not None:
+        if given not in stored.names:
+            raise PolarMonitorError(f"--{word}: {stored.path} has no key {given!r}, {_listed(stored)}")
+        return given
+    there = [name for name in stored.names if name.lower() in usual]
+    if len(there) > 1:
+        raise PolarMonitorError(f"{stored.path}: expected one {word}, got {', '.join(there)}: pass --{word} KEY")
+    return there[0] if there else ""
+
+
+def _listed(stored: Stored) -> str:
+    return f"the file has {', '.join(stored.names[:25]) or 'no arrays'}"
+
+
+def _plain(file: Path, keys: dict[str, str], regime: Regime, failed: list[str]) -> dict[str, Any]:
+    """What `--json` prints; numbers that are not known are null."""
+    assert regime.snapshot is not None
+    return {
+        "file": str(file),
+        "keys": keys,
+        "failed": failed,
+        "regime": regime.to_dict(),
+        "snapshot": regime.snapshot.to_dict(),
+    }
