@@ -18,13 +18,14 @@ from .monitor import PolarMonitor as PolarMonitor
 from .offline import classify as classify
 
 if TYPE_CHECKING:
+    from . import downstream as downstream
     from . import entropy as entropy
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """`polar_monitor.entropy`, when it is asked for: importing it compiles kernels."""
-    if name == "entropy":
-        return importlib.import_module(".entropy", __name__)
+    """`polar_monitor.entropy` and `.downstream`, when asked for: the one compiles kernels, few need the other."""
+    if name in ("downstream", "entropy"):
+        return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

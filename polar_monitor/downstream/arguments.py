@@ -1,0 +1,94 @@
+"""The arguments of `compare`, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import PolarMonitorError
+from ..label import Label
+from ..regime import Regime
+from ..rows import as_array
+from .probes import PROBES
+
+TASKS = ("classification", "regression")
+
+
+def checked_latents(latents: Any) -> NDArray[np.float64]:
+    """(n, D), finite. Raises PolarMonitorError for anything else."""
+    array, _ = as_array("latents", latents)
+    if array.ndim != 2 or 0 in array.shape:
+        raise PolarMonitorError(f"latents: expected shape (n, D) with n and D above 0, got {array.shape}")
+    x = array.astype(np.float64)
+    bad = np.flatnonzero(~np.isfinite(x).all(axis=0))
+    if bad.size:
+        raise PolarMonitorError(f"latents: expected finite values, got others in dimensions {bad.tolist()}: drop rows")
+    return x
+
+
+def checked_labels(regime: Regime | Sequence[str], dimensions: int) -> tuple[Label, ...]:
+    """One label a dimension. Raises PolarMonitorError for another number of them, or words that are no label."""
+    given = regime.labels if isinstance(regime, Regime) else regime
+    try:
+        labels = tuple(Label(label) for label in given)
+    except (TypeError, ValueError) as wrong:
+        raise PolarMonitorError(f"regime: expected a Regime or labels, got {regime!r} ({wrong})") from None
+    if len(labels) != dimensions:
+        raise PolarMonitorError(
+            f"regime: expected labels for the {dimensions} dimensions of the latents, got {len(labels)}: "
+            "pass the regime of this representation"
+        )
+    return labels
+
+
+def checked_targets(targets: Any, rows: int, task: str | None, folds: int) -> tuple[NDArray[Any], int]:
+    """Targets (n,) and how many classes there are, 0 for regression. Raises PolarMonitorError for unusable ones.
+
+    Floats are numbers to predict and all else is classes, unless `task` says otherwise.
+    """
+    y = np.asarray(targets.detach().cpu() if hasattr(targets, "detach") else targets)
+    if y.shape != (rows,):
+        raise PolarMonitorError(f"targets: expected shape ({rows},), one for each row of latents, got {y.shape}")
+    if task not in (None, *TASKS):
+        raise PolarMonitorError(f"task: expected classification or regression, got {task!r}")
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise PolarMonitorError("targets: expected finite values, got NaN or infinity: drop those rows")
+    if task == "regression" or (task is None and y.dtype.kind == "f"):
+        return _numbers(y, folds), 0
+    return _classes(y, folds)
+
+
+def _numbers(y: NDArray[Any], folds: int) -> NDArray[np.float64]:
+    if y.dtype.kind not in "fiub":
+        raise PolarMonitorError(f"targets: expected numbers for a regression, got {y.dtype}")
+    if len(y) < 2 * folds:
+        raise PolarMonitorError(f"targets: expected {2 * folds} rows or more for {folds} folds, got {len(y)}")
+    if y.min() == y.max():
+        raise PolarMonitorError("targets: expected values that differ, got one value only")
+    return y.astype(np.float64)
+
+
+def _classes(y: NDArray[Any], folds: int) -> tuple[NDArray[np.intp], int]:
+    try:
+        names, which, members = np.unique(y, return_inverse=True, return_counts=True)
+    except TypeError:
+        raise PolarMonitorError("targets: expected classes of one type, got a mixture of types") from None
+    if len(names) < 2:
+        raise PolarMonitorError("targets: expected two classes or more, got one")
+    if members.min() < folds:
+        raise PolarMonitorError(
+            f"targets: expected {folds} rows or more of each class, one for each fold, got {members.min()} of "
+            f"{names[members.argmin()]!r}: merge rare classes, take fewer folds, or pass task='regression'"
+        )
+    return which, len(names)
+
+
+def checked_probes(probes: Iterable[str]) -> tuple[str, ...]:
+    """The names of the probes to run. Raises PolarMonitorError for none, or one that is unknown."""
+    chosen = (probes,) if isinstance(probes, str) else tuple(dict.fromkeys(probes))
+    if not chosen or not set(chosen) <= set(PROBES):
+        raise PolarMonitorError(f"probes: expected one or more of {', '.join(PROBES)}, got {chosen!r}")
+    return chosen

@@ -1,0 +1,129 @@
+"""The comparison: every probe on every arm, over the same folds."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arguments import whole
+from ..errors import PolarMonitorError
+from ..regime import Regime
+from .arguments import checked_labels, checked_latents, checked_probes, checked_targets
+from .arms import Arm, arms_of
+from .comparison import Comparison, Key
+from .probes import PROBES, make, scalings, splitter
+
+
+def compare(
+    latents: Any,
+    targets: Any,
+    regime: Regime | Sequence[str],
+    *,
+    task: str | None = None,
+    probes: Iterable[str] = PROBES,
+    folds: int = 5,
+    repeats: int = 4,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Comparison:
+    """Score probes of `targets` (n,) on subsets of the dimensions of `latents` (n, D), raw and standardised.
+
+    The subsets are the active dimensions, the informative ones (active and mixed), all, and the passive ones, by the
+    labels of `regime`. Two controls go with them: `shuffled`, all dimensions with the rows of the passive ones
+    permuted (what passive dimensions add counts from there, since more columns alone change a score), and `random`,
+    all dimensions against permuted targets (chance). Scores are accuracy for classes and R² for numbers, by repeated
+    (stratified) k-fold cross-validation over the same folds for all; whatever is fitted, the scaler too, is fitted to
+    the training rows.
+
+    Floats are numbers to predict, other targets are classes; `task` ("classification" or "regression") overrides.
+    `probes` are some of "linear" (logistic regression or ridge with scikit-learn's default penalty), "tuned" (the
+    penalty chosen within the training rows) and "boosted" (histogram gradient boosting, which no scale affects).
+    The same `seed` gives the same numbers. Raises PolarMonitorError for arguments that cannot be used, ImportError
+    without scikit-learn.
+
+    Example:
+        >>> from polar_monitor import downstream
+        >>> rng = np.random.default_rng(0)
+        >>> y = rng.integers(0, 2, 200)
+        >>> latents = rng.normal(size=(200, 17))
+        >>> latents[:, 0] = 0.02 * (2 * y - 1 + 0.1 * latents[:, 0])
+        >>> found = downstream.compare(latents, y, ["passive"] + ["active"] * 16, probes="linear")
+        >>> for scaling in ("raw", "standardised"):
+        ...     print(f"{scaling}: {found.score('all', scaling=scaling):.2f}")
+        raw: 0.57
+        standardised: 1.00
+    """
+    try:
+        import sklearn  # noqa: F401
+    except ImportError as missing:
+        raise ImportError('probes need scikit-learn: pip install "polar-monitor[downstream]"') from missing
+    folds, repeats, seed = whole("folds", folds, 2), whole("repeats", repeats), whole("seed", seed, 0)
+    if not 0 < level < 1:
+        raise PolarMonitorError(f"level: expected a number between 0 and 1, got {level!r}")
+    chosen = checked_probes(probes)
+    x = checked_latents(latents)
+    labels = checked_labels(regime, x.shape[1])
+    y, classes = checked_targets(targets, len(x), task, folds)
+    arms, absent = arms_of(labels)
+    scores: dict[Key, list[float]] = defaultdict(list)
+    warned: Counter[str] = Counter()
+    for repeat in range(repeats):
+        trial = _Trial.of(x, y, classes, folds, np.random.default_rng([seed, repeat]))
+        for probe in chosen:
+            for scaling in scalings(probe):
+                done: dict[Arm, list[float]] = {}
+                for name, arm in arms.items():
+                    if arm not in done:
+                        done[arm], said = trial.scores(probe, scaling, arm)
+                        warned += said
+                    scores[probe, scaling, name] += done[arm]
+    return Comparison(
+        metric="accuracy" if classes else "R²",
+        rows=len(x),
+        arms=arms,
+        absent=absent,
+        scores={key: tuple(values) for key, values in scores.items()},
+        probes=chosen,
+        folds=folds,
+        repeats=repeats,
+        seed=seed,
+        level=level,
+        warned=dict(warned),
+    )
+
+
+class _Trial(NamedTuple):
+    """One repeat: its folds and its permutations, the same for all probes and arms."""
+
+    x: NDArray[np.float64]
+    y: NDArray[Any]
+    classes: int
+    order: NDArray[np.intp]
+    """The row that each row takes its shuffled columns from."""
+    permuted: NDArray[Any]
+    splits: list[tuple[NDArray[np.intp], NDArray[np.intp]]]
+    seed: int
+
+    @classmethod
+    def of(cls, x: NDArray[np.float64], y: NDArray[Any], classes: int, folds: int, rng: np.random.Generator) -> _Trial:
+        order, permuted, seed = rng.permutation(len(y)), rng.permutation(y), int(rng.integers(2**31))
+        return cls(x, y, classes, order, permuted, list(splitter(classes, folds, seed).split(x, y)), seed)
+
+    def scores(self, probe: str, scaling: str, arm: Arm) -> tuple[list[float], Counter[str]]:
+        """One score a fold, and what the fits warned of, each as often as there were such folds."""
+        x, shuffled = self.x.copy(), list(arm.shuffled)
+        x[:, shuffled] = self.x[self.order][:, shuffled]
+        x, y = x[:, list(arm.columns)], self.permuted if arm.random else self.y
+        found, warned = [], Counter[str]()
+        for train, test in self.splits:
+            model = make(probe, scaling, self.classes, x.shape[1], self.seed)
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                found.append(float(model.fit(x[train], y[train]).score(x[test], y[test])))
+            warned.update({str(one.message).split("\n")[0] for one in said})
+        return found, warned
