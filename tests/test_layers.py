@@ -17,13 +17,13 @@ FILES = {
 } | {f"polar_monitor.kernels.{path.stem}": path for path in sorted((PACKAGE / "kernels").glob("*.py"))}
 
 PURE = {
-    "alerts", "criteria", "entropy", "evaluation", "label", "offline", "panes", "regime", "rows", "rule", "snapshot",
-    "spectrum", "spread", "statistics", "stream", "tracks", "trend", "watch",
+    "alerts", "batches", "criteria", "disagreement", "entropy", "evaluation", "label", "offline", "panes", "regime",
+    "rows", "rule", "snapshot", "spectrum", "spread", "statistics", "stream", "subset", "tracks", "trend", "watch",
 }  # fmt: skip
 """Everything from the statistics to the alerts: none of it knows torch, nor anything that does."""
 KNOW_TORCH = {
-    "_compat", "attach", "candidates", "checkpoint", "clock", "cli", "discovery", "distributed", "hooks", "latents",
-    "monitor", "options", "ring", "widths", "wiring",
+    "_compat", "attach", "candidates", "channel", "checkpoint", "clock", "cli", "discovery", "distributed", "drain",
+    "hooks", "latents", "monitor", "options", "ring", "widths", "wiring",
 }  # fmt: skip
 ONLY_IN = {
     "torch": (*(f"polar_monitor.{name}" for name in KNOW_TORCH), "polar_monitor.demo", "polar_monitor.integrations"),
@@ -31,8 +31,8 @@ ONLY_IN = {
     "tensorboard": ("polar_monitor.sinks", "polar_monitor.tensorboard_plugin"),
     "PIL": ("polar_monitor.sinks",),
     "rich": ("polar_monitor.sinks",),
-    "sklearn": ("polar_monitor.demo",),
-    "scipy": (),
+    "sklearn": ("polar_monitor.demo", "polar_monitor.downstream"),
+    "scipy": ("polar_monitor.downstream",),
     "matplotlib": (),
     "lightning": ("polar_monitor.integrations",),
 }
