@@ -19,6 +19,7 @@ from polar_monitor.hooks import Tap
 from polar_monitor.ring import Ring
 
 BATCHES = (64, 64, 40, 64, 7)
+INDUCTOR = (pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning"))
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +74,8 @@ def compiled(build: Any, backend: str, options: dict[str, Any], monitored: bool)
         (Vae, "aot_eager", {"fullgraph": True}),
         (Vae, "aot_eager", {"dynamic": True, "fullgraph": True}),
         (Halves, "aot_eager", {"fullgraph": True}),
+        pytest.param(Vae, "inductor", {}, marks=INDUCTOR),
+        pytest.param(Vae, "inductor", {"dynamic": True, "fullgraph": True}, marks=INDUCTOR),
     ],
 )
 def test_nothing_is_compiled_that_would_not_be_without(build: Any, backend: str, options: dict[str, Any]) -> None:
@@ -266,13 +269,3 @@ def test_a_compiled_optimiser_step_is_not_traced_into_us() -> None:
     monitor.step()
     monitor.step()
     assert monitor.health().evaluations == 1
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_inductor_forwards_are_recorded() -> None:
-    torch.manual_seed(0)
-    model = Vae()
-    monitor = watched(model, every=5)
-    trained(model, torch.compile(model, fullgraph=True, dynamic=True))
-    assert monitor.health().rows_seen == sum(BATCHES)
