@@ -1,0 +1,107 @@
+"""A run, stored: what the monitor saw and said, what the host knows, and what is true. One .npz without pickles.
+
+All numbers are float64: replayed from them, labels and alerts are those of the live monitor to the last bit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polar_monitor.alerts import Alert
+from polar_monitor.label import Label
+from polar_monitor.snapshot import Array, Snapshot
+
+VERSION = 1
+LABELS = tuple(Label)
+FIELDS = tuple(f for f in fields(Snapshot) if f.name != "histograms")
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """T evaluations of D dimensions."""
+
+    name: str
+    kind: str
+    """The cause of its collapse, or what makes a healthy run look alarming."""
+    seed: int
+    healthy: bool
+    every: int
+    warmup: int
+    nominal: float
+    """The weight of the KL term that was meant: the price of a nat of information, in nats of reconstruction."""
+    said: str
+    """Architecture and sizes."""
+    seconds: float
+    recipe: str
+    """Digest of the code that made it."""
+    known: tuple[int, ...]
+    """Steps at which a closed form says that a dimension is lost."""
+    alerts: tuple[Alert, ...]
+    """What the live monitor raised."""
+    labels: NDArray[np.int8]
+    """(T, D): the live settled labels, as places in `LABELS`."""
+    steps: NDArray[np.int64]
+    """(T,)."""
+    observed: NDArray[np.int64]
+    """(T,): rows since the evaluation before."""
+    snapshots: Mapping[str, NDArray[Any]]
+    """Every field of `Snapshot`: (T, D), or (T,) for single numbers."""
+    host: Mapping[str, Array]
+    """(T,): loss, reconstruction and kl (means since the evaluation before), beta and rate. beta is that of a
+    reconstruction summed over pixels."""
+    truth: Mapping[str, Array]
+    """rise and rise_se (T, D); total, total_se, noise, reconstruction, kl and validation (T,), on held-out images."""
+
+    def evaluations(self) -> Iterator[tuple[int, int, Snapshot]]:
+        """(step, observed, snapshot) as the monitor's lane had them."""
+        for t, (step, observed) in enumerate(zip(self.steps.tolist(), self.observed.tolist(), strict=True)):
+            yield step, observed, Snapshot(**{f.name: _value(f.type, self.snapshots[f.name][t]) for f in FIELDS})
+
+    def save(self, path: Path) -> None:
+        """Write it whole or not at all."""
+        meta = {
+            name: getattr(self, name)
+            for name in ("name", "kind", "seed", "healthy", "every", "warmup", "nominal", "said", "seconds", "recipe")
+        }
+        meta |= {"known": self.known, "alerts": [alert.to_dict() for alert in self.alerts], "version": VERSION}
+        arrays: dict[str, Any] = {"labels": self.labels, "steps": self.steps, "observed": self.observed}
+        for group in ("snapshots", "host", "truth"):
+            arrays |= {f"{group}.{name}": values for name, values in getattr(self, group).items()}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        with part.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, meta=np.array(json.dumps(meta)), **arrays)
+        part.replace(path)
+
+
+def load(path: Path) -> Run:
+    """Read a run. Raises ValueError for one of another version."""
+    with np.load(path, allow_pickle=False) as file:
+        meta = json.loads(str(file["meta"]))
+        if meta.pop("version") != VERSION:
+            raise ValueError(f"{path}: expected a run of version {VERSION}: delete it and run the suite again")
+        groups: dict[str, Any] = {"snapshots": {}, "host": {}, "truth": {}}
+        for key in file.files:
+            group, _, name = key.partition(".")
+            if name:
+                groups[group][name] = file[key]
+        alerts = tuple(Alert.from_dict(alert) for alert in meta.pop("alerts"))
+        known = tuple(meta.pop("known"))
+        plain: dict[str, Any] = {name: file[name] for name in ("labels", "steps", "observed")}
+        return Run(**meta, known=known, alerts=alerts, **plain, **groups)
+
+
+def stacked(snapshots: list[Snapshot]) -> dict[str, NDArray[Any]]:
+    """Snapshots as one array a field."""
+    return {f.name: np.array([getattr(s, f.name) for s in snapshots]) for f in FIELDS}
+
+
+def _value(kind: Any, value: Any) -> Any:
+    return value if kind == "Array" else value.item()

@@ -1,0 +1,180 @@
+"""The one training loop of the suite: a course, its monitor, and the truth at every evaluation."""
+
+from __future__ import annotations
+
+import io
+import time
+import zlib
+from collections import defaultdict
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import polar_monitor
+from polar_monitor.evaluation import Evaluation
+from polar_monitor.monitor import PolarMonitor
+
+from .course import Course, Host, Setup
+from .data import HELD, images
+from .intervene import Worth, worth
+from .models import FAMILIES, LinearVae, Vae
+from .record import LABELS, Run, stacked
+
+
+class Collected:
+    """A sink that keeps every evaluation."""
+
+    def __init__(self) -> None:
+        self.evaluations: list[Evaluation] = []
+
+    def write(self, evaluation: Evaluation) -> None:
+        """Take one evaluation."""
+        self.evaluations.append(evaluation)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def train(course: Course, name: str, kind: str, seed: int, healthy: bool, recipe: str = "") -> Run:
+    """Train one run, from its kind and seed alone."""
+    began, setup = time.process_time(), course.setup
+    torch.set_num_threads(1)
+    chosen = (zlib.crc32(kind.encode()) + seed) % 2**31
+    torch.manual_seed(chosen)
+    kept = Collected()
+    host = prepared(course, lambda model: _attach(model, setup, kept))
+    chance = torch.Generator().manual_seed(chosen + 1)
+    series: dict[str, list[float]] = defaultdict(list)
+    truths: list[Worth] = []
+    since: dict[str, list[float]] = defaultdict(list)
+    for step in range(setup.steps):
+        course.change(host, step)
+        for word, value in zip(("loss", "reconstruction", "kl"), one_step(host), strict=True):
+            since[word].append(value)
+        if len(kept.evaluations) > len(truths):
+            truths.append(worth(host.model, _shown(host.held, host), chance))
+            for word, values in since.items():
+                series[word].append(float(np.mean(values)))
+            series["beta"].append(host.beta / host.weight)
+            series["rate"].append(host.rate)
+            since.clear()
+    host.monitor.detach()
+    return _run(
+        course, kept.evaluations, series, truths, name, kind, seed, healthy, recipe, time.process_time() - began
+    )
+
+
+def prepared(course: Course, attach: Callable[[Vae | LinearVae], PolarMonitor]) -> Host:
+    """The host before its first step."""
+    setup = course.setup
+    data = images(setup.data)
+    model = FAMILIES[setup.family](data.shape[1], setup.latents, setup.hidden)
+    optimizer = optimizer_of(model, setup.rate, course.slow_encoder)
+    unwatched = PolarMonitor(sinks=())
+    host = Host(
+        setup, model, optimizer, unwatched, attach, data[:-HELD], data[-HELD:], beta=setup.nominal, batch=setup.batch
+    )
+    if course.start is not None:
+        course.start(host)
+    host.monitor = attach(host.model)
+    return host
+
+
+def optimizer_of(model: Vae | LinearVae, rate: float, slow_encoder: float = 1.0) -> torch.optim.Optimizer:
+    """Adam, with the encoder's learning rate a share of the decoder's."""
+    heads = ("encoder.", "fc_mu.", "fc_logvar.")
+    named = list(model.named_parameters())
+    groups = [
+        {"params": [p for n, p in named if n.startswith(heads)], "lr": rate * slow_encoder, "share": slow_encoder},
+        {"params": [p for n, p in named if not n.startswith(heads)], "lr": rate, "share": 1.0},
+    ]
+    return torch.optim.Adam(groups, fused=True)
+
+
+def restart(host: Host) -> None:
+    """Make model, optimiser and monitor anew from their states, as a process does that was killed."""
+    setup, file = host.setup, io.BytesIO()
+    torch.save([host.model.state_dict(), host.optimizer.state_dict(), host.monitor.state_dict()], file)
+    host.monitor.detach()
+    file.seek(0)
+    model, optimizer, monitor = torch.load(file, weights_only=True)
+    host.model = FAMILIES[setup.family](host.x.shape[1], setup.latents, setup.hidden)
+    host.model.load_state_dict(model)
+    host.optimizer = optimizer_of(host.model, setup.rate)
+    host.optimizer.load_state_dict(optimizer)
+    host.monitor = host.attach(host.model)
+    host.monitor.load_state_dict(monitor)
+
+
+def one_step(host: Host) -> tuple[float, float, float]:
+    """One optimiser step; the loss, the reconstruction and the KL term of its batch."""
+    x = _shown(host.x[torch.randint(len(host.x), (host.batch,))], host)
+    mean, logvar = host.model.posterior(x)
+    z = mean + torch.exp(0.5 * logvar) * torch.randn_like(mean)
+    reconstruction = host.model.nats(z, x).mean()
+    kl = 0.5 * (mean.square() + logvar.exp() - logvar - 1).sum(1).mean()
+    loss = host.weight * reconstruction + host.beta * kl
+    host.optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    host.optimizer.step()
+    return loss.item(), reconstruction.item(), kl.item()
+
+
+def _shown(x: Tensor, host: Host) -> Tensor:
+    return x if host.pixels is None else x * host.pixels
+
+
+def _attach(model: Vae | LinearVae, setup: Setup, kept: Collected) -> PolarMonitor:
+    return polar_monitor.attach(
+        model,
+        sinks=(kept,),
+        every=setup.every,
+        window=setup.window,
+        warmup=setup.warmup,
+        max_overhead=1.0,
+        strict=True,
+    )
+
+
+def _run(
+    course: Course,
+    evaluations: list[Evaluation],
+    series: dict[str, list[float]],
+    truths: list[Worth],
+    name: str,
+    kind: str,
+    seed: int,
+    healthy: bool,
+    recipe: str,
+    seconds: float,
+) -> Run:
+    regimes = [e.regime for e in evaluations if e.regime is not None]
+    snapshots = [e.snapshot for e in evaluations if e.snapshot is not None]
+    host = {word: np.array(values) for word, values in series.items()}
+    truth = {word: np.array([np.asarray(getattr(t, word)) for t in truths], np.float64) for word in Worth._fields}
+    truth["validation"] = truth["reconstruction"] + host["beta"] * truth["kl"]
+    return Run(
+        name=name,
+        kind=kind,
+        seed=seed,
+        healthy=healthy,
+        every=course.setup.every,
+        warmup=course.setup.warmup,
+        nominal=course.setup.nominal,
+        said=course.setup.said,
+        seconds=seconds,
+        recipe=recipe,
+        known=course.known,
+        alerts=tuple(alert for e in evaluations for alert in e.alerts),
+        labels=np.array([[LABELS.index(label) for label in regime.labels] for regime in regimes], np.int8),
+        steps=np.array([e.step for e in evaluations], np.int64),
+        observed=np.array([e.observed for e in evaluations], np.int64),
+        snapshots=stacked(snapshots),
+        host=host,
+        truth=truth,
+    )
