@@ -18,7 +18,7 @@ BYTES = 32 * 2**20
 BASE = 1_000_003
 """Of the polynomial (modulo 2^64) that tells one traced sequence of calls from another."""
 
-_channels: weakref.WeakValueDictionary[int, Channel] = weakref.WeakValueDictionary()
+_channels: weakref.WeakValueDictionary[str, Channel] = weakref.WeakValueDictionary()
 _keys = itertools.count()
 
 
@@ -41,8 +41,8 @@ class Channel:
         """A hash of which of these calls were taken, and of their shapes."""
         self.traced: Tensor | None = None
         self.traced_cursor: Tensor | None = None
-        self.key = next(_keys)
-        """By which `follow` finds it."""
+        self.key = str(next(_keys))
+        """By which `follow` finds it; a string, which no compiler takes for a number that may vary."""
         _channels[self.key] = self
         self._views: dict[tuple[int, int], Tensor] = {}
 
@@ -123,7 +123,7 @@ class Channel:
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def follow(key: int, device: torch.device) -> bool:
+def follow(key: str, device: torch.device) -> bool:
     """While a forward is compiled: go to the device the model has been moved to, if nothing was recorded before."""
     channel = _channels.get(key)
     if channel is not None and channel.traced is not None and channel.traced.device != device:

@@ -127,7 +127,7 @@ def _from_one(model: nn.Module, latent: Any, mean: Any, kind: str | None, spread
         return mean(output), None if spread is None else spread(output)
 
     said = f"mean and {kind or 'no variance'} from the output of {where!r}, as the arguments say"
-    width = likely(module, True) or _suggested(model)
+    width = likely(module, True) or _suggested(model) if name else _suggested(model) or likely(module, True)
     return Latent((Part(module, name, read, "both"),), kind, None, is_channels_first(module), said, width)
 
 

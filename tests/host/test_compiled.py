@@ -87,6 +87,33 @@ def test_nothing_is_compiled_that_would_not_be_without(build: Any, backend: str,
     assert (health.rows_seen, health.rows_dropped, health.errors) == (sum(BATCHES), 0, 0)
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # torch's, of any graph that takes a non-leaf
+@pytest.mark.parametrize("in_place", [False, True])
+@pytest.mark.parametrize("options", [{}, {"fullgraph": True}, {"fullgraph": True, "dynamic": True}])
+def test_readers_of_the_models_own_output_are_a_small_graph_of_their_own(
+    in_place: bool, options: dict[str, Any]
+) -> None:
+    graphs = {}
+    for monitored in (False, True):
+        dynamo.reset()
+        dynamo.utils.counters.clear()
+        model = Vae()
+        counter = CompileCounterWithBackend("eager")
+        readers = {"mean": lambda out: out[1], "logvar": lambda out: out[2]}
+        monitor = watched(model, every=5, **readers) if monitored else None
+        forward: Any = model
+        if in_place:
+            model.compile(backend=counter, **options)
+        else:
+            forward = torch.compile(model, backend=counter, **options)
+        trained(model, forward)
+        graphs[monitored] = counter.frame_count
+        assert not dynamo.utils.counters["graph_break"]
+    assert monitor is not None
+    assert monitor.health().rows_seen == sum(BATCHES)
+    assert graphs[True] == 2 * graphs[False]
+
+
 def tapped(width: int = 2, device: str = "cpu") -> tuple[nn.Linear, Ring, Tap]:
     layer, ring = nn.Linear(3, width), Ring(512, False)
     ring.prepare_traced(width, torch.device(device))
