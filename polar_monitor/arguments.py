@@ -6,6 +6,7 @@ import math
 import operator
 import os
 from collections.abc import Iterable
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,6 +65,15 @@ def checked_output(log_dir: Any, sinks: Any) -> tuple[str | os.PathLike[str] | N
                 f"sinks: expected a list of objects with write(evaluation), flush() and close(), got {sink!r}"
             )
     return log_dir, chosen
+
+
+def checked_resolution(value: Any) -> float | None:
+    """τ above 0, or None. Raises PolarMonitorError for anything else."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
+        raise PolarMonitorError(f"resolution: expected a finite number above 0, in units of the mean, got {value!r}")
+    return float(value)
 
 
 def unit_doubt(kind: str | None, least: float, greatest: float) -> str:

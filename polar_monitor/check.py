@@ -49,6 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("MEAN", "VAR"),
         help="keys of a prior's mean and variance of each row: the rows are standardised by it",
     )
+    parser.add_argument(
+        "--resolution",
+        type=float,
+        metavar="TAU",
+        help="without a spread: the noise at which the means are resolved, in their units (default: relative)",
+    )
     parser.add_argument("--criterion", default="information", help='"information", or a published criterion')
     parser.add_argument(
         "--fail-on",
@@ -109,14 +115,15 @@ def table(regime: Regime) -> str:
 def _judge(options: argparse.Namespace) -> tuple[dict[str, str], Regime]:
     with Stored(options.file) as stored:
         keys = _keys(stored, options)
-        shapes, arrays = {}, {}
+        shapes: dict[str, tuple[int, ...]] = {}
+        arrays: dict[str, Any] = {}
         for word, key in keys.items():
             shapes[word], arrays[word] = stored.rows(key)
         for word, shape in shapes.items():
             if shape != shapes["mean"]:
                 raise PolarMonitorError(f"{keys[word]}: expected shape {shapes['mean']}, got {shape}")
         prior = tuple(arrays.pop(word) for word in PRIORS) if options.prior else None
-        return keys, classify(**arrays, prior=prior, criterion=options.criterion)
+        return keys, classify(**arrays, prior=prior, resolution=options.resolution, criterion=options.criterion)
 
 
 def _keys(stored: Stored, options: argparse.Namespace) -> dict[str, str]:

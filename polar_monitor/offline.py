@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from . import criteria
-from .arguments import checked_prior, unit_doubt
+from .arguments import checked_prior, checked_resolution, unit_doubt
 from .batches import batches, is_of_each_row
 from .errors import PolarMonitorError, PolarMonitorWarning
 from .regime import Regime, judge
@@ -24,6 +24,7 @@ def classify(
     var: Any = None,
     std: Any = None,
     prior: Any = None,
+    resolution: float | None = None,
     criterion: str = "information",
 ) -> Regime:
     """The labels and the verdict for the latents of n independent inputs, as a training run would give them.
@@ -38,6 +39,9 @@ def classify(
         prior: (mean, variance), each a number or (D,), enters `kl` alone; None is N(0, 1). A conditional prior has at
             least one side of the shape of `mean`, or chunks: rows are standardised by it, (μ − μp) / σp and σ² / σp²,
             and the labels are those beyond the prior. Or a normal distribution of either kind.
+        resolution: Without a spread, the noise τ at which the mean is resolved, in the units of the mean; it gives the
+            labels of an autoencoder a scale. None is a tenth of the scale of the widest dimensions, which compares
+            dimensions with each other: a code that has shrunk to nothing then looks like any other.
         criterion: "information", or the name of a published criterion.
 
     Returns:
@@ -62,7 +66,7 @@ def classify(
     criteria.check(criterion)
     kind, spread = one_spread(logvar, var, std)
     shared, conditional = _prior(prior)
-    subset, least, greatest = Subset(shared), float("inf"), -float("inf")
+    subset, least, greatest = Subset(shared, checked_resolution(resolution)), float("inf"), -float("inf")
     for batch in batches(mean, kind, spread, conditional):
         subset.add(batch)
         least, greatest = min(least, batch.least), max(greatest, batch.greatest)

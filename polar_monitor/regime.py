@@ -14,6 +14,7 @@ from .criteria import CRITERIA, SHARP, delta_kl, labels_by
 from .disagreement import THREE, disagree, disagreements, fact, opinions
 from .label import INFORMATIVE_LABELS, Label
 from .rule import MIN_ROWS, by_information, sentence
+from .scale import is_relative
 from .snapshot import Snapshot
 
 DWELL = 3
@@ -194,11 +195,13 @@ def _verdict(s: Snapshot, labels: tuple[Label, ...]) -> tuple[Verdict, tuple[str
 def _caveats(s: Snapshot, labels: tuple[Label, ...]) -> tuple[str, ...]:
     if s.has_variance:
         return ()
-    said = [
-        "no variance representation: active and mixed cannot be told apart",
-        "no posterior noise sets a scale: a decoder that is free to rescale its input can undo any scale of the code, "
-        "so labels compare dimensions with each other (a Lipschitz decoder makes the scale identifiable)",
-    ]
+    said = ["no variance representation: active and mixed cannot be told apart"]
+    if is_relative(s):
+        said.append(
+            "no posterior noise sets a scale: a decoder that is free to rescale its input can undo any scale of the "
+            "code, so labels compare dimensions with each other, and a code that has shrunk to nothing looks like any "
+            "other (for a Lipschitz decoder, resolution= gives the scale)"
+        )
     informative = sum(label in INFORMATIVE_LABELS for label in labels)
     if informative >= 2 and s.effective_rank < 0.7 * informative:
         said.append(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .kernels import baselines, copula, mixture, moments, posterior, spacing
 from .rule import INFORMATIVE
+from .scale import relative
 from .snapshot import Array
 from .spectrum import relations
 
@@ -21,9 +22,6 @@ F32 = NDArray[np.float32]
 Ids = NDArray[np.int64] | None
 Pair = tuple[Array, Array]
 
-RESOLUTION = 0.1
-"""Without a variance the mean is resolved at this share of the scale of the widest dimensions."""
-WIDEST = 3
 JOINT_ROWS = 512
 JOINT_DIMENSIONS = 32
 """The joint entropy is of at most so many dimensions, those with most information."""
@@ -34,7 +32,13 @@ SURE, COARSE = 0.01, 16
 
 
 def window_statistics(
-    mean: F32, variance: F32 | None, cluster: Ids, mantissa: int, prior_mean: Array, prior_var: Array
+    mean: F32,
+    variance: F32 | None,
+    cluster: Ids,
+    mantissa: int,
+    prior_mean: Array,
+    prior_var: Array,
+    resolution: float | None = None,
 ) -> dict[str, Any]:
     """Every per-dimension statistic of the window, by the names of `Snapshot`, and `resolution`."""
     dimensions = mean.shape[0]
@@ -46,7 +50,7 @@ def window_statistics(
         moments.update(rows, centre, squares, mean)
         some = rows > 0
         found["mean"][some], found["variance"][some] = centre[some], squares[some] / rows[some]
-        found["resolution"] = resolution(found["variance"])
+        found["resolution"] = relative(found["variance"]) if resolution is None else resolution
     else:
         ids = np.zeros(0, np.int64) if cluster is None else cluster
         log_variance = np.log(variance)
@@ -126,13 +130,6 @@ def _copula(mean: F32, used: NDArray[np.int64], cluster: Ids) -> tuple[float, fl
         rows = rows[:: max(1, -(-rows.size // JOINT_ROWS))]
         block = mean[used[:, None], rows]
     return copula.copula_entropy(block, None if cluster is None else cluster[rows])
-
-
-def resolution(variance: Array) -> float:
-    """τ of mean-only latents: a tenth of the median standard deviation of the three widest dimensions."""
-    scales = np.sort(np.sqrt(variance[np.isfinite(variance)]))[-WIDEST:]
-    tau = RESOLUTION * float(np.median(scales)) if scales.size else 0.0
-    return tau if tau > 0 else 1.0
 
 
 def _of_finite_rows(

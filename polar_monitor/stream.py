@@ -45,10 +45,12 @@ class LatentStream:
         window: int = 4096,
         has_variance: bool = True,
         prior: tuple[Any, Any] | None = None,
+        resolution: float | None = None,
     ) -> None:
         self.dimensions = dimensions
         self.window = max(512, min(window, WINDOW_BYTES // (4 * dimensions)) // 16 * 16)
         self.has_variance = has_variance
+        self.resolution = resolution
         mean, variance = (0.0, 1.0) if prior is None else prior
         self._prior_mean = _per_dimension(mean, dimensions, "the prior's mean")
         self._prior_var = _per_dimension(variance, dimensions, "the prior's variance")
@@ -152,7 +154,8 @@ class LatentStream:
         n = self._filled
         independent = n if self._per == 1 else len(np.unique(inputs))
         cluster = None if self._per == 1 else inputs
-        found = window_statistics(mean, variance, cluster, self.mantissa, self._prior_mean, self._prior_var)
+        prior = self._prior_mean, self._prior_var
+        found = window_statistics(mean, variance, cluster, self.mantissa, *prior, self.resolution)
         entropy_hist, entropy_hist_se = self._histogram.entropy()[:2]
         joint = joint_statistics(mean, variance, found, cluster)
         return Snapshot(

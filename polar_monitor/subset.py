@@ -26,8 +26,8 @@ MOST = 2**16
 class Subset:
     """Batches in, one snapshot out."""
 
-    def __init__(self, prior: tuple[Any, Any] | None) -> None:
-        self.prior = prior
+    def __init__(self, prior: tuple[Any, Any] | None, resolution: float | None = None) -> None:
+        self.prior, self.resolution = prior, resolution
         self.inputs = 0
         self.rows = 0
         self._level = 0
@@ -60,7 +60,11 @@ class Subset:
         batch = self._joined()
         window = max(512, -(-len(batch.mean) // 16) * 16)
         stream = LatentStream(
-            batch.mean.shape[1], window=window, has_variance=batch.variance is not None, prior=self.prior
+            batch.mean.shape[1],
+            window=window,
+            has_variance=batch.variance is not None,
+            prior=self.prior,
+            resolution=self.resolution,
         )
         stream.update(batch.mean, batch.variance, batch.per, batch.mantissa)
         snapshot = stream.snapshot(step=0)

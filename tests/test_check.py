@@ -250,3 +250,11 @@ def test_the_command_as_it_is_installed(file: Path) -> None:
 def test_usual_names_are_of_one_kind() -> None:
     spreads = [name for names in check.SPREADS.values() for name in names]
     assert len({*spreads, *check.MEANS}) == len(spreads) + len(check.MEANS)
+
+
+def test_a_unit_for_codes_without_a_spread(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "code.npy", np.random.default_rng(0).normal(size=(4096, 3)) * 1e-3)
+    for options, code in ((["--resolution", "0.1"], 1), ([], 0)):
+        assert main(["check", str(tmp_path / "code.npy"), "--fail-on", "collapse", *options]) == code
+    assert main(["check", str(tmp_path / "code.npy"), "--resolution", "-1"]) == 2
+    assert "resolution: expected" in capsys.readouterr().err

@@ -18,7 +18,8 @@ FILES = {
 
 PURE = {
     "alerts", "batches", "criteria", "disagreement", "entropy", "evaluation", "label", "offline", "panes", "regime",
-    "rows", "rule", "snapshot", "spectrum", "spread", "statistics", "stream", "subset", "tracks", "trend", "watch",
+    "rows", "rule", "scale", "snapshot", "spectrum", "spread", "statistics", "stream", "subset", "tracks", "trend",
+    "watch",
 }  # fmt: skip
 """Everything from the statistics to the alerts: none of it knows torch, nor anything that does."""
 KNOW_TORCH = {

@@ -297,3 +297,22 @@ def test_a_prior_may_be_a_nested_list() -> None:
     once = classify(M, var=V, prior=(np.zeros_like(M), 2 * np.ones_like(M)))
     again = classify(M, var=V, prior=(np.zeros_like(M).tolist(), 2.0))
     assert_same(once.snapshot, again.snapshot)
+
+
+def test_a_code_that_has_shrunk_to_nothing_is_seen_once_its_unit_is_given() -> None:
+    code = np.random.default_rng(0).normal(size=(4096, 3)) * 1e-3
+    alone = classify(code)
+    assert str(alone.verdict) == "all_active"
+    assert any("shrunk" in reason for reason in alone.reasons)
+    scaled = classify(code, resolution=0.1)
+    assert [str(label) for label in scaled.labels] == ["passive"] * 3
+    assert str(scaled.verdict) == "collapsed"
+    assert not any("shrunk" in reason for reason in scaled.reasons)
+    assert scaled.snapshot is not None
+    assert scaled.snapshot.resolution == 0.1
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan"), float("inf"), True, "0.1"])
+def test_a_resolution_is_a_finite_number_above_0(wrong: Any) -> None:
+    with pytest.raises(PolarMonitorError, match="resolution: expected a finite number above 0"):
+        classify(np.zeros((600, 2)), resolution=wrong)

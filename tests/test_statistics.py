@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from polar_monitor.kernels import mixture, spacing
-from polar_monitor.statistics import JOINT_ROWS, MIN_ROWS, joint_statistics, resolution, window_statistics
+from polar_monitor.scale import relative
+from polar_monitor.statistics import JOINT_ROWS, MIN_ROWS, joint_statistics, window_statistics
 
 N = 600
 PER_DIMENSION = ("mean", "variance", "entropy_knn", "entropy_knn_se", "ties", "information", "information_se")
@@ -163,13 +164,13 @@ def test_without_variance_what_needs_it_is_nan():
     found = statistics(mean)
     assert all(np.isnan(found[name]).all() for name in OF_VARIANCE)
     assert np.isnan(joint(mean)["max_correlation_sampled"]).all()
-    assert found["resolution"] == resolution(found["variance"])
+    assert found["resolution"] == relative(found["variance"])
     assert math.isnan(statistics(*window())["resolution"])
 
 
 def test_resolution_is_a_tenth_of_the_median_of_the_three_widest():
-    assert resolution(np.array([1.0, 9.0, 4.0, 16.0, np.nan, 0.0])) == pytest.approx(0.3)
-    assert resolution(np.array([4.0, 16.0])) == pytest.approx(0.3)
-    assert resolution(np.array([4.0])) == pytest.approx(0.2)
+    assert relative(np.array([1.0, 9.0, 4.0, 16.0, np.nan, 0.0])) == pytest.approx(0.3)
+    assert relative(np.array([4.0, 16.0])) == pytest.approx(0.3)
+    assert relative(np.array([4.0])) == pytest.approx(0.2)
     for nothing in ([], [np.nan], [0.0, 0.0]):
-        assert resolution(np.array(nothing)) == 1.0
+        assert relative(np.array(nothing)) == 1.0
