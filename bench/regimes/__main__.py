@@ -1,0 +1,82 @@
+"""All of the study with one command: `python -m bench.regimes --quick` (minutes) or `--full` (under an hour).
+
+Trains the models, or takes up their records where an earlier run was interrupted, then writes tables, pictures and
+the columns that they are made of. `--full` writes docs/results/, `--quick` build/regimes/quick/. Run it from the root
+of the repository; pictures need matplotlib (`pip install -e ".[bench]"`) and are left out without it.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import argparse
+import importlib.util
+import multiprocessing
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+from . import collect, figures, grid, provenance, report, zoo
+from .record import Trained, load
+
+BUILD = provenance.ROOT / "build" / "regimes"
+RESULTS = provenance.ROOT / "docs" / "results"
+PROCESSES = 2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.regimes", description=__doc__.partition("\n")[0])
+    size = parser.add_mutually_exclusive_group(required=True)
+    size.add_argument("--quick", action="store_true", help="a subset of the models, in under 4 minutes on two cores")
+    size.add_argument("--full", action="store_true", help="all models, in under an hour on two cores")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=collect.PARTS,
+        default=[*collect.PARTS],
+        metavar="PART",
+        help=", ".join(collect.PARTS),
+    )
+    parser.add_argument("--out", type=Path, help="folder of the results")
+    parser.add_argument("--records", type=Path, help="folder of the trained models' records")
+    arguments = parser.parse_args()
+    name = "quick" if arguments.quick else "full"
+    records = arguments.records or BUILD / f"records-{name}"
+    out = arguments.out or (BUILD / "quick" if arguments.quick else RESULTS)
+    run(out, records, arguments.quick, tuple(arguments.only))
+
+
+def trained_models(specs: Sequence[grid.Spec], records: Path) -> list[Trained]:
+    """The records of these models, in their order; those that are not in the folder yet are trained, two at a time."""
+    with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
+        waiting = [pool.submit(zoo.record, spec, records) for spec in specs]
+        for done, one in enumerate(as_completed(waiting), 1):
+            print(f"{done:4}/{len(specs)}  {one.result()}", flush=True)
+    return [load(records / f"{spec.name}.npz") for spec in specs]
+
+
+def run(out: Path, records: Path, quick: bool, parts: tuple[str, ...]) -> None:
+    """Train what is missing in `records`, then compute the parts and write them to `out`."""
+    begin = time.perf_counter()
+    models = trained_models(grid.quick() if quick else grid.full(), records)
+    trained = time.perf_counter()
+    for part in parts:
+        collect.PARTS[part](models, out / "data", quick)
+        print(f"{part}: {time.perf_counter() - trained:.0f} s", flush=True)
+    texts = {name: text for part in parts for name, text in report.TABLES[part](out / "data").items()}
+    command = f"python -m bench.regimes --{'quick' if quick else 'full'}"
+    spent = time.perf_counter() - trained
+    texts["provenance"] = provenance.said(command, len(models), spent, sum(model.seconds for model in models))
+    report.write(out, texts)
+    if importlib.util.find_spec("matplotlib") is None:
+        print("matplotlib is not installed: no pictures")
+    else:
+        figures.draw(out / "data", out / "images", parts)
+    print(f"{out}: {len(models)} models, {trained - begin:.0f} s of training, {spent:.0f} s of the rest")
+
+
+if __name__ == "__main__":
+    main()
