@@ -25,16 +25,18 @@ class AlertKind(enum.StrEnum):
     VARIANCE_COLLAPSE = "variance_collapse"
     NON_FINITE = "non_finite"
     SILENT = "silent"
+    CUSTOM = "custom"
+    """Raised by a rule of a third party."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """When a dimension is expected to become passive, with the interval of the trend's own uncertainty."""
+    """When a dimension is expected to be out of use (below 0.15 nats), with an interval that holds 80 % of losses."""
 
     step: int
     low: int
     high: int | None
-    """None where the slowest trend that fits never gets there."""
+    """None where that is beyond any number of steps."""
 
 
 @dataclass(frozen=True)
@@ -90,21 +92,25 @@ class AlertRules:
 
     kinds: frozenset[str] = frozenset(AlertKind)
     """Kinds to raise; the others stay silent."""
-    history: int = 8
-    """Evaluations that a trend is fitted to."""
+    history: int = 10
+    """Evaluations that are remembered for the trends."""
     horizon: float = 20.0
-    """FADING when the passive cut is forecast to be crossed within so many evaluations."""
+    """FADING when the dimension is forecast to be out of use within so many evaluations."""
     patience: int = 2
-    """Evaluations in a row that must see a trend."""
+    """Evaluations in a row that must see the fall; a plunge needs one."""
     established: int = 5
-    """Evaluations for which a dimension must have been in use before its fading counts."""
-    fall: float = 0.15
-    """Least fall over the history, as a share of where it began."""
-    significance: float = 3.0
-    """Least fall in standard errors of the difference."""
-    drain: float = 0.25
-    """DRAIN when the total has fallen by this share from its peak and still falls."""
-    collapsed: int = 10
+    """Evaluations for which a dimension must have been worth an alert before it can raise one."""
+    worth: float = 0.35
+    """Nats that it must surely carry in them. A Gaussian dimension pays twice its price in the ELBO from there on."""
+    fall: float = 0.35
+    """FADING when this share of a dimension's highest level is lost."""
+    plunge: float = 0.1
+    """A share lost within one evaluation, by several dimensions at once, that is told at once."""
+    significance: float = 4.0
+    """Least fall in standard errors."""
+    drain: float = 0.4
+    """DRAIN when this share of the total is lost and it still falls."""
+    collapsed: int = 60
     """Evaluations without any informative dimension that make a COLLAPSE of a model that never had one."""
 
     def __post_init__(self) -> None:
@@ -113,8 +119,14 @@ class AlertRules:
         if unknown or isinstance(self.kinds, str):
             raise PolarMonitorError(f"kinds: expected some of {', '.join(AlertKind)}; got {self.kinds!r}")
         for name, least in (("history", 5), ("patience", 1), ("established", 0), ("collapsed", 1)):
-            if getattr(self, name) < least:
+            if not getattr(self, name) >= least:
                 raise PolarMonitorError(f"{name}: expected {least} or more evaluations, got {getattr(self, name)!r}")
+        for name in ("fall", "plunge", "drain"):
+            if not 0 < getattr(self, name) < 1:
+                raise PolarMonitorError(f"{name}: expected a share between 0 and 1, got {getattr(self, name)!r}")
+        for name in ("horizon", "worth", "significance"):
+            if not getattr(self, name) >= 0:
+                raise PolarMonitorError(f"{name}: expected 0 or more, got {getattr(self, name)!r}")
 
 
 CAUSES: dict[AlertKind, tuple[str, ...]] = {
@@ -146,7 +158,7 @@ CAUSES: dict[AlertKind, tuple[str, ...]] = {
     ),
 }
 CAUSES[AlertKind.LOST] = CAUSES[AlertKind.FADING]
-CAUSES[AlertKind.REVIVED] = ()
+CAUSES[AlertKind.REVIVED] = CAUSES[AlertKind.CUSTOM] = ()
 
 ADVICE: dict[AlertKind, tuple[str, ...]] = {
     AlertKind.FADING: (
@@ -155,6 +167,7 @@ ADVICE: dict[AlertKind, tuple[str, ...]] = {
     ),
     AlertKind.LOST: ("go back to the last healthy step and train on with a lower β or with free bits",),
     AlertKind.REVIVED: (),
+    AlertKind.CUSTOM: (),
     AlertKind.DRAIN: ("lower β, warm it up more slowly, or set a target for the rate (free bits, capacity control)",),
     AlertKind.COLLAPSE: (
         "stop; go back to the last healthy step",
@@ -177,7 +190,8 @@ def raised(
     evidence: Mapping[str, float],
     forecast: Forecast | None = None,
     healthy: int | None = None,
+    told: tuple[tuple[str, ...], tuple[str, ...]] | None = None,
 ) -> Alert:
-    """An alert with the causes and the advice of its kind."""
+    """An alert with the causes and the advice that are `told`, or else those of its kind."""
     message = said if dimension is None else f"dimension {dimension} {said}"
-    return Alert(kind, step, dimension, message, evidence, forecast, healthy, CAUSES[kind], ADVICE[kind])
+    return Alert(kind, step, dimension, message, evidence, forecast, healthy, *(told or (CAUSES[kind], ADVICE[kind])))

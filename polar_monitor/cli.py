@@ -1,7 +1,7 @@
-"""The command line: `polar-monitor demo` and `check`. Data on standard output, messages on standard error.
+"""The command line: `polar-monitor demo`, `check` and `replay`. Data on standard output, messages on standard error.
 
 Exit codes: 0 done, 1 an argument or a folder that cannot be used, 2 an unknown command or option, 130 interrupted.
-`check` has its own (`check.py`).
+`check` and `replay` have their own (`check.py`, `replay_command.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from . import __version__, check
+from . import __version__, check, replay_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,6 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     labels = commands.add_parser("check", help="the labels of latents in an .npz or .npy file", epilog=check.CODES)
     check.add_arguments(labels)
     labels.set_defaults(run=check.run)
+    again = commands.add_parser(
+        "replay", help="the alerts of a recorded run again, under its own rules or others", epilog=replay_command.CODES
+    )
+    replay_command.add_arguments(again)
+    again.set_defaults(run=replay_command.run)
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))

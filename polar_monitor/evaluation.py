@@ -60,6 +60,9 @@ class Evaluation:
     regime: Regime | None
     alerts: tuple[Alert, ...]
     health: Health
+    setup: Mapping[str, Any] | None = None
+    """What the alerts depend on beside the evaluations: the rules, the warm-up and the names of the extra rules, as
+    plain data. A log has it; None in logs of older versions."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for one JSON line; `from_dict` reads it back."""
@@ -74,6 +77,7 @@ class Evaluation:
             "regime": None if self.regime is None else self.regime.to_dict(),
             "alerts": [alert.to_dict() for alert in self.alerts],
             "health": dict(vars(self.health)),
+            **({} if self.setup is None else {"setup": dict(self.setup)}),
         }
 
     @classmethod
@@ -83,6 +87,7 @@ class Evaluation:
             raise ValueError(f"expected a record of version {VERSION}, got version {data['version']}")
         snapshot = None if data["snapshot"] is None else Snapshot.from_dict(data["snapshot"])
         regime = data["regime"]
+        setup = data.get("setup")
         return cls(
             step=int(data["step"]),
             time=float(data["time"]),
@@ -93,4 +98,5 @@ class Evaluation:
             regime=None if regime is None else Regime.from_dict(regime, snapshot),
             alerts=tuple(Alert.from_dict(alert) for alert in data["alerts"]),
             health=Health(**data["health"]),
+            setup=None if setup is None else dict(setup),
         )

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .alarms import Alarms
 from .alerts import Alert, AlertRules
 from .arguments import unit_doubt
 from .drain import Batch, Drain
 from .faults import tell
 from .regime import Regime, judge
 from .ring import Ring
+from .rules import Extra
+from .rules_file import to_plain
 from .snapshot import Snapshot
 from .spread import to_variance
-from .watch import WatchState, watch
 
 if TYPE_CHECKING:
     from .stream import LatentStream
@@ -36,6 +38,13 @@ class Settings:
     rules: AlertRules
     warmup: int
     name: str = ""
+    extra: tuple[Extra, ...] = ()
+    """The rules of third parties."""
+
+    def setup(self) -> dict[str, Any]:
+        """What a log has to hold for its alerts to be replayed, as plain data."""
+        extra = [one.name for one in self.extra]
+        return {"rules": to_plain(self.rules), "warmup": self.warmup, "extra_rules": extra}
 
 
 class Lane:
@@ -49,7 +58,7 @@ class Lane:
         self.stream = None if dimensions is None else self._new_stream(dimensions)
         self.snapshot: Snapshot | None = None
         self.regime: Regime | None = None
-        self.watched = WatchState()
+        self.alarms = Alarms(settings.extra)
         self.drains: list[Drain] = []
         self.dropped = 0
         self.seen = 0
@@ -118,7 +127,7 @@ class Lane:
         if self.stream is not None and self.stream.rows:
             self.snapshot = self.stream.snapshot(step)
             self.regime = judge(self.snapshot, self.regime, s.criterion)
-        self.watched, alerts = watch(self.watched, step, observed, self.snapshot, self.regime, s.rules, s.warmup)
+        alerts = self.alarms.evaluate(step, observed, self.snapshot, self.regime, s.rules, s.warmup)
         return observed, tuple(replace(alert, name=s.name, mode=self.mode) for alert in alerts)
 
     def state_dict(self) -> dict[str, Any]:
@@ -128,7 +137,7 @@ class Lane:
             "stream": None if self.stream is None else self.stream.state_dict(),
             "snapshot": None if self.snapshot is None else self.snapshot.to_dict(),
             "regime": None if self.regime is None else self.regime.to_dict(),
-            "watch": self.watched.to_dict(),
+            **self.alarms.state_dict(),
             "written": self.ring.rows,
             "dropped": self.dropped,
             "seen": self.seen,
@@ -143,15 +152,16 @@ class Lane:
             stream.load_state_dict(state["stream"])
         snapshot = None if state["snapshot"] is None else Snapshot.from_dict(state["snapshot"])
         regime = None if state["regime"] is None else Regime.from_dict(state["regime"], snapshot)
-        watched = WatchState.from_dict(state["watch"])
+        alarms = Alarms(self.settings.extra)
+        alarms.load_state_dict(state)
         dropped, seen, observed, written = (int(state[key]) for key in ("dropped", "seen", "observed", "written"))
-        self.stream, self.snapshot, self.regime, self.watched = stream, snapshot, regime, watched
+        self.stream, self.snapshot, self.regime, self.alarms = stream, snapshot, regime, alarms
         self.dropped, self.seen, self.observed, self.ring.rows = dropped, seen, observed, written
 
     def take_over(self, other: Lane) -> None:
         """Go on from where another lane is; the ring stays, since the taps write to it."""
-        self.stream, self.watched = other.stream, other.watched
-        self.snapshot, self.regime = other.snapshot, other.regime
+        self.stream, self.snapshot, self.regime = other.stream, other.snapshot, other.regime
+        self.alarms.take_over(other.alarms)
         self.dropped, self.seen, self.observed = other.dropped, other.seen, other.observed
         self.ring.requests()  # what waited was of before
         self.drains.clear()

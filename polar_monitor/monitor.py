@@ -28,9 +28,11 @@ from .hooks import Tap
 from .latents import Latent
 from .options import checked
 from .regime import Regime
+from .rules import Rule
 from .sinks import Sink
 from .sinks.default import default_sinks
 from .sinks.group import SinkGroup
+from .sinks.jsonl import JsonlSink
 from .snapshot import Snapshot
 from .spread import one_spread
 from .warm import compile_kernels
@@ -62,6 +64,8 @@ class PolarMonitor:
         max_overhead: Largest share of the loop's time to be used, from 0 to 1; 1 leaves `every` as it is.
         warmup: Steps during which only NON_FINITE and SILENT are raised.
         alerts: When to alert.
+        extra_rules: Rules of third parties beside ours: names of entry points (`polar-monitor replay --list-rules`), or
+            rules themselves; see `polar_monitor.rules`.
         on_alert: Called with every alert, on the training thread.
         name: Name of this latent in tags and logs, where a model has several.
         modes: Which of "train" and "eval" (of `module.training`) to watch; each has statistics of its own.
@@ -98,6 +102,7 @@ class PolarMonitor:
         max_overhead: float = 0.01,
         warmup: int = 0,
         alerts: AlertRules | None = None,
+        extra_rules: Sequence[str | Rule] = (),
         on_alert: Callable[[Alert], None] | None = None,
         name: str | None = None,
         modes: Sequence[str] = ("train",),
@@ -111,6 +116,7 @@ class PolarMonitor:
             max_overhead=max_overhead,
             warmup=warmup,
             alerts=alerts,
+            extra_rules=extra_rules,
             on_alert=on_alert,
             name=name,
             modes=modes,
@@ -179,6 +185,9 @@ class PolarMonitor:
                 self.log_dir, defaults = default_sinks(log_dir)
                 chosen = (*defaults, *chosen)
             self._group.sinks = chosen
+            for sink in chosen:
+                if isinstance(sink, JsonlSink):
+                    sink.begin(self.name, self._conductor.options.settings.setup())
         compile_kernels()
         self._opened = True
 

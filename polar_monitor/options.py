@@ -12,6 +12,7 @@ from .alerts import Alert, AlertRules
 from .arguments import checked_prior
 from .errors import PolarMonitorError
 from .lane import Settings
+from .rules import Rule, choose
 
 LEAST_WINDOW = 512
 
@@ -38,6 +39,7 @@ def checked(
     max_overhead: float,
     warmup: int,
     alerts: AlertRules | None,
+    extra_rules: Sequence[str | Rule],
     on_alert: Callable[[Alert], None] | None,
     name: str | None,
     modes: Sequence[str],
@@ -60,5 +62,13 @@ def checked(
         raise PolarMonitorError(f"name: expected a string, got {type(name).__name__}")
     if name in ("train", "eval"):
         raise PolarMonitorError(f"name: expected another than a mode's, got {name!r}: tags could not be told apart")
-    settings = Settings(int(window), checked_prior(prior), criterion, alerts or AlertRules(), int(warmup), name or "")
+    settings = Settings(
+        window=int(window),
+        prior=checked_prior(prior),
+        criterion=criterion,
+        rules=alerts or AlertRules(),
+        warmup=int(warmup),
+        name=name or "",
+        extra=choose(extra_rules, strict=strict),
+    )
     return Options(settings, int(every), float(max_overhead), tuple(modes), name or "", on_alert, strict)

@@ -1,52 +1,58 @@
-"""Robust trends of a short series, and when it will have fallen to a given value."""
+"""Robust trends of the last evaluations of D series, and when they will have fallen to a given value.
+
+Decay towards the prior is close to exponential (a gradient flow near its fixed point), but what drives it often grows:
+log x(t) = log x₀ − r t − ½ a t² with a ≥ 0. On an exact exponential a is 0 and the crossing exact.
+"""
 
 from __future__ import annotations
-
-import math
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .alerts import Forecast
+Array = NDArray[np.float64]
+
+SHORT = 4
+"""Evaluations that the present rate is of."""
+BEFORE = 5
+"""Evaluations, the last one of which begins the present ones, that the rate before is of."""
+APART = 0.5 * (SHORT + BEFORE) - 1
+"""From the middle of the ones to the middle of the others."""
 
 
-def slopes(steps: Sequence[int], values: Sequence[float]) -> NDArray[np.float64]:
-    """All pairwise slopes, sorted; their median is Theil and Sen's. Empty for fewer than two points."""
-    x, y = np.asarray(steps, dtype=np.float64), np.asarray(values, dtype=np.float64)
-    i, j = np.triu_indices(len(x), 1)
-    apart = x[j] > x[i]
-    return np.sort((y[j] - y[i])[apart] / (x[j] - x[i])[apart])
+def slopes(values: Array) -> Array:
+    """Theil and Sen's slope of each column of `values` (h, D), a row an evaluation: the median of all pairwise slopes.
 
-
-def crossing(steps: Sequence[int], values: Sequence[float], cut: float) -> Forecast | None:
-    """When the series falls to `cut`, by Theil-Sen lines on the value and on its logarithm.
-
-    Decay towards the prior is close to exponential, but a ramp of β ends it sooner: the logarithm's median gives the
-    upper part of the interval, the line's the lower, and the middle of the two the forecast. None if it does not fall.
+    Example:
+        >>> import numpy as np
+        >>> slopes(np.array([[0.0], [1.0], [2.0], [3.0], [40.0]]))
+        array([1.])
     """
-    now, last = values[-1], steps[-1]
-    if now <= cut:
-        return Forecast(last, last, last)
-    straight = slopes(steps, values)
-    decay = slopes(steps, np.log(np.maximum(values, 1e-6)).tolist())
-    if not straight.size or np.median(straight) >= 0 or np.median(decay) >= 0:
-        return None
-    ago = np.asarray(steps, dtype=np.float64) - last
-    level = float(np.median(np.asarray(values) - np.median(straight) * ago))
-    height = float(np.median(np.log(np.maximum(values, 1e-6)) - np.median(decay) * ago))
-    far, ratio = max(level - cut, 0.0), max(height - math.log(cut), 0.0)
+    i, j = np.triu_indices(len(values), 1)
+    pairwise = np.sort((values[j] - values[i]) / (j - i)[:, None], axis=0)  # np.median takes three times as long
+    return np.asarray(0.5 * (pairwise[(len(pairwise) - 1) // 2] + pairwise[len(pairwise) // 2]))
 
-    def when(rates: NDArray[np.float64], distance: float, q: float) -> float:
-        rate = float(np.quantile(rates, q))
-        return distance / -rate if rate < 0 else math.inf
 
-    middle = 0.5 * (when(straight, far, 0.5) + when(decay, ratio, 0.5))
-    low = min(when(straight, far, 0.1), when(decay, ratio, 0.1), middle)
-    high = max(when(straight, far, 0.9), when(decay, ratio, 0.9), middle)
-    ceiling = 1e15
-    return Forecast(
-        last + math.ceil(min(middle, ceiling)),
-        last + math.floor(min(low, ceiling)),
-        last + math.ceil(high) if high < ceiling else None,
-    )
+def rates(values: Array) -> tuple[Array, Array]:
+    """(r, a), each (D,): by how much the columns of `values` (h, D) fall in an evaluation now, and how that grows."""
+    if len(values) < SHORT:
+        zero = np.zeros(values.shape[1])
+        return zero, zero
+    now = -slopes(values[-SHORT:])
+    if len(values) < SHORT + BEFORE - 1:
+        return now, np.zeros_like(now)
+    growth = np.maximum(now + slopes(values[-SHORT - BEFORE + 1 : 1 - SHORT]), 0.0) / APART
+    return now + 0.5 * (SHORT - 1) * growth, growth
+
+
+def crossing(distance: Array, rate: Array, growth: Array) -> Array:
+    """Evaluations until a series at `distance` above a value has fallen to it; inf where it does not fall. All (D,).
+
+    Example:
+        >>> import numpy as np
+        >>> crossing(np.array([3.0, 3.0]), np.array([0.5, 0.0]), np.zeros(2))
+        array([ 6., inf])
+    """
+    far = np.maximum(distance, 0.0)
+    root = rate + np.sqrt(np.maximum(rate, 0.0) ** 2 + 2 * growth * far)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(distance <= 0, 0.0, np.where(rate > 0, 2 * far / root, np.inf))

@@ -23,6 +23,7 @@ from bench.alerts.course import Course, Host, Setup, geometric
 from bench.alerts.describe import line
 from bench.alerts.intervene import Worth, mutual_information, worth
 from bench.alerts.models import GaussianVae, LinearVae, RowVae, Vae
+from bench.alerts.named import confusion, cost, factors, ratios
 from bench.alerts.record import FIELDS, Run, load
 from bench.alerts.replay import replay
 from bench.alerts.score import score, tuning
@@ -404,6 +405,19 @@ def test_figures_are_those_counted_by_hand() -> None:
     assert found["losses warned of"].high == 1.0
 
 
+def test_a_forecast_is_compared_with_the_loss(tiny: Run) -> None:
+    found = list(ratios([tiny]))
+    losses = {loss.dimension: loss.at for loss in events(tiny, LOOSE).losses}
+    fading = [alert for alert in replay(tiny)[0] if alert.kind == "fading" and alert.dimension in losses]
+    assert 1 <= len(found) <= len(fading)
+    first = fading[0]
+    assert first.forecast is not None
+    true = int(tiny.steps[losses[first.dimension or 0]]) - first.step
+    ahead = max(first.forecast.step - first.step, tiny.every)
+    assert any(there == pytest.approx(true / ahead) for _, there, _ in found)
+    assert all(before < there for _, there, before in found)
+
+
 def test_the_halves_are_by_seed() -> None:
     assert [tuning(made(GONE[:, None], seed=seed)) for seed in range(4)] == [True, False, True, False]
 
@@ -457,6 +471,10 @@ def test_the_tables_have_every_rule_and_kind(tiny: Run, monkeypatch: pytest.Monk
     assert all(name in curves(runs) for name in baselines.BASELINES)
     assert causes(runs).count("\n| ") == 1 + 2
     assert sensitivity(runs).count("\n| ") == 1 + 10
+    assert "| made |" not in confusion(runs)
+    assert "| tiny | FADING |" in confusion(runs)
+    assert factors(runs).count("\n| ") >= 1
+    assert "64 dimensions of tiny-1" in cost(tiny, 64)
     assert line(tiny).startswith("tiny-1")
     assert "COLLAPSE" in line(tiny)
     assert len(plain(tiny.alerts)) == len(tiny.alerts)

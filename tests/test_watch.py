@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from records import PASSIVE, make_snapshot
 
-from polar_monitor.alerts import Alert, AlertKind, AlertRules
+from polar_monitor.alerts import CAUSES, Alert, AlertKind, AlertRules
+from polar_monitor.causes import SAID, SHRINK, SUDDEN
 from polar_monitor.regime import judge
-from polar_monitor.trend import crossing, slopes
+from polar_monitor.tracks import Tracks
 from polar_monitor.watch import WatchState, watch
 
 
-def run(histories: Sequence[Sequence[float]], *, noise: float = 0.005, warmup: int = 0, split: int = -1) -> list[Alert]:
-    """The alerts of a run in which dimension j carries histories[j][t] nats at evaluation t, every 100 steps."""
+def run(
+    histories: Sequence[Sequence[float]], *, noise: float = 0.005, warmup: int = 0, split: int = -1, every: int = 100
+) -> list[Alert]:
+    """The alerts of a run in which dimension j carries histories[j][t] nats at evaluation t."""
     rng = np.random.default_rng(1)
     state, regime, alerts = WatchState(), None, []
     for t, row in enumerate(zip(*histories, strict=True)):
         nats = np.maximum(np.array(row) + noise * rng.normal(size=len(row)), 0.0)
-        snapshot = make_snapshot(100 * (t + 1), [PASSIVE] * len(row), information=nats.tolist())
+        snapshot = make_snapshot(every * (t + 1), [PASSIVE] * len(row), information=nats.tolist())
         snapshot = replace(snapshot, information_se=np.full(len(row), noise), information_upper=nats + 0.001)
         regime = judge(snapshot, regime)
         if t == split:
@@ -46,7 +52,7 @@ def test_fading_comes_before_lost_and_forecasts_it() -> None:
     fading, lost = alerts
     assert fading.dimension == lost.dimension == 0
     assert fading.step < lost.step
-    truth = 100 * (1 + next(t for t, nats in enumerate(RAMP) if nats <= 0.05))
+    truth = 100 * (1 + next(t for t, nats in enumerate(RAMP) if nats <= 0.15))
     assert fading.forecast is not None
     assert fading.forecast.low <= truth
     assert fading.forecast.high is None or truth <= fading.forecast.high
@@ -75,8 +81,13 @@ def test_total_loss_is_a_collapse_once() -> None:
 
 
 def test_a_model_that_never_used_a_dimension_is_a_collapse_in_the_end() -> None:
-    assert kinds(run([[0.001] * 15])) == ["collapse"]
-    assert run([[0.001] * 9]) == []
+    assert kinds(run([[0.001] * 61])) == ["collapse"]
+    assert run([[0.001] * 59]) == []
+
+
+def test_what_was_never_worth_an_alert_is_no_collapse_when_it_goes() -> None:
+    """Before training there is noise in every dimension."""
+    assert "collapse" not in kinds(run([[0.3] * 4 + [0.0] * 30, [0.2] * 4 + [0.0] * 30]))
 
 
 def test_what_is_below_the_cut_already_is_not_fading() -> None:
@@ -87,10 +98,107 @@ def test_what_is_below_the_cut_already_is_not_fading() -> None:
             assert alert.forecast.step > alert.step
 
 
-def test_a_sudden_loss_is_told_within_the_dwell() -> None:
+def test_a_sudden_loss_is_told_at_the_evaluation_that_sees_it() -> None:
     alerts = run([STEADY, [1.5] * 20 + [0.0] * 20])
-    lost = next(alert for alert in alerts if alert.kind is AlertKind.LOST)
-    assert lost.step <= 2100 + 300
+    assert [(str(alert.kind), alert.step) for alert in alerts if alert.dimension == 1] == [("lost", 2100)]
+
+
+def test_what_falls_in_several_dimensions_at_once_is_told_at_once() -> None:
+    """An evaluation sees a window: a sudden loss looks like half of one at first."""
+    broken = [1.5] * 20 + [0.7] + [0.0] * 19
+    alerts = run([STEADY, broken, broken, broken])
+    first = [alert for alert in alerts if alert.step == 2100]
+    assert kinds(first) == ["fading", "fading", "fading", "drain"]
+    for alert in first[:3]:
+        assert alert.forecast is not None
+        assert alert.forecast.low <= 2100
+        assert alert.causes == (SAID[SUDDEN],)
+    assert {str(alert.kind) for alert in alerts if alert.step == 2200} == {"lost"}
+
+
+def test_dimensions_that_trade_a_part_of_what_they_carry_are_no_loss() -> None:
+    assert run([STEADY, [2.0] * 20 + [1.4] * 20, [1.4] * 20 + [2.0] * 20]) == []
+
+
+def cycle(periods: int, low: float, length: int = 16) -> list[float]:
+    """Information of a dimension under a cyclical β: down to `low` and back, again and again."""
+    half = length // 2
+    down = [2.0 * (low / 2.0) ** (t / half) for t in range(half)]
+    return (down + down[:0:-1] + [2.0]) * periods
+
+
+def test_a_cycle_is_told_once_and_then_known() -> None:
+    alerts = run([cycle(6, 0.5), [2.0] * 96])
+    assert kinds(alerts) == ["fading"]
+    assert alerts[0].step < 1600
+
+
+def test_a_cycle_in_the_warm_up_is_known_after_it_and_a_deeper_fall_is_news() -> None:
+    assert run([cycle(6, 0.7), [2.0] * 96], warmup=3200) == []
+    deeper = cycle(4, 0.7) + [2.0 * 0.85**t for t in range(32)]
+    alerts = run([deeper, *[[2.0] * 96] * 3], warmup=3200)
+    assert kinds(alerts) == ["fading", "lost"]
+    assert alerts[0].step > 6400
+
+
+def test_one_alert_an_event_and_another_after_a_recovery() -> None:
+    fall = [2.0 * 0.88**t for t in range(10)]
+    alerts = run([[2.0] * 10 + fall + fall[::-1] + [2.0] * 10 + [2.0 * 0.85**t for t in range(30)], *[[2.0] * 70] * 3])
+    assert kinds(alerts) == ["fading", "fading", "lost"]
+
+
+def test_alerts_do_not_depend_on_the_interval_of_the_evaluations() -> None:
+    once, twice = run([RAMP, STEADY]), run([RAMP, STEADY], every=200)
+    assert [2 * alert.step for alert in once] == [alert.step for alert in twice]
+    one, two = once[0].forecast, twice[0].forecast
+    assert one is not None
+    assert two is not None
+    assert one.high is not None
+    assert two.high is not None
+    assert np.allclose([2 * one.step, 2 * one.low, 2 * one.high], [two.step, two.low, two.high], atol=2)
+
+
+def test_dimensions_in_another_order_give_the_same_alerts() -> None:
+    rng = np.random.default_rng(3)
+    rows = np.exp(np.cumsum(rng.normal(-0.02, 0.08, (60, 6)), axis=0)).T
+    order = rng.permutation(6)
+    plain, moved = (run(histories.tolist(), noise=0.0) for histories in (rows, rows[order]))
+    assert len(plain) > 3
+    known = {(alert.step, alert.kind, alert.dimension, alert.forecast) for alert in plain}
+    back = {None: None} | dict(enumerate(order.tolist()))
+    assert {(alert.step, alert.kind, back[alert.dimension], alert.forecast) for alert in moved} == known
+
+
+NUMBERS = st.one_of(st.floats(0, 20), st.sampled_from([0.0, 0.05, 0.15, 1e-300, 1e300, math.nan, math.inf]))
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS), min_size=1, max_size=25), st.integers(0, 15))
+def test_no_history_breaks_it_and_every_state_is_plain(rows: list[tuple[float, float, float]], warm: int) -> None:
+    state, regime = WatchState(), None
+    for t, row in enumerate(rows):
+        snapshot = make_snapshot(t + 1, [PASSIVE] * 3, bins=4)
+        snapshot = replace(snapshot, information=np.array(row), kl=np.array(row[::-1]), variance=np.array(row))
+        regime = judge(snapshot, regime)
+        state, alerts = watch(state, t + 1, 9, snapshot, regime, AlertRules(), warm)
+        again = WatchState.from_dict(json.loads(json.dumps(state.to_dict())))
+        assert again.to_dict() == state.to_dict()
+        for alert in alerts:
+            assert Alert.from_dict(alert.to_dict()) == alert or math.nan in alert.evidence.values()
+
+
+def test_a_code_without_a_variance_is_warned_of_too() -> None:
+    unknown = np.full(2, np.nan)
+    state, regime, seen = WatchState(), None, []
+    for t, nats in enumerate(RAMP):
+        snapshot = make_snapshot(t + 1, [PASSIVE] * 2, information=[nats, 2.0], bins=4)
+        gone = {name: unknown for name in ("posterior_variance", "information_upper", "information_upper_se", "kl")}
+        snapshot = replace(snapshot, has_variance=False, resolution=0.1, **gone)
+        regime = judge(snapshot, regime)
+        state, alerts = watch(state, t + 1, 9, snapshot, regime, AlertRules())
+        seen += alerts
+    assert kinds(seen)[0] == "fading"
+    assert seen[0].causes == CAUSES[AlertKind.FADING] or seen[0].causes == (SAID[SHRINK],)
 
 
 def test_a_dimension_that_comes_back_is_revived() -> None:
@@ -102,9 +210,11 @@ def test_the_warm_up_is_silent() -> None:
 
 
 def test_what_began_in_the_warm_up_is_told_after_it() -> None:
-    alerts = run([STEADY, RAMP], warmup=1800)  # the fall begins at step 1300
-    assert [alert.step for alert in alerts if alert.kind is AlertKind.FADING] == [1900]
-    assert kinds(run([[0.001] * 30], warmup=2000)) == ["collapse"]
+    slow = [1.5] * 12 + [1.5 * 0.93**t for t in range(68)]  # the fall begins at step 1300
+    alerts = run([[2.0] * 80, slow], warmup=1800)
+    assert kinds(alerts) == ["fading", "lost"]
+    assert 2300 <= alerts[0].step <= 2700
+    assert kinds(run([[0.001] * 80], warmup=2000)) == ["collapse"]
 
 
 @pytest.mark.parametrize("split", [0, 17, 25])
@@ -114,7 +224,10 @@ def test_a_restart_changes_nothing(split: int) -> None:
 
 def test_a_broken_state_is_refused() -> None:
     state = WatchState().to_dict()
-    for wrong in ({}, state | {"tracks": {}}, state | {"tracks": state["tracks"] | {"information": [[1.0, 2.0]]}}):
+    older = {name: value for name, value in state.items() if name != "total"}
+    short = state["tracks"] | {"information": [[1.0, 2.0]]}
+    uneven = WatchState(Tracks.empty(2)).tracks.to_dict() | {"variance": [None]}
+    for wrong in ({}, older, state | {"peak_total": 1.0}, *(state | {"tracks": t} for t in ({}, short, uneven))):
         with pytest.raises((KeyError, TypeError, ValueError)):
             WatchState.from_dict(wrong)
 
@@ -153,22 +266,3 @@ def test_kinds_that_are_not_wanted_stay_silent() -> None:
 def test_an_alert_survives_json() -> None:
     for alert in run([STEADY, RAMP]):
         assert Alert.from_dict(json.loads(json.dumps(alert.to_dict()))) == alert
-
-
-def test_theil_and_sen() -> None:
-    assert np.median(slopes([0, 1, 2, 3, 4], [0.0, 2.0, 4.0, 6.0, 100.0])) == 2.0
-    assert slopes([1], [1.0]).size == 0
-
-
-@pytest.mark.parametrize("decay", ["line", "exponential"])
-def test_the_interval_of_a_forecast_holds_the_crossing(decay: str) -> None:
-    steps = list(range(0, 800, 100))
-    at = np.arange(3000)
-    truth = 1.0 - 0.0005 * at if decay == "line" else np.exp(-at / 500)
-    forecast = crossing(steps, truth[steps].tolist(), 0.05)
-    assert forecast is not None
-    assert forecast.low <= int(np.argmax(truth <= 0.05)) <= (forecast.high or 10**9)
-
-
-def test_what_does_not_fall_has_no_forecast() -> None:
-    assert crossing([0, 1, 2], [1.0, 1.0, 1.1], 0.05) is None

@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import argparse
 from pathlib import Path
 
-from . import tables
+from . import named, tables
 from .catalogue import collect, every, stored
 from .describe import line
 from .record import Run
@@ -24,6 +24,9 @@ SECTIONS = {
     "Kind by kind": tables.causes,
     "Lead against false alarms": tables.curves,
     "Known times of loss": tables.closed_form,
+    "Named causes": named.confusion,
+    "Factors of the forecast": named.factors,
+    "Cost": lambda runs: named.cost(runs[0]),
 }
 
 

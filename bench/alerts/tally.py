@@ -78,7 +78,7 @@ def tally(run: Run, alarms: Sequence[Warned], cuts: Cuts = STRICT) -> Tally:
         found.leads.append(min(lead, 1.0))
         found.own.append(any(a.dimension is not None for a in first))
     for alarm in alarms:
-        losses = [loss for loss in loose.losses if _about(run, alarm, loss)]
+        losses = [loss for loss in loose.losses if concerns(run, alarm, loss)]
         if alarm.kind in WARNINGS and not losses:
             found.false += 1
         if alarm.kind == "collapse" and _in_use_from(run, alarm, strict):
@@ -96,7 +96,8 @@ def _start(loss: Loss) -> float:
     return loss.onset - max(EARLY, 0.5 * loss.length)
 
 
-def _about(run: Run, alarm: Warned, loss: Loss) -> bool:
+def concerns(run: Run, alarm: Warned, loss: Loss) -> bool:
+    """Whether an alarm is about a loss: in time, and of its dimension or of the model as a whole."""
     near = _start(loss) <= _place(run, alarm) <= loss.at + LATE
     return near and alarm.dimension in (None, loss.dimension)
 

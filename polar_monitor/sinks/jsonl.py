@@ -48,8 +48,13 @@ class JsonlSink:
                 f"cannot write to {str(self.path)!r} ({error.strerror or error}); "
                 "pass a path in a folder that can be written to, or leave this sink out"
             ) from error
+        self._setups: dict[str, dict[str, Any]] = {}
         self._pid = os.getpid()
         self._at_exit = weakref.finalize(self, self._file.close)
+
+    def begin(self, name: str, setup: dict[str, Any]) -> None:
+        """Say what the alerts of the latent `name` depend on: it goes into every line, so that they can be replayed."""
+        self._setups[name] = setup
 
     def write(self, evaluation: Evaluation) -> None:
         """Append one line. Raises OSError if the disk fails."""
@@ -57,7 +62,7 @@ class JsonlSink:
             return
         if not self._at_exit.alive:
             raise PolarMonitorError("this JsonlSink is closed: make a new one with the same path to go on")
-        append(self._file, to_line(evaluation))
+        append(self._file, to_line(replace(evaluation, setup=evaluation.setup or self._setups.get(evaluation.name))))
 
     def flush(self) -> None:
         """Nothing to do: every line goes to the operating system when it is written."""
@@ -87,7 +92,7 @@ def read_jsonl(path: str | os.PathLike[str], *, strict: bool = False) -> list[Ev
     """
     kept: dict[int, Evaluation] = {}
     series: dict[tuple[str, str], list[int]] = {}
-    for number, evaluation in _records(Path(path), strict):
+    for number, evaluation in enumerate(read_records(path, strict=strict)):
         before = series.setdefault((evaluation.name, evaluation.mode), [])
         while before and kept[before[-1]].step >= evaluation.step:
             del kept[before.pop()]
@@ -96,7 +101,9 @@ def read_jsonl(path: str | os.PathLike[str], *, strict: bool = False) -> list[Ev
     return list(kept.values())
 
 
-def _records(path: Path, strict: bool) -> Iterator[tuple[int, Evaluation]]:
+def read_records(path: str | os.PathLike[str], *, strict: bool = False) -> Iterator[Evaluation]:
+    """Every record of a log as it was written, those too that a resumed run replaced. Raises like `read_jsonl`."""
+    path = Path(path)
     try:
         with open(path, "rb") as file:
             for number in range(1, 2**63):
@@ -119,7 +126,7 @@ def _records(path: Path, strict: bool) -> Iterator[tuple[int, Evaluation]]:
                         f"{where}: not a record of version {VERSION} ({said}); "
                         "remove the line, or read the log with the version that wrote it"
                     ) from error
-                yield number, evaluation
+                yield evaluation
     except OSError as error:
         raise PolarMonitorError(f"cannot read {str(path)!r} ({error.strerror or error})") from error
 

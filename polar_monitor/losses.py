@@ -1,0 +1,126 @@
+"""The alerts that are about one dimension: FADING, LOST and REVIVED.
+
+FADING asks for all of this: the dimension has surely been worth something for some evaluations; it has surely fallen by
+a share of its highest level, and deeper than it ever came back from (`detector`); it still falls, and is forecast to be
+out of use soon (`forecast`). A fall within one evaluation needs no second one to confirm it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from . import causes
+from .alerts import Alert, AlertKind, AlertRules, Forecast, raised
+from .forecast import outlook
+from .label import INFORMATIVE_LABELS, Label
+from .regime import Regime
+from .rule import PASSIVE, Z
+from .snapshot import Array, Snapshot
+from .tracks import NEVER, Flags, Tracks
+
+SLIGHT = 0.05
+"""A fall of the logarithm by less is no trouble yet."""
+
+
+def follow(tracks: Tracks, s: Snapshot, regime: Regime, rules: AlertRules) -> tuple[Tracks, list[Alert]]:
+    """One evaluation, already remembered: the new tracks, and the alerts in the order of the dimensions."""
+    now, error = tracks.information[-1], tracks.errors[-1]
+    informative, passive = (_are(regime.labels, *kinds) for kinds in (INFORMATIVE_LABELS, (Label.PASSIVE,)))
+    passive_now = _are(regime.latest, Label.PASSIVE)
+    used = tracks.in_use > 0
+    gone = used & (passive | (passive_now & surely_nothing(s) & (tracks.worthy >= rules.established)))
+    revived = informative & ~passive_now & ~used & tracks.was_used
+    going = ((informative & ~passive_now) | used) & ~gone
+    lost = gone & (tracks.in_use > rules.established)
+
+    worthy = np.where(going, tracks.worthy + (now - Z * error >= rules.worth), 0)
+    established = going & (worthy >= rules.established)
+    tracks = replace(tracks, decline=tracks.decline.only(worthy > 0), was_used=tracks.was_used | established)
+    sure = tracks.decline.fallen * now >= rules.significance * error
+    still = now < tracks.information[-2:][0]
+    due = established & sure & still & (now > PASSIVE)
+    ahead = outlook(tracks.information, tracks.interval, due)
+    due &= ahead.ahead <= rules.horizon
+    falls = due & tracks.decline.exceeds(rules.fall)
+    plunges = due & tracks.decline.exceeds(rules.plunge) & plunged(tracks.information, tracks.errors, rules)
+    plunges &= plunges.sum() >= min(2, established.sum())  # one alone may be trading places
+
+    slight = (tracks.decline.fallen <= SLIGHT) | ~going
+    calm = np.where(going & ~falls & ~plunges, tracks.calm + 1, 0)
+    half = tracks.decline.fallen <= -0.5 * np.log1p(-rules.fall)
+    new = replace(
+        tracks,
+        in_use=np.where(going, tracks.in_use + 1, 0),
+        worthy=worthy,
+        falling=np.where(falls, tracks.falling + 1, 0),
+        calm=calm,
+        warned=tracks.warned & going & ~(half & (calm >= rules.patience)),
+        healthy=np.where(going, np.where(slight | (tracks.healthy == NEVER), s.step, tracks.healthy), NEVER),
+        variance=np.where(slight, s.variance, tracks.variance),
+        noise=np.where(slight, s.posterior_variance, tracks.noise),
+        named=np.where(slight & going, causes.UNKNOWN, tracks.named),
+    )
+    fading = ((new.falling >= rules.patience) | plunges) & ~new.warned
+    new = replace(
+        new,
+        warned=new.warned | fading,
+        named=np.where(fading & (new.named == causes.UNKNOWN), causes.named(tracks, s, plunges), new.named),
+    )
+    alerts = [_revived(s, j) for j in np.flatnonzero(revived).tolist()]
+    alerts += [_lost(s, j, tracks) for j in np.flatnonzero(lost).tolist()]
+    alerts += [_fading(s, j, new, ahead.forecast(j, s.step, bool(plunges[j]))) for j in np.flatnonzero(fading).tolist()]
+    return new, sorted(alerts, key=lambda alert: alert.dimension or 0)
+
+
+def surely_nothing(s: Snapshot) -> Flags:
+    """Where this evaluation alone leaves no doubt: the upper bound of the information, or its certificate."""
+    return np.asarray(
+        np.fmin(s.information + Z * s.information_se, s.information_upper + Z * s.information_upper_se) <= PASSIVE
+    )
+
+
+def plunged(levels: Array, errors: Array, rules: AlertRules) -> Flags:
+    """Which of the series (h, D) lost much within the last evaluation, and surely."""
+    if len(levels) < 2:
+        return np.zeros(levels.shape[1], np.bool_)
+    error = np.hypot(errors[-2], errors[-1])
+    return np.asarray(levels[-2] - levels[-1] >= np.maximum(rules.plunge * levels[-2], rules.significance * error))
+
+
+def _are(labels: tuple[Label, ...], *kinds: Label) -> Flags:
+    return np.array([label in kinds for label in labels], np.bool_)
+
+
+def _revived(s: Snapshot, j: int) -> Alert:
+    return raised(AlertKind.REVIVED, s.step, j, f"is in use again with {s.information[j]:.3f} nats", _now(s, j))
+
+
+def _lost(s: Snapshot, j: int, tracks: Tracks) -> Alert:
+    where = np.arange(s.dimensions) == j
+    place = causes.DEAD if causes.dead(s, where) else int(tracks.named[j])
+    said = f"is lost: {tracks.information[-1, j]:.3f} nats are left"
+    return raised(
+        AlertKind.LOST, s.step, j, said, _now(s, j), None, _step(tracks, j), causes.told(AlertKind.LOST, place)
+    )
+
+
+def _fading(s: Snapshot, j: int, tracks: Tracks, forecast: Forecast) -> Alert:
+    until = "no end" if forecast.high is None else f"{forecast.high}"
+    now = float(s.information[j])
+    highest = now * float(np.exp(tracks.decline.fallen[j]))
+    said = (
+        f"is fading: {now:.3f} of {highest:.3f} nats are left, "
+        f"expected to be out of use at step {forecast.step} ({forecast.low} to {until})"
+    )
+    told = causes.told(AlertKind.FADING, int(tracks.named[j]))
+    return raised(AlertKind.FADING, s.step, j, said, _now(s, j) | {"from": highest}, forecast, _step(tracks, j), told)
+
+
+def _step(tracks: Tracks, j: int) -> int | None:
+    return None if tracks.healthy[j] == NEVER else int(tracks.healthy[j])
+
+
+def _now(s: Snapshot, j: int) -> dict[str, float]:
+    return {"information": float(s.information[j]), "information_se": float(s.information_se[j])}
