@@ -2,7 +2,7 @@
 
 Inputs are float32 (D, n): the posterior's mean μ, variance σ² and log σ² for every row. With V = Var μ, E = mean σ²,
 L = mean log σ² and T = V + E, for every dimension: I_G = ½ log T - ½ L (an upper bound of the information), the gap
-½ (log E - L), the reliability V / T, the shares of rows with σ² <= T / 4 and with σ² >= 0.8 T, and the mean
+½ (log E - L), the reliability V / T, the shares of rows with σ² <= T / 2 and with σ² >= 0.7 T, and the mean
 KL(N(μ, σ²) ‖ N(prior_mean, prior_var)). A row that is not finite in a dimension is left out of that dimension.
 
 Standard errors are the delta method's: the mean square of the rows' influence values, summed by cluster where rows are
@@ -22,7 +22,7 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
-ACTIVE, PASSIVE = 0.25, 0.8
+ACTIVE, PASSIVE = 0.5, 0.7
 """σ² / T at most (at least) this: the input uses the dimension (does not)."""
 MOMENTS = ("rows", "mean", "variance", "posterior_variance", "posterior_variance_spread", "log_variance")
 ESTIMATES = ("information_upper", "variance_gap", "reliability", "share_active", "share_passive", "kl")

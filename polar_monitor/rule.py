@@ -26,7 +26,7 @@ INFORMATIVE_MEAN_ONLY = 0.35
 """Nats: the same for the resolved entropy of autoencoders, whose noise level is a convention."""
 MIXED_SHARE = 0.05
 """Share of inputs that must surely be on either side for a mixed dimension."""
-MIXED_GAP = 0.1
+MIXED_GAP = 0.02
 """Nats of `variance_gap` that a mixed dimension must surely have."""
 MIN_ROWS = 512
 """Independent rows below which nothing is decided."""
@@ -42,7 +42,7 @@ def by_information(s: Snapshot) -> tuple[Label, ...]:
     informative = low >= _cut(s)
     labels[informative] = Label.ACTIVE
     if s.has_variance:
-        labels[informative & _mixed(s)] = Label.MIXED
+        labels[_mixed(s)] = Label.MIXED
     labels[np.fmin(high, _certificate(s)) <= PASSIVE] = Label.PASSIVE
     labels[np.isnan(s.information)] = Label.UNDECIDED
     return tuple(labels.tolist())
@@ -67,8 +67,9 @@ def sentence(s: Snapshot, j: int, label: Label) -> str:
     if not s.has_variance:
         return f"{said}, above {cut} (active and mixed cannot be told apart without a variance)"
     shares = f"{s.share_active[j]:.0%} of the inputs clearly use it, {s.share_passive[j]:.0%} clearly do not"
-    gap = f", variance gap {s.variance_gap[j]:.2f} nats" if label is Label.MIXED else ""
-    return f"{said}, above {cut}; {shares}{gap}"
+    if label is Label.MIXED:
+        return f"{said}; {shares}, variance gap {s.variance_gap[j]:.2f} nats"
+    return f"{said}, above {cut}; {shares}"
 
 
 def _cut(s: Snapshot) -> float:
@@ -85,6 +86,11 @@ def _certificate(s: Snapshot) -> Array:
 
 
 def _mixed(s: Snapshot) -> NDArray[np.bool_]:
+    """Some inputs surely use it, some surely do not, and fewer are in between than on either side.
+
+    Not asked for is information that is surely above the cut: a few inputs that use it need not make much of it.
+    """
     gap = s.variance_gap - Z * s.variance_gap_se
     active, passive = s.share_active - Z * s.share_active_se, s.share_passive - Z * s.share_passive_se
-    return (gap >= MIXED_GAP) & (np.minimum(active, passive) >= MIXED_SHARE)
+    two_kinds = 1.0 - s.share_active - s.share_passive < np.minimum(s.share_active, s.share_passive)
+    return (gap >= MIXED_GAP) & (np.minimum(active, passive) >= MIXED_SHARE) & two_kinds

@@ -85,10 +85,10 @@ class Snapshot:
     """r = V / (V + E), in [0, 1]."""
     reliability_se: Array
     share_active: Array
-    """Share of the inputs with σ² / (V + E) ≤ ¼."""
+    """Share of the inputs with σ² / (V + E) ≤ ½."""
     share_active_se: Array
     share_passive: Array
-    """Share of the inputs with σ² / (V + E) ≥ 0.8."""
+    """Share of the inputs with σ² / (V + E) ≥ 0.7."""
     share_passive_se: Array
     kl: Array
     """Mean KL(q(z_j | x) ‖ prior)."""

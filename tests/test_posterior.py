@@ -129,8 +129,8 @@ def test_the_errors_cover(size):
         "information_upper": 0.5 * math.log(v + e) + 0.5,
         "variance_gap": 0.16,
         "reliability": v / (v + e),
-        "share_active": below((math.log(0.25 * (v + e)) + 1.0) / 0.8),
-        "share_passive": 1 - below((math.log(0.8 * (v + e)) + 1.0) / 0.8),
+        "share_active": below((math.log(0.5 * (v + e)) + 1.0) / 0.8),
+        "share_passive": 1 - below((math.log(0.7 * (v + e)) + 1.0) / 0.8),
         "kl": 0.5 * (v + e - 1 + 1.0),
     }
     for name, value in truth.items():

@@ -38,9 +38,17 @@ def test_the_certificate_alone_makes_a_dimension_passive() -> None:
 
 @pytest.mark.parametrize(
     ("active", "passive", "gap", "label"),
-    [(0.5, 0.5, 0.4, MIXED), (0.97, 0.02, 0.4, ACTIVE), (0.02, 0.97, 0.4, ACTIVE), (0.5, 0.5, 0.05, ACTIVE)],
+    [
+        (0.5, 0.5, 0.4, MIXED),
+        (0.97, 0.02, 0.4, ACTIVE),
+        (0.02, 0.97, 0.4, ACTIVE),
+        (0.5, 0.5, 0.01, ACTIVE),
+        (0.3, 0.3, 0.4, ACTIVE),
+    ],
 )
-def test_mixed_needs_both_shares_and_a_gap(active: float, passive: float, gap: float, label: Label) -> None:
+def test_mixed_needs_both_shares_a_gap_and_few_in_between(
+    active: float, passive: float, gap: float, label: Label
+) -> None:
     s = snapshot([1.0], share_active=[active], share_passive=[passive], variance_gap=[gap])
     assert judge(s).labels == (label,)
 

@@ -36,8 +36,8 @@ class Cuts:
     informative_mean_only: float = rule.INFORMATIVE_MEAN_ONLY
     mixed_share: float = rule.MIXED_SHARE
     mixed_gap: float = rule.MIXED_GAP
-    mixed_information: float = rule.INFORMATIVE
-    mixed_between: float = ANY
+    mixed_information: float = 1e-3
+    mixed_between: float = 1.0
     resolution: float = scale.RESOLUTION
     uses: float = posterior.ACTIVE
     leaves: float = posterior.PASSIVE

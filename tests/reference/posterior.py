@@ -24,7 +24,7 @@ def slow(mu, s2, ls, cluster, prior_mean, prior_var):
     t, r = v + e, v / (v + e)
     d2 = (mu - mu.mean()) ** 2
     kl = 0.5 * ((mu - prior_mean) ** 2 / prior_var + s2 / prior_var - 1 - ls + math.log(prior_var))
-    active, passive = (s2 <= 0.25 * t).astype(float), (s2 >= 0.8 * t).astype(float)
+    active, passive = (s2 <= 0.5 * t).astype(float), (s2 >= 0.7 * t).astype(float)
     found |= {"mean": mu.mean(), "variance": v, "posterior_variance": e, "log_variance": log}
     found |= {"posterior_variance_spread": s2.var()}
     estimates = {
