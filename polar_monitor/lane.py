@@ -38,6 +38,7 @@ class Settings:
     rules: AlertRules
     warmup: int
     name: str = ""
+    resolution: float | None = None
     extra: tuple[Extra, ...] = ()
     """The rules of third parties."""
 
@@ -73,7 +74,8 @@ class Lane:
         from .stream import LatentStream  # compiles the kernels, so not on `import polar_monitor`
 
         s = self.settings
-        return LatentStream(dimensions, window=s.window, has_variance=self.kind is not None, prior=s.prior)
+        paired = self.kind is not None
+        return LatentStream(dimensions, window=s.window, has_variance=paired, prior=s.prior, resolution=s.resolution)
 
     def ready(self) -> bool:
         """Whether all that was asked for has arrived."""

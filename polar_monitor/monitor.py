@@ -56,6 +56,8 @@ class PolarMonitor:
             prior, a callable on the output that has the latent, which gives (mean, variance) of each row or a
             distribution: rows are standardised by it, and the labels are those beyond the prior. It is called in every
             recorded forward, so it should pick from the output, or compute on it, and draw and change nothing.
+        resolution: Without a variance, the noise τ at which the mean is resolved, in its units: it gives the labels of
+            an autoencoder a scale. None is a tenth of the scale of the widest dimensions.
         log_dir: Folder for TensorBoard and JSONL; None is where `SummaryWriter` would write.
         sinks: Where evaluations go. None: TensorBoard and JSONL. Given: these, and the two only with a `log_dir`.
         criterion: "information", or the name of a published criterion that decides the labels instead.
@@ -94,6 +96,7 @@ class PolarMonitor:
         std: Any = None,
         latent: Any = None,
         prior: Any = None,
+        resolution: float | None = None,
         log_dir: str | os.PathLike[str] | None = None,
         sinks: Sequence[Sink] | None = None,
         criterion: str = "information",
@@ -110,6 +113,7 @@ class PolarMonitor:
     ) -> None:
         options = checked(
             prior=prior,
+            resolution=resolution,
             criterion=criterion,
             every=every,
             window=window,

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import criteria
 from .alerts import Alert, AlertRules
-from .arguments import checked_prior
+from .arguments import checked_prior, checked_resolution
 from .errors import PolarMonitorError
 from .lane import Settings
 from .rules import Rule, choose
@@ -33,6 +33,7 @@ class Options:
 def checked(
     *,
     prior: Any,
+    resolution: Any,
     criterion: str,
     every: int,
     window: int,
@@ -65,6 +66,7 @@ def checked(
     settings = Settings(
         window=int(window),
         prior=checked_prior(prior),
+        resolution=checked_resolution(resolution),
         criterion=criterion,
         rules=alerts or AlertRules(),
         warmup=int(warmup),

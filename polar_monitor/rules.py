@@ -75,7 +75,8 @@ def alert(
     """The alert of a third party; the name of its rule is put before `message`.
 
     Example:
-        >>> polar_monitor.rules.alert(100, "the means drift", dimension=3, evidence={"mean": 2.5}).dimension
+        >>> from polar_monitor import rules
+        >>> rules.alert(100, "the means drift", dimension=3, evidence={"mean": 2.5}).dimension
         3
     """
     return Alert(

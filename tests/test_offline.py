@@ -316,3 +316,17 @@ def test_a_code_that_has_shrunk_to_nothing_is_seen_once_its_unit_is_given() -> N
 def test_a_resolution_is_a_finite_number_above_0(wrong: Any) -> None:
     with pytest.raises(PolarMonitorError, match="resolution: expected a finite number above 0"):
         classify(np.zeros((600, 2)), resolution=wrong)
+
+
+def test_a_resolution_in_training_gives_the_labels_of_the_same_rows_offline() -> None:
+    code = (np.random.default_rng(0).normal(size=(1024, 3)) * [1.0, 0.3, 1e-3]).astype(np.float32)
+    monitor = PolarMonitor(sinks=(), every=1, window=1024, resolution=0.05)
+    monitor.observe(code)
+    monitor.step()
+    live, offline = monitor.regime(), classify(code, resolution=0.05)
+    assert live is not None
+    assert live.snapshot is not None
+    assert offline.snapshot is not None
+    assert (live.labels, live.verdict, live.reasons) == (offline.labels, offline.verdict, offline.reasons)
+    assert np.array_equal(live.snapshot.information, offline.snapshot.information)
+    assert live.snapshot.resolution == 0.05
