@@ -1,7 +1,7 @@
 """Five alarms as pictures, from stored runs: `python -m bench.alerts.pictures`. Needs matplotlib (extra `bench`).
 
-Of each dimension that was ever in use: its information, when the alarms came, what they forecast, and when it was lost by
-the truth, which is an intervention on held-out data. Colours are Okabe and Ito's.
+Of each dimension that was ever in use: its information, when the alarms came, what they forecast, and when it was lost
+by the truth, which is an intervention on held-out data. Colours are Okabe and Ito's.
 """
 
 from __future__ import annotations
