@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import weakref
+from math import ceil
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch import nn
 
 from polar_monitor import governor as module
 from polar_monitor.clock import PATIENCE, Clock
-from polar_monitor.governor import Governor
+from polar_monitor.governor import AIM, Governor
 from polar_monitor.process import forks
 
 
@@ -85,8 +86,8 @@ def test_a_clock_keeps_nothing_alive() -> None:
     clock.stop()
 
 
-@pytest.mark.parametrize(("cost", "expected"), [(0.0001, 100), (0.02, 200), (0.2, 2000)])
-def test_the_governor_stretches_to_the_budget(monkeypatch: pytest.MonkeyPatch, cost: float, expected: int) -> None:
+@pytest.mark.parametrize(("cost", "expected"), [(0.0001, 100), (0.02, 200 / AIM), (0.2, 2000 / AIM)])
+def test_the_governor_stretches_to_the_budget(monkeypatch: pytest.MonkeyPatch, cost: float, expected: float) -> None:
     now = [0.0]
     monkeypatch.setattr(module, "perf_counter", lambda: now[0])
     governor = Governor(100, 0.01)
@@ -113,7 +114,7 @@ def test_the_governor_comes_back_when_the_loop_slows_down(monkeypatch: pytest.Mo
         governor.own += 0.05
         governor.evaluated(0.05, step)
         seen.append(governor.every)
-    assert seen[9] == pytest.approx(5000, rel=0.02)
+    assert seen[9] == pytest.approx(5000 / AIM, rel=0.02)
     assert seen[-1] == 100
 
 
@@ -133,7 +134,7 @@ def test_time_that_is_left_out_is_not_the_loops(monkeypatch: pytest.MonkeyPatch)
         governor.evaluated(0.03, 100)
         intervals.append(governor.every)
         assert governor.overhead == pytest.approx(0.03 / 1.03)
-    assert intervals == [300, 300]
+    assert intervals == [ceil(300 / AIM)] * 2
 
 
 def test_a_forked_process_knows_that_it_is_another() -> None:

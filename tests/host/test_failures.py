@@ -25,7 +25,7 @@ STAGES = {
     "statistics": "polar_monitor.stream.window_statistics",
     "snapshot": "polar_monitor.stream.LatentStream.snapshot",
     "labels": "polar_monitor.lane.judge",
-    "alerts": "polar_monitor.lane.watch",
+    "alerts": "polar_monitor.alarms.watch",
     "record": "polar_monitor.conductor.Evaluation",
     "rest": "polar_monitor.rest.Rest.begin",
 }
