@@ -20,12 +20,13 @@ from .offline import classify as classify
 if TYPE_CHECKING:
     from . import downstream as downstream
     from . import entropy as entropy
+    from . import replay as replay
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """`polar_monitor.entropy` and `.downstream`, when asked for: the one compiles kernels, few need the other."""
-    if name in ("downstream", "entropy"):
+    """`polar_monitor.entropy`, `.downstream`, `.replay` when asked for: the one compiles kernels, few need the rest."""
+    if name in ("downstream", "entropy", "replay"):
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

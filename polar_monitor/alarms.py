@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from .alerts import Alert, AlertRules
+from .context import Context
 from .regime import Regime
-from .rules import Extra
+from .rules import Extra, plain
 from .snapshot import Snapshot
 from .watch import WatchState, watch
 
@@ -25,7 +26,7 @@ class Alarms:
         self.states: dict[str, Any] = {}
         """Of the third-party rules, by name."""
         self.off: set[str] = set()
-        """Those that failed."""
+        """Those that failed. It is not saved: one that has been repaired since is asked again."""
 
     def evaluate(
         self,
@@ -35,24 +36,35 @@ class Alarms:
         regime: Regime | None,
         rules: AlertRules,
         warmup: int,
+        context: Context,
     ) -> tuple[Alert, ...]:
         """One evaluation, of which the rules see what a log holds: no histograms. Returns the alerts."""
         if snapshot is not None:
             snapshot = replace(snapshot, histograms=())
         if regime is not None:
             regime = replace(regime, snapshot=snapshot)
-        self.watched, alerts = watch(self.watched, step, observed, snapshot, regime, rules, warmup)
-        further = [found for extra in self.extra for found in self._ask(extra, step, observed, snapshot, regime)]
-        return (*alerts, *further) if step >= warmup else alerts
+        self.watched, alerts = watch(self.watched, step, observed, snapshot, regime, rules, warmup, context)
+        if step < warmup:  # a rule that had spoken, unheard, would think that it is known
+            return alerts
+        further = [
+            found for extra in self.extra for found in self._ask(extra, step, observed, snapshot, regime, context)
+        ]
+        return (*alerts, *(alert for alert in further if alert.kind in rules.kinds))
 
     def _ask(
-        self, extra: Extra, step: int, observed: int, snapshot: Snapshot | None, regime: Regime | None
+        self,
+        extra: Extra,
+        step: int,
+        observed: int,
+        snapshot: Snapshot | None,
+        regime: Regime | None,
+        context: Context,
     ) -> tuple[Alert, ...]:
         if extra.name in self.off:
             return ()
         try:
             state = self.states[extra.name] if extra.name in self.states else extra.begin()
-            self.states[extra.name], alerts = extra.update(state, step, observed, snapshot, regime)
+            self.states[extra.name], alerts = extra.update(state, step, observed, snapshot, regime, context)
         except Exception as failure:
             self.off.add(extra.name)
             extra.failed(failure)
@@ -65,11 +77,12 @@ class Alarms:
 
     def state_dict(self) -> dict[str, Any]:
         """Plain data: of our rules and of the others."""
-        return {"watch": self.watched.to_dict(), "extra": {"states": self.states, "off": sorted(self.off)}}
+        return {"watch": self.watched.to_dict(), "extra": {"states": self.states}}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take a state back; one of an older version has no other rules. Raises, and changes nothing, if broken."""
         watched = WatchState.from_dict(state["watch"])
-        extra = state.get("extra", {"states": {}, "off": []})
-        states, off = dict(extra["states"]), {str(name) for name in extra["off"]}
-        self.watched, self.states, self.off = watched, states, off
+        states = dict(plain(state.get("extra", {"states": {}})["states"]))
+        self.watched, self.states, self.off = watched, states, set()
+        for extra in self.extra:
+            extra.begin_again()

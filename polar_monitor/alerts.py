@@ -7,8 +7,9 @@ prior are healthy. The fold that raises them is in `watch`.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, fields
+from numbers import Integral, Real
 from typing import Any
 
 from .errors import PolarMonitorError
@@ -31,7 +32,10 @@ class AlertKind(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Forecast:
-    """When a dimension is expected to be out of use (below 0.15 nats), with an interval that holds 80 % of losses."""
+    """When a dimension is expected to be out of use, with an interval that holds 80 % of losses.
+
+    Out of use is below 0.15 nats, or 0.35 of resolved entropy where there is no variance.
+    """
 
     step: int
     low: int
@@ -91,9 +95,7 @@ class AlertRules:
     """
 
     kinds: frozenset[str] = frozenset(AlertKind)
-    """Kinds to raise; the others stay silent."""
-    history: int = 10
-    """Evaluations that are remembered for the trends."""
+    """Kinds to raise, those of third parties' rules ("custom") among them; the others stay silent."""
     horizon: float = 20.0
     """FADING when the dimension is forecast to be out of use within so many evaluations."""
     patience: int = 2
@@ -115,10 +117,19 @@ class AlertRules:
 
     def __post_init__(self) -> None:
         """Raise PolarMonitorError for rules that cannot be meant."""
-        unknown = {str(kind) for kind in self.kinds} - {str(kind) for kind in AlertKind}
-        if unknown or isinstance(self.kinds, str):
-            raise PolarMonitorError(f"kinds: expected some of {', '.join(AlertKind)}; got {self.kinds!r}")
-        for name, least in (("history", 5), ("patience", 1), ("established", 0), ("collapsed", 1)):
+        kinds = self.kinds
+        unknown = isinstance(kinds, str) or not isinstance(kinds, Collection) or set(map(str, kinds)) - set(AlertKind)
+        if unknown:
+            raise PolarMonitorError(f"kinds: expected some of {', '.join(AlertKind)}; got {_plainly(kinds)}")
+        object.__setattr__(self, "kinds", frozenset(AlertKind(str(kind)) for kind in kinds))
+        counts = {"patience": 1, "established": 0, "collapsed": 1}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name in counts and (isinstance(value, bool) or not isinstance(value, Integral)):
+                raise PolarMonitorError(f"{field.name}: expected a whole number, got {value!r}")
+            if field.name != "kinds" and (isinstance(value, bool) or not isinstance(value, Real)):
+                raise PolarMonitorError(f"{field.name}: expected a number, got {value!r}")
+        for name, least in counts.items():
             if not getattr(self, name) >= least:
                 raise PolarMonitorError(f"{name}: expected {least} or more evaluations, got {getattr(self, name)!r}")
         for name in ("fall", "plunge", "drain"):
@@ -127,6 +138,11 @@ class AlertRules:
         for name in ("horizon", "worth", "significance"):
             if not getattr(self, name) >= 0:
                 raise PolarMonitorError(f"{name}: expected 0 or more, got {getattr(self, name)!r}")
+
+
+def _plainly(kinds: Any) -> str:
+    several = isinstance(kinds, Collection) and not isinstance(kinds, str)
+    return ", ".join(sorted(map(str, kinds))) if several else repr(kinds)
 
 
 CAUSES: dict[AlertKind, tuple[str, ...]] = {

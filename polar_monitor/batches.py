@@ -2,6 +2,7 @@
 
 An array is read some rows at a time, so that a memory map of any length, or a tensor on a device, is never copied
 whole. Chunks come from an iterator, or from another iterable that is neither a list nor an array, such as a DataLoader.
+A list of arrays is neither (`listed`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import PolarMonitorError
+from .listed import CHUNK, WHOLE, first_array, refuse
 from .rows import F32, Floats, as_array
 from .spread import to_variance
 
@@ -44,6 +46,7 @@ class Source:
         self.chunks = iter(value) if _is_chunked(value) else None
         self.shape: tuple[int, ...] | None = None
         if self.chunks is None:
+            refuse(word, value, WHOLE)
             self._value = value if hasattr(value, "detach") or isinstance(value, np.ndarray) else _read(word, value)[0]
             self.shape = tuple(self._value.shape)
             if not self.shape or 0 in self.shape:
@@ -66,7 +69,7 @@ class Source:
         chunk = next(self.chunks, None)
         if chunk is None:
             raise PolarMonitorError(f"{self.word}: expected a chunk for each of mean, got none after row {start}")
-        array = _read(f"a chunk of {self.word}", chunk)[0]
+        array = _read_chunk(self.word, chunk)[0]
         if array.shape != mean.shape:
             raise PolarMonitorError(
                 f"{self.word}: expected chunks of the same rows as mean's, got {array.shape} beside {mean.shape}"
@@ -102,12 +105,12 @@ def batches(mean: Any, kind: str | None, spread: Any, prior: tuple[Any, Any] | N
     start, first = 0, None
     for part in means.parts():
         given, beside = _pair(part, str(kind)) if paired else (part, None)
-        array, mantissa = _read("mean" if means.chunks is None else "a chunk of mean", given)
+        array, mantissa = _read("mean", given) if means.chunks is None else _read_chunk("mean", given)
         if not 1 <= array.ndim <= 5 or 0 in array.shape[1:]:
             raise PolarMonitorError(f"mean: expected 1 to 5 axes, (n, D), and D above 0, got shape {array.shape}")
         values = None
         if kind is not None:
-            values = others[0].beside(start, array) if others else _read(f"a chunk of {kind}", beside)[0]
+            values = others[0].beside(start, array) if others else _read_chunk(str(kind), beside)[0]
             if values.shape != array.shape:
                 raise PolarMonitorError(f"{kind}: expected shape {array.shape}, got {values.shape}")
         pair = [source.beside(start, array) if isinstance(source, Source) else source for source in priors]
@@ -130,7 +133,7 @@ def batches(mean: Any, kind: str | None, spread: Any, prior: tuple[Any, Any] | N
 
 def is_of_each_row(value: Any) -> bool:
     """Whether one side of a prior is given for each row, and not once for all."""
-    if _is_chunked(value):
+    if _is_chunked(value) or first_array(value) is not None:
         return True
     nested = isinstance(value, list | tuple) and len(value) > 0 and isinstance(value[0], list | tuple)
     return nested or getattr(value, "ndim", 0) > 1
@@ -165,7 +168,9 @@ def _batch(mean: Floats, mantissa: int, kind: str | None, spread: Floats | None,
         spread = _single(spread)
         least, greatest = float(np.fmin.reduce(spread, axis=None)), float(np.fmax.reduce(spread, axis=None))
         if kind != "logvar" and least < 0:
-            raise PolarMonitorError(f"{kind}: expected values of 0 or more, got {least:.3g}: is it a log-variance?")
+            raise PolarMonitorError(
+                f"{kind}: expected values of 0 or more, got {least:.3g}: is it a log-variance? Then pass logvar="
+            )
     if prior:
         shaped = [_shaped_like(mean, _single(side)) for side in prior]
         mean, spread = standardised(mean, kind, spread, shaped)
@@ -200,6 +205,11 @@ def _read(word: str, value: Any) -> tuple[Floats, int]:
         except (RuntimeError, NotImplementedError):
             raise PolarMonitorError(f"{word}: expected a tensor with values, got one on {value.device}") from None
     return as_array(word, value)
+
+
+def _read_chunk(word: str, value: Any) -> tuple[Floats, int]:
+    refuse(f"a chunk of {word}", value, CHUNK)
+    return _read(f"a chunk of {word}", value)
 
 
 def _pair(chunk: Any, kind: str) -> tuple[Any, Any]:

@@ -1,8 +1,8 @@
-"""Which cause of a fall the numbers of a snapshot point to, where they separate the causes.
+"""Which cause of a fall the numbers point to, where they separate the causes.
 
 For V = Var μ and E = mean σ² a Gaussian dimension carries ½ log(1 + V/E) nats: it can fall because the noise grows, as
 it does when the KL term outweighs the reconstruction, or because the means shrink, as under a penalty on the encoder.
-What the snapshot does not hold (β, the loss terms, the decoder) it cannot tell apart.
+Why the noise grows the latents cannot tell; β and the reconstruction term can, where the loop tells them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,22 @@ from numpy.typing import NDArray
 
 from .alerts import ADVICE, CAUSES, AlertKind
 from .detector import FLOOR
-from .snapshot import Snapshot
-from .tracks import Flags, Ints, Tracks
+from .snapshot import Array, Snapshot
+from .tracks import BETA, RATE, RECONSTRUCTION, Flags, Ints, Tracks
 
-UNKNOWN, NOISE, SHRINK, SUDDEN, DEAD = range(5)
-NAMES = ("unknown", "noise grows", "means shrink", "all at once", "dead encoder")
+UNKNOWN, NOISE, SHRINK, SUDDEN, DEAD, STRONGER, DECODER, LIGHTER, RESCALED, FASTER = range(10)
+NAMES = (
+    "unknown",
+    "noise grows",
+    "means shrink",
+    "all at once",
+    "dead encoder",
+    "beta rises",
+    "powerful decoder",
+    "reconstruction counts less",
+    "reconstruction rescaled",
+    "learning rate rises",
+)
 SAID = (
     "",
     "the noise of the posterior grows while its means stay: the KL term outweighs what the decoder makes of the code "
@@ -25,6 +36,13 @@ SAID = (
     "most dimensions in use fell within one evaluation: something changed at once (β, the reduction of a loss term, "
     "the learning rate), or the units before the heads died",
     "the means are constant and the noise is not the prior's: the encoder is dead (dying ReLUs, a learning-rate spike)",
+    "β has risen since, and the noise of the posterior with it",
+    "information falls and the reconstruction does not: the decoder learns to do without the code",
+    "β is what it was, and information and reconstruction both suffer: the reconstruction counts for less (a learned "
+    "decoder variance grows, or the term is averaged or weighted)",
+    "the reconstruction term fell to less than half at once, while information was lost: its reduction or its weight "
+    "has changed (sum against mean)",
+    "the learning rate has risen since",
 )
 TRY = (
     "",
@@ -32,6 +50,11 @@ TRY = (
     "take the encoder's heads out of the weight decay, or lower it",
     "compare the configuration with that of the last healthy step, and go back to it",
     "go back to the last healthy step with a lower learning rate, gradient clipping, or leaky units before the heads",
+    "stop raising β, or lower it; free bits or a target for the rate keep a dimension that is wanted",
+    "weaken the decoder, drop out its input, or train the encoder more often than the decoder",
+    "bound or fix the decoder variance; check the weight of the reconstruction",
+    "sum both terms over pixels and over dimensions, or rescale β",
+    "lower the learning rate, clip gradients, and go back to the last healthy step",
 )
 GROWN = 0.2
 """Least rise of log E that counts as growing noise."""
@@ -39,17 +62,42 @@ SHRUNK = 0.3
 """Least fall of log V that counts as shrinking means."""
 AWAY = 0.05
 """Nats of KL that a lost dimension does not owe to information: the aggregate posterior is not the prior."""
+RISEN = 0.1
+"""Least rise of log β that explains growing noise."""
+DOUBLED = np.log(2.0)
+"""Least rise of the log of the learning rate, and least fall of that of the reconstruction term, that explain one."""
 
 
 def named(tracks: Tracks, s: Snapshot, plunged: Flags) -> Ints:
-    """(D,): NOISE or SHRINK by the change since a dimension was healthy, SUDDEN where most plunged, else UNKNOWN."""
+    """(D,): the cause of each dimension's fall by what has changed since it was healthy, or UNKNOWN."""
     with np.errstate(divide="ignore", invalid="ignore"):
         grown = np.log(s.posterior_variance) - np.log(tracks.noise)
         shrunk = np.log(tracks.variance) - np.log(s.variance)
-    found = np.where((grown >= GROWN) & (grown >= shrunk), NOISE, UNKNOWN)
-    found = np.where((shrunk >= SHRUNK) & (shrunk >= 2 * np.maximum(grown, 0.0)), SHRINK, found)
+        risen = np.log(tracks.told[-1]) - np.log(tracks.told_then)
     used = tracks.was_used & (tracks.in_use > 0)
-    return np.asarray(np.where(plunged & together(tracks, plunged & used, used), SUDDEN, found), np.int64)
+    noise = (grown >= GROWN) & (grown >= shrunk)
+    sudden = plunged & together(tracks, plunged & used, used)
+    found = np.where(noise, NOISE, UNKNOWN)
+    found = np.where((shrunk >= SHRUNK) & (shrunk >= 2 * np.maximum(grown, 0.0)), SHRINK, found)
+    found = np.where(noise, _told(tracks, risen, used, found), found)
+    found = np.where(sudden, SUDDEN, found)
+    sudden = sudden | ((found != SHRINK) & plunged)
+    found = np.where(sudden & (-risen[:, RECONSTRUCTION] >= DOUBLED), RESCALED, found)
+    found = np.where(sudden & (risen[:, BETA] >= RISEN), STRONGER, found)
+    faster = (risen[:, RATE] >= DOUBLED) & ~np.isin(found, (SHRINK, STRONGER))
+    return np.asarray(np.where(faster, FASTER, found), np.int64)
+
+
+def _told(tracks: Tracks, risen: Array, used: Flags, found: NDArray[np.int_]) -> NDArray[np.int_]:
+    """What explains growing noise, where β and the reconstruction term are known."""
+    beta, now = tracks.told[-1, BETA], tracks.told[-1, RECONSTRUCTION]
+    worse = now - tracks.told_then[:, RECONSTRUCTION]
+    lost = float((tracks.information[-1] * np.expm1(tracks.decline.fallen))[used].sum())
+    price = 0.5 * lost * beta
+    same = risen[:, BETA] < RISEN
+    found = np.where(worse <= (price if np.isfinite(price) else 0.0), DECODER, found)
+    found = np.where(same & (worse > price), LIGHTER, found)
+    return np.where(risen[:, BETA] >= RISEN, STRONGER, found)
 
 
 def together(tracks: Tracks, plunged: Flags, used: Flags) -> bool:

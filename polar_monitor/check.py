@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from . import keys
 from .errors import PolarMonitorError
+from .keys import MEANS, PRIORS, SPREADS
 from .label import Label
-from .offline import classify
+from .offline import judged
 from .regime import Regime, Verdict
 from .stored import Stored
 
@@ -19,13 +22,6 @@ CODES = (
     "exit codes: 0 judged; 1 judged, and a condition of --fail-on holds; 2 a file or an argument that cannot be used, "
     "or latents that cannot be judged though --fail-on asks for it"
 )
-MEANS = ("mean", "mu", "z_mean", "means", "mus", "loc")
-SPREADS = {
-    "logvar": ("logvar", "log_var", "z_logvar", "z_log_var", "log_variance"),
-    "var": ("var", "variance", "z_var"),
-    "std": ("std", "stddev", "sigma", "scale"),
-}
-PRIORS = ("prior_mean", "prior_var")
 CONDITIONS: dict[str, Callable[[Regime], bool]] = {
     "collapse": lambda regime: regime.verdict is Verdict.COLLAPSED,
     "graded": lambda regime: regime.verdict is Verdict.GRADED,
@@ -42,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mean", metavar="KEY", help=f"key of the means (default: the only one of {', '.join(MEANS)})")
     for kind, names in SPREADS.items():
         parser.add_argument(f"--{kind}", metavar="KEY", help=f"key of the spread (default: {', '.join(names)})")
-    parser.add_argument("--no-spread", action="store_true", help="judge the means alone, whatever else the file has")
+    parser.add_argument("--no-spread", action="store_true", help="judge the means alone, as an autoencoder's code")
     parser.add_argument(
         "--prior",
         nargs=2,
@@ -69,15 +65,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command; returns its exit code."""
     try:
-        keys, regime = _judge(options)
+        names, regime, doubt = _judge(options)
     except PolarMonitorError as error:
-        print(f"polar-monitor check: {error}", file=sys.stderr)
+        print(f"polar-monitor check: {as_options(str(error))}", file=sys.stderr)
         return 2
     except MemoryError:
         print(f"polar-monitor check: {options.file}: too many dimensions for this machine's memory", file=sys.stderr)
         return 2
     failed = [name for name in options.fail_on if CONDITIONS[name](regime)]
-    print(json.dumps(_plain(options.file, keys, regime, failed)) if options.json else table(regime))
+    print(json.dumps(_plain(options.file, names, regime, failed)) if options.json else table(regime))
+    if doubt:
+        print(f"polar-monitor check: {as_options(doubt)}", file=sys.stderr)
     if failed:
         print(f"polar-monitor check: {', '.join(failed)}: {regime.verdict}", file=sys.stderr)
         return 1
@@ -94,7 +92,7 @@ def table(regime: Regime) -> str:
     counts = ", ".join(f"{regime.count(label)} {label}" for label in Label if regime.count(label))
     lines = [
         f"{s.rows} rows, {s.dimensions} dimensions: {regime.verdict}; {counts}",
-        *(f"  {reason}" for reason in regime.reasons),
+        *(f"  {as_options(reason)}" for reason in regime.reasons),
         "",
         "  dim  label        nats      ± se  reliability      KL  in use by  not finite",
     ]
@@ -112,64 +110,40 @@ def table(regime: Regime) -> str:
     return "\n".join(lines)
 
 
-def _judge(options: argparse.Namespace) -> tuple[dict[str, str], Regime]:
+def as_options(message: str) -> str:
+    """A message that speaks of arguments of `classify`, in the options of the command.
+
+    Example:
+        >>> as_options("is it a variance? Then pass var=")
+        'is it a variance? Then pass --var KEY'
+    """
+    message = re.sub(rf"\b({'|'.join(SPREADS)})=", r"--\1 KEY", message)
+    return re.sub(r"\bresolution=", "--resolution TAU", message)
+
+
+def _judge(options: argparse.Namespace) -> tuple[dict[str, str], Regime, str]:
+    """The keys that were read, what they hold, and a doubt about the unit of the spread or ''."""
     with Stored(options.file) as stored:
-        keys = _keys(stored, options)
+        found = keys.find(stored, options)
         shapes: dict[str, tuple[int, ...]] = {}
         arrays: dict[str, Any] = {}
-        for word, key in keys.items():
+        for word, key in found.items():
             shapes[word], arrays[word] = stored.rows(key)
         for word, shape in shapes.items():
             if shape != shapes["mean"]:
-                raise PolarMonitorError(f"{keys[word]}: expected shape {shapes['mean']}, got {shape}")
+                raise PolarMonitorError(f"{found[word]}: expected shape {shapes['mean']}, got {shape}")
         prior = tuple(arrays.pop(word) for word in PRIORS) if options.prior else None
-        return keys, classify(**arrays, prior=prior, resolution=options.resolution, criterion=options.criterion)
+        kind = next((kind for kind in SPREADS if kind in arrays), None)
+        spread = None if kind is None else arrays[kind]
+        return found, *judged(arrays["mean"], kind, spread, prior, options.resolution, options.criterion)
 
 
-def _keys(stored: Stored, options: argparse.Namespace) -> dict[str, str]:
-    """The arrays to read, by what they are; raises PolarMonitorError where the names leave a choice."""
-    if stored.names == ("",):
-        given = [word for word in ("mean", *SPREADS, "prior") if getattr(options, word)]
-        if given:
-            raise PolarMonitorError(f"--{given[0]}: an .npy file has no keys: write both sides with numpy.savez")
-        return {"mean": ""}
-    found = {"mean": _one(stored, options.mean, MEANS, "mean")}
-    if not found["mean"]:
-        raise PolarMonitorError(f"{stored.path}: expected a key for the means: pass --mean KEY, {_listed(stored)}")
-    named = [kind for kind in SPREADS if getattr(options, kind)]
-    for kind in named or ([] if options.no_spread else SPREADS):
-        key = _one(stored, getattr(options, kind), SPREADS[kind], kind)
-        if key:
-            found[kind] = key
-    if len(found) > 2:
-        raise PolarMonitorError(f"{stored.path}: expected one spread, got {', '.join(list(found.values())[1:])}")
-    if options.prior:
-        found |= {word: _one(stored, key, (), "prior") for word, key in zip(PRIORS, options.prior, strict=True)}
-    return found
-
-
-def _one(stored: Stored, given: str | None, usual: tuple[str, ...], word: str) -> str:
-    """The key that was given, or the only usual one that is there; '' for none."""
-    if given is not None:
-        if given not in stored.names:
-            raise PolarMonitorError(f"--{word}: {stored.path} has no key {given!r}, {_listed(stored)}")
-        return given
-    there = [name for name in stored.names if name.lower() in usual]
-    if len(there) > 1:
-        raise PolarMonitorError(f"{stored.path}: expected one {word}, got {', '.join(there)}: pass --{word} KEY")
-    return there[0] if there else ""
-
-
-def _listed(stored: Stored) -> str:
-    return f"the file has {', '.join(stored.names[:25]) or 'no arrays'}"
-
-
-def _plain(file: Path, keys: dict[str, str], regime: Regime, failed: list[str]) -> dict[str, Any]:
+def _plain(file: Path, names: dict[str, str], regime: Regime, failed: list[str]) -> dict[str, Any]:
     """What `--json` prints; numbers that are not known are null."""
     assert regime.snapshot is not None
     return {
         "file": str(file),
-        "keys": keys,
+        "keys": names,
         "failed": failed,
         "regime": regime.to_dict(),
         "snapshot": regime.snapshot.to_dict(),

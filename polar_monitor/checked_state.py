@@ -9,7 +9,6 @@ import numpy as np
 
 from .errors import PolarMonitorError
 from .lane import Lane
-from .watch import WatchState
 
 BINS = 512
 """Of a LatentStream's histogram."""
@@ -98,7 +97,7 @@ def check_lane(lane: Lane, saved: Mapping[str, Any]) -> None:
                 raise PolarMonitorError(f"state: expected {word} {shape}, got {np.shape(saved['stream'][word])}")
         if n < stream.window and state["place"] != n:
             raise PolarMonitorError(f"state: expected place {n}, after {n} rows, got {state['place']}")
-    widths = _check_watch(lane.alarms.watched)
+    widths = lane.alarms.watched.checked()
     if lane.snapshot is not None:
         data = vars(lane.snapshot).values()
         widths |= {value.shape for value in data if isinstance(value, np.ndarray) and value.shape != (dimensions,)}
@@ -107,12 +106,3 @@ def check_lane(lane: Lane, saved: Mapping[str, Any]) -> None:
         widths |= {len(lane.regime.labels), len(lane.regime.latest), len(lane.regime.agreeing)}
     if widths - {dimensions}:
         raise PolarMonitorError(f"state: expected {dimensions} dimensions everywhere, got {sorted(map(str, widths))}")
-
-
-def _check_watch(watched: WatchState) -> set[int]:
-    """Whether what the alerts depend on is of the right kinds; returns its number of dimensions, but 0."""
-    for word, first in vars(WatchState()).items():
-        value = getattr(watched, word)
-        if word != "tracks" and value != first and not isinstance(value, int | float):
-            raise PolarMonitorError(f"state: expected {word} to be a number, got {type(value).__name__}")
-    return {len(watched.tracks.in_use)} - {0}

@@ -18,6 +18,7 @@ from .conductor import Conductor
 from .errors import PolarMonitorError
 from .lane import Lane
 from .rest import Rest
+from .told import Told
 
 VERSION = 1
 BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RuntimeError, MemoryError)
@@ -32,6 +33,7 @@ def save(conductor: Conductor) -> dict[str, Any]:
     state = {
         "version": VERSION,
         "clock": conductor.state_dict(),
+        "told": conductor.told.state_dict(),
         "alerts": [alert.to_dict() for alert in conductor.alerts],
         "lanes": {mode: lane.state_dict() for mode, lane in conductor.lanes.items()},
     }
@@ -46,7 +48,8 @@ def load(conductor: Conductor, state: Any) -> None:
         left = iter(range(MOST))
         lanes = _trial(conductor, _each(state["lanes"], torch.Tensor, _array, left))
         alerts = [Alert.from_dict(alert) for alert in _each(state["alerts"], torch.Tensor, _array, left)]
-        clock = _clock(conductor, state["clock"])
+        clock, told = _clock(conductor, state["clock"]), Told()
+        told.load_state_dict(state["told"])
         json.dumps([alert.to_dict() for alert in alerts])
     except PolarMonitorError:
         raise
@@ -58,6 +61,7 @@ def load(conductor: Conductor, state: Any) -> None:
             conductor.lanes[mode].take_over(trial)
         else:
             conductor.lanes[mode] = trial
+    conductor.told = told
     conductor.resume(clock, alerts)
 
 

@@ -1,13 +1,15 @@
 """The command line: `polar-monitor demo`, `check` and `replay`. Data on standard output, messages on standard error.
 
-Exit codes: 0 done, 1 an argument or a folder that cannot be used, 2 an unknown command or option, 130 interrupted.
-`check` and `replay` have their own (`check.py`, `replay_command.py`).
+Exit codes: 0 done, 1 an argument or a folder that cannot be used, 2 an unknown command or option, 130 interrupted, 141
+where the reader of standard output has gone (`| head`), as a shell says it of any command. `check` and `replay` have
+their own for what they find (`check.py`, `replay_command.py`).
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,9 +17,23 @@ from pathlib import Path
 
 from . import __version__, check, replay_command
 
+UNREAD = 128 + 13
+"""The exit code of a command that SIGPIPE ended, which Python ignores: 13 is its number."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            sys.stdout.flush()  # a reader that has gone is noticed here, and not as the interpreter ends
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed as it ends
+        return UNREAD
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
         prog="polar-monitor", description="See which latent dimensions of your model are active, passive or mixed."
     )
@@ -65,7 +81,8 @@ def _demo(options: argparse.Namespace) -> int:
         training.run(screen.say, steps)
     except KeyboardInterrupt:
         code = 130
-    training.monitor.detach()
+    finally:
+        training.monitor.detach()
     if code:
         print("interrupted; what was measured is kept")
     print("\n" + training.monitor.summary())

@@ -13,6 +13,7 @@ from typing import Any
 
 from . import describe
 from .alerts import Alert
+from .context import Context
 from .evaluation import Evaluation, Health
 from .faults import Faults, tell
 from .governor import Governor
@@ -21,6 +22,7 @@ from .options import Options
 from .process import forks
 from .rest import Rest
 from .sinks.group import SinkGroup
+from .told import Told
 from .wiring import Wiring
 
 log = logging.getLogger("polar_monitor")
@@ -39,6 +41,7 @@ class Conductor:
         self.wiring: Wiring | None = None
         self.governor = Governor(options.every, options.max_overhead)
         self.faults = Faults(options.strict)
+        self.told = Told()
         self.alerts: list[Alert] = []
         self.steps = 0
         self.next = options.every
@@ -109,7 +112,7 @@ class Conductor:
                 self._ask()
             elif self.steps == SILENCE and "train" in self.lanes and self.lanes["train"].ring.heard is False:
                 self._warn_of_silence()
-            if self._asked is not None and all(lane.ready() for lane in self.lanes.values()):
+            if self._asked is not None and self.told.ready() and all(lane.ready() for lane in self.lanes.values()):
                 self._conclude()
         except Exception as failure:
             self._failed(failure)
@@ -139,6 +142,7 @@ class Conductor:
         try:
             if self._asked is None:
                 self._ask()
+            self.told.wait()
             for lane in self.lanes.values():
                 lane.wait()
             return self._conclude()
@@ -159,6 +163,7 @@ class Conductor:
     def _ask(self) -> None:
         for lane in self.lanes.values():
             lane.drains += lane.ring.requests()
+        self.told.ask()
         self._asked = self.steps
 
     def _conclude(self) -> tuple[Evaluation, ...]:
@@ -166,10 +171,11 @@ class Conductor:
         step, self._asked = self._asked if self._asked is not None else self.steps, None
         done = []
         try:
+            context = self.told.take()
             for lane in self.lanes.values():
                 lane.ingest()
                 if lane.observed or (lane.mode == "train" and not self.rest.recent and step > self._evaluated):
-                    done.append(self._evaluate(lane, step))
+                    done.append(self._evaluate(lane, step, context))
             self._evaluated = step
         finally:
             if self.wiring is not None:
@@ -181,15 +187,17 @@ class Conductor:
         self._look_at_taps(any(evaluation.observed for evaluation in done))
         return tuple(done)
 
-    def _evaluate(self, lane: Lane, step: int) -> Evaluation:
-        observed, alerts = lane.evaluate(step)
+    def _evaluate(self, lane: Lane, step: int, context: Context) -> Evaluation:
+        resumed = lane.resumed()
+        observed, alerts = lane.evaluate(step, context)
         if observed == 0:
             self._warn_of_silence()
         self.evaluations += 1
         name = self.options.name
         evaluation = Evaluation(
-            step, time.time(), name, lane.mode, observed, lane.snapshot, lane.regime, alerts, self.health()
-        )
+            step, time.time(), name, lane.mode, observed, lane.snapshot, lane.regime, alerts, self.health(), context,
+            resumed=resumed,
+        )  # fmt: skip
         self.alerts += alerts
         self.sinks.write(evaluation)
         if alerts:

@@ -40,7 +40,7 @@ class Decline:
     forgiven: Array
     """The deepest fall that came back."""
     excused: Array
-    """The part of S that is from the warm-up."""
+    """The part of S that is no news: of the warm-up, or of a fall that has stopped."""
 
     @classmethod
     def none(cls, dimensions: int) -> Decline:
@@ -61,9 +61,9 @@ class Decline:
             np.minimum(self.excused, fallen),
         )
 
-    def pardoned(self) -> Decline:
-        """As it is now is how it should be; what comes back is still remembered."""
-        return replace(self, excused=self.fallen)
+    def pardoned(self, where: Flags | bool = True) -> Decline:
+        """There, as it is now is how it should be; what comes back is still remembered."""
+        return replace(self, excused=np.where(where, self.fallen, self.excused))
 
     def only(self, where: Flags) -> Decline:
         """Nothing has fallen elsewhere."""

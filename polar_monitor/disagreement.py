@@ -13,7 +13,7 @@ import numpy as np
 
 from .criteria import CRITERIA, ENTROPY_CUT, MINMAX_CUT
 from .label import Label
-from .rule import MIXED_GAP, MIXED_SHARE
+from .rule import MIXED_GAP, MIXED_SHARE, two_kinds
 from .snapshot import Snapshot
 
 THREE = ("bonheme", "clapham_code")
@@ -110,8 +110,8 @@ def _not_mixed(name: str, s: Snapshot, j: int, ours: Label) -> str:
         return f"but those suit a prior of variance 1; the information is {_n(s.information[j])} nats"
     if s.variance_gap[j] < MIXED_GAP:
         return f"though σ² is {'' if s.variance_gap[j] < 0.005 else 'nearly '}the same for every input {gap}"
-    if 1.0 - s.share_active[j] - s.share_passive[j] >= min(s.share_active[j], s.share_passive[j]) >= MIXED_SHARE:
-        return "though more of the inputs lie in between than on either side"
+    if min(s.share_active[j], s.share_passive[j]) >= MIXED_SHARE and not two_kinds(s)[j]:
+        return "though no valley in σ² parts two kinds of inputs"
     if s.share_passive[j] < s.share_active[j]:
         return f"though only {s.share_passive[j]:.1%} of the inputs do not use it"
     return f"though only {s.share_active[j]:.1%} of the inputs clearly use it"

@@ -38,7 +38,7 @@ def _to_host(tensor: Tensor) -> Tensor:
     return tensor.cpu()
 
 
-def _to_hosts(tensors: list[Tensor]) -> tuple[list[Tensor], list[torch.cuda.Event]]:
+def to_hosts(tensors: list[Tensor]) -> tuple[list[Tensor], list[torch.cuda.Event]]:
     """The same for several, which may be on different devices, and what to wait for before they are read."""
     hosts, events = [_to_host(tensor) for tensor in tensors], []
     for device in {tensor.device for tensor in tensors if tensor.device.type == "cuda"}:
@@ -59,7 +59,7 @@ class Drain:
         capacity = mean.shape[0]
         part, self._first = (slice(first, end), 0) if end <= capacity else (slice(None), first % capacity)
         self._per, self._dropped, self._kept = per, first, end - first
-        self._hosts, self._events = _to_hosts([side[part] for side in (mean, spread) if side is not None])
+        self._hosts, self._events = to_hosts([side[part] for side in (mean, spread) if side is not None])
 
     def ready(self) -> bool:
         """Whether `take` will not have to wait."""
@@ -85,7 +85,7 @@ class TracedDrain(Drain):
         channels = [channel for channel in ring.channels if channel.traced is not None]
         cursors = [channel.traced_cursor for channel in channels if channel.traced_cursor is not None]
         rows = [channel.traced for channel in channels if channel.traced is not None]
-        hosts, self._events = _to_hosts([*rows, *(cursor.clone() for cursor in cursors)])
+        hosts, self._events = to_hosts([*rows, *(cursor.clone() for cursor in cursors)])
         self._hosts, self._counts = hosts[: len(rows)], hosts[len(rows) :]
         for cursor in cursors:
             cursor.zero_()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .alerts import Alert
+from .context import NOTHING, Context
 from .regime import Regime
 from .snapshot import Snapshot
 
@@ -60,9 +61,14 @@ class Evaluation:
     regime: Regime | None
     alerts: tuple[Alert, ...]
     health: Health
+    context: Context = NOTHING
+    """What the loop has told since the evaluation before."""
     setup: Mapping[str, Any] | None = None
     """What the alerts depend on beside the evaluations: the rules, the warm-up and the names of the extra rules, as
     plain data. A log has it; None in logs of older versions."""
+    resumed: str | None = None
+    """In the first evaluation after a `load_state_dict`: the state of the alerts before it, without which the rest of
+    the run could not be replayed. JSON as text, since a third party's state may hold infinite numbers."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for one JSON line; `from_dict` reads it back."""
@@ -77,7 +83,9 @@ class Evaluation:
             "regime": None if self.regime is None else self.regime.to_dict(),
             "alerts": [alert.to_dict() for alert in self.alerts],
             "health": dict(vars(self.health)),
+            **({} if self.context == NOTHING else {"context": self.context.to_dict()}),
             **({} if self.setup is None else {"setup": dict(self.setup)}),
+            **({} if self.resumed is None else {"resumed": self.resumed}),
         }
 
     @classmethod
@@ -87,7 +95,7 @@ class Evaluation:
             raise ValueError(f"expected a record of version {VERSION}, got version {data['version']}")
         snapshot = None if data["snapshot"] is None else Snapshot.from_dict(data["snapshot"])
         regime = data["regime"]
-        setup = data.get("setup")
+        setup, resumed = data.get("setup"), data.get("resumed")
         return cls(
             step=int(data["step"]),
             time=float(data["time"]),
@@ -98,5 +106,7 @@ class Evaluation:
             regime=None if regime is None else Regime.from_dict(regime, snapshot),
             alerts=tuple(Alert.from_dict(alert) for alert in data["alerts"]),
             health=Health(**data["health"]),
+            context=Context.from_dict(data.get("context", {})),
             setup=None if setup is None else dict(setup),
+            resumed=None if resumed is None else str(resumed),
         )

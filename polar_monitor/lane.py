@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from .alarms import Alarms
 from .alerts import Alert, AlertRules
 from .arguments import unit_doubt
+from .context import Context
 from .drain import Batch, Drain
 from .faults import tell
 from .regime import Regime, judge
 from .ring import Ring
-from .rules import Extra
+from .rules import Extra, to_json
 from .rules_file import to_plain
 from .snapshot import Snapshot
 from .spread import to_variance
@@ -60,6 +61,8 @@ class Lane:
         self.snapshot: Snapshot | None = None
         self.regime: Regime | None = None
         self.alarms = Alarms(settings.extra)
+        self.loaded = False
+        """Whether nothing has been evaluated since a state was taken back."""
         self.drains: list[Drain] = []
         self.dropped = 0
         self.seen = 0
@@ -122,15 +125,20 @@ class Lane:
             self._checked = True
             tell(said)
 
-    def evaluate(self, step: int) -> tuple[int, tuple[Alert, ...]]:
+    def evaluate(self, step: int, context: Context) -> tuple[int, tuple[Alert, ...]]:
         """Snapshot, labels and alerts at `step`; returns the rows observed since the last time, and the alerts."""
         observed, self.observed = self.observed, 0
         s = self.settings
         if self.stream is not None and self.stream.rows:
             self.snapshot = self.stream.snapshot(step)
             self.regime = judge(self.snapshot, self.regime, s.criterion)
-        alerts = self.alarms.evaluate(step, observed, self.snapshot, self.regime, s.rules, s.warmup)
+        alerts = self.alarms.evaluate(step, observed, self.snapshot, self.regime, s.rules, s.warmup, context)
+        self.loaded = False
         return observed, tuple(replace(alert, name=s.name, mode=self.mode) for alert in alerts)
+
+    def resumed(self) -> str | None:
+        """The state of the alarms as JSON, where none was evaluated since it was taken back: a log may begin here."""
+        return to_json(self.alarms.state_dict()) if self.loaded else None
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that decides what is said from here on."""
@@ -157,13 +165,14 @@ class Lane:
         alarms = Alarms(self.settings.extra)
         alarms.load_state_dict(state)
         dropped, seen, observed, written = (int(state[key]) for key in ("dropped", "seen", "observed", "written"))
-        self.stream, self.snapshot, self.regime, self.alarms = stream, snapshot, regime, alarms
+        self.stream, self.snapshot, self.regime, self.alarms, self.loaded = stream, snapshot, regime, alarms, True
         self.dropped, self.seen, self.observed, self.ring.rows = dropped, seen, observed, written
 
     def take_over(self, other: Lane) -> None:
         """Go on from where another lane is; the ring stays, since the taps write to it."""
         self.stream, self.snapshot, self.regime = other.stream, other.snapshot, other.regime
         self.alarms.take_over(other.alarms)
+        self.loaded = other.loaded
         self.dropped, self.seen, self.observed = other.dropped, other.seen, other.observed
         self.ring.requests()  # what waited was of before
         self.drains.clear()

@@ -16,12 +16,14 @@ from .alerts import Alert, AlertKind, AlertRules, Forecast, raised
 from .forecast import outlook
 from .label import INFORMATIVE_LABELS, Label
 from .regime import Regime
-from .rule import PASSIVE, Z
+from .rule import INFORMATIVE, INFORMATIVE_MEAN_ONLY, PASSIVE, Z
 from .snapshot import Array, Snapshot
-from .tracks import NEVER, Flags, Tracks
+from .tracks import BETA, NEVER, RATE, Flags, Tracks
 
 SLIGHT = 0.05
 """A fall of the logarithm by less is no trouble yet."""
+STOPPED = 20
+"""Evaluations without a fall after which one is over."""
 
 
 def follow(tracks: Tracks, s: Snapshot, regime: Regime, rules: AlertRules) -> tuple[Tracks, list[Alert]]:
@@ -33,33 +35,40 @@ def follow(tracks: Tracks, s: Snapshot, regime: Regime, rules: AlertRules) -> tu
     gone = used & (passive | (passive_now & surely_nothing(s) & (tracks.worthy >= rules.established)))
     revived = informative & ~passive_now & ~used & tracks.was_used
     going = ((informative & ~passive_now) | used) & ~gone
-    lost = gone & (tracks.in_use > rules.established)
+    lost = gone & (tracks.worthy >= rules.established)
 
-    worthy = np.where(going, tracks.worthy + (now - Z * error >= rules.worth), 0)
+    much = now - Z * error >= rules.worth
+    worthy, proven = (np.where(going, count + much, 0) for count in (tracks.worthy, tracks.proven))
     established = going & (worthy >= rules.established)
-    tracks = replace(tracks, decline=tracks.decline.only(worthy > 0), was_used=tracks.was_used | established)
+    was_used = tracks.was_used | (going & (proven >= rules.established))
+    tracks = replace(tracks, decline=tracks.decline.only(worthy > 0), was_used=was_used)
     sure = tracks.decline.fallen * now >= rules.significance * error
     still = now < tracks.information[-2:][0]
+    cut = INFORMATIVE if s.has_variance else INFORMATIVE_MEAN_ONLY
     due = established & sure & still & (now > PASSIVE)
-    ahead = outlook(tracks.information, tracks.interval, due)
+    ahead = outlook(tracks.information, tracks.interval, due, cut, tracks.told[:, BETA], tracks.told[:, RATE])
     due &= ahead.ahead <= rules.horizon
-    falls = due & tracks.decline.exceeds(rules.fall)
+    falls = due & (now > cut) & tracks.decline.exceeds(rules.fall)
     plunges = due & tracks.decline.exceeds(rules.plunge) & plunged(tracks.information, tracks.errors, rules)
     plunges &= plunges.sum() >= min(2, established.sum())  # one alone may be trading places
 
-    slight = (tracks.decline.fallen <= SLIGHT) | ~going
     calm = np.where(going & ~falls & ~plunges, tracks.calm + 1, 0)
+    over = tracks.warned & (calm >= STOPPED)  # where it is now is where the next fall begins
+    tracks = replace(tracks, decline=tracks.decline.pardoned(over), warned=tracks.warned & ~over)
+    slight = (tracks.decline.fallen - tracks.decline.excused <= SLIGHT) | ~going
     half = tracks.decline.fallen <= -0.5 * np.log1p(-rules.fall)
     new = replace(
         tracks,
         in_use=np.where(going, tracks.in_use + 1, 0),
         worthy=worthy,
+        proven=proven,
         falling=np.where(falls, tracks.falling + 1, 0),
         calm=calm,
         warned=tracks.warned & going & ~(half & (calm >= rules.patience)),
         healthy=np.where(going, np.where(slight | (tracks.healthy == NEVER), s.step, tracks.healthy), NEVER),
         variance=np.where(slight, s.variance, tracks.variance),
         noise=np.where(slight, s.posterior_variance, tracks.noise),
+        told_then=np.where(slight[:, None], tracks.told_before, tracks.told_then),
         named=np.where(slight & going, causes.UNKNOWN, tracks.named),
     )
     fading = ((new.falling >= rules.patience) | plunges) & ~new.warned

@@ -306,6 +306,25 @@ class PolarMonitor:
         self._standardised = prior is not None
         Tap({}, None, "both", None, strict=True).record(lane.ring, (mean, spread))
 
+    def log(self, *, beta: Any = None, learning_rate: Any = None, reconstruction: Any = None) -> None:
+        """Tell what the latents cannot: alerts then name their cause more closely, and forecasts follow β and the rate.
+
+        Args:
+            beta: Weight of the KL term, as often as it changes.
+            learning_rate: The same of the learning rate.
+            reconstruction: The reconstruction term as it enters the loss, of every step. A tensor on a device is added
+                up there; nothing waits for it.
+
+        All are numbers or tensors of one; what is NaN or infinite is as good as not told. Raises PolarMonitorError for
+        what is no number.
+
+        Example:
+            >>> import polar_monitor
+            >>> monitor = polar_monitor.PolarMonitor(sinks=())
+            >>> monitor.log(beta=0.5, learning_rate=1e-3, reconstruction=73.2)
+        """
+        self._conductor.told.add(beta, learning_rate, reconstruction)
+
     # -- what is known ----------------------------------------------------------------------------------------------
 
     def snapshot(self, mode: str | None = None) -> Snapshot | None:

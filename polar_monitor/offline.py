@@ -33,7 +33,7 @@ def classify(
         mean: The posterior means, or codes, (n, D); (n,) is one dimension. Spatial and sequence latents (n, C, H, W)
             and (n, T, D) have one dimension a channel or feature, and up to 16 places of an input are taken. An array
             of any real type, a memory map, a tensor on any device, or chunks of rows: an iterator, or another iterable
-            such as a DataLoader.
+            such as a DataLoader. A list of arrays may be chunks or inputs and is an error: pass iter(chunks).
         logvar, var, std: The posterior's spread, at most one, in the shape (and the chunks) of `mean`. True: the chunks
             of `mean` are pairs (mean, spread). Without one no dimension is called mixed.
         prior: (mean, variance), each a number or (D,), enters `kl` alone; None is N(0, 1). A conditional prior has at
@@ -61,23 +61,35 @@ def classify(
         >>> [str(label) for label in regime.labels], str(regime.verdict)
         (['active', 'passive'], 'polarised')
     """
+    kind, spread = one_spread(logvar, var, std)
+    regime, doubt = judged(mean, kind, spread, prior, resolution, criterion)
+    if doubt:
+        warnings.warn(f"polar_monitor: {doubt}", PolarMonitorWarning, stacklevel=2)
+    return regime
+
+
+def judged(
+    mean: Any, kind: str | None, spread: Any, prior: Any, resolution: float | None, criterion: str
+) -> tuple[Regime, str]:
+    """What `classify` returns, and what it warns of: a doubt about the unit of the spread, '' for none.
+
+    `kind` is that of `spread`: "logvar", "var", "std" or None. Raises PolarMonitorError as `classify` does.
+    """
     from .subset import Subset  # compiles the kernels, so not on `import polar_monitor`
 
     criteria.check(criterion)
-    kind, spread = one_spread(logvar, var, std)
     shared, conditional = _prior(prior)
     subset, least, greatest = Subset(shared, checked_resolution(resolution)), float("inf"), -float("inf")
     for batch in batches(mean, kind, spread, conditional):
         subset.add(batch)
         least, greatest = min(least, batch.least), max(greatest, batch.greatest)
-    doubt = unit_doubt(kind, least, greatest)
-    if doubt and subset.rows >= SUSPICIOUS:
-        warnings.warn(f"polar_monitor: {doubt}", PolarMonitorWarning, stacklevel=2)
+    doubt = unit_doubt(kind, least, greatest) if subset.rows >= SUSPICIOUS else ""
     snapshot = subset.snapshot()
     regime = judge(snapshot, None, criterion)
-    if snapshot.n == snapshot.rows:
-        return regime
-    return replace(regime, reasons=(*regime.reasons, f"from {snapshot.n} of {snapshot.rows} rows, chosen evenly"))
+    if snapshot.n < snapshot.rows:
+        said = f"from {snapshot.n} of {snapshot.rows} rows, chosen evenly"
+        regime = replace(regime, reasons=(*regime.reasons, said))
+    return regime, doubt
 
 
 def _prior(prior: Any) -> tuple[tuple[Any, Any] | None, tuple[Any, Any] | None]:

@@ -10,9 +10,10 @@ from typing import Any
 from . import criteria
 from .alerts import Alert, AlertRules
 from .arguments import checked_prior, checked_resolution
+from .chosen_rules import choose
 from .errors import PolarMonitorError
 from .lane import Settings
-from .rules import Rule, choose
+from .rules import Rule
 
 LEAST_WINDOW = 512
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import enum
 import math
+import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .criteria import CRITERIA, SHARP, delta_kl, labels_by
 from .disagreement import THREE, disagree, disagreements, fact, opinions
 from .label import INFORMATIVE_LABELS, Label
-from .rule import MIN_ROWS, by_information, sentence
+from .rule import MIN_ROWS, by_information, sentence, too_few
 from .scale import is_relative
 from .snapshot import Snapshot
 
@@ -23,6 +25,8 @@ GAP = math.log(3.0)
 """Least distance of the two groups of a polarised regime in log(information + 0.01)."""
 UNDECIDED_SHARE = 0.1
 """Largest share of undecided dimensions in a verdict."""
+NAMED = 5
+"""Dimensions that a reason names at most."""
 
 
 class Verdict(enum.StrEnum):
@@ -57,8 +61,8 @@ class Regime:
     def explain(self, dimension: int | None = None) -> str:
         """Why `dimension` has its label, and under it a line for each published criterion that says otherwise.
 
-        Without a dimension: why the verdict is what it is, and what the criteria say of the model. Raises IndexError
-        for a dimension that does not exist.
+        Without a dimension: why the verdict is what it is, and what the criteria say of the model. Raises TypeError
+        for what is no whole number, IndexError for a dimension that does not exist.
 
         Example:
             >>> import numpy as np, polar_monitor
@@ -70,6 +74,13 @@ prior (KL − I_G), not information
         """
         if dimension is None:
             return "\n  ".join([f"the verdict is {self.verdict}", *self.reasons, *self._counts()])
+        try:
+            dimension = operator.index(dimension)
+        except TypeError:
+            raise TypeError(
+                f"expected the number of a dimension, a whole number from 0 to {len(self.labels) - 1}, "
+                f"got {dimension!r}: explain(0), or explain() for the model"
+            ) from None
         if not 0 <= dimension < len(self.labels):
             raise IndexError(f"expected a dimension from 0 to {len(self.labels) - 1}, got {dimension}")
         label, latest = self.labels[dimension], self.latest[dimension]
@@ -149,7 +160,7 @@ def judge(snapshot: Snapshot, previous: Regime | None = None, criterion: str = "
     """
     latest = by_information(snapshot) if criterion == "information" else labels_by(criterion, snapshot)
     labels, agreeing = _settle(latest, previous)
-    verdict, reasons = _verdict(snapshot, labels)
+    verdict, reasons = _verdict(snapshot, labels, criterion)
     return Regime(snapshot.step, labels, latest, agreeing, verdict, reasons, criterion, snapshot)
 
 
@@ -164,26 +175,34 @@ def _settle(latest: tuple[Label, ...], previous: Regime | None) -> tuple[tuple[L
     return tuple(labels), tuple(agreeing)
 
 
-def _verdict(s: Snapshot, labels: tuple[Label, ...]) -> tuple[Verdict, tuple[str, ...]]:
-    reasons = list(_caveats(s, labels))
+def _verdict(s: Snapshot, labels: tuple[Label, ...], criterion: str) -> tuple[Verdict, tuple[str, ...]]:
+    """Over the dimensions that can be estimated; of a minority of them nothing follows for the model."""
+    reasons = list(_caveats(s))
     if s.independent < MIN_ROWS:
         return Verdict.NOT_ESTIMABLE, (f"only {s.independent} independent rows, {MIN_ROWS} are needed", *reasons)
     kinds = np.array([str(label) for label in labels])
+    unknown = (kinds == str(Label.UNDECIDED)) & (np.isnan(s.information) | too_few(s))
+    if unknown.any():
+        reasons.append(_left_out(unknown))
+    if 2 * np.count_nonzero(unknown) > len(kinds):
+        return Verdict.NOT_ESTIMABLE, ("most dimensions could not be estimated", *reasons)
+    kinds, information = kinds[~unknown], s.information[~unknown]
     informative = np.isin(kinds, [str(label) for label in INFORMATIVE_LABELS])
     passive = kinds == str(Label.PASSIVE)
     undecided = float(np.mean(kinds == str(Label.UNDECIDED)))
     if undecided == 1.0:
         return Verdict.NOT_ESTIMABLE, ("no dimension could be decided", *reasons)
     if undecided > UNDECIDED_SHARE:
-        return Verdict.GRADED, (f"{undecided:.0%} of the dimensions lie between the two groups", *reasons)
+        how = "lie between the two groups" if criterion == "information" else f"have no label by {criterion}"
+        return Verdict.GRADED, (f"{undecided:.0%} of the dimensions {how}", *reasons)
     if not informative.any():
         return Verdict.COLLAPSED, ("no dimension carries information", *reasons)
     if not passive.any():
         return Verdict.ALL_ACTIVE, ("no dimension is passive", *reasons)
-    known = np.isfinite(s.information)  # a published criterion labels dimensions of which ours knows nothing
+    known = np.isfinite(information)  # a published criterion labels dimensions of which ours knows nothing
     if not (informative & known).any() or not (passive & known).any():
         return Verdict.NOT_ESTIMABLE, ("the distance of the two groups is not known", *reasons)
-    scale = np.log(np.maximum(s.information, 0.0) + 0.01)
+    scale = np.log(np.maximum(information, 0.0) + 0.01)
     weakest, strongest = float(scale[informative & known].min()), float(scale[passive & known].max())
     gap = math.exp(weakest - strongest)
     said = f"{int(informative.sum())} informative and {int(passive.sum())} passive dimensions, a factor {gap:.1f} apart"
@@ -192,7 +211,15 @@ def _verdict(s: Snapshot, labels: tuple[Label, ...]) -> tuple[Verdict, tuple[str
     return Verdict.GRADED, (f"{said}; two groups need a factor of 3", *reasons)
 
 
-def _caveats(s: Snapshot, labels: tuple[Label, ...]) -> tuple[str, ...]:
+def _left_out(unknown: NDArray[np.bool_]) -> str:
+    """Which dimensions (D,) the verdict is not about; the first few by number."""
+    which = np.flatnonzero(unknown).tolist()
+    named = ", ".join(map(str, which[:NAMED])) + (", …" if len(which) > NAMED else "")
+    where = f"dimension {named}" if len(which) == 1 else f"dimensions {named}"
+    return f"{len(which)} of {len(unknown)} dimensions could not be estimated: too few finite rows in {where}"
+
+
+def _caveats(s: Snapshot) -> tuple[str, ...]:
     if s.has_variance:
         return ()
     said = ["no variance representation: active and mixed cannot be told apart"]
@@ -202,10 +229,9 @@ def _caveats(s: Snapshot, labels: tuple[Label, ...]) -> tuple[str, ...]:
             "code, so labels compare dimensions with each other, and a code that has shrunk to nothing looks like any "
             "other (for a Lipschitz decoder, resolution= gives the scale)"
         )
-    informative = sum(label in INFORMATIVE_LABELS for label in labels)
-    if informative >= 2 and s.effective_rank < 0.7 * informative:
+    if s.surplus > 0:
         said.append(
-            f"the code is low-rank but not axis-aligned: {informative} dimensions are in use, "
-            f"their covariance has an effective rank of {s.effective_rank:.1f}"
+            f"the code is low-rank but not axis-aligned: {s.surplus:.0f} more dimensions are in use than directions "
+            "that they vary in"
         )
     return tuple(said)

@@ -1,23 +1,30 @@
 """A recorded run judged again: which alerts the rules raise on a log, and whether they are those of the run.
 
 Snapshots and settled labels are read from the log, and the rules are run over them as a live run does. A log says which
-rules were live; one of an older version does not, and then the defaults are taken.
+rules were live; one of an older version does not, and then the defaults are taken. Where a run was resumed, the log has
+the state that it went on from.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from .alarms import Alarms
 from .alerts import Alert, AlertRules
+from .chosen_rules import choose, installed
 from .errors import PolarMonitorError
 from .evaluation import Evaluation
-from .rules import Extra, choose
-from .rules_file import from_plain
-from .sinks.jsonl import read_jsonl
+from .recorded import Setup, resumed, setup_of, told
+from .rules import Extra, Rule, of_rule
+from .rules_file import from_plain, to_plain
+from .sinks.jsonl import read_numbered
 
 
 @dataclass(frozen=True)
@@ -28,38 +35,55 @@ class Replay:
     """Evaluations in the log."""
     live: tuple[Alert, ...]
     replayed: tuple[Alert, ...]
-    missing: tuple[str, ...]
-    """Third-party rules of the run that are not installed here, so that their alerts are not replayed."""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Why, for each third-party rule of the run that cannot be asked here."""
+    added: tuple[str, ...] = ()
+    """Third-party rules that the run did not have."""
+    torn: int | None = None
+    """The number of a truncated last line, which was left out."""
+
+    @property
+    def left_out(self) -> tuple[Alert, ...]:
+        """Those of the run that cannot be compared: their rule is missing."""
+        return tuple(alert for alert in self.live if any(of_rule(alert, name) for name in self.missing))
 
     @property
     def both(self) -> tuple[Alert, ...]:
         """Those that are alike to the last digit."""
-        return _within(self.live, self.replayed, True)
+        return _split(self.live, self.replayed)[0]
 
     @property
     def only_live(self) -> tuple[Alert, ...]:
-        """Raised in the run, and not on its log."""
-        return _within(self.live, self.replayed, False)
+        """Raised in the run, and not on its log, by rules that are not missing."""
+        out = set(map(id, self.left_out))
+        return tuple(alert for alert in _split(self.live, self.replayed)[1] if id(alert) not in out)
 
     @property
     def only_replayed(self) -> tuple[Alert, ...]:
         """Raised on the log, and not in the run."""
-        return _within(self.replayed, self.live, False)
+        return _split(self.replayed, self.live)[1]
 
 
 def replay(
-    path: str | os.PathLike[str], rules: AlertRules | None = None, warmup: int | None = None, strict: bool = False
+    path: str | os.PathLike[str],
+    rules: AlertRules | Mapping[str, Any] | None = None,
+    warmup: int | None = None,
+    strict: bool = False,
+    extra_rules: Sequence[str | Rule] = (),
 ) -> Replay:
     """Run the alert rules over a log, or over the only log in a run's folder.
 
     Args:
         path: A .jsonl file that a monitor has written, or a folder with one.
-        rules: Other rules than those of the run.
+        rules: Other rules than those of the run, or some of their fields: the others stay as in the run.
         warmup: Another warm-up, in steps, than that of the run.
         strict: A torn last line, as a killed run leaves it, is an error; else it is left out.
+        extra_rules: Third-party rules of the run that no installed package offers: objects, or names of entry points.
+            One that the run did not have is asked at every evaluation.
 
     Raises:
-        PolarMonitorError: No log, several in the folder, a file that is none, or rules in it that cannot be meant.
+        PolarMonitorError: No log, an empty one, several in the folder, a file that is none, or rules that cannot be
+            meant.
 
     Example:
         >>> from polar_monitor.replay import replay
@@ -67,23 +91,29 @@ def replay(
         >>> found.live == found.replayed  # doctest: +SKIP
         True
     """
+    if warmup is not None and (isinstance(warmup, bool) or not isinstance(warmup, int) or warmup < 0):
+        raise PolarMonitorError(f"warmup: expected a whole number of steps from 0 on, got {warmup!r}")
     file = log_of(path)
-    records = read_jsonl(file, strict=strict)
+    records, torn = read_numbered(file, strict=strict)
+    if not records:
+        raise PolarMonitorError(f"{file}: expected evaluations, got {'none' if torn is None else 'a part of one'}")
+    setups = _setups(records, file, rules, warmup)
+    wanted = {name for setup in setups.values() for name in setup.names}
+    extras, missing = _available(wanted, choose(extra_rules))
+    added = tuple(name for name in extras if name not in wanted)
     alarms: dict[tuple[str, str], Alarms] = {}
     replayed: list[Alert] = []
-    extras: dict[str, Extra | None] = {}
-    for record in records:
-        setup = record.setup or {}
-        names = [str(name) for name in setup.get("extra_rules", ())]
-        for name in names:
-            if name not in extras:
-                extras[name] = _installed(name)
-        chosen = tuple(extra for name in names if (extra := extras[name]) is not None)
-        one = alarms.setdefault((record.name, record.mode), Alarms(chosen))
-        live = rules or from_plain(setup.get("rules", {}), str(file))
-        replayed += _again(one, record, live, int(setup.get("warmup", 0)) if warmup is None else warmup)
-    missing = tuple(name for name, extra in extras.items() if extra is None)
-    return Replay(len(records), tuple(alert for record in records for alert in record.alerts), tuple(replayed), missing)
+    for line, record in records.items():
+        setup, lane, where = setups[line], (record.name, record.mode), f"{file}, line {line}"
+        if record.resumed is not None and (lane not in alarms or (rules is None and warmup is None)):
+            before = alarms.get(lane, Alarms()).states
+            alarms[lane] = resumed(record, where)
+            alarms[lane].states |= {name: state for name, state in before.items() if name in added}
+        one = alarms.setdefault(lane, Alarms())
+        one.extra = tuple(extras[name] for name in (*setup.names, *added) if name in extras)
+        replayed += _again(one, record, setup, where)
+    live = tuple(alert for record in records.values() for alert in record.alerts)
+    return Replay(len(records), live, tuple(replayed), missing, added, torn)
 
 
 def log_of(path: str | os.PathLike[str]) -> Path:
@@ -98,22 +128,55 @@ def log_of(path: str | os.PathLike[str]) -> Path:
     return logs[0]
 
 
-def _again(alarms: Alarms, record: Evaluation, rules: AlertRules, warmup: int) -> list[Alert]:
-    found = alarms.evaluate(record.step, record.observed, record.snapshot, record.regime, rules, warmup)
-    return [replace(alert, name=record.name, mode=record.mode) for alert in found]
+def _setups(
+    records: Mapping[int, Evaluation], file: Path, rules: AlertRules | Mapping[str, Any] | None, warmup: int | None
+) -> dict[int, Setup]:
+    """What each record was judged by, with the changes that are asked for."""
+    changes: dict[str, Any] = {}
+    if isinstance(rules, AlertRules):
+        changes = to_plain(rules)
+    elif rules is not None:
+        from_plain(rules)
+        changes = dict(rules)
+    setups = {line: setup_of(record, changes, f"{file}, line {line}") for line, record in records.items()}
+    if warmup is not None:
+        setups = {line: replace(setup, warmup=warmup) for line, setup in setups.items()}
+    return setups
 
 
-def _installed(name: str) -> Extra | None:
-    try:
-        return choose([name])[0]
-    except PolarMonitorError:
-        return None
+def _again(alarms: Alarms, record: Evaluation, setup: Setup, where: str) -> list[Alert]:
+    r = record
+    with told(f"{where}: expected numbers that a run can have made"):
+        found = alarms.evaluate(r.step, r.observed, r.snapshot, r.regime, setup.rules, setup.warmup, r.context)
+    return [replace(alert, name=r.name, mode=r.mode) for alert in found]
 
 
-def _within(these: tuple[Alert, ...], those: tuple[Alert, ...], kept: bool) -> tuple[Alert, ...]:
-    known = {_key(alert) for alert in those}
-    return tuple(alert for alert in these if (_key(alert) in known) is kept)
+def _available(names: Collection[str], given: Sequence[Extra]) -> tuple[dict[str, Extra], dict[str, str]]:
+    """The third-party rules that can be asked, and why the others cannot: given ones, else those of packages."""
+    found, missing = {extra.name: extra for extra in given}, {}
+    points = {point.name for point in installed()}
+    for name in sorted(set(names) - set(found)):
+        if name not in points:
+            missing[name] = "is not installed, nor given with --extra MODULE:NAME"
+            continue
+        try:
+            (found[name],) = choose([name])
+        except PolarMonitorError as error:
+            missing[name] = f"is installed, but fails: {error}"
+    return found, missing
+
+
+def _split(these: Sequence[Alert], those: Sequence[Alert]) -> tuple[tuple[Alert, ...], tuple[Alert, ...]]:
+    """Which of `these` are among `those`, each of which is like one of them at most, and which are not."""
+    left, kept, others = Counter(map(_key, those)), list[Alert](), list[Alert]()
+    for alert in these:
+        key = _key(alert)
+        (kept if left[key] else others).append(alert)
+        left[key] -= left[key] > 0
+    return tuple(kept), tuple(others)
 
 
 def _key(alert: Alert) -> str:
-    return json.dumps(alert.to_dict(), sort_keys=True, default=str)
+    """All of it as text, with evidence as a log has it: what is not finite is unknown."""
+    evidence = {name: value if math.isfinite(value) else None for name, value in alert.evidence.items()}
+    return json.dumps(alert.to_dict() | {"evidence": evidence}, sort_keys=True, default=str)

@@ -6,25 +6,37 @@ import argparse
 import json
 import math
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from . import describe, rules
+from . import describe
 from .alerts import Alert
+from .chosen_rules import installed, named
 from .errors import PolarMonitorError
 from .replay import Replay, replay
+from .rules import of_rule
 from .rules_file import read_rules
 
 CODES = (
-    "exit codes: 0 the log gives exactly the alerts of the run, or other rules were asked for; 1 it does not; "
-    "2 a file or an argument that cannot be used"
+    "exit codes: 0 the log gives exactly the alerts of the run, but for rules that are not installed here, or other "
+    "rules were asked for; 1 it does not; 2 a file or an argument that cannot be used"
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
     parser.add_argument("log", nargs="?", type=Path, metavar="RUN", help="a .jsonl log, or the folder of a run")
-    parser.add_argument("--rules", type=Path, metavar="FILE", help="TOML with fields of AlertRules: compare with these")
+    parser.add_argument(
+        "--rules", type=Path, metavar="FILE", help="TOML with fields of AlertRules, changed in those of the run"
+    )
     parser.add_argument("--warmup", type=int, help="another warm-up, in steps, than the run's")
+    parser.add_argument(
+        "--extra",
+        action="append",
+        default=[],
+        metavar="MODULE:NAME",
+        help="a rule of your own, which is imported; more than once for several",
+    )
     parser.add_argument(
         "--list-rules", action="store_true", help="the rules that installed packages offer, and no more"
     )
@@ -34,30 +46,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command; returns its exit code."""
     if options.list_rules:
-        for point in rules.installed():
+        for point in installed():
             print(f"{point.name}  {point.value}")
         return 0
     try:
         if options.log is None:
             raise PolarMonitorError("expected a log or the folder of a run, got neither")
         other = None if options.rules is None else read_rules(options.rules)
-        found = replay(options.log, other, options.warmup)
+        found = replay(options.log, other, options.warmup, extra_rules=[named(place) for place in options.extra])
     except PolarMonitorError as error:
         print(f"polar-monitor replay: {error}", file=sys.stderr)
         return 2
     print(json.dumps(_plain(found)) if options.json else table(found))
-    for name in found.missing:
-        print(f"polar-monitor replay: rule {name!r} is not installed: its alerts are left out", file=sys.stderr)
-    changed = options.rules is not None or options.warmup is not None
+    for said in notes(found):
+        print(f"polar-monitor replay: {said}", file=sys.stderr)
+    changed = options.rules is not None or options.warmup is not None or found.added != ()
     return int(not changed and (found.only_live != () or found.only_replayed != ()))
 
 
+def notes(found: Replay) -> Iterator[str]:
+    """What was left out, a line each."""
+    if found.torn is not None:
+        yield f"line {found.torn} is torn, as a killed run leaves it, and left out"
+    for name, why in found.missing.items():
+        count = sum(of_rule(alert, name) for alert in found.live)
+        yield f"rule {name!r} {why}: its alerts ({count}) are left out"
+
+
 def table(found: Replay) -> str:
-    """All alerts by step: as in the run, and marked - where only the run raised them, + where only the rules do."""
+    """All alerts by step: as in the run, and marked - where only the run raised them, + where only the rules do.
+
+    What is left out is marked ?.
+    """
     marked = [
         *((alert, " ") for alert in found.both),
         *((alert, "-") for alert in found.only_live),
         *((alert, "+") for alert in found.only_replayed),
+        *((alert, "?") for alert in found.left_out),
     ]
     marked.sort(key=lambda pair: pair[0].step)
     counts = f"{len(found.both)} alike, {len(found.only_live)} of the run alone, {len(found.only_replayed)} new"
@@ -78,5 +103,8 @@ def _plain(found: Replay) -> dict[str, object]:
         "both": plain(found.both),
         "only_live": plain(found.only_live),
         "only_replayed": plain(found.only_replayed),
-        "missing": list(found.missing),
+        "left_out": plain(found.left_out),
+        "missing": dict(found.missing),
+        "added": list(found.added),
+        "torn": found.torn,
     }

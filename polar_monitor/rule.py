@@ -1,9 +1,11 @@
 """Our criterion: which label the numbers of one snapshot give each dimension, and the sentence that says why.
 
-With a variance representation a dimension is *passive* when its information is surely small, *informative* when it is
-surely not; an informative dimension is *mixed* when some inputs surely use it and some surely do not, else *active*.
-Without one (autoencoders) the entropy of the mean decides, and no dimension is ever called mixed: the entropy of the
-mean alone cannot tell active from mixed. "Surely" is the 95 % confidence bound.
+With a variance representation a dimension is *passive* when its information is surely small. It is *mixed* when some
+inputs surely use it, some surely do not, and the two are surely different kinds: a valley parts them in the
+distribution of log σ². How much information it has as a whole is not asked then, since a few inputs that use it need
+not make much of it. Any other dimension whose information is surely not small is *active*. Without a variance
+(autoencoders) the entropy of the mean decides, and no dimension is ever called mixed: the entropy of the mean alone
+cannot tell active from mixed. "Surely" is the 95 % confidence bound, where nothing else is said.
 """
 
 from __future__ import annotations
@@ -28,8 +30,12 @@ MIXED_SHARE = 0.05
 """Share of inputs that must surely be on either side for a mixed dimension."""
 MIXED_GAP = 0.02
 """Nats of `variance_gap` that a mixed dimension must surely have."""
+MIXED_VALLEY = 0.85
+"""Rows in the valley of log σ² that a mixed dimension must surely have less than, by those in the smaller peak."""
+Z_VALLEY = 3.0
+"""Standard errors of "surely" there: the valley is the deepest of some thirty that are tried."""
 MIN_ROWS = 512
-"""Independent rows below which nothing is decided."""
+"""Independent rows, finite in the dimension, below which nothing is decided of it."""
 
 
 def by_information(s: Snapshot) -> tuple[Label, ...]:
@@ -44,14 +50,22 @@ def by_information(s: Snapshot) -> tuple[Label, ...]:
     if s.has_variance:
         labels[_mixed(s)] = Label.MIXED
     labels[np.fmin(high, _certificate(s)) <= PASSIVE] = Label.PASSIVE
-    labels[np.isnan(s.information)] = Label.UNDECIDED
+    labels[np.isnan(s.information) | too_few(s)] = Label.UNDECIDED
     return tuple(labels.tolist())
+
+
+def too_few(s: Snapshot) -> NDArray[np.bool_]:
+    """Dimensions with too few finite rows to be judged (D,)."""
+    return (s.finite < MIN_ROWS) | (s.independent < MIN_ROWS)
 
 
 def sentence(s: Snapshot, j: int, label: Label) -> str:
     """Why dimension j of this snapshot has the label that `by_information` gives it."""
     if s.independent < MIN_ROWS:
         return f"only {s.independent} independent rows, {MIN_ROWS} are needed"
+    if s.finite[j] < MIN_ROWS:
+        of = f"{s.finite[j]:.0f} of {s.independent}"
+        return f"only {of} independent rows are finite in it, {MIN_ROWS} are needed"
     if not math.isfinite(s.information[j]):
         return f"its information could not be estimated ({s.non_finite[j]:.0f} of its rows were not finite)"
     name = "information" if s.has_variance else f"entropy resolved at {s.resolution:.3g}"
@@ -68,8 +82,14 @@ def sentence(s: Snapshot, j: int, label: Label) -> str:
         return f"{said}, above {cut} (active and mixed cannot be told apart without a variance)"
     shares = f"{s.share_active[j]:.0%} of the inputs clearly use it, {s.share_passive[j]:.0%} clearly do not"
     if label is Label.MIXED:
-        return f"{said}; {shares}, variance gap {s.variance_gap[j]:.2f} nats"
+        return f"{said}; {shares}, variance gap {s.variance_gap[j]:.2f} nats{_valley(s, j)}"
     return f"{said}, above {cut}; {shares}"
+
+
+def _valley(s: Snapshot, j: int) -> str:
+    if math.isnan(s.valley[j]):
+        return ""
+    return f"; the valley between the two kinds holds {s.valley[j]:.0%} of the rows of the smaller peak"
 
 
 def _cut(s: Snapshot) -> float:
@@ -86,11 +106,17 @@ def _certificate(s: Snapshot) -> Array:
 
 
 def _mixed(s: Snapshot) -> NDArray[np.bool_]:
-    """Some inputs surely use it, some surely do not, and fewer are in between than on either side.
-
-    Not asked for is information that is surely above the cut: a few inputs that use it need not make much of it.
-    """
+    """Some inputs surely use it, some surely do not, and σ² parts the two kinds."""
     gap = s.variance_gap - Z * s.variance_gap_se
     active, passive = s.share_active - Z * s.share_active_se, s.share_passive - Z * s.share_passive_se
-    two_kinds = 1.0 - s.share_active - s.share_passive < np.minimum(s.share_active, s.share_passive)
-    return (gap >= MIXED_GAP) & (np.minimum(active, passive) >= MIXED_SHARE) & two_kinds
+    return (gap >= MIXED_GAP) & (np.minimum(active, passive) >= MIXED_SHARE) & two_kinds(s)
+
+
+def two_kinds(s: Snapshot) -> NDArray[np.bool_]:
+    """Whether a valley surely parts two kinds of inputs (D,).
+
+    Where the valley is not known (logs of older versions): whether fewer inputs are between T / 2 and 0.7 T than on
+    either side.
+    """
+    between = 1.0 - s.share_active - s.share_passive < np.minimum(s.share_active, s.share_passive)
+    return np.where(np.isnan(s.valley), between, s.valley + Z_VALLEY * s.valley_se <= MIXED_VALLEY)

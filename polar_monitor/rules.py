@@ -1,4 +1,4 @@
-"""Rules of third parties: what one is, how one is chosen, and how it says something.
+"""Rules of third parties: what one is and how it says something; `chosen_rules` finds them by their names.
 
 A rule is a pure fold over the evaluations of one latent in one mode, so a run that is resumed or replayed from its log
 raises the same alerts. A package offers rules under the entry-point group `polar_monitor.rules`:
@@ -11,29 +11,33 @@ Nothing is imported before a rule is asked for by its name: `attach(model, extra
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+
 from .alerts import Alert, AlertKind, Forecast
-from .errors import PolarMonitorError
+from .context import Context
 from .regime import Regime
 from .snapshot import Snapshot
 
 log = logging.getLogger("polar_monitor")
 
-GROUP = "polar_monitor.rules"
-"""Of entry points: an object or a class without arguments, with `start` and `update`."""
-CUSTOM = next((kind for kind in AlertKind if kind == "custom"), AlertKind.DRAIN)
-"""The kind of every alert of a third party."""
-
 
 @runtime_checkable
 class Rule(Protocol):
     """What is asked of a rule. It keeps nothing itself: all that it needs later is in its state.
+
+    It is not asked during the warm-up: the evaluation at or after its last step is the first that it sees. Its alerts
+    are of the kind CUSTOM, which `AlertRules.kinds` lets through or not. One that fails is told once and not asked any
+    more, until the run is resumed; it then goes on from the state it had.
+
+    An `update` with a further parameter named `context` is given the `polar_monitor.context.Context` of the evaluation:
+    what the loop has told of β, the learning rate and the reconstruction term by `monitor.log`.
 
     Example:
         >>> from polar_monitor import rules
@@ -49,7 +53,10 @@ class Rule(Protocol):
     """
 
     def start(self) -> Any:
-        """The state before the first evaluation: numbers, strings, None, lists and dicts with strings as keys."""
+        """The state before the first evaluation: numbers, strings, None, lists and dicts with strings as keys.
+
+        NumPy scalars become numbers, tuples lists: `update` is given what JSON makes of them.
+        """
 
     def update(
         self, state: Any, step: int, observed: int, snapshot: Snapshot | None, regime: Regime | None
@@ -80,7 +87,7 @@ def alert(
         3
     """
     return Alert(
-        CUSTOM,
+        AlertKind.CUSTOM,
         step,
         dimension,
         message,
@@ -100,17 +107,35 @@ class Extra:
     rule: Rule
     strict: bool = False
     _told: bool = field(default=False, repr=False)
+    _with_context: bool = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        try:
+            self._with_context = "context" in inspect.signature(self.rule.update).parameters
+        except (TypeError, ValueError):  # of compiled code that does not say
+            self._with_context = False
 
     def begin(self) -> Any:
         """Its first state, as plain data."""
-        return _plain(self.rule.start())
+        return plain(self.rule.start())
+
+    def begin_again(self) -> None:
+        """The run goes on from a saved state: a failure is news again."""
+        self._told = False
 
     def update(
-        self, state: Any, step: int, observed: int, snapshot: Snapshot | None, regime: Regime | None
+        self,
+        state: Any,
+        step: int,
+        observed: int,
+        snapshot: Snapshot | None,
+        regime: Regime | None,
+        context: Context,
     ) -> tuple[Any, tuple[Alert, ...]]:
         """One evaluation. Raises whatever the rule raises, and TypeError or ValueError for what it may not return."""
-        state, found = self.rule.update(state, step, observed, snapshot, regime)
-        return _plain(state), tuple(self._checked(one) for one in found)
+        more: dict[str, Any] = {"context": context} if self._with_context else {}
+        state, found = self.rule.update(state, step, observed, snapshot, regime, **more)
+        return plain(state), tuple(self._checked(one) for one in found)
 
     def failed(self, failure: Exception) -> None:
         """Tell of the first failure."""
@@ -122,62 +147,29 @@ class Extra:
             log.error("rule %r failed (%s) and is switched off; training is not affected", self.name, said)
 
     def _checked(self, found: Any) -> Alert:
-        if not isinstance(found, Alert) or found.kind is not CUSTOM:
+        if not isinstance(found, Alert) or found.kind is not AlertKind.CUSTOM:
             raise TypeError(f"expected alerts made by polar_monitor.rules.alert, got {found!r}")
-        plain = Alert.from_dict(_plain(found.to_dict()))
-        return replace(plain, message=f"{self.name}: {plain.message}")
+        one = Alert.from_dict(plain(found.to_dict()))
+        evidence = {name: float(value) for name, value in one.evidence.items()}
+        return replace(one, message=f"{self.name}: {one.message}", evidence=evidence)
 
 
 def of_rule(raised: Alert, name: str) -> bool:
     """Whether an alert is of the third-party rule of this name."""
-    return raised.kind is CUSTOM and raised.message.startswith(f"{name}: ")
+    return raised.kind is AlertKind.CUSTOM and raised.message.startswith(f"{name}: ")
 
 
-def choose(wanted: Sequence[str | Rule], *, strict: bool = False) -> tuple[Extra, ...]:
-    """Rules by their names (entry points, which are imported now) or themselves. Raises PolarMonitorError."""
-    if isinstance(wanted, str) or not isinstance(wanted, Sequence):
-        raise PolarMonitorError(f'extra_rules: expected a list of names or rules, as in ["name"], got {wanted!r}')
-    chosen = [Extra(*(_by_name(one) if isinstance(one, str) else _given(one)), strict) for one in wanted]
-    names = [extra.name for extra in chosen]
-    if len(set(names)) < len(names):
-        raise PolarMonitorError(f"extra_rules: expected every rule once, got {', '.join(names)}")
-    return tuple(chosen)
+def to_json(value: Any) -> str:
+    """A state as text, NumPy scalars as numbers. NaN and infinity stay. Raises TypeError for what is no plain data."""
+    return json.dumps(value, default=_number)
 
 
-def installed() -> tuple[EntryPoint, ...]:
-    """The rules that installed packages offer, by name; nothing is imported."""
-    return tuple(sorted(entry_points(group=GROUP), key=lambda point: point.name))
-
-
-def _by_name(name: str) -> tuple[str, Rule]:
-    points = installed()
-    found = [point for point in points if point.name == name]
-    if len({point.value for point in found}) != 1:
-        known = ", ".join(f"{point.name} ({point.value})" for point in points) or "none"
-        what = "several of this name" if found else "no such entry point"
-        raise PolarMonitorError(
-            f"extra_rules: expected the name of a rule, got {name!r}: {what}; installed are {known}"
-        )
-    try:
-        return name, _given(found[0].load())[1]
-    except PolarMonitorError:
-        raise
-    except Exception as failure:
-        said = f"{type(failure).__name__}: {failure}"
-        raise PolarMonitorError(f"extra_rules: {name!r} ({found[0].value}) cannot be loaded: {said}") from failure
-
-
-def _given(rule: Any) -> tuple[str, Rule]:
-    name = getattr(rule, "__name__", type(rule).__name__)
-    made = rule() if isinstance(rule, type) else rule
-    if not isinstance(made, Rule) or not callable(made.start) or not callable(made.update):
-        raise PolarMonitorError(
-            "extra_rules: expected a rule with start() and update(state, step, observed, snapshot, regime), "
-            f"got {rule!r}"
-        )
-    return name, made
-
-
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """The value as JSON has it, so that a live run, a resumed one and a replayed one go on from the same."""
-    return json.loads(json.dumps(value))
+    return json.loads(to_json(value))
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, np.generic) and not isinstance(value.item(), np.generic):
+        return value.item()
+    raise TypeError(f"expected plain data, got {type(value).__name__}")

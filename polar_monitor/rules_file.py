@@ -35,9 +35,8 @@ def from_plain(values: Mapping[str, Any], where: str = "rules") -> AlertRules:
         3
     """
     known = {f.name: f for f in fields(AlertRules)}
-    unknown = [name for name in values if name not in known]
-    if unknown:
-        said = ", ".join(map(repr, unknown))
+    if more := unknown(values):
+        said = ", ".join(map(repr, more))
         raise PolarMonitorError(f"{where}: expected some of {', '.join(known)}; got {said}")
     try:
         return AlertRules(**{name: _value(known[name], value, where) for name, value in values.items()})
@@ -45,8 +44,14 @@ def from_plain(values: Mapping[str, Any], where: str = "rules") -> AlertRules:
         raise error if str(error).startswith(where) else PolarMonitorError(f"{where}: {error}") from None
 
 
-def read_rules(path: str | os.PathLike[str]) -> AlertRules:
-    """Rules from a TOML file with the fields of `AlertRules` at its top, as in `horizon = 30.0`.
+def unknown(values: Mapping[str, Any]) -> list[str]:
+    """The names that no field of `AlertRules` has."""
+    known = {f.name for f in fields(AlertRules)}
+    return [name for name in values if name not in known]
+
+
+def read_rules(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Plain values from a TOML file with fields of `AlertRules` at its top, as in `horizon = 30.0`; checked.
 
     Raises PolarMonitorError for a file that cannot be read, is no TOML, or has what `from_plain` refuses.
     """
@@ -57,7 +62,8 @@ def read_rules(path: str | os.PathLike[str]) -> AlertRules:
         raise PolarMonitorError(f"cannot read {os.fspath(path)!r} ({error.strerror or error})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PolarMonitorError(f"{os.fspath(path)}: expected TOML, got {error}") from error
-    return from_plain(values, os.fspath(path))
+    from_plain(values, os.fspath(path))
+    return values
 
 
 def _plain(value: Any) -> Any:

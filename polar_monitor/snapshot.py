@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -109,8 +109,19 @@ class Snapshot:
     effective_rank: float
     """exp of the entropy of the normalised spectrum of Cov μ (Roy & Vetterli 2007)."""
 
+    valley: Array = field(default_factory=_unknown)
+    """Rows in the valley that parts two kinds of inputs in the histogram of log σ², by those in the smaller of its two
+    peaks; 1 where there is none, and where one kind is less than 5 % of the inputs. In [0, 1]. Logs of older versions
+    lack this and what follows: NaN."""
+    valley_se: Array = field(default_factory=_unknown)
+    finite: Array = field(default_factory=_unknown)
+    """Independent rows of the window that are finite in this dimension."""
+    surplus: float = math.nan
+    """Without a variance: dimensions in use beyond the directions that they vary in, which is 0 for a code that is
+    aligned with its axes. NaN with a variance, where none is in use, and with too few rows for so many dimensions."""
+
     mean_largest: Array = field(default_factory=_unknown)
-    """Largest |μ|. This and what follows only serves published criteria; logs of older versions lack it: NaN."""
+    """Largest |μ|. This and what follows only serves published criteria."""
     entropy_minmax: Array = field(default_factory=_unknown)
     """Shannon entropy of μ over 30 equal bins between its least and its largest value, in [0, log 30]."""
     posterior_deviation: Array = field(default_factory=_unknown)
@@ -143,11 +154,12 @@ class Snapshot:
     def from_dict(cls, data: Mapping[str, Any]) -> Snapshot:
         """The inverse of `to_dict`. Raises KeyError for a missing name and ignores unknown ones.
 
-        What only serves published criteria may be missing, as in the logs of older versions: it is NaN.
+        What logs of older versions lack may be missing: it is NaN.
         """
         values: dict[str, Any] = {}
         for f in fields(cls):
-            if f.name == "histograms" or (f.default_factory is _unknown and f.name not in data):
+            optional = f.default is not MISSING or f.default_factory is not MISSING
+            if f.name == "histograms" or (optional and f.name not in data):
                 continue
             value = data[f.name]
             match f.type:

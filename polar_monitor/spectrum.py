@@ -1,4 +1,4 @@
-"""How the dimensions relate: largest correlations and the effective rank of the mean representation."""
+"""How the dimensions relate: largest correlations, the effective rank, and directions of the mean representation."""
 
 from __future__ import annotations
 
@@ -69,10 +69,27 @@ def relations(mean: F32, reliability: Array | None = None) -> Relations:
     return Relations(largest, sampled, rank)
 
 
+def directions(mean: F32, least: float) -> int:
+    """In how many directions the means (D, n) float32 vary by more than `least`: eigenvalues of Cov μ above it.
+
+    Of at most 2048 evenly spaced rows, and several rows a dimension are needed, or noise looks like low rank. A value
+    that is not finite counts as the mean.
+    """
+    scaled = mean[:, :: max(1, -(-mean.shape[1] // MOST))].copy(order="C")
+    variance = np.empty(len(scaled))
+    moments.standardise(scaled, variance)
+    return int(np.count_nonzero(_eigenvalues(scaled @ scaled.T, variance) * variance.max(initial=0.0) > least))
+
+
 def _rank(correlation: F32, variance: Array) -> float:
     """From the correlations (D, D) and the variances (D,)."""
-    scale = np.sqrt(variance / max(variance.max(), np.finfo(np.float64).tiny))
-    return _effective(np.linalg.eigvalsh(correlation.astype(np.float64) * np.outer(scale, scale)))
+    return _effective(_eigenvalues(correlation, variance))
+
+
+def _eigenvalues(correlation: F32, variance: Array) -> Array:
+    """Of the covariance by the largest variance, ascending, from the correlations (D, D) and the variances (D,)."""
+    scale = np.sqrt(variance / max(variance.max(initial=0.0), np.finfo(np.float64).tiny))
+    return np.asarray(np.linalg.eigvalsh(correlation.astype(np.float64) * np.outer(scale, scale)))
 
 
 def _rank_of_rows(scaled: F32, variance: Array) -> float:

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .kernels import baselines, copula, mixture, moments, posterior, spacing
-from .rule import INFORMATIVE
+from .kernels.valley import valley
+from .rule import INFORMATIVE, INFORMATIVE_MEAN_ONLY, MIXED_SHARE, PASSIVE
 from .scale import relative
 from .snapshot import Array
-from .spectrum import relations
+from .spectrum import directions, relations
 
 F32 = NDArray[np.float32]
 Ids = NDArray[np.int64] | None
@@ -27,6 +28,9 @@ JOINT_DIMENSIONS = 32
 """The joint entropy is of at most so many dimensions, those with most information."""
 MIN_ROWS = 32
 """Fewer finite rows than this give NaN."""
+ROWS_EACH, DIRECTIONS = 4, 256
+"""The directions of a code are of at most DIRECTIONS dimensions, and need so many inputs for each: with fewer, noise
+passes for low rank."""
 SURE, COARSE = 0.01, 16
 """A dimension whose information the moments surely bound by SURE nats needs no more than every COARSE-th row."""
 
@@ -43,6 +47,7 @@ def window_statistics(
     """Every per-dimension statistic of the window, by the names of `Snapshot`, and `resolution`."""
     dimensions = mean.shape[0]
     found: dict[str, Any] = {name: np.full(dimensions, np.nan) for name in posterior.NAMES if name != "rows"}
+    found["valley"], found["valley_se"] = np.full((2, dimensions), np.nan)
     found["resolution"] = float("nan")
     log_variance: F32 | None = None
     if variance is None:
@@ -57,8 +62,12 @@ def window_statistics(
         table = posterior.posterior(mean, variance, log_variance, ids, prior_mean, prior_var)
         found |= dict(zip(posterior.NAMES, table, strict=True))
         rows = found.pop("rows")
+        total = found["variance"] + found["posterior_variance"]
+        kinds = np.minimum(found["share_active"], found["share_passive"]) >= MIXED_SHARE
+        found["valley"], found["valley_se"] = valley(mean, log_variance, rows, total, ids, MIXED_SHARE, kinds)
     published = baselines.baselines(mean, variance, log_variance, rows, prior_mean, prior_var)
     found |= dict(zip(baselines.NAMES, published, strict=True))
+    found["finite"] = _independent(mean, variance, cluster, rows)
     del log_variance  # as large as the window, and not needed while the rest is computed
 
     coarse = _certificate(found) <= SURE
@@ -68,6 +77,22 @@ def window_statistics(
 
     names = ("information", "information_se", "entropy_knn", "entropy_knn_se", "ties")
     return found | dict(zip(names, _of_finite_rows(estimate, mean, variance, cluster, rows), strict=True))
+
+
+def _independent(mean: F32, variance: F32 | None, cluster: Ids, rows: NDArray[Any]) -> Array:
+    """How many inputs have a finite row, of every dimension with `rows` (D,) of them."""
+    if cluster is None:
+        return rows.astype(np.float64)
+    n = mean.shape[1]
+    found = np.full(len(mean), float(np.unique(cluster).size))
+    for j in np.flatnonzero(rows < n):
+        found[j] = np.unique(cluster[_fine(mean[j], None if variance is None else variance[j])]).size
+    return found
+
+
+def _fine(mean: F32, variance: F32 | None) -> NDArray[np.bool_]:
+    """Which rows (n,) of a dimension count."""
+    return np.isfinite(mean) if variance is None else np.isfinite(mean) & np.isfinite(variance) & (variance > 0)
 
 
 def _certificate(found: dict[str, Any]) -> Array:
@@ -94,7 +119,7 @@ def _information(mean: F32, variance: F32 | None, cluster: Ids, tau: float, coar
 
 
 def joint_statistics(mean: F32, variance: F32 | None, found: dict[str, Any], cluster: Ids) -> dict[str, Any]:
-    """`joint_entropy` of the block in use, `effective_rank` and the largest correlations.
+    """`joint_entropy` of the block in use, `effective_rank`, `surplus` and the largest correlations.
 
     Of the dimensions with `MIN_ROWS` finite rows or more, which are those that `found` has an entropy of.
     """
@@ -102,6 +127,7 @@ def joint_statistics(mean: F32, variance: F32 | None, found: dict[str, Any], clu
         "joint_entropy": float("nan"),
         "joint_entropy_se": float("nan"),
         "effective_rank": float("nan"),
+        "surplus": float("nan"),
         "max_correlation": np.full(mean.shape[0], np.nan),
         "max_correlation_sampled": np.full(mean.shape[0], np.nan),
     }
@@ -112,6 +138,8 @@ def joint_statistics(mean: F32, variance: F32 | None, found: dict[str, Any], clu
     largest, sampled, rank = relations(mean if known.all() else mean[known], reliability)
     result["max_correlation"][known], result["max_correlation_sampled"][known] = largest, sampled
     result["effective_rank"] = rank
+    if variance is None:
+        result["surplus"] = _surplus(mean, found)
     used = np.flatnonzero(found["information"] >= INFORMATIVE)
     if used.size:
         used = np.sort(used[np.argsort(-found["information"][used], kind="stable")[:JOINT_DIMENSIONS]])
@@ -119,6 +147,17 @@ def joint_statistics(mean: F32, variance: F32 | None, found: dict[str, Any], clu
         result["joint_entropy"] = float(found["entropy_knn"][used].sum() + value)
         result["joint_entropy_se"] = float(np.sqrt((found["entropy_knn_se"][used] ** 2).sum() + error**2))
     return result
+
+
+def _surplus(mean: F32, found: dict[str, Any]) -> float:
+    """Dimensions of a code in use beyond the directions that they vary in.
+
+    A direction is one if it is not passive: ½ log(1 + λ / τ²) > PASSIVE nats, λ its variance, τ the resolution.
+    """
+    used = np.flatnonzero(found["information"] >= INFORMATIVE_MEAN_ONLY)[:DIRECTIONS]
+    if not used.size or found["finite"][used].min() < ROWS_EACH * used.size:
+        return float("nan")
+    return float(used.size - directions(mean[used], math.expm1(2.0 * PASSIVE) * found["resolution"] ** 2))
 
 
 def _copula(mean: F32, used: NDArray[np.int64], cluster: Ids) -> tuple[float, float]:
@@ -148,9 +187,7 @@ def _of_finite_rows(
     if n >= MIN_ROWS and whole.any():
         results[:, whole] = estimate(mean[whole], None if variance is None else variance[whole], cluster, whole)
     for j in np.flatnonzero(~whole & (rows >= MIN_ROWS)):
-        keep = np.isfinite(mean[j])
-        if variance is not None:
-            keep &= np.isfinite(variance[j]) & (variance[j] > 0)
+        keep = _fine(mean[j], None if variance is None else variance[j])
         spread = None if variance is None else variance[j : j + 1, keep]
         results[:, j : j + 1] = estimate(mean[j : j + 1, keep], spread, None if cluster is None else cluster[keep], [j])
     return tuple(results)

@@ -7,6 +7,7 @@ claims is held against the bytes that are there before anything is allocated.
 from __future__ import annotations
 
 import math
+import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -23,6 +24,11 @@ BYTES = 2**24
 """Most that is read at once, but one row at least."""
 ROW_BYTES = 2**26
 """Most bytes of one row."""
+HEADERS = {
+    (1, 0): npy.read_array_header_1_0,
+    (2, 0): npy.read_array_header_2_0,
+    (3, 0): npy.read_array_header_2_0,  # the same but for the letters in names of fields, which plain numbers lack
+}
 
 
 class Stored:
@@ -54,17 +60,15 @@ class Stored:
             return ("",)
         return tuple(name.removesuffix(".npy") for name in self._archive.namelist() if name.endswith(".npy"))
 
+    def header(self, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """The shape and the type that an array claims to have. Raises PolarMonitorError for a header that is broken."""
+        file, _, shape, _, dtype = self._opened(name)
+        file.close()
+        return shape, dtype
+
     def rows(self, name: str) -> tuple[tuple[int, ...], Iterator[NDArray[Any]]]:
         """The shape of an array, and its rows in pieces. Raises PolarMonitorError for what is no array of numbers."""
-        try:
-            file, size = self._member(name)
-            read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(npy.read_magic(file))
-            if read is None:
-                raise ValueError("a version of the format that is not known")
-            shape, fortran, dtype = read(file)
-            held = size - file.tell()
-        except Exception as failure:
-            raise self._unreadable(failure, name) from None
+        file, held, shape, fortran, dtype = self._opened(name)
         where = f"{self.path}{f' {name!r}' if name else ''}"
         if dtype.hasobject:
             raise PolarMonitorError(f"{where}: expected numbers, got objects, which are not unpickled")
@@ -106,6 +110,20 @@ class Stored:
         if len(data) < size:
             raise self._unreadable(EOFError("it ends early"), name)
         return data
+
+    def _opened(self, name: str) -> tuple[IO[bytes], int, tuple[int, ...], bool, np.dtype[Any]]:
+        """An array's file at its first byte, how many bytes follow, and what the header says: shape, order, type."""
+        try:
+            file, size = self._member(name)
+            read = HEADERS.get(npy.read_magic(file))
+            if read is None:
+                raise ValueError("a version of the format that is not known")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of a header that Python 2 wrote, or that is a program
+                shape, fortran, dtype = read(file)
+            return file, size - file.tell(), shape, fortran, dtype
+        except Exception as failure:
+            raise self._unreadable(failure, name) from None
 
     def _member(self, name: str) -> tuple[IO[bytes], int]:
         if self._archive is None:

@@ -12,11 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .context import Context
 from .detector import Decline
 from .snapshot import Array, Snapshot
+from .trend import BEFORE, SHORT
 
 NEVER = -1
 """Stands for no step."""
+HISTORY = SHORT + BEFORE - 1
+"""Evaluations that are remembered: those that trends are of."""
+TOLD = 3
+BETA, RATE, RECONSTRUCTION = range(TOLD)
+"""Places of what the loop tells."""
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
@@ -30,17 +37,23 @@ class Tracks:
     information: Array
     errors: Array
     """(h, D): `Snapshot.information` and its standard error; 0 where it is not finite."""
+    told: Array
+    """(h, 3): β, the learning rate and the reconstruction term; NaN where the loop has not told them."""
     decline: Decline
     """Of the information."""
     variance: Array
     noise: Array
     """V and E of the last evaluation at which a dimension had not fallen yet; NaN before there was one."""
+    told_then: Array
+    """(D, 3): what was told there; of β and the learning rate the least shortly before, as a rise takes effect late."""
     named: Ints
     """The cause that its fall was put down to, a place in `causes.NAMES`; 0 for none."""
     in_use: Ints
     """Evaluations for which a dimension has been in use; 0 when it is not."""
     worthy: Ints
-    """Of these, how many found more in it than an alert about it needs."""
+    """Of these, after the warm-up, how many found more in it than an alert about it needs."""
+    proven: Ints
+    """The same with those of the warm-up."""
     was_used: Flags
     """It has been established at some time."""
     falling: Ints
@@ -59,20 +72,22 @@ class Tracks:
         history = np.zeros((0, dimensions))
         unknown, whole = np.full(dimensions, np.nan), Decline.none(dimensions)
         return cls(
-            np.zeros(0, np.int64), history, history, whole, unknown, unknown,
-            none, none, none, no, none, none, no, none + NEVER,
+            np.zeros(0, np.int64), history, history, np.zeros((0, TOLD)), whole,
+            unknown, unknown, np.full((dimensions, TOLD), np.nan),
+            none, none, none, none, no, none, none, no, none + NEVER,
         )  # fmt: skip
 
-    def remember(self, s: Snapshot, history: int) -> Tracks:
-        """With one evaluation more, of at most `history`; from the beginning if it has another number of dimensions."""
+    def remember(self, s: Snapshot, context: Context) -> Tracks:
+        """With one evaluation more; from the beginning if it has another number of dimensions."""
         if len(self.in_use) != s.dimensions:
-            return Tracks.empty(s.dimensions).remember(s, history)
+            return Tracks.empty(s.dimensions).remember(s, context)
         now = _known(s.information)
         return replace(
             self,
-            steps=np.append(self.steps, s.step)[-history:],
-            information=np.vstack([self.information, now])[-history:],
-            errors=np.vstack([self.errors, _known(s.information_se)])[-history:],
+            steps=np.append(self.steps, s.step)[-HISTORY:],
+            information=np.vstack([self.information, now])[-HISTORY:],
+            errors=np.vstack([self.errors, _known(s.information_se)])[-HISTORY:],
+            told=np.vstack([self.told, _row(context)])[-HISTORY:],
             decline=self.decline.after(self.information[-1], now) if len(self.steps) else self.decline,
         )
 
@@ -82,6 +97,11 @@ class Tracks:
         return replace(
             self, falling=none, warned=np.zeros_like(self.warned), worthy=none, decline=self.decline.pardoned()
         )
+
+    @property
+    def told_before(self) -> Array:
+        """(3,): the least β and learning rate of the evaluations that are remembered, and the last reconstruction."""
+        return np.append(np.fmin.reduce(self.told[:, :RECONSTRUCTION]), self.told[-1, RECONSTRUCTION])
 
     @property
     def interval(self) -> float:
@@ -100,9 +120,11 @@ class Tracks:
         empty, decline = cls.empty(dimensions), Decline.from_dict(data["decline"])
         names = [f.name for f in fields(cls) if f.name != "decline"]
         arrays = {name: np.array(data[name], getattr(empty, name).dtype) for name in names}
-        history = (len(arrays["steps"]), dimensions)
-        arrays |= {name: arrays[name].reshape(history) for name in ("information", "errors")}
-        shapes = {a.shape for name, a in arrays.items() if name not in ("steps", "information", "errors")}
+        history = len(arrays["steps"])
+        wide = {name: (history, dimensions) for name in ("information", "errors")}
+        wide |= {"told": (history, TOLD), "told_then": (dimensions, TOLD)}
+        arrays |= {name: arrays[name].reshape(shape) for name, shape in wide.items()}
+        shapes = {a.shape for name, a in arrays.items() if name != "steps" and name not in wide}
         shapes |= {getattr(decline, f.name).shape for f in fields(decline)}
         if shapes != {(dimensions,)}:
             raise ValueError(f"a history of {dimensions} dimensions with arrays of {sorted(shapes)}")
@@ -113,7 +135,15 @@ def _known(values: Array) -> Array:
     return np.where(np.isfinite(values), values, 0.0)
 
 
+def _row(context: Context) -> list[float]:
+    return [
+        np.nan if value is None else value for value in (context.beta, context.learning_rate, context.reconstruction)
+    ]
+
+
 def _plain(array: NDArray[Any]) -> list[Any]:
-    if array.ndim == 1 and array.dtype == np.float64:
-        return [value if np.isfinite(value) else None for value in array.tolist()]
+    if array.dtype == np.float64:
+        plain = array.astype(object)
+        plain[~np.isfinite(array)] = None
+        return list(plain.tolist())
     return list(array.tolist())

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from .alerts import Alert, AlertKind, AlertRules, raised
+from .context import NOTHING, Context
 from .losses import follow
 from .regime import Regime
 from .snapshot import Snapshot
@@ -23,6 +24,7 @@ def watch(
     regime: Regime | None,
     rules: AlertRules,
     warmup: int = 0,
+    context: Context = NOTHING,
 ) -> tuple[WatchState, tuple[Alert, ...]]:
     """Fold one evaluation into the state. During the first `warmup` steps only NON_FINITE and SILENT are raised."""
     alerts: list[Alert] = []
@@ -33,7 +35,7 @@ def watch(
         state, more = _non_finite(state, snapshot)
         alerts += more
         before = state
-        tracks, held = follow(state.tracks.remember(snapshot, rules.history), snapshot, regime, rules)
+        tracks, held = follow(state.tracks.remember(snapshot, context), snapshot, regime, rules)
         state = replace(state, tracks=tracks)
         for rule in (drain, collapse, variance_collapse):
             state, more = rule(state, before, snapshot, regime, rules)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .detector import Decline
+from .errors import PolarMonitorError
 from .tracks import Tracks
 
 CLEAN = 10
@@ -27,11 +28,17 @@ class WatchState:
     total_forgiven: float = 0.0
     total_excused: float = 0.0
     """The total's `Decline`."""
+    total_calm: int = 0
+    """Evaluations in a row that did not see it fall."""
     draining: int = 0
     drained: bool = False
     healthy_step: int | None = None
     collapsed: int = 0
+    alive: int = CLEAN
+    """Evaluations since the collapse that was told last."""
     sharp: int = 0
+    blunt: int = CLEAN
+    """The same of the posterior that was a point."""
     non_finite: float = 0.0
     finite_since: int = CLEAN
     silent: bool = False
@@ -51,8 +58,18 @@ class WatchState:
             draining=0,
             drained=False,
             collapsed=0,
+            alive=CLEAN,
             sharp=0,
+            blunt=CLEAN,
         )
+
+    def checked(self) -> set[int]:
+        """The number of dimensions, unless there are none; PolarMonitorError where a field is of another kind."""
+        for word, first in vars(WatchState()).items():
+            value = getattr(self, word)
+            if word != "tracks" and value != first and not isinstance(value, int | float):
+                raise PolarMonitorError(f"state: expected {word} to be a number, got {type(value).__name__}")
+        return {len(self.tracks.in_use)} - {0}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for a checkpoint."""

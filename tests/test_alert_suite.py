@@ -23,7 +23,7 @@ from bench.alerts.course import Course, Host, Setup, geometric
 from bench.alerts.describe import line
 from bench.alerts.intervene import Worth, mutual_information, worth
 from bench.alerts.models import GaussianVae, LinearVae, RowVae, Vae
-from bench.alerts.named import confusion, cost, factors, ratios
+from bench.alerts.named import calibration, confusion, cost, factors, judged, ratios
 from bench.alerts.record import FIELDS, Run, load
 from bench.alerts.replay import replay
 from bench.alerts.score import score, tuning
@@ -365,6 +365,14 @@ def test_a_collapse_is_false_where_dimensions_are_in_use_or_come_into_use() -> N
     assert tally(made(np.zeros((60, 1))), [Warned("collapse", at(10))]).false_collapse == 0
 
 
+def test_a_loss_that_is_told_and_is_none_is_false() -> None:
+    run = made(np.stack([GONE, STEADY], 1))
+    (loss,) = events(run).losses
+    assert tally(run, [Warned("lost", at(loss.at + 10), 0)]).false_lost == 0
+    assert tally(run, [Warned("lost", at(loss.at + 10), 1)]).false_lost == 1
+    assert tally(run, [Warned("lost", at(loss.at - 21), 0)]).false_lost == 1
+
+
 def test_a_posterior_that_became_a_point_has_to_be_told() -> None:
     point = made(STEADY[:, None], noise=np.where(np.arange(60) < 40, 1.0, 0.001))
     told = Warned("variance_collapse", at(45))
@@ -448,7 +456,8 @@ def test_an_alarm_comes_again_only_after_a_recovery() -> None:
 
 
 def test_page_hinkley_is_river_s() -> None:
-    drift = pytest.importorskip("river.drift")
+    from river import drift
+
     rng = np.random.default_rng(0)
     series = np.concatenate([rng.normal(5, 1, 100), rng.normal(2, 1, 100), rng.normal(0, 1, 100)])
     detector = drift.PageHinkley(min_instances=30, delta=0.005, threshold=20.0, alpha=1.0, mode="down")
@@ -473,6 +482,11 @@ def test_the_tables_have_every_rule_and_kind(tiny: Run, monkeypatch: pytest.Monk
     assert sensitivity(runs).count("\n| ") == 1 + 10
     assert "| made |" not in confusion(runs)
     assert "| tiny | FADING |" in confusion(runs)
+    warned = [alert for alert in tiny.alerts if alert.kind in ("fading", "drain", "collapse", "lost")]
+    ramp = [replace(tiny, kind="beta_ramp")]
+    assert f"| held-out | nothing | {len(warned)} |" in judged(ramp)
+    assert judged(runs).count("\n") == 2
+    assert calibration(runs).count("\n| ") == 1 + 4
     assert factors(runs).count("\n| ") >= 1
     assert "64 dimensions of tiny-1" in cost(tiny, 64)
     assert line(tiny).startswith("tiny-1")

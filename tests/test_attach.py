@@ -14,6 +14,7 @@ from torch import nn
 
 import polar_monitor
 from polar_monitor import AlertRules, PolarMonitor, PolarMonitorError
+from polar_monitor.alerts import AlertKind
 
 
 @pytest.mark.parametrize(
@@ -157,13 +158,22 @@ def test_one_monitor_is_for_one_model() -> None:
     [
         ({"kinds": {"fadding"}}, "kinds: expected some of fading"),
         ({"kinds": "lost"}, "kinds"),
-        ({"history": 2}, "history: expected 5 or more"),
-        ({"patience": 0}, "patience"),
+        ({"patience": 0}, "patience: expected 1 or more"),
+        ({"patience": 2.5}, "patience: expected a whole number, got 2.5"),
+        ({"patience": "2"}, "patience: expected a whole number, got '2'"),
+        ({"horizon": "20"}, "horizon: expected a number, got '20'"),
+        ({"fall": True}, "fall: expected a number, got True"),
+        ({"kinds": 3}, "kinds: expected some of fading"),
     ],
 )
 def test_rules_that_cannot_be_meant(rules: dict[str, Any], said: str) -> None:
     with pytest.raises(PolarMonitorError, match=said):
         AlertRules(**rules)
+
+
+def test_kinds_may_be_any_collection_of_names() -> None:
+    for kinds in ({"lost"}, ["lost"], frozenset({AlertKind.LOST})):
+        assert AlertRules(kinds=kinds).kinds == frozenset({"lost"})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from polar_monitor import PolarMonitorError, check, classify, stored
+from polar_monitor import PolarMonitorError, classify, keys, stored
 from polar_monitor.cli import main
 from polar_monitor.regime import Regime
 from polar_monitor.snapshot import Snapshot
@@ -121,11 +121,26 @@ def test_a_prior_of_each_row_standardises(tmp_path: Path, capsys: pytest.Capture
     [
         ({"a": MEAN, "b": VAR}, [], "expected a key for the means: pass --mean KEY, the file has a, b"),
         ({"mu": MEAN, "mean": MEAN}, [], "expected one mean, got mu, mean: pass --mean KEY"),
-        ({"mu": MEAN, "var": VAR, "std": VAR}, [], "expected one spread, got var, std"),
+        (
+            {"mu": MEAN, "var": VAR, "z_std": VAR},
+            [],
+            "expected one spread, got var, z_std: pass --var var or --std z_std",
+        ),
+        ({"mu": MEAN, "a": VAR, "b": VAR}, ["--var", "a", "--std", "b"], "expected one spread, got --var and --std"),
+        ({"mu": MEAN, "var": VAR}, ["--var", "var", "--no-spread"], "got --var and --no-spread: pass one of them"),
+        (
+            {"mu": MEAN, "z_sd": VAR},
+            [],
+            "the means' shape (2000, 3) that may be it: z_sd: pass --var KEY, --std KEY or",
+        ),
+        ({"mu": MEAN, "log_sigma": VAR, "odd": VAR}, [], "may be it: log_sigma, odd: pass --var KEY"),
+        ({"code": MEAN, "spread": VAR}, ["--mean", "code"], "may be it: spread: pass"),
+        ({"mu": MEAN[:, 0], "sd": VAR[:, 0]}, [], "the means' shape (2000,) that may be it: sd"),
+        ({"mu": MEAN} | {f"odd{k}": VAR for k in range(30)}, [], "odd24 and 5 more: pass --var KEY"),
         ({"mu": MEAN, "var": VAR}, ["--mean", "nu"], "no key 'nu', the file has mu, var"),
         ({"mu": MEAN, "var": VAR}, ["--prior", "pm", "pv"], "no key 'pm'"),
         ({"mu": MEAN, "var": VAR[:9]}, [], "var: expected shape (2000, 3), got (9, 3)"),
-        ({"mu": MEAN, "var": -VAR}, [], "is it a log-variance?"),
+        ({"mu": MEAN, "var": -VAR}, [], "is it a log-variance? Then pass --logvar KEY"),
         ({"mu": MEAN.astype(complex)}, [], "expected real numbers of at most 64 bits, got complex"),
         ({"mu": np.array(["a"])}, [], "expected real numbers"),
         ({"mu": np.zeros((0, 3))}, [], "expected shape (n, D) with n and D above 0, got (0, 3)"),
@@ -248,8 +263,77 @@ def test_the_command_as_it_is_installed(file: Path) -> None:
 
 
 def test_usual_names_are_of_one_kind() -> None:
-    spreads = [name for names in check.SPREADS.values() for name in names]
-    assert len({*spreads, *check.MEANS}) == len(spreads) + len(check.MEANS)
+    names = [*keys.MEANS, *keys.OTHERS, *(name for kind in keys.SPREADS.values() for name in kind)]
+    assert len(set(names)) == len(names)
+    assert all(name == name.lower() and not name.startswith("prior") for name in names)
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in keys.SPREADS.items() for name in names])
+def test_a_spread_under_any_usual_name_is_read(
+    kind: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = {"logvar": np.log(VAR), "var": VAR, "std": np.sqrt(VAR)}[kind]
+    np.savez(tmp_path / "a.npz", z_mean=MEAN, **{name: values})
+    assert main(["check", str(tmp_path / "a.npz")]) == 0
+    assert "2000 rows, 3 dimensions: polarised; 1 active, 2 passive" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("beside", "options"),
+    [
+        ({"z_sd": VAR}, ["--no-spread"]),
+        ({"std": VAR, "var": VAR}, ["--no-spread"]),
+        ({"labels": np.arange(2000), "sd": np.ones(3), "more": VAR[:9], "epoch": np.array(3)}, []),
+        ({"z": MEAN, "Labels": MEAN, "mu": MEAN, "prior_scale": VAR, "X": MEAN}, []),
+        ({"names": np.full(MEAN.shape, "a"), "seen": np.ones(MEAN.shape, bool)}, []),
+        ({"a table": np.zeros(2000, [("σ", "f4")])}, []),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Stored array in format 3.0")
+def test_means_alone_where_nothing_else_may_be_a_spread(
+    beside: dict[str, Any], options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "a.npz", z_mean=MEAN, **beside)
+    assert main(["check", str(tmp_path / "a.npz"), "--mean", "z_mean", "--fail-on", "collapse", *options]) == 0
+    out, err = capsys.readouterr()
+    assert "no variance representation" in out
+    assert err == ""
+
+
+def test_a_prior_that_is_named_is_no_spread(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez(tmp_path / "a.npz", mean=MEAN, pm=np.zeros_like(MEAN), pv=np.ones_like(MEAN))
+    assert main(["check", str(tmp_path / "a.npz")]) == 2
+    assert "may be it: pm, pv" in capsys.readouterr().err
+    assert main(["check", str(tmp_path / "a.npz"), "--prior", "pm", "pv"]) == 0
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_doubtful_unit_is_one_line_in_the_words_of_the_command(
+    form: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "a.npz", mu=MEAN, logvar=VAR + 0.0)
+    assert main(["check", str(tmp_path / "a.npz"), *form]) == 0
+    out, err = capsys.readouterr()
+    assert out
+    said = "no log-variance is below 0, so every variance is 1 or more: is it a variance? Then pass --var KEY"
+    assert err == f"polar-monitor check: {said}\n"
+
+
+def test_reasons_are_in_the_words_of_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "code.npy", MEAN)
+    assert main(["check", str(tmp_path / "code.npy")]) == 0
+    out = capsys.readouterr().out
+    assert "--resolution TAU gives the scale" in out
+    assert "resolution=" not in out
+
+
+def test_a_header_that_python_2_wrote_is_read_without_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2000L, 3L)}\n"
+    (tmp_path / "old.npy").write_bytes(npy(header) + MEAN.tobytes())
+    assert main(["check", str(tmp_path / "old.npy")]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_a_unit_for_codes_without_a_spread(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -63,6 +64,55 @@ def test_an_interrupted_demo_leaves_a_readable_run(tmp_path: Path) -> None:
     assert "tensorboard --logdir" in out
     assert "Traceback" not in out
     assert len(read_jsonl(log, strict=True)) >= 3
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    assert main(["demo", "--headless", "--steps", "60", "--log-dir", str(folder)]) == 0
+    np.savez(folder / "latents.npz", mean=np.random.default_rng(0).normal(size=(600, 2)), var=np.full((600, 2), 0.1))
+    return folder
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check", "latents.npz"],
+        ["check", "latents.npz", "--json", "--fail-on", "collapse"],
+        ["check", "--help"],
+        ["replay", "."],
+        ["replay", ".", "--json"],
+        ["demo", "--headless", "--steps", "40", "--log-dir", "again"],
+        ["--version"],
+    ],
+    ids=" ".join,
+)
+def test_a_reader_that_has_gone_ends_a_command_quietly(words: list[str], buffered: str, run_folder: Path) -> None:
+    command = [sys.executable, "-m", "polar_monitor", *words]
+    environment = os.environ | {"PYTHONUNBUFFERED": buffered}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=run_folder, env=environment
+    ) as done:
+        assert done.stdout is not None
+        assert done.stderr is not None
+        done.stdout.close()
+        said = done.stderr.read().decode()
+    argparse_hides_it = buffered and words[-1] in ("--help", "--version")  # from Python 3.11 on
+    assert said == ""
+    assert done.returncode in ((0, 141) if argparse_hides_it else (141,))
+
+
+def test_an_interrupted_pipe_keeps_what_was_measured(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "polar_monitor", "demo", "--headless", "--log-dir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        assert demo.stderr is not None
+        demo.stdout.readline()
+        demo.stdout.close()
+        said = demo.stderr.read()
+    assert (said, demo.returncode) == ("", 141)
+    read_jsonl(tmp_path / "polar.jsonl", strict=True)
 
 
 def test_the_plan_is_flat_and_then_rises_to_its_top() -> None:

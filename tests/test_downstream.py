@@ -296,6 +296,7 @@ def test_what_scikit_learn_warns_of_is_told(monkeypatch: pytest.MonkeyPatch) -> 
 
 X, Y = np.random.default_rng(0).normal(size=(20, 2)), np.arange(20) % 2
 LABELS = ["active", "passive"]
+GREAT = int((X > 1).any(axis=1).sum())
 
 
 @pytest.mark.parametrize(
@@ -303,11 +304,21 @@ LABELS = ["active", "passive"]
     [
         (X[:, 0], Y, LABELS, {}, r"latents: expected shape \(n, D\)"),
         (X.astype(str), Y, LABELS, {}, "latents: expected an array of real numbers"),
-        (np.where(np.arange(2) == 1, np.nan, X), Y, LABELS, {}, r"others in dimensions \[1\]"),
+        (np.where(np.arange(2) == 1, np.nan, X), Y, LABELS, {}, r"got none in dimensions \[1\]: leave them out"),
+        (
+            np.where(X > 1, np.inf, X),
+            Y,
+            LABELS,
+            {},
+            rf"others in dimensions \[.*\]: drop the {GREAT} rows that have them",
+        ),
+        (np.where(X.max(1)[:, None] == X, np.nan, X), Y, LABELS, {}, r"and no row without one: leave some of them out"),
         (X, Y[:-1], LABELS, {}, r"targets: expected shape \(20,\), one for each row of latents, got \(19,\)"),
         (X, Y[:, None], LABELS, {}, r"got \(20, 1\)"),
         (X, np.zeros(20, int), LABELS, {}, "two classes or more, got one"),
-        (X, (np.arange(20) == 3).astype(int), LABELS, {}, "got 1 of .*1.*: merge rare classes"),
+        (X, (np.arange(20) == 3).astype(int), LABELS, {}, "got 1 of 1: merge rare classes"),
+        (X, ["a"] * 19 + ["b"], LABELS, {}, "got 1 of 'b': merge rare classes"),
+        (X, [[1], [1, 2]], LABELS, {}, r"targets: expected shape \(20,\), got list of lists"),
         (X, np.zeros(20), LABELS, {}, "values that differ"),
         (X, np.where(Y, 1.0, np.nan), LABELS, {}, "got NaN"),
         (X, ["a", "b"] * 10, LABELS, {"task": "regression"}, "numbers for a regression"),
@@ -318,10 +329,15 @@ LABELS = ["active", "passive"]
         (X, Y, None, {}, "expected a Regime or labels"),
         (X, Y, LABELS, {"probes": "forest"}, "one or more of linear, tuned, boosted"),
         (X, Y, LABELS, {"probes": ()}, "one or more of linear, tuned, boosted"),
+        (X, Y, LABELS, {"probes": 5}, r"one or more of linear, tuned, boosted, got \(5,\)"),
+        (X, Y, LABELS, {"probes": [["linear"]]}, "one or more of linear, tuned, boosted"),
         (X, Y, LABELS, {"folds": 1}, "folds: expected a whole number of 2 or more"),
         (X, Y, LABELS, {"repeats": 0}, "repeats: expected"),
         (X, Y, LABELS, {"seed": -1}, "seed: expected"),
-        (X, Y, LABELS, {"level": 95}, "level: expected a number between 0 and 1"),
+        *(
+            (X, Y, LABELS, {"level": level}, "level: expected a number between 0 and 1")
+            for level in (95, "a", None, True)
+        ),
         (X, Y, LABELS, {"task": "ranking"}, "task: expected classification or regression"),
     ],
 )

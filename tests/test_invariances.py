@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from records import ACTIVE, MIXED, PASSIVE, UNDECIDED
 
 from polar_monitor.regime import Regime, Verdict, judge
+from polar_monitor.rule import INFORMATIVE_MEAN_ONLY
 from polar_monitor.stream import LatentStream
 
 N = 1024
@@ -93,21 +95,85 @@ def test_without_a_variance_the_scale_of_one_dimension_is_its_label():
     assert any("undo any scale" in reason for reason in small.reasons)
 
 
+@pytest.mark.parametrize(("centre", "width"), [(0.6, 0.5), (0.5, 0.7), (0.4, 0.9), (0.3, 0.9), (0.8, 1.0)])
+def test_a_broad_variance_of_one_peak_is_one_kind(centre, width):
+    """Inputs on either side of both cuts, and nothing between two kinds."""
+    rng = np.random.default_rng(12)
+    mean = math.sqrt(1 - centre) * rng.normal(size=(4096, 50))
+    variance = centre * np.exp(width * rng.normal(size=mean.shape) - width**2 / 2)
+    assert regime(mean, variance).count(MIXED) == 0
+
+
+@pytest.mark.parametrize("width", [0.0, 0.3, 0.5])
+@pytest.mark.parametrize(("share", "rows"), [(0.07, 4096), (0.1, 1024), (0.5, 512)])
+def test_two_kinds_are_mixed_however_noisy_each_is(width, share, rows):
+    rng = np.random.default_rng(13)
+    used = rng.random((rows, 50)) < share
+    noise = np.exp(width * rng.normal(size=used.shape) - width**2 / 2)
+    mean = np.where(used, 1.0, 0.05) * rng.normal(size=used.shape)
+    assert regime(mean, np.where(used, 0.02, 0.99) * noise).count(MIXED) >= 47
+
+
+def not_aligned(found):
+    """How many dimensions more are in use than directions, by the reasons of a regime; 0 if none says so."""
+    said = [re.search(r"not axis-aligned: (\d+) more", reason) for reason in found.reasons]
+    return sum(int(one[1]) for one in said if one)
+
+
 @settings(max_examples=30, deadline=None)
-@given(seeds)
-def test_a_rotated_code_of_low_rank_is_not_axis_aligned(seed):
+@given(seeds, st.integers(1, 8))
+def test_a_rotated_code_of_low_rank_is_not_axis_aligned(seed, rank):
     rng = np.random.default_rng(seed)
     code = np.zeros((N, 8))
-    code[:, :2] = rng.normal(size=(N, 2))
+    code[:, :rank] = rng.normal(size=(N, rank))
     aligned = regime(code)
     rotation, _ = np.linalg.qr(rng.normal(size=(8, 8)))
     rotated = regime(code @ rotation)
-    said = "low-rank but not axis-aligned"
-    assert aligned.labels[:2] == (ACTIVE, ACTIVE)
-    assert aligned.count(PASSIVE) == 6
-    assert not any(said in reason for reason in aligned.reasons)
-    assert any(said in reason for reason in rotated.reasons)
+    if rank > 1:  # the scale of a code is that of its three widest dimensions, in the middle
+        assert aligned.labels == (ACTIVE,) * rank + (PASSIVE,) * (8 - rank)
+    assert not_aligned(aligned) == 0
+    in_use = (rotated.snapshot.information >= INFORMATIVE_MEAN_ONLY).sum()
+    assert not_aligned(rotated) == in_use - rank
+    assert in_use >= 7 or rank < 3  # an axis can lie across a code of few directions, and then is not in use
     assert rotated.snapshot.effective_rank == pytest.approx(aligned.snapshot.effective_rank, rel=1e-3)
+
+
+@pytest.mark.parametrize("scales", [[1, 0.3, 0.2, 0.15], [1] * 8, [1, 0.6, 0.01], np.geomspace(1, 0.2, 40)])
+def test_an_aligned_code_may_have_unequal_scales(scales):
+    code = np.random.default_rng(0).normal(size=(4000, len(scales))) * scales
+    assert not_aligned(regime(code)) == 0
+
+
+def test_a_code_of_full_rank_may_be_rotated():
+    rng = np.random.default_rng(1)
+    for scales in ([1, 0.3, 0.2, 0.15], [1] * 8):
+        rotation, _ = np.linalg.qr(rng.normal(size=(len(scales),) * 2))
+        assert not_aligned(regime(rng.normal(size=(4000, len(scales))) * scales @ rotation)) == 0
+
+
+def test_low_rank_is_not_said_of_more_dimensions_than_the_rows_can_tell():
+    """Of 1024 rows of 512 independent dimensions, noise makes some eigenvalues tiny."""
+    assert math.isnan(regime(np.random.default_rng(2).normal(size=(600, 160))).snapshot.surplus)
+    wide = np.random.default_rng(2).normal(size=(N, 600))
+    assert regime(wide).snapshot.surplus == 0
+    low = np.random.default_rng(3).normal(size=(N, 5)) @ np.random.default_rng(4).normal(size=(5, 600))
+    assert regime(low).snapshot.surplus > 200
+
+
+@pytest.mark.parametrize("with_variance", [True, False])
+@pytest.mark.parametrize("size", [1, 4])
+@pytest.mark.parametrize("inputs", [50, 64, 511])
+def test_finite_rows_of_a_dimension_are_counted_as_inputs(with_variance, size, inputs):
+    mean, variance = latents(["active"] * 2, 11)
+    mean, variance = (np.tile(x, (2 * size, 1)) for x in (mean, variance))
+    mean[inputs * size :, 1] = np.nan
+    stream = LatentStream(2, window=len(mean), has_variance=with_variance)
+    stream.update(mean.astype(np.float32), variance.astype(np.float32) if with_variance else None, per=size)
+    found = judge(stream.snapshot(step=0))
+    assert found.snapshot.finite.tolist() == [2 * N, inputs]
+    assert found.labels == (ACTIVE, UNDECIDED)
+    assert found.verdict is Verdict.ALL_ACTIVE
+    assert f"only {inputs} of {2 * N} independent rows are finite in it" in found.explain(1)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +223,7 @@ def test_a_dimension_of_nan_leaves_the_others_judged_and_says_why(with_variance)
     mean[::2, 3] = np.inf
     found = regime(mean, variance if with_variance else None)
     assert found.labels == (ACTIVE, PASSIVE, UNDECIDED, ACTIVE)
-    assert f"{N} of its rows were not finite" in found.explain(2)
+    assert f"only 0 of {N} independent rows are finite in it" in found.explain(2)
 
 
 @pytest.mark.parametrize("rows", [1, 31, 511])

@@ -34,7 +34,7 @@ EXERCISE = """
 import numpy as np
 import pickle, sys
 from polar_monitor.panes import Panes
-from polar_monitor.kernels import baselines, copula, joint, mixture, moments, negentropy, posterior, spacing
+from polar_monitor.kernels import baselines, copula, joint, mixture, moments, negentropy, posterior, spacing, valley
 
 def exercise():
     rng = np.random.default_rng(0)
@@ -59,6 +59,9 @@ def exercise():
         variance = np.abs(part) + np.float32(0.1)
         for cluster in (np.zeros(0, np.int64), np.arange(rows, dtype=np.int64) // 4):
             found.append(posterior.posterior(part, variance, np.log(variance), cluster, np.zeros(4), np.ones(4)))
+        counts = np.zeros((4, valley.BINS), np.int64)
+        valley._count(np.log(variance), np.zeros(4), counts)
+        found.append(counts)
     rng = np.random.default_rng(1)
     cluster = np.arange(96, dtype=np.int64) // 4
     whole = np.ascontiguousarray(rng.normal(size=(6, 96)), np.float32)

@@ -21,7 +21,7 @@ from records import ACTIVE, PASSIVE, make_alert, make_evaluation, make_run
 from polar_monitor.alerts import AlertRules
 from polar_monitor.errors import PolarMonitorError
 from polar_monitor.evaluation import VERSION, Evaluation
-from polar_monitor.sinks.jsonl import JsonlSink, read_jsonl, to_line
+from polar_monitor.sinks.jsonl import JsonlSink, read_jsonl, read_numbered, read_records, to_line
 from polar_monitor.watch import WatchState, watch
 
 
@@ -148,18 +148,59 @@ def test_a_torn_line_within_is_an_error(tmp_path):
         read_jsonl(path)
 
 
+def numbered(number: int, step: int, **options: Any) -> Evaluation:
+    """The record of the evaluation with this running number."""
+    evaluation = make_evaluation(step, **options)
+    return replace(evaluation, health=replace(evaluation.health, evaluations=number))
+
+
 def test_records_of_a_resumed_run_replace_those_it_repeats(tmp_path):
     path = tmp_path / "log"
-    written(path, [make_evaluation(s, observed=1, mode=m) for s in (100, 200, 300) for m in ("train", "eval")])
-    written(path, [make_evaluation(s, observed=2) for s in (200, 250)])
-    assert [(e.step, e.mode, e.observed) for e in read_jsonl(path)] == [
-        (100, "train", 1),
-        (100, "eval", 1),
-        (200, "eval", 1),
-        (300, "eval", 1),
-        (200, "train", 2),
-        (250, "train", 2),
+    steps = [(step, mode) for step in (100, 200, 300) for mode in ("train", "eval")]
+    written(path, [numbered(n, step, observed=1, mode=mode) for n, (step, mode) in enumerate(steps, 1)])
+    written(path, [numbered(n, step, observed=1, name="other") for n, step in ((1, 100), (2, 200))])
+    written(path, [numbered(3, 200, observed=2), numbered(4, 250, observed=2)])
+    assert [(e.step, e.name, e.mode, e.observed) for e in read_jsonl(path)] == [
+        (100, "", "train", 1),
+        (100, "", "eval", 1),
+        (100, "other", "train", 1),
+        (200, "other", "train", 1),
+        (200, "", "train", 2),
+        (250, "", "train", 2),
     ]
+
+
+def test_two_evaluations_at_one_step_are_kept(tmp_path):
+    run = [numbered(1, 100), numbered(2, 100), numbered(3, 100, mode="eval"), numbered(4, 100, mode="eval")]
+    assert len(read_jsonl(written(tmp_path / "log", run))) == 4
+
+
+def test_a_run_begun_anew_replaces_all_of_the_one_before(tmp_path):
+    path = written(tmp_path / "log", [numbered(n, 10 * n) for n in range(1, 20)])
+    assert [e.step for e in read_jsonl(written(path, [numbered(1, 100)]))] == [100]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["", "a"]), st.integers(-2, 6)), max_size=12))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_a_record_replaces_the_earlier_ones_with_its_number_or_a_higher_one(tmp_path, run):
+    """Whatever the numbers; records without one (below 1), which no monitor wrote, stay."""
+    path = tmp_path / "log"
+    path.write_bytes(b"".join(to_line(numbered(n, 100, name=name, observed=i)) for i, (name, n) in enumerate(run)))
+    kept = [
+        i
+        for i, (name, n) in enumerate(run)
+        if n < 1 or not any(other == name and 1 <= m <= n for other, m in run[i + 1 :])
+    ]
+    assert [e.observed for e in read_jsonl(path)] == kept
+
+
+def test_every_record_is_there_as_it_was_written(tmp_path):
+    path = written(tmp_path / "log", [numbered(n, 100) for n in (1, 2, 1)])
+    assert [e.health.evaluations for e in read_records(path)] == [1, 2, 1]
+    os.truncate(path, path.stat().st_size - 20)
+    assert [e.health.evaluations for e in read_records(path)] == [1, 2]
+    kept, torn = read_numbered(path)
+    assert (list(kept), torn) == ([1, 2], 3)
 
 
 @pytest.mark.parametrize("content", [b"loss,step\n1,2\n", b"{}", b'{"steps": 1}\n', b"\x80\x04\x95"])
@@ -273,6 +314,8 @@ HOSTILE = {
     "evidence_of_text": edited(lambda r: r["alerts"][0].update(evidence={"a": "b"})),
     "evidence_of_numbers": edited(lambda r: r["alerts"][0].update(evidence=3)),
     "huge_statistic": edited(lambda r: r["snapshot"].update(mean=[10**400] * 4)),
+    "number_of_text": edited(lambda r: r["health"].update(evaluations="many")),
+    "no_number": edited(lambda r: r["health"].update(evaluations=None)),
     "version_of_text": edited(lambda r: r.update(version="1")),
     "version_of_list": edited(lambda r: r.update(version=[1])),
 }
@@ -324,6 +367,7 @@ def places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 RECORD = json.loads(to_line(make_evaluation(100, (ACTIVE, PASSIVE), alerts=(make_alert(),), bins=4)))
+RECORD |= {"resumed": "{}", "setup": {"rules": {"horizon": 3.0}, "warmup": 3, "extra_rules": ["a"]}}
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

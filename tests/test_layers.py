@@ -17,15 +17,15 @@ FILES = {
 } | {f"polar_monitor.kernels.{path.stem}": path for path in sorted((PACKAGE / "kernels").glob("*.py"))}
 
 PURE = {
-    "alarms", "alerts", "batches", "causes", "criteria", "detector", "disagreement", "entropy", "evaluation",
-    "forecast", "label", "losses", "offline", "panes", "regime", "replay", "rows", "rule", "rules", "rules_file",
-    "scale", "snapshot", "spectrum", "spread", "statistics", "stream", "subset", "tracks", "trend", "watch",
-    "watched", "whole",
+    "alarms", "alerts", "batches", "causes", "chosen_rules", "context", "criteria", "detector", "disagreement",
+    "entropy", "evaluation", "forecast", "label", "losses", "offline", "panes", "recorded", "regime", "replay",
+    "rows", "rule", "rules", "rules_file", "scale", "snapshot", "spectrum", "spread", "statistics", "stream",
+    "subset", "tracks", "trend", "watch", "watched", "whole",
 }  # fmt: skip
 """Everything from the statistics to the alerts: none of it knows torch, nor anything that does."""
 KNOW_TORCH = {
     "_compat", "attach", "candidates", "channel", "checkpoint", "clock", "cli", "discovery", "distributed", "drain",
-    "healthy", "hooks", "latents", "monitor", "options", "ring", "widths", "wiring",
+    "healthy", "hooks", "latents", "monitor", "options", "ring", "told", "widths", "wiring",
 }  # fmt: skip
 ONLY_IN = {
     "torch": (*(f"polar_monitor.{name}" for name in KNOW_TORCH), "polar_monitor.demo", "polar_monitor.integrations"),

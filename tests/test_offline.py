@@ -224,8 +224,15 @@ def test_dimensions_that_are_not_finite_leave_the_others_judged() -> None:
     variance[:50, 2] = np.nan
     regime = classify(mean, var=variance)
     assert [str(label) for label in regime.labels] == ["undecided", "passive", "mixed"]
-    assert "not be estimated" in regime.explain(0)
+    assert "finite" in regime.explain(0)
     assert regime.snapshot.non_finite.tolist() == [4096, 0, 100]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("finite", "label"), [(511, "undecided"), (512, "active")])
+def test_each_dimension_needs_512_rows_of_its_own(finite: int, label: str) -> None:
+    mean, variance = rows()
+    mean[finite:, 0] = np.nan
+    assert [str(label) for label in classify(mean, var=variance).labels] == [label, "passive", "mixed"]
 
 
 def early(parts: list[np.ndarray]) -> Iterator[np.ndarray]:
@@ -252,6 +259,17 @@ P = [M[:300], M[300:]]
         (iter([M, "abc"]), {}, "a chunk of mean: expected an array"),
         (iter([1.0, 2.0]), {}, "mean: expected 1 to 5 axes"),
         (np.zeros((2,) * 6), {}, "mean: expected 1 to 5 axes"),
+        (P, {}, "mean: expected an array .* or an iterator of chunks, got a list of 2 arrays \\(300, 3\\): pass iter"),
+        (tuple(P), {"var": tuple(P)}, "mean: .* got a tuple of 2 arrays \\(300, 3\\)"),
+        ([torch.zeros(300, 3)] * 3, {}, "got a list of 3 arrays \\(300, 3\\): pass iter\\(chunks\\) or np.concatenate"),
+        ([M, M[:9]], {}, "got a list of 2 arrays \\(600, 3\\) and others"),
+        ([np.zeros((4, 3, 2, 2))], {}, "got a list of 1 array \\(4, 3, 2, 2\\)"),
+        ([(M, V)], {"var": True}, "got a list of 1 tuple of arrays \\(600, 3\\): pass iter"),
+        (M, {"var": [V]}, "var: expected an array .* got a list of 1 array"),
+        (M, {"var": V, "prior": ([M], 1.0)}, "the prior's mean: expected an array .* got a list of 1 array"),
+        (zip(P, P, strict=True), {}, "a chunk of mean: expected one array, got a tuple of 2 .*: for pairs .* var=True"),
+        (iter([[torch.zeros(600, 3)]]), {}, "a chunk of mean: expected one array, got a list of 1 array"),
+        (iter([M]), {"var": iter([[V]])}, "a chunk of var: expected one array, got a list of 1 array"),
         (M, {"var": V[:300]}, "var: expected shape \\(600, 3\\), got \\(300, 3\\)"),
         (M, {"var": iter([V])}, "var: expected an array, as mean, got chunks"),
         (iter(P), {"var": V}, "var: expected chunks, as mean, got an array"),
@@ -274,10 +292,18 @@ def test_bad_input_is_one_clear_error(mean: Any, options: dict[str, Any], said: 
         classify(mean, **options)
 
 
+def test_lists_of_rows_and_of_numbers_are_read() -> None:
+    expected = classify(M, var=V).snapshot
+    for form in (list, tuple, np.ndarray.tolist, lambda array: [torch.from_numpy(row) for row in array]):
+        assert_same(classify(form(M), var=form(V)).snapshot, expected)
+    assert classify([[[1.0, 2.0]] * 4] * 600).snapshot.rows == 2400  # type: ignore[union-attr]
+
+
 def test_a_variance_passed_as_a_log_variance_is_told() -> None:
     mean, variance = rows()
-    with pytest.warns(PolarMonitorWarning, match="no log-variance is below 0.*pass var="):
+    with pytest.warns(PolarMonitorWarning, match="no log-variance is below 0.*pass var=") as told:
         wrong = classify(mean, logvar=variance)
+    assert told[0].filename == __file__  # the caller's line, not one of the package
     assert wrong.snapshot.posterior_variance[1] == pytest.approx(2.69, abs=0.01)  # type: ignore[union-attr]
     with pytest.warns(PolarMonitorWarning, match="every variance is 1 or more"):
         classify(mean, var=np.exp(variance))

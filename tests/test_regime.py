@@ -37,20 +37,37 @@ def test_the_certificate_alone_makes_a_dimension_passive() -> None:
 
 
 @pytest.mark.parametrize(
-    ("active", "passive", "gap", "label"),
+    ("active", "passive", "gap", "valley", "label"),
     [
-        (0.5, 0.5, 0.4, MIXED),
-        (0.97, 0.02, 0.4, ACTIVE),
-        (0.02, 0.97, 0.4, ACTIVE),
-        (0.5, 0.5, 0.01, ACTIVE),
-        (0.3, 0.3, 0.4, ACTIVE),
+        (0.5, 0.5, 0.4, 0.1, MIXED),
+        (0.97, 0.02, 0.4, 0.1, ACTIVE),
+        (0.02, 0.97, 0.4, 0.1, ACTIVE),
+        (0.5, 0.5, 0.01, 0.1, ACTIVE),
+        (0.5, 0.5, 0.4, 0.84, ACTIVE),  # its error is 0.01
+        (0.5, 0.5, 0.4, 0.81, MIXED),
+        (0.3, 0.3, 0.4, 0.1, MIXED),
     ],
 )
-def test_mixed_needs_both_shares_a_gap_and_few_in_between(
-    active: float, passive: float, gap: float, label: Label
+def test_mixed_needs_both_shares_a_gap_and_a_valley(
+    active: float, passive: float, gap: float, valley: float, label: Label
 ) -> None:
-    s = snapshot([1.0], share_active=[active], share_passive=[passive], variance_gap=[gap])
+    s = snapshot([1.0], share_active=[active], share_passive=[passive], variance_gap=[gap], valley=[valley])
     assert judge(s).labels == (label,)
+
+
+def test_a_mixed_dimension_need_not_carry_much() -> None:
+    s = snapshot([0.08], share_active=[0.1], share_passive=[0.9], variance_gap=[0.1], valley=[0.0])
+    assert judge(s).labels == (MIXED,)
+    assert judge(replace(s, valley=np.ones(1))).labels == (UNDECIDED,)
+
+
+@pytest.mark.parametrize(("active", "passive", "label"), [(0.5, 0.45, MIXED), (0.3, 0.3, ACTIVE)])
+def test_where_the_valley_is_not_known_few_in_between_are_two_kinds(
+    active: float, passive: float, label: Label
+) -> None:
+    s = snapshot([1.0], share_active=[active], share_passive=[passive], variance_gap=[0.4], valley=[math.nan])
+    assert judge(s).labels == (label,)
+    assert "nan" not in judge(s).explain(0)
 
 
 def test_without_a_variance_nothing_is_mixed_and_the_cut_is_higher() -> None:
@@ -61,9 +78,10 @@ def test_without_a_variance_nothing_is_mixed_and_the_cut_is_higher() -> None:
 
 
 def test_a_low_rank_code_that_is_not_axis_aligned_is_said_to_be() -> None:
-    s = snapshot([2.0] * 6, has_variance=False, resolution=0.1, effective_rank=2.0)
-    assert any("low-rank but not axis-aligned" in reason for reason in judge(s).reasons)
-    assert not any("axis" in reason for reason in judge(replace(s, effective_rank=5.9)).reasons)
+    s = snapshot([2.0] * 6, has_variance=False, resolution=0.1, surplus=2.0)
+    assert any("not axis-aligned: 2 more dimensions are in use than" in reason for reason in judge(s).reasons)
+    for surplus in (0.0, math.nan):
+        assert not any("axis" in reason for reason in judge(replace(s, surplus=surplus)).reasons)
 
 
 def test_too_few_rows_decide_nothing() -> None:
@@ -75,6 +93,48 @@ def test_too_few_rows_decide_nothing() -> None:
 
 def test_a_dimension_without_a_finite_value_leaves_the_others_judged() -> None:
     assert judge(snapshot([math.nan, 1.0])).labels == (UNDECIDED, ACTIVE)
+
+
+def test_too_few_finite_rows_of_a_dimension_decide_nothing_of_it() -> None:
+    regime = judge(snapshot([1.0, 0.01, 1.0], finite=[511, 64, 512], independent=2000))
+    assert regime.labels == (UNDECIDED, UNDECIDED, ACTIVE)
+    assert "only 64 of 2000 independent rows are finite in it, 512 are needed" in regime.explain(1)
+    assert judge(snapshot([1.0], finite=[math.nan])).labels == (ACTIVE,)  # a log that does not say
+
+
+@pytest.mark.parametrize(
+    ("nats", "verdict"),
+    [
+        ([0.01, 0.02, math.nan], Verdict.COLLAPSED),
+        ([2.0, 0.01, math.nan], Verdict.POLARISED),
+        ([2.0, math.nan], Verdict.ALL_ACTIVE),
+        ([2.0, 0.01, 0.1, math.nan], Verdict.GRADED),
+        ([0.01, math.nan, math.nan], Verdict.NOT_ESTIMABLE),
+        ([math.nan] * 3, Verdict.NOT_ESTIMABLE),
+    ],
+)
+def test_the_verdict_is_of_the_dimensions_that_can_be_estimated(nats: list[float], verdict: Verdict) -> None:
+    regime = judge(snapshot(nats))
+    assert regime.verdict is verdict
+    missing = [str(j) for j, value in enumerate(nats) if math.isnan(value)]
+    where = f"dimension{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
+    said = f"{len(missing)} of {len(nats)} dimensions could not be estimated: too few finite rows in {where}"
+    assert regime.reasons[1] == said
+
+
+def test_reasons_name_few_of_many_dimensions() -> None:
+    reasons = judge(snapshot([2.0] * 20 + [math.nan] * 9)).reasons
+    assert reasons[1].endswith("in dimensions 20, 21, 22, 23, 24, …")
+
+
+def test_what_a_published_criterion_leaves_open_lies_between_no_groups() -> None:
+    s = snapshot([2.0, 1.0, 0.01], posterior_deviation=[0.1, 0.7, 1.0], share_narrow=[1.0, 0.0, 0.0],
+                 share_standard=[0.0, 0.0, 1.0])  # fmt: skip
+    regime = judge(s, None, "clapham_code")
+    assert regime.labels[1] is UNDECIDED
+    assert regime.verdict is Verdict.GRADED
+    assert "have no label by clapham_code" in regime.reasons[0]
+    assert not any("between" in reason for reason in regime.reasons)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +180,10 @@ def test_a_label_changes_after_three_that_agree() -> None:
 def test_explain_refuses_a_dimension_that_is_not_there() -> None:
     with pytest.raises(IndexError, match="from 0 to 0, got 1"):
         judge(snapshot([1.0])).explain(1)
+    for wrong in ("0", 0.0, [0]):
+        with pytest.raises(TypeError, match=r"whole number from 0 to 0, got .*explain\(0\)"):
+            judge(snapshot([1.0])).explain(wrong)  # type: ignore[arg-type]
+    assert judge(snapshot([1.0])).explain(np.int64(0)) == judge(snapshot([1.0])).explain(0)  # type: ignore[arg-type]
 
 
 def test_labels_do_not_depend_on_the_order_of_dimensions() -> None:

@@ -1,57 +1,66 @@
-"""A log gives the alerts of its run again; other rules, third parties' rules and broken input."""
+"""A log gives the alerts of its run again: resumed, repeated or begun anew; other rules, and broken input."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from polar_monitor import AlertRules, PolarMonitor, PolarMonitorError, rules
-from polar_monitor.alerts import Alert, AlertKind
+import polar_monitor
+from polar_monitor import AlertRules, PolarMonitor, PolarMonitorError
+from polar_monitor.alerts import AlertKind
 from polar_monitor.cli import main
 from polar_monitor.replay import replay
 from polar_monitor.rules_file import from_plain, read_rules, to_plain
 from polar_monitor.sinks.jsonl import JsonlSink, read_jsonl
+from polar_monitor.watch import WatchState
 
 
-class Weak:
-    """A third party's rule: says once that the total is below a nat."""
+def run(log: Path, steps: range = range(1, 61), state: Any = None, twice: bool = False, **options: Any) -> PolarMonitor:
+    """Dimensions that lose their information one after the other, one of them with NaN in the end.
 
-    def start(self) -> Any:
-        return {"told": False}
-
-    def update(self, state: Any, step: int, observed: int, snapshot: Any, regime: Any) -> tuple[Any, Sequence[Alert]]:
-        if snapshot is None or state["told"] or snapshot.information.sum() > 1.0:
-            return state, ()
-        return {"told": True}, [rules.alert(step, "less than a nat", evidence={"total": snapshot.information.sum()})]
-
-
-class Broken(Weak):
-    """A third party's rule that fails."""
-
-    def update(self, state: Any, step: int, observed: int, snapshot: Any, regime: Any) -> tuple[Any, Sequence[Alert]]:
-        raise RuntimeError("no such table")
-
-
-def run(log: Path, steps: range = range(1, 61), state: Any = None, **options: Any) -> PolarMonitor:
-    """Dimensions that lose their information one after the other, one of them with NaN in the end."""
-    monitor = PolarMonitor(sinks=[JsonlSink(log)], every=1, window=512, max_overhead=1.0, **options)
+    With `twice` every step is evaluated once more, after more rows.
+    """
+    options = {"every": 1, "window": 512, "max_overhead": 1.0} | options
+    monitor = PolarMonitor(sinks=[JsonlSink(log)], **options)
     if state is not None:
         monitor.load_state_dict(state)
     for step in steps:
+        observe(monitor, step)
+        monitor.step()
+        if twice:
+            observe(monitor, step)
+            monitor.evaluate()
+    monitor.detach()
+    return monitor
+
+
+def observe(monitor: PolarMonitor, step: int) -> None:
+    for mode in monitor._conductor.options.modes:
         rng = np.random.default_rng(step)
         left = np.array([1.0, np.exp(-max(step - 15, 0) / 6), np.exp(-max(step - 25, 0) / 4)])
         mean = rng.normal(size=(512, 3)) * left
         if step > 55:
             mean[:4, 2] = np.nan
-        monitor.observe(mean, var=np.broadcast_to(np.clip(1 - 0.95 * left**2, 0.05, 1), mean.shape))
-        monitor.step()
-    monitor.detach()
-    return monitor
+        monitor.observe(mean, var=np.broadcast_to(np.clip(1 - 0.95 * left**2, 0.05, 1), mean.shape), mode=mode)
+
+
+def edit(log: Path, change: Callable[[dict[str, Any]], Any], line: int = 1) -> None:
+    """Change one record of a log."""
+    lines = log.read_bytes().splitlines(keepends=True)
+    record = json.loads(lines[line - 1])
+    change(record)
+    lines[line - 1] = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+    log.write_bytes(b"".join(lines))
 
 
 def test_a_log_gives_exactly_the_alerts_of_its_run(tmp_path: Path) -> None:
@@ -61,12 +70,10 @@ def test_a_log_gives_exactly_the_alerts_of_its_run(tmp_path: Path) -> None:
     assert {AlertKind.FADING, AlertKind.LOST, AlertKind.NON_FINITE} <= {alert.kind for alert in found.live}
     assert found.replayed == found.live
     assert found.both == found.live
-    assert (found.only_live, found.only_replayed, found.missing) == ((), (), ())
+    assert (found.only_live, found.only_replayed, found.missing, found.added, found.torn) == ((), (), {}, (), None)
 
 
 def test_a_resumed_run_too(tmp_path: Path) -> None:
-    first = PolarMonitor(sinks=(), every=1, window=512, max_overhead=1.0)
-    first.observe(np.zeros((8, 3)), var=np.ones((8, 3)))
     log = tmp_path / "run.jsonl"
     monitor = run(log, range(1, 31))
     state = monitor.state_dict()
@@ -76,6 +83,64 @@ def test_a_resumed_run_too(tmp_path: Path) -> None:
     assert found.live == tuple(alert for record in read_jsonl(log) for alert in record.alerts)
     assert found.replayed == found.live
     assert found.live == again.alerts
+
+
+@pytest.mark.parametrize("at", [20, 31, 45])
+def test_a_run_resumed_into_a_new_folder(tmp_path: Path, at: int) -> None:
+    """The log begins in mid-run: it has the state that its first evaluation goes on from."""
+    whole = run(tmp_path / "whole.jsonl", modes=("train", "eval"))
+    first = run(tmp_path / "first.jsonl", range(1, at), modes=("train", "eval"))
+    second = run(tmp_path / "second.jsonl", range(at, 61), first.state_dict(), modes=("train", "eval"))
+    assert second.alerts == whole.alerts
+    records = read_jsonl(tmp_path / "second.jsonl")
+    assert [record.resumed is not None for record in records] == [True, True] + [False] * (len(records) - 2)
+    found = replay(tmp_path / "second.jsonl")
+    assert found.live == found.replayed == whole.alerts[len(first.alerts) :]
+    assert {alert.mode for alert in found.live} == {"train", "eval"}
+
+
+def test_a_log_without_the_state_that_it_goes_on_from_differs(tmp_path: Path) -> None:
+    first = run(tmp_path / "first.jsonl", range(1, 31))
+    log = tmp_path / "second.jsonl"
+    run(log, range(31, 61), first.state_dict())
+    edit(log, lambda record: record.pop("resumed"))
+    assert replay(log).only_live
+
+
+def test_other_rules_begin_from_the_state_of_the_run_only_where_its_log_does(tmp_path: Path) -> None:
+    """What the log has from the beginning is judged by the other rules from the beginning."""
+    log, rules = tmp_path / "run.jsonl", AlertRules(fall=0.2, established=2)
+    whole = run(tmp_path / "whole.jsonl", alerts=rules)
+    first = run(log, range(1, 31))
+    run(log, range(31, 61), first.state_dict())
+    assert replay(log, rules).replayed == whole.alerts
+
+
+def test_two_evaluations_at_one_step_are_two_records(tmp_path: Path) -> None:
+    monitor = run(tmp_path / "run.jsonl", twice=True, modes=("train", "eval"))
+    found = replay(tmp_path)
+    assert found.evaluations == monitor.health().evaluations == 240
+    assert found.live == found.replayed == monitor.alerts
+    assert found.live
+
+
+def test_a_run_begun_anew_in_its_folder_replaces_the_other(tmp_path: Path) -> None:
+    log = tmp_path / "run.jsonl"
+    run(log, every=2)
+    monitor = run(log, every=15, alerts=AlertRules(established=1, patience=1))
+    found = replay(log)
+    assert [record.step for record in read_jsonl(log)] == [15, 30, 45, 60]
+    assert found.live == found.replayed == monitor.alerts
+    assert found.live
+
+
+def test_rules_that_change_on_a_resume(tmp_path: Path) -> None:
+    log = tmp_path / "run.jsonl"
+    first = run(log, range(1, 31))
+    second = run(log, range(31, 61), first.state_dict(), alerts=AlertRules(kinds=frozenset({"lost"})))
+    found = replay(log)
+    assert found.live == found.replayed == second.alerts
+    assert {alert.kind for alert in found.live if alert.step > 30} == {AlertKind.LOST}
 
 
 def test_two_latents_and_two_modes_in_one_log(tmp_path: Path) -> None:
@@ -96,51 +161,28 @@ def test_other_rules(tmp_path: Path) -> None:
     assert {alert.kind for alert in replay(tmp_path, warmup=1000).replayed} <= {AlertKind.NON_FINITE}
 
 
-def test_rules_of_third_parties_are_live_and_replayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_some_fields_of_other_rules_are_changed_in_those_of_the_run(tmp_path: Path) -> None:
+    kinds, file = frozenset({"lost", "fading"}), tmp_path / "rules.toml"
+    run(tmp_path / "run.jsonl", alerts=AlertRules(kinds=kinds, horizon=3.0))
+    file.write_text("horizon = 30.0\n")
+    found = replay(tmp_path, read_rules(file))
+    assert found.replayed == replay(tmp_path, AlertRules(kinds=kinds, horizon=30.0)).replayed
+    assert found.replayed != replay(tmp_path, AlertRules(horizon=30.0)).replayed
+    assert found.only_replayed
+
+
+def test_an_alert_raised_twice_and_found_once_is_found_once(tmp_path: Path) -> None:
     log = tmp_path / "run.jsonl"
-    monitor = run(log, range(1, 4), extra_rules=[Weak()])
-    assert not [alert for alert in monitor.alerts if alert.kind is AlertKind.CUSTOM]
-    log.unlink()
-    empty = PolarMonitor(sinks=[JsonlSink(log)], every=1, window=512, extra_rules=[Weak()])
-    for _ in range(3):
-        empty.observe(np.random.default_rng(0).normal(size=(512, 2)) * 0.01, var=np.ones((512, 2)))
-        empty.step()
-    empty.detach()
-    (alert,) = [one for one in empty.alerts if one.kind is AlertKind.CUSTOM]
-    assert alert.message == "Weak: less than a nat"
-    assert replay(log).missing == ("Weak",)
-    point = type("Point", (), {"name": "Weak", "value": "mine:Weak", "load": staticmethod(lambda: Weak)})()
-    monkeypatch.setattr(rules, "installed", lambda: (point,))
-    assert replay(log).replayed == empty.alerts
+    run(log)
+    edit(log, lambda record: record.update(alerts=record["alerts"] * 2), line=56)
+    found = replay(log)
+    assert len(found.only_live) == len(found.live) - len(found.replayed) == 1
 
 
-def test_a_rule_that_fails_is_told_once_and_switched_off(caplog: pytest.LogCaptureFixture) -> None:
-    monitor = PolarMonitor(sinks=(), every=1, window=512, extra_rules=[Broken(), Weak()])
-    for _ in range(3):
-        monitor.observe(np.random.default_rng(0).normal(size=(512, 2)) * 0.01, var=np.ones((512, 2)))
-        monitor.step()
-    assert [record.message for record in caplog.records if "Broken" in record.message] == [
-        "rule 'Broken' failed (RuntimeError: no such table) and is switched off; training is not affected"
-    ]
-    assert [alert.message for alert in monitor.alerts if alert.kind is AlertKind.CUSTOM] == ["Weak: less than a nat"]
-    strict = PolarMonitor(sinks=(), every=1, window=512, extra_rules=[Broken()], strict=True)
-    strict.observe(np.zeros((512, 2)), var=np.ones((512, 2)))
-    with pytest.raises(RuntimeError, match="no such table"):
-        strict.step()
-
-
-@pytest.mark.parametrize(
-    ("wanted", "said"),
-    [
-        ("Weak", "expected a list of names or rules"),
-        ([object()], "expected a rule with start"),
-        (["nobody"], "no such entry point"),
-        ([Weak(), Weak()], "expected every rule once"),
-    ],
-)
-def test_rules_that_cannot_be_used(wanted: Any, said: str) -> None:
-    with pytest.raises(PolarMonitorError, match=said):
-        PolarMonitor(sinks=(), extra_rules=wanted)
+def test_the_module_is_there_without_being_imported() -> None:
+    assert polar_monitor.replay.replay is replay
+    code = "import polar_monitor, sys; assert 'polar_monitor.replay' not in sys.modules; polar_monitor.replay.replay"
+    assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0
 
 
 def test_rules_as_plain_data_and_back() -> None:
@@ -155,7 +197,7 @@ def test_rules_as_plain_data_and_back() -> None:
         ("horizont = 3", "expected some of kinds.*'horizont'"),
         ("horizon = 'far'", "expected horizon to be a number"),
         ("patience = 2.5", "expected patience to be a whole number"),
-        ("kinds = ['gone']", "expected some of fading"),
+        ("kinds = ['gone', 'away']", "expected some of fading.*; got away, gone$"),
         ("kinds = 3", "expected kinds to be a list of strings"),
         ("= 3", "expected TOML"),
     ],
@@ -183,11 +225,16 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["replay", "--list-rules"]) == 0
 
 
-@pytest.mark.parametrize("arguments", [["replay"], ["replay", "nowhere.jsonl"], ["replay", "."]])
+@pytest.mark.parametrize(
+    "arguments", [["replay"], ["replay", "nowhere.jsonl"], ["replay", "."], ["replay", "empty.jsonl"]]
+)
 def test_the_command_without_a_log(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path / "folder")
+    if arguments[-1] == "empty.jsonl":
+        Path("empty.jsonl").touch()
     assert main(arguments) == 2
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1
@@ -204,3 +251,116 @@ def test_a_log_that_was_tampered_with_is_an_exit_code(tmp_path: Path, capsys: py
     log.write_text("".join(json.dumps(record, separators=(",", ":")) + "\n" for record in kept))
     assert main(["replay", str(log)]) == 1
     assert "+ step" in capsys.readouterr().out
+
+
+def test_a_torn_last_line_is_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "run.jsonl"
+    run(log, range(1, 4))
+    log.write_bytes(log.read_bytes()[:-30])
+    assert main(["replay", str(log)]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("2 evaluations; ")
+    assert err == "polar-monitor replay: line 3 is torn, as a killed run leaves it, and left out\n"
+    log.write_bytes(log.read_bytes()[:50])
+    assert main(["replay", str(log)]) == 2
+    assert capsys.readouterr().err.endswith("run.jsonl: expected evaluations, got a part of one\n")
+
+
+def test_a_warm_up_that_cannot_be_meant(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(tmp_path / "run.jsonl", range(1, 4))
+    assert main(["replay", str(tmp_path), "--warmup", "-5"]) == 2
+    assert "warmup: expected a whole number of steps from 0 on, got -5" in capsys.readouterr().err
+    for wrong in (True, 2.5, "3"):
+        with pytest.raises(PolarMonitorError, match="warmup: expected"):
+            replay(tmp_path, warmup=wrong)  # type: ignore[arg-type]
+
+
+STATE = json.dumps({"watch": WatchState().to_dict(), "extra": {"states": {}}})
+
+
+def state(place: str, value: Any) -> str:
+    """The state of alerts with something else in one place."""
+    state = json.loads(STATE)
+    inner = state
+    *path, last = place.split(".")
+    for key in path:
+        inner = inner[key]
+    inner[last] = value
+    return json.dumps(state)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("resumed", 3, "the state of this version's alerts"),
+        ("resumed", "", "the state of this version's alerts"),
+        ("resumed", "[" * 100_000, "the state of this version's alerts"),
+        ("resumed", "[]", "the state of this version's alerts"),
+        ("resumed", "{}", "got no field 'watch'"),
+        ("resumed", state("watch.total", "much"), "expected total to be a number"),
+        ("resumed", state("watch.further", 1), "with further"),
+        ("resumed", state("watch.tracks", {}), "got no field 'in_use'"),
+        ("resumed", state("watch.tracks.in_use", [1]), "the state of this version's alerts"),
+        ("resumed", state("extra", 3), "the state of this version's alerts"),
+        ("setup", {"rules": {"sharpness": 1.0}}, "the log is of a newer version, whose rules have 'sharpness'"),
+        ("setup", {"rules": {"horizon": "far"}}, "expected horizon to be a number"),
+        ("setup", {"rules": [1]}, "expected the rules of a run"),
+        ("setup", {"warmup": "x"}, "expected warmup to be a whole number"),
+        ("setup", {"warmup": None}, "expected warmup to be a whole number"),
+        ("setup", {"extra_rules": "Weak"}, "expected extra_rules to be a list of names"),
+        ("setup", {"extra_rules": [1]}, "expected extra_rules to be a list of names"),
+    ],
+)
+def test_a_broken_record_is_one_error_with_its_line(
+    field: str, value: Any, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "run.jsonl"
+    run(log, range(1, 4))
+    edit(log, lambda record: record.update({field: value}), line=2)
+    with pytest.raises(PolarMonitorError, match=f"run.jsonl, line 2: .*{said}"):
+        replay(log)
+    assert main(["replay", str(log)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("change", [{"labels": ["active"] * 2}, {"latest": ["active"] * 9}])
+def test_numbers_that_no_run_can_have_made_are_one_error(change: dict[str, Any], tmp_path: Path) -> None:
+    log = tmp_path / "run.jsonl"
+    run(log, range(1, 4))
+    edit(log, lambda record: record["regime"].update(change), line=2)
+    with pytest.raises(PolarMonitorError, match="line 2: expected numbers that a run can have made"):
+        replay(log)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@pytest.fixture(scope="module")
+def second_half(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("halves")
+    first = run(folder / "first.jsonl", range(1, 31))
+    run(folder / "second.jsonl", range(31, 34), first.state_dict())
+    return folder / "second.jsonl"
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, for numbers out of bounds
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_anything_in_one_place_of_a_state_is_replayed_or_refused(data: Any, second_half: Path, tmp_path: Path) -> None:
+    log = tmp_path / "run.jsonl"
+    log.write_bytes(second_half.read_bytes())
+    value = data.draw(VALUES)
+
+    def change(record: dict[str, Any]) -> None:
+        state = json.loads(record["resumed"])
+        inner = state["watch"] if data.draw(st.booleans()) else state["watch"]["tracks"]
+        inner[data.draw(st.sampled_from(sorted(inner)))] = value
+        record["resumed"] = json.dumps(state)
+
+    edit(log, change)
+    with contextlib.suppress(PolarMonitorError):
+        assert replay(log).evaluations == 3

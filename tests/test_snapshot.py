@@ -52,6 +52,16 @@ def test_a_log_without_the_statistics_of_published_criteria_is_read() -> None:
         )
 
 
+def test_a_log_of_an_older_version_is_judged_by_what_it_has() -> None:
+    data = measured().to_dict()
+    for name in ("valley", "valley_se", "finite", "surplus"):
+        del data[name]
+    old = Snapshot.from_dict(data)
+    assert np.isnan(old.valley).tolist() == np.isnan(old.finite).tolist() == [True, True]
+    assert math.isnan(old.surplus)
+    assert judge(old).labels == judge(measured()).labels == (ACTIVE, PASSIVE)
+
+
 def test_a_statistic_that_was_always_there_may_not_be_missing() -> None:
     data = measured().to_dict()
     del data["kl"]

@@ -14,6 +14,7 @@ from polar_monitor.forecast import LEAST, MOST, outlook
 from polar_monitor.trend import crossing, rates, slopes
 
 ALL = np.array([True])
+CUT = 0.15
 
 
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=9))
@@ -21,6 +22,16 @@ def test_theil_and_sen_is_the_median_of_all_slopes(values: list[float]) -> None:
     pairs = itertools.combinations(enumerate(values), 2)
     slow = float(np.median([(y - x) / (j - i) for (i, x), (j, y) in pairs]))
     assert slopes(np.array(values)[:, None])[0] == pytest.approx(slow, rel=1e-9, abs=1e-9)
+
+
+@given(st.lists(st.tuples(st.floats(-100, 100), st.integers(0, 4)), min_size=2, max_size=9))
+def test_theil_and_sen_at_given_times_leaves_out_pairs_at_one_time(points: list[tuple[float, int]]) -> None:
+    values, steps = zip(*points, strict=True)
+    times = np.cumsum(steps).astype(float)
+    pairs = itertools.combinations(zip(times, values, strict=True), 2)
+    slow = [(y - x) / (j - i) for (i, x), (j, y) in pairs if i != j]
+    found = slopes(np.array(values)[:, None], times)[0]
+    assert found == pytest.approx(np.median(slow) if slow else 0.0, rel=1e-9, abs=1e-9)
 
 
 def test_one_outlier_changes_no_slope() -> None:
@@ -36,7 +47,7 @@ def test_the_crossing_of_an_exponential_is_exact(rate: float, start: float, ever
     if len(nats) < 4:
         return
     exact = every * (math.log(nats[-1] / 0.15) / rate)
-    forecast = outlook(nats[:, None], float(every), ALL).forecast(0, 1000)
+    forecast = outlook(nats[:, None], float(every), ALL, CUT).forecast(0, 1000)
     assert abs(forecast.step - 1000 - exact) <= 1 + 1e-6 * exact
     assert forecast.low == pytest.approx(1000 + LEAST * exact, abs=1)
     assert forecast.high == pytest.approx(1000 + MOST * max(exact, every), abs=2)
@@ -53,22 +64,61 @@ def test_a_rate_that_grows_is_followed() -> None:
 
 def test_what_does_not_fall_has_no_crossing() -> None:
     for series in (np.ones(9), np.linspace(1, 2, 9), np.ones(2)):
-        assert outlook(series[:, None], 10.0, ALL).ahead[0] == math.inf
+        assert outlook(series[:, None], 10.0, ALL, CUT).ahead[0] == math.inf
 
 
 def test_a_forecast_beyond_all_steps_has_no_end() -> None:
-    forecast = outlook(np.exp(-0.0051 * np.arange(9.0))[:, None], 1e18, ALL).forecast(0, 0)
+    forecast = outlook(np.exp(-0.0051 * np.arange(9.0))[:, None], 1e18, ALL, CUT).forecast(0, 0)
     assert forecast.high is None
     assert forecast.low <= forecast.step
 
 
 def test_what_plunged_may_be_lost_already() -> None:
-    forecast = outlook(np.array([1.0, 0.9, 0.8, 0.5])[:, None], 100.0, ALL).forecast(0, 1000, plunged=True)
+    forecast = outlook(np.array([1.0, 0.9, 0.8, 0.5])[:, None], 100.0, ALL, CUT).forecast(0, 1000, plunged=True)
     assert forecast.low == 900
     assert forecast.step > 1000
 
 
 def test_only_what_is_asked_for_is_worked_out() -> None:
     falling = np.exp(-0.1 * np.arange(9.0))[:, None].repeat(2, axis=1)
-    ahead = outlook(falling, 1.0, np.array([True, False])).ahead
+    ahead = outlook(falling, 1.0, np.array([True, False]), CUT).ahead
     assert np.isfinite(ahead).tolist() == [True, False]
+
+
+UNTOLD = np.full(9, np.nan)
+
+
+@pytest.mark.parametrize("beta", [UNTOLD, np.full(9, 2.0), np.linspace(1, 1.04, 9), np.full(9, 0.0), -np.arange(9.0)])
+def test_a_beta_that_does_not_rise_changes_no_forecast(beta: np.ndarray) -> None:
+    nats = np.exp(-0.1 * np.arange(9.0))[:, None]
+    assert outlook(nats, 1.0, ALL, CUT, beta, UNTOLD).ahead == outlook(nats, 1.0, ALL, CUT).ahead
+
+
+@pytest.mark.parametrize("linear", [True, False])
+def test_the_loss_under_a_rising_beta_is_exact(linear: bool) -> None:
+    """I = 1/2 log(5 / beta), as in a linear VAE, is 0.15 where beta = 5 exp(-0.3) = 3.704."""
+    t = np.arange(9.0)
+    beta = 1 + 0.1 * t if linear else np.exp(0.05 * t)
+    nats = 0.5 * np.log(5 / beta)[:, None]
+    exact = (3.7040911 - 1) / 0.1 if linear else math.log(3.7040911) / 0.05
+    assert 8 + outlook(nats, 1.0, ALL, CUT, beta, UNTOLD).ahead[0] == pytest.approx(exact, rel=1e-6)
+    assert abs(8 + outlook(nats, 1.0, ALL, CUT).ahead[0] - exact) > 1
+
+
+def test_what_a_rising_beta_does_not_push_down_keeps_its_trend() -> None:
+    nats = np.column_stack([np.exp(-0.1 * np.arange(9.0)), 1 + 0.1 * np.arange(9.0)])
+    both = np.array([True, True])
+    nats[-5:, 0] = nats[-5, 0]  # over the time that beta is looked at
+    found = outlook(nats, 1.0, both, CUT, np.exp(0.05 * np.arange(9.0)), UNTOLD).ahead
+    assert (found == outlook(nats, 1.0, both, CUT).ahead).all()
+
+
+def test_time_goes_with_the_learning_rate() -> None:
+    """A fall by 0.1 an evaluation at a rate of 1 is one by 0.01 at a tenth of it."""
+    rate = np.array([1.0] * 7 + [0.1] * 4)
+    level = np.concatenate([[0.0], -np.cumsum(0.1 * rate[1:])])
+    found = outlook(np.exp(level)[:, None], 1.0, ALL, CUT, None, rate).ahead[0]
+    assert found == pytest.approx((level[-1] - math.log(0.15)) / 0.01, rel=1e-6)
+    for useless in (np.full(11, 0.3), np.full(11, np.nan), np.zeros(11)):
+        plain = outlook(np.exp(level)[:, None], 1.0, ALL, CUT).ahead[0]
+        assert outlook(np.exp(level)[:, None], 1.0, ALL, CUT, None, useless).ahead[0] == plain

@@ -91,11 +91,13 @@ def test_what_was_never_worth_an_alert_is_no_collapse_when_it_goes() -> None:
 
 
 def test_what_is_below_the_cut_already_is_not_fading() -> None:
-    fall = [1.5] * 12 + [1.0, 0.7, 0.4, 0.2, 0.02, 0.015, 0.01, 0.005] + [0.004] * 20
-    for alert in run([STEADY, fall[:40]]):
-        if alert.kind is AlertKind.FADING:
-            assert alert.forecast is not None
-            assert alert.forecast.step > alert.step
+    """It passes the cut before the fall has been seen twice; LOST tells of it."""
+    fall = [0.4] * 12 + [0.39, 0.14, 0.13, 0.12, 0.11, 0.1, 0.09, 0.08] + [0.004] * 20
+    assert [str(alert.kind) for alert in run([STEADY, fall], noise=0.001) if alert.dimension == 1] == ["lost"]
+    late = [0.4] * 12 + [0.39, 0.25, 0.2, 0.16, 0.11, 0.1, 0.09, 0.08] + [0.004] * 20
+    fading, lost = (alert for alert in run([STEADY, late], noise=0.001) if alert.dimension == 1)
+    assert fading.evidence["information"] > 0.15
+    assert lost.kind is AlertKind.LOST
 
 
 def test_a_sudden_loss_is_told_at_the_evaluation_that_sees_it() -> None:
@@ -256,6 +258,69 @@ def test_a_posterior_that_becomes_a_point() -> None:
         state, alerts = watch(state, t, 9, snapshot, regime, AlertRules())
         seen += kinds(list(alerts))
     assert seen == ["variance_collapse"]
+
+
+def sharp(reliabilities: Sequence[float]) -> list[str]:
+    """The alerts when two dimensions in use have the first and the second half of these reliabilities."""
+    state, regime, seen = WatchState(), None, []
+    for t, reliability in enumerate(reliabilities):
+        snapshot = make_snapshot(t, [PASSIVE] * 2, information=[7.0, 7.0])
+        snapshot = replace(snapshot, reliability=np.array([reliability, 0.9]))
+        regime = judge(snapshot, regime)
+        state, alerts = watch(state, t, 9, snapshot, regime, AlertRules())
+        seen += kinds(list(alerts))
+    return seen
+
+
+def test_a_point_in_half_of_the_dimensions_is_one_event_until_it_is_over() -> None:
+    point, blunt = 0.99995, 0.9998
+    assert sharp([point] * 4) == ["variance_collapse"]
+    assert sharp(([point] * 4 + [blunt] * 3) * 8) == ["variance_collapse"]
+    assert sharp([point] * 4 + [blunt] * 12 + [point] * 4) == ["variance_collapse"] * 2
+    assert sharp([blunt] * 40) == []
+
+
+def test_a_collapse_that_hovers_at_the_cut_is_told_once() -> None:
+    hovering = [1.5] * 12 + [1.5 * 0.6**t for t in range(8)] + [0.03, 0.03, 0.03, 0.03, 0.2, 0.2, 0.2, 0.2] * 6
+    assert kinds(run([hovering, hovering], noise=0.001)).count("collapse") == 1
+
+
+def test_a_collapse_after_a_recovery_is_another() -> None:
+    fall = [1.5] * 12 + [1.5 * 0.6**t for t in range(12)] + [0.0] * 6
+    assert kinds(run([fall * 2] * 2, noise=0.001)).count("collapse") == 2
+
+
+def test_what_carried_little_is_not_lost_when_it_goes() -> None:
+    """A superfluous dimension of a quarter of a nat goes to the prior."""
+    little = [0.25] * 30 + [0.25 * 0.8**t for t in range(40)]
+    assert run([STEADY + STEADY[:30], little]) == []
+
+
+def test_a_collapse_in_the_warm_up_is_told_at_its_end() -> None:
+    gone = [1.5] * 14 + [0.0] * 26
+    told = [alert for alert in run([gone, gone], warmup=2000) if alert.kind is AlertKind.COLLAPSE]
+    assert [alert.step for alert in told] == [2000]
+    assert told[0].message == "no informative dimension is left"
+
+
+def test_a_collapse_soon_after_the_warm_up_is_told_at_once() -> None:
+    gone = [1.5] * 22 + [0.0] * 18
+    told = [alert for alert in run([gone, gone], warmup=2000) if alert.kind is AlertKind.COLLAPSE]
+    assert len(told) == 1
+    assert told[0].step <= 2600
+
+
+def test_a_second_fall_after_one_that_stopped_is_news() -> None:
+    twice = [2.0] * 12 + [2.0 * 0.88**t for t in range(6)] + [1.05] * 40 + [1.05 * 0.85**t for t in range(28)]
+    found = [alert for alert in run([twice, [2.0] * len(twice)]) if alert.dimension == 0]
+    assert kinds(found) == ["fading", "fading", "lost"]
+    assert found[1].last_healthy_step is not None
+    assert 5600 <= found[1].last_healthy_step <= 6100
+
+
+def test_a_second_drain_after_one_that_stopped_is_news() -> None:
+    twice = [2.0] * 12 + [2.0 * 0.88**t for t in range(6)] + [1.05] * 40 + [1.05 * 0.85**t for t in range(20)]
+    assert kinds(run([twice] * 3)).count("drain") == 2
 
 
 def test_kinds_that_are_not_wanted_stay_silent() -> None:

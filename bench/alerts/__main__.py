@@ -24,7 +24,9 @@ SECTIONS = {
     "Kind by kind": tables.causes,
     "Lead against false alarms": tables.curves,
     "Known times of loss": tables.closed_form,
-    "Named causes": named.confusion,
+    "Named causes, judged": named.judged,
+    "Named causes where the loop tells its numbers": named.confusion,
+    "Losses that the forecast interval holds": named.calibration,
     "Factors of the forecast": named.factors,
     "Cost": lambda runs: named.cost(runs[0]),
 }

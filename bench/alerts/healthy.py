@@ -1,4 +1,7 @@
-"""Healthy runs that look alarming: eleven kinds, each a function that draws a course. None loses what it uses."""
+"""Healthy runs that look alarming: eleven kinds, each a function that draws a course.
+
+None has a cause of collapse. Some lose a dimension all the same, as the truth finds: a warning of that is not false.
+"""
 
 from __future__ import annotations
 

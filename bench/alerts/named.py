@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from polar_monitor import causes
 from polar_monitor.alerts import Alert, AlertRules
 from polar_monitor.causes import NAMES, SAID
 from polar_monitor.regime import judge
@@ -17,9 +18,26 @@ from polar_monitor.watch import WatchState, watch
 from .record import Run
 from .replay import replay
 from .score import tuning
-from .tally import Warned, concerns
+from .tally import Warned, concerns, plain, tally
 from .truth import LOOSE, events
 
+GROUPS = {"of the model": ("drain", "collapse"), "FADING": ("fading",)}
+TOLD = NAMES[causes.STRONGER :]
+"""Causes that are named only where the loop tells its numbers."""
+_PRESSED = ((causes.NOISE, causes.SUDDEN), (causes.STRONGER,))
+RIGHT: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
+    "beta_ramp": _PRESSED,
+    "beta_jump": _PRESSED,
+    "linear": _PRESSED,
+    "reduction": (_PRESSED[0], (causes.RESCALED, causes.LIGHTER)),
+    "decoder_variance": (_PRESSED[0], (causes.LIGHTER,)),
+    "teacher_forcing": (_PRESSED[0], (causes.DECODER,)),
+    "lagging": (_PRESSED[0], (causes.DECODER, causes.STRONGER)),
+    "rate_spike": ((causes.SUDDEN, causes.DEAD), (causes.SUDDEN, causes.DEAD, causes.FASTER)),
+    "dying_relu": ((causes.SUDDEN, causes.DEAD, causes.SHRINK),) * 2,
+    "weight_decay": ((causes.SHRINK,),) * 2,
+}
+"""Of each kind of run, the causes that are true of it: where the loop tells nothing, and where it tells all."""
 QUANTILES = (0.05, 0.1, 0.5, 0.85, 0.9, 0.95)
 
 
@@ -28,15 +46,36 @@ def cause(alert: Alert) -> str:
     return NAMES[SAID.index(alert.causes[0])] if len(alert.causes) == 1 and alert.causes[0] in SAID else NAMES[0]
 
 
-def confusion(runs: Sequence[Run]) -> str:
+def confusion(runs: Sequence[Run], told: bool = True) -> str:
     """Kind by kind of the collapsing runs: which causes DRAIN and COLLAPSE name, and which FADING does."""
-    lines = ["| kind | alerts | " + " | ".join(NAMES) + " |", "| --- " * (2 + len(NAMES)) + "|"]
+    seen = [name for name in NAMES if told or name not in TOLD]
+    lines = ["| kind | alerts | " + " | ".join(seen) + " |", "| --- " * (2 + len(seen)) + "|"]
     for kind in dict.fromkeys(run.kind for run in runs if not run.healthy):
-        alerts = [alert for run in runs if run.kind == kind for alert in replay(run)[0]]
-        for title, kinds in {"of the model": ("drain", "collapse"), "FADING": ("fading",)}.items():
+        alerts = [alert for run in runs if run.kind == kind for alert in replay(run, told=told)[0]]
+        for title, kinds in GROUPS.items():
             found = Counter(cause(alert) for alert in alerts if alert.kind in kinds)
             if found:
-                lines.append(f"| {kind} | {title} | " + " | ".join(str(found[name]) for name in NAMES) + " |")
+                lines.append(f"| {kind} | {title} | " + " | ".join(str(found[name] or "") for name in seen) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def judged(runs: Sequence[Run]) -> str:
+    """Of all alerts in collapsing runs, by half: how many name a cause that is one of that kind of run, or none."""
+    lines = ["| half | the loop tells | alerts | right | no cause named | another cause |", "| --- " * 6 + "|"]
+    for title, half in {"held-out": False, "tuning": True}.items():
+        chosen = [run for run in runs if tuning(run) is half and run.kind in RIGHT]
+        for told in (False, True):
+            found = Counter(
+                "right" if cause(alert) in (NAMES[p] for p in RIGHT[run.kind][told]) else cause(alert)
+                for run in chosen
+                for alert in replay(run, told=told)[0]
+                if alert.kind in ("fading", "drain", "collapse", "lost")
+            )
+            if total := sum(found.values()):
+                right, unknown = found["right"], found[NAMES[causes.UNKNOWN]]
+                numbers = [f"{n} ({n / total:.0%})" for n in (right, unknown, total - right - unknown)]
+                words = "β, learning rate, reconstruction" if told else "nothing"
+                lines.append(f"| {title} | {words} | {total} | {' | '.join(numbers)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -66,6 +105,25 @@ def factors(runs: Sequence[Run]) -> str:
             low, high = np.quantile(cases, QUANTILES, axis=0).T
             values = [f"{value:.2f}" for value in [*low[:2], *high[2:]]]
             lines.append(f"| {title} | {len(cases)} | {' | '.join(values)} |")
+    return "\n".join(lines) + "\n"
+
+
+def calibration(runs: Sequence[Run]) -> str:
+    """How many losses the stated 80 % interval holds, by half and by what the forecast rests on."""
+    lines = ["| half | the loop tells | of a trend | after a plunge |", "| --- " * 4 + "|"]
+    for title, half in {"held-out": False, "tuning": True}.items():
+        chosen = [run for run in runs if tuning(run) is half]
+        for told in (False, True) if chosen else ():
+            held = {True: [0, 0], False: [0, 0]}
+            for run in chosen:
+                warned = [one for one in plain(replay(run, told=told)[0]) if one.forecast is not None]
+                for one in warned:
+                    assert one.forecast is not None
+                    holds = tally(run, [one]).held
+                    held[one.forecast.low < one.step][0] += sum(holds)
+                    held[one.forecast.low < one.step][1] += len(holds)
+            cells = " | ".join(f"{part} of {whole}" for part, whole in (held[False], held[True]))
+            lines.append(f"| {title} | {'β, learning rate, reconstruction' if told else 'nothing'} | {cells} |")
     return "\n".join(lines) + "\n"
 
 

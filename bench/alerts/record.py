@@ -60,9 +60,15 @@ class Run:
     """rise and rise_se (T, D); total, total_se, noise, reconstruction, kl and validation (T,), on held-out images."""
 
     def evaluations(self) -> Iterator[tuple[int, int, Snapshot]]:
-        """(step, observed, snapshot) as the monitor's lane had them."""
+        """(step, observed, snapshot) as the monitor's lane had them; arrays that an older one lacks are NaN."""
+        unknown = np.full(self.labels.shape, np.nan)
         for t, (step, observed) in enumerate(zip(self.steps.tolist(), self.observed.tolist(), strict=True)):
-            yield step, observed, Snapshot(**{f.name: _value(f.type, self.snapshots[f.name][t]) for f in FIELDS})
+            data = {
+                f.name: _value(f.type, self.snapshots.get(f.name, unknown)[t])
+                for f in FIELDS
+                if f.name in self.snapshots or f.type == "Array"
+            }
+            yield step, observed, Snapshot(**data)
 
     def save(self, path: Path) -> None:
         """Write it whole or not at all."""

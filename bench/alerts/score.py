@@ -64,6 +64,7 @@ STATISTICS: dict[str, Statistic] = {
     "sudden told": _share("told"),
     "false per 10 healthy": _per_ten("false", True),
     "false per 10 collapsing": _per_ten("false", False),
+    "false LOST per 10 healthy": _per_ten("false_lost", True),
     "false COLLAPSE per 10 healthy": _per_ten("false_collapse", True),
     "forecast holds": _share("held"),
 }

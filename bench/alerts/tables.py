@@ -22,6 +22,11 @@ def ours(run: Run) -> Tally:
     return tally(run, _alarms(run))
 
 
+def told(run: Run) -> Tally:
+    """The same, had the loop told its β, its learning rate and its reconstruction term."""
+    return tally(run, plain(replay(run, told=True)[0]))
+
+
 def baseline(name: str, number: float) -> Rule:
     """A baseline with its number."""
     return lambda run: tally(run, warned(run, name, number))
@@ -29,7 +34,7 @@ def baseline(name: str, number: float) -> Rule:
 
 def figures(runs: Sequence[Run]) -> str:
     """Our rules and every baseline at its usual number, on the tuning half, the held-out half and all runs."""
-    rules: dict[str, Rule] = {"Polar Monitor": ours}
+    rules: dict[str, Rule] = {"Polar Monitor": ours, "the same, told β, rate and reconstruction": told}
     rules |= {f"{name} ({b.usual:g} {b.said})": baseline(name, b.usual) for name, b in BASELINES.items()}
     parts = []
     for title, chosen in _halves(runs).items():

@@ -22,6 +22,8 @@ EARLY = 5
 """Evaluations before the onset, at least, from which a warning counts; or half of the time from onset to loss."""
 LATE = 3
 """Evaluations after a loss for which an alarm about it is not false."""
+SETTLING = 20
+"""Evaluations before and after a loss in which a LOST about it is not false."""
 WARNINGS = ("fading", "drain", "alarm")
 
 
@@ -54,6 +56,8 @@ class Tally:
     """FADING, DRAIN or alarm about nothing."""
     false_collapse: int = 0
     """COLLAPSE although dimensions are in use, or come into use later."""
+    false_lost: int = 0
+    """LOST about nothing."""
     sharp: list[bool] = field(default_factory=list)
     """Of a run whose posterior became a point, whether a VARIANCE_COLLAPSE told it; False for one about nothing."""
     held: list[bool] = field(default_factory=list)
@@ -81,6 +85,8 @@ def tally(run: Run, alarms: Sequence[Warned], cuts: Cuts = STRICT) -> Tally:
         losses = [loss for loss in loose.losses if concerns(run, alarm, loss)]
         if alarm.kind in WARNINGS and not losses:
             found.false += 1
+        if alarm.kind == "lost" and not any(_settled(run, alarm, loss) for loss in loose.losses):
+            found.false_lost += 1
         if alarm.kind == "collapse" and _in_use_from(run, alarm, strict):
             found.false_collapse += 1
         if alarm.kind == "fading" and alarm.forecast is not None and losses:
@@ -100,6 +106,11 @@ def concerns(run: Run, alarm: Warned, loss: Loss) -> bool:
     """Whether an alarm is about a loss: in time, and of its dimension or of the model as a whole."""
     near = _start(loss) <= _place(run, alarm) <= loss.at + LATE
     return near and alarm.dimension in (None, loss.dimension)
+
+
+def _settled(run: Run, alarm: Warned, loss: Loss) -> bool:
+    """Whether a LOST is about a loss: information may be gone some time before its use is, and after."""
+    return alarm.dimension == loss.dimension and abs(_place(run, alarm) - loss.at) <= SETTLING
 
 
 def _in_use_from(run: Run, alarm: Warned, strict: Events) -> bool:

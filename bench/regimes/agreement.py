@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .columns import Columns, where
-from .dimensions import GIVEN_PRIOR
+from .dimensions import GIVEN_PRIOR, HALVES
 from .intervals import Interval, bootstrap
 from .tables import markdown
 from .thresholds import ONE_CUT, choose, choose_one_cut, one_cut
@@ -34,11 +34,14 @@ class Compared(NamedTuple):
     ahead: Interval
 
 
-def judged(c: Columns, unclear: bool = False) -> Columns:
-    """The rows that labels are judged on: one view a model, and a truth that the data can tell (or all)."""
+def judged(c: Columns, half: str = "report", truth: str = "truth") -> Columns:
+    """The rows that labels are judged on: models of that half, one view of each, and a truth that the data can tell.
+
+    `truth` is the column that is taken for it.
+    """
     conditional = np.unique(c["model"][c["view"] == GIVEN_PRIOR])
     chosen = np.where(np.isin(c["model"], conditional), c["view"] == GIVEN_PRIOR, True)
-    return where(c, chosen & (unclear | (c["truth"] != "unclear")))
+    return where(c | {"truth": c[truth]}, chosen & (c["half"] == half) & (c[truth] != "unclear"))
 
 
 def rules(c: Columns) -> list[str]:
@@ -126,7 +129,7 @@ def undecided(c: Columns) -> str:
 
 def tuned(c: Columns) -> tuple[str, str]:
     """Agreement on the reported half: cuts as they are and cuts chosen on the other half; and the cuts, in words."""
-    chosen, shown = (where(c, c["half"] == half) for half in ("choose", "report"))
+    chosen, shown = (judged(c, half) for half in HALVES)
     everywhere = np.ones(len(shown["truth"]), np.bool_)
     cuts = choose(chosen)
     set_now, refit = shown["by_ours"], ours_with(shown, cuts)
@@ -154,6 +157,44 @@ def tuned(c: Columns) -> tuple[str, str]:
     head += ["ours as set − this, three-way", "ours as set − this, two-way"]
     said = ", ".join(f"{name} {value:g}" for name, value in vars(cuts).items())
     return markdown(head, found, words=2), said
+
+
+TRUTHS_BY = {
+    "as chosen": "truth",
+    "half the cuts": "truth_half",
+    "twice the cuts": "truth_twice",
+    "mixed: 5 % of the inputs on either side, whatever lies between": "truth_plain",
+    "replaced by its mean, not by a draw; in use or passive only": "truth_by_mean",
+}
+"""Other truths, by their columns."""
+
+
+def sensitivity(c: Columns) -> str:
+    """Agreement by other definitions of the truth: ours, and ours less the published rule that comes closest."""
+    found: list[list[object]] = []
+    for said, column in TRUTHS_BY.items():
+        known = judged(c, truth=column)
+        ways = 2 if column == "truth_by_mean" else 3
+        everywhere = np.ones(len(known["truth"]), np.bool_)
+        both = [known[name] for name in ("by_ours", "by_given_scale")]
+        mine = [compare(known, labels, labels, ways, everywhere).share for labels in both]
+        mixed = int((known["truth"] == "mixed").sum())
+        line: list[object] = [said, len(known["truth"]), "-" if ways == 2 else mixed, *mine]
+        for labels in both:
+            name = min(rules(known), key=lambda name: _ahead(known, name, labels, ways))
+            line += [name, compare(known, known[f"by_{name}"], labels, ways, applies(known, name)).ahead]
+        found.append(line)
+    head = ["truth", "dimensions", "mixed", "ours agrees", "scale given agrees"]
+    head += ["closest rule", "ours − it", "closest to scale given", "scale given − it"]
+    return markdown(head, found)
+
+
+def _ahead(c: Columns, name: str, labels: Words, ways: int) -> float:
+    """How much oftener `labels` agree with the truth than a rule does, on the rows that it applies to."""
+    rows, truth, theirs = applies(c, name), c["truth"], c[f"by_{name}"]
+    if ways == 2:
+        truth, theirs, labels = two_way(truth), two_way(theirs), two_way(labels)
+    return float(np.mean((labels == truth)[rows]) - np.mean((theirs == truth)[rows]))
 
 
 SHOWN = ("information", "information_se", "information_upper", "variance_gap", "share_active", "share_passive")

@@ -19,8 +19,7 @@ Collect = Callable[[Sequence[Trained], Path, bool], None]
 
 def agreement(models: Sequence[Trained], data: Path, quick: bool) -> None:
     """One row a dimension: truth, statistics, labels."""
-    halves = dimensions.halves(models)
-    rows = (row for model in models for row in dimensions.rows(model, halves[model.name]))
+    rows = (row for model in models for row in dimensions.rows(model))
     columns.write(data / DIMENSIONS, columns.of_rows(rows))
     _keep_smallest(models, data)
 

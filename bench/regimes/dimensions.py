@@ -6,7 +6,8 @@ prior"), where the truth is the use beyond what the auxiliary variable tells.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from polar_monitor.snapshot import Snapshot
 from polar_monitor.stream import LatentStream
 
 from . import truth
+from .grid import REPORTED
 from .record import Trained
 
 RAW, GIVEN_PRIOR = "raw", "given prior"
@@ -28,7 +30,8 @@ HALVES = ("choose", "report")
 STATISTICS = (
     "variance", "posterior_variance", "posterior_variance_spread", "entropy_knn", "entropy_knn_se", "information",
     "information_se", "information_upper", "information_upper_se", "variance_gap", "variance_gap_se", "share_active",
-    "share_active_se", "share_passive", "share_passive_se", "kl", "mean_largest", "entropy_minmax", "share_collapsed",
+    "share_active_se", "share_passive", "share_passive_se", "valley", "valley_se", "finite", "kl", "mean_largest",
+    "entropy_minmax", "share_collapsed",
 )  # fmt: skip
 """Of the snapshot, by their names there."""
 KAPPAS = (0.03, 0.05, 0.1, 0.2, 0.3, 0.5)
@@ -37,19 +40,9 @@ USES, LEAVES = (0.25, 0.35, 0.5), (0.6, 0.65, 0.7, 0.8)
 """Shares of V + E that σ² must be below where an input uses a dimension, and above where it does not."""
 
 
-def halves(models: Sequence[Trained]) -> dict[str, str]:
-    """Which half each model is in, "choose" (cuts are chosen on it) or "report": fixed by names alone.
-
-    In each family, in the order of data, strength and seed, every other model is reported, so that both halves have
-    every family and, with two seeds or more, every strength.
-    """
-    found: dict[str, str] = {}
-    for k, family in enumerate(sorted({model.family for model in models})):
-        inside = [
-            (m.data, float(np.nan_to_num(m.option)), m.strength, m.seed, m.name) for m in models if m.family == family
-        ]
-        found |= {name: HALVES[(i + k) % 2] for i, (*_, name) in enumerate(sorted(inside))}
-    return found
+def half_of(seed: int) -> str:
+    """Which half a model of that seed is in: "choose" (cuts were and are chosen on it) or "report"."""
+    return HALVES[seed in REPORTED]
 
 
 class View(NamedTuple):
@@ -80,10 +73,10 @@ def snapshot(mean: NDArray[Any], variance: NDArray[Any] | None, resolution: floa
     return stream.snapshot(step=0)
 
 
-def rows(model: Trained, half: str) -> Iterator[dict[str, Any]]:
+def rows(model: Trained) -> Iterator[dict[str, Any]]:
     """One mapping a dimension and view."""
     for view in views(model):
-        told = model.truth_given_prior if view.name == GIVEN_PRIOR else model.truth
+        told = truths(model, view.name == GIVEN_PRIOR)
         ours = judge(view.seen).labels
         by = {"ours": ours, "given_scale": ours if view.variance is not None else given_scale(view.mean)}
         by |= {name: published(view.seen) for name, published in CRITERIA.items()}
@@ -91,13 +84,36 @@ def rows(model: Trained, half: str) -> Iterator[dict[str, Any]]:
         for j in range(model.dimensions):
             yield (
                 {"model": model.name, "family": model.family, "data": model.data, "strength": model.strength}
-                | {"seed": model.seed, "half": half, "view": view.name, "dimension": j, "n": len(view.mean)}
-                | {"has_variance": int(view.variance is not None), "truth": (told or model.truth)[j]}
+                | {
+                    "seed": model.seed,
+                    "half": half_of(model.seed),
+                    "view": view.name,
+                    "dimension": j,
+                    "n": len(view.mean),
+                }
+                | {"has_variance": int(view.variance is not None)}
+                | {column: labels[j] for column, labels in told.items()}
                 | {"live": model.live_labels[j], "rise": model.rise[j], "rise_se": model.rise_se[j]}
                 | {"importance": model.importance[j], "share_in_use": model.share_in_use[j], "scale": model.scale}
                 | {name: float(value[j]) for name, value in statistics.items()}
                 | {f"by_{name}": str(labels[j]) for name, labels in by.items()}
             )
+
+
+def truths(model: Trained, given_prior: bool) -> dict[str, tuple[str, ...]]:
+    """The truth of every dimension as it is taken, and by other definitions, by the names of their columns."""
+    known, taken = (model.rows_given_prior, model.truth_given_prior) if given_prior else (model.rows, model.truth)
+    assert known is not None
+    assert taken is not None
+    priced = not math.isnan(model.price)
+    unknown = ("unclear",) * model.dimensions
+    return {
+        "truth": taken,
+        "truth_half": truth.labels(known, model.scale, mixed=priced, factor=0.5),
+        "truth_twice": truth.labels(known, model.scale, mixed=priced, factor=2.0),
+        "truth_plain": truth.labels(known, model.scale, mixed=priced, two_kinds=False),
+        "truth_by_mean": unknown if given_prior else truth.in_use(model.rise_mean, model.rise_mean_se, model.scale),
+    }
 
 
 def given_scale(code: NDArray[Any], tau: float = RESOLUTION) -> tuple[Label, ...]:
@@ -134,7 +150,8 @@ def verdict_row(model: Trained) -> dict[str, Any]:
         regime, truth_said = found[GIVEN_PRIOR], truth.verdict(model.rows_given_prior, model.scale)
     return {
         "model": model.name, "family": model.family, "data": model.data, "strength": model.strength,
-        "seed": model.seed, "truth": truth_said, "verdict": str(regime.verdict), "reason": regime.reasons[0],
+        "seed": model.seed, "half": half_of(model.seed), "truth": truth_said, "verdict": str(regime.verdict),
+        "reason": regime.reasons[0],
         "raw_truth": model.verdict, "raw": str(found[RAW].verdict), "live": model.live_verdict,
         "seconds": model.seconds, "steps": model.steps,
     }  # fmt: skip

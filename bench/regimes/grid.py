@@ -1,4 +1,8 @@
-"""Which models are trained: families, data, seeds, and strengths from no pressure on the latents to total collapse."""
+"""Which models are trained: families, data, seeds, and strengths from no pressure on the latents to total collapse.
+
+The numbers of the library's rule were set while models of the first two seeds were looked at; the other two seeds are
+reported.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import math
 from dataclasses import dataclass
 from itertools import product
 
+CHOOSING, REPORTED = (0, 1), (2, 3)
+"""Seeds."""
 AUTOENCODERS = ("least-volume", "rae-l2", "rae-sn", "autoencoder")
 
 
@@ -29,6 +35,11 @@ class Spec:
         return f"{self.family}_{self.data}{option}_{self.strength:g}_s{self.seed}"
 
     @property
+    def reported(self) -> bool:
+        """Whether its results are: no number was set by a look at it."""
+        return self.seed in REPORTED
+
+    @property
     def price(self) -> float:
         """β of a VAE, NaN for autoencoders."""
         return math.nan if self.family in AUTOENCODERS else self.strength
@@ -48,7 +59,7 @@ STRENGTHS: dict[tuple[str, str], tuple[float, ...]] = {
     ("autoencoder", "digits"): (0.0,),
     ("autoencoder", "patches"): (0.0,),
 }
-"""Of every family and data set, with two seeds each."""
+"""Of every family and data set."""
 SHARES = (0.03, 0.1, 0.3, 0.5, 0.7, 0.9)
 """Of the conditional factor: the inputs that its dimension is there for."""
 RATES = {("beta-vae", "sprites"): 2e-3, ("beta-vae", "conditional"): 2e-3, ("linear-vae", "linear-gaussian"): 1e-2}
@@ -57,32 +68,34 @@ RATES = {("beta-vae", "sprites"): 2e-3, ("beta-vae", "conditional"): 2e-3, ("lin
 
 def full() -> list[Spec]:
     """All models, those of the first seed first, the large ones of each seed last."""
+    seeds = (*CHOOSING, *REPORTED)
     found = [
         _spec(family, data, strength, seed)
         for (family, data), strengths in STRENGTHS.items()
-        for strength, seed in product(strengths, (0, 1))
+        for strength, seed in product(strengths, seeds)
     ]
-    found += [_spec("beta-vae", "conditional", *rest) for rest in product((1.0, 4.0), (0, 1), SHARES)]
-    found += [_spec("beta-vae", "conditional", 300.0, 0, 0.5)]
-    found += [_spec("conv-vae", "conditional", 8.0, seed, 0.3) for seed in (0, 1)]
+    found += [_spec("beta-vae", "conditional", *rest) for rest in product((1.0, 4.0), seeds, SHARES)]
+    for seed in seeds:
+        found += [_spec("beta-vae", "conditional", 300.0, seed, 0.5), _spec("conv-vae", "conditional", 8.0, seed, 0.3)]
     return sorted(found, key=lambda spec: (spec.seed, spec.data == "sprites"))
 
 
 def quick() -> list[Spec]:
-    """Ten of them, every family but one and every truth."""
+    """Ten kinds of them with two seeds, one of each half: every family but one and every truth."""
     names = {
-        "beta-vae_conditional-0.5_4_s0",
-        "beta-vae_conditional-0.1_4_s0",
-        "beta-vae_digits_0.1_s0",
-        "beta-vae_digits_1_s0",
-        "beta-vae_digits_5_s0",
-        "linear-vae_linear-gaussian_1_s0",
-        "ivae_auxiliary_3_s0",
-        "least-volume_patches_10_s0",
-        "rae-sn_patches_0.03_s0",
-        "autoencoder_digits_0_s0",
+        "beta-vae_conditional-0.5_4",
+        "beta-vae_conditional-0.1_4",
+        "beta-vae_digits_0.1",
+        "beta-vae_digits_1",
+        "beta-vae_digits_5",
+        "linear-vae_linear-gaussian_1",
+        "ivae_auxiliary_3",
+        "least-volume_patches_10",
+        "rae-sn_patches_0.03",
+        "autoencoder_digits_0",
     }
-    return [spec for spec in full() if spec.name in names]
+    seeds = CHOOSING[0], REPORTED[0]
+    return [spec for spec in full() if spec.seed in seeds and spec.name.rpartition("_")[0] in names]
 
 
 def _spec(family: str, data: str, strength: float, seed: int, option: float = math.nan) -> Spec:

@@ -53,6 +53,25 @@ def gaussian(variance: float, log_spread: float = 0.0) -> Draw:
     return draw
 
 
+def broad(shape: str, mean: float) -> Draw:
+    """μ ~ N(0, 1 - mean) and σ² of one peak, or of none, and of this mean: see `SHAPES`."""
+
+    def draw(rng: np.random.Generator, n: int, dimensions: int) -> tuple[Array, Array]:
+        return np.sqrt(1 - mean) * rng.normal(size=(n, dimensions)), mean * SHAPES[shape](rng, (n, dimensions))
+
+    return draw
+
+
+SHAPES: dict[str, Callable[[np.random.Generator, tuple[int, int]], Array]] = {
+    "uniform": lambda rng, shape: rng.uniform(0.0, 2.0, shape) + 1e-6,
+    "exponential": lambda rng, shape: rng.exponential(size=shape) + 1e-6,
+    "log-uniform": lambda rng, shape: np.exp(rng.uniform(-1.7, 1.7, shape)) / (np.sinh(1.7) / 1.7),
+    "skewed down": lambda rng, shape: 1.7 * np.exp(-0.7 * rng.exponential(size=shape)),
+    "skewed up": lambda rng, shape: 0.5 * np.exp(0.5 * rng.exponential(size=shape)),
+}
+"""Laws of σ² by name, of mean 1: broad ones of every kind but the lognormal."""
+
+
 def coin(centres: Callable[[np.random.Generator, tuple[int, int]], Array], share: float) -> Draw:
     """Means of a law of their own, and σ² SHARP for a `share` of the inputs, BLUNT for the others, whatever μ is."""
 

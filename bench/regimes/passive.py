@@ -48,6 +48,20 @@ class Plan(NamedTuple):
 
 
 PLANS = {"digits": Plan(1.0, 3000, 6), "sprites": Plan(2.0, 2000, 6)}
+PROBED_ON = {
+    "digits": "the digits that the encoder was trained on (without their classes)",
+    "sprites": "sprites that the encoder was not trained on",
+}
+"""Which inputs the probes are fitted and tested on, on rows apart."""
+COLUMNS = {
+    "active": "active alone",
+    "informative": "active and mixed",
+    "all": "all",
+    "shuffled": "passive shuffled",
+    "passive": "passive alone",
+    "random": "chance",
+}
+"""The arms, and what the table calls them."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,8 @@ class Row:
     low: float
     high: float
     p: float
+    active: int | None = None
+    """Of the informative dimensions, the others are mixed; None in data from before this was kept."""
 
 
 def study(quick: bool) -> list[Row]:
@@ -141,6 +157,7 @@ def _rows(name: str, seed: int, target: str, found: downstream.Comparison) -> It
             low=gain.low,
             high=gain.high,
             p=gain.p,
+            active=len(found.arms["active"].columns) if "active" in found.arms else 0,
         )
 
 
@@ -152,19 +169,17 @@ def table(rows: Sequence[Row]) -> str:
     overall = {key: _over_models(group) for key, group in groups.items()}
     adjusted = dict(zip(groups, holm([found[3] for found in overall.values()]), strict=True))
     lines = [
-        "| data | target | probe | scaling | informative | all | passive shuffled | passive alone | chance "
+        f"| data | target | probe | scaling | {' | '.join(COLUMNS.values())} "
         "| gain of passive [95 %] | p (Holm) | models up, down |",
-        "| --- " * 12 + "|",
+        "| --- " * (7 + len(COLUMNS)) + "|",
     ]
     for key, group in groups.items():
-        scores = [np.mean([row.scores[a] for row in group]) for a in ("informative", "all", "shuffled", "passive")]
-        chance = np.mean([row.scores["random"] for row in group])
         up, down = sum(row.low > 0 for row in group), sum(row.high < 0 for row in group)
         cells = [
             key[0],
             f"{key[1]} ({group[0].metric})",
             *key[2:],
-            *(f"{score:.3f}" for score in (*scores, chance)),
+            *(_mean_score(group, arm) for arm in COLUMNS),
             _interval(*overall[key][:3]),
             f"{adjusted[key]:.2g}",
             f"{up}, {down} of {len(group)}",
@@ -173,15 +188,26 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join([*_heads(rows), "", *lines, "", *_standardising(groups)])
 
 
+def _mean_score(group: Sequence[Row], arm: str) -> str:
+    """Mean over models; of the models that have the arm, and how many these are, where some have no such dimension."""
+    scores = [row.scores[arm] for row in group if arm in row.scores]
+    of = "" if len(scores) == len(group) else f" ({len(scores)} of {len(group)})"
+    return f"{np.mean(scores):.3f}{of}" if scores else "-"
+
+
 def _heads(rows: Sequence[Row]) -> Iterable[str]:
     for name, plan in PLANS.items():
         models = {row.seed: row for row in rows if row.data == name}.values()
         if models:
-            informative = ", ".join(str(row.informative) for row in models)
-            passive = ", ".join(str(row.passive) for row in models)
+            counts = [("informative", [row.informative for row in models])]
+            if all(row.active is not None for row in models):
+                mixed = [row.informative - (row.active or 0) for row in models]
+                counts = [("active", [row.active or 0 for row in models]), ("mixed", mixed)]
+            counts.append(("passive", [row.passive for row in models]))
+            said = "; ".join(f"{label} {', '.join(map(str, numbers))}" for label, numbers in counts)
             yield (
-                f"* {name}: {len(models)} β-VAEs, β = {plan.beta:g}, {LATENTS} dimensions, of which informative "
-                f"{informative} and passive {passive}."
+                f"* {name}: {len(models)} β-VAEs, β = {plan.beta:g}, {LATENTS} dimensions, of which {said}. "
+                f"Probed on {PROBED_ON[name]}."
             )
 
 

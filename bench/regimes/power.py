@@ -23,15 +23,15 @@ from .tables import markdown
 
 SHARES = (0.01, 0.02, 0.05, 0.07, 0.1, 0.2, 0.3, 0.5)
 WINDOWS = (512, 1024, 2048, 4096, 8192, 16384)
-HOMOGENEOUS = {
-    "σ² = 0.02": laws.gaussian(0.02),
-    "σ² = 0.3": laws.gaussian(0.3),
-    "σ² = 0.7": laws.gaussian(0.7),
-    "σ² lognormal, mean 0.1, log-sd 0.5": laws.gaussian(0.1, 0.5),
-    "σ² lognormal, mean 0.3, log-sd 0.5": laws.gaussian(0.3, 0.5),
-    "σ² lognormal, mean 0.5, log-sd 0.5": laws.gaussian(0.5, 0.5),
-}
-"""Dimensions that every input uses alike: to call one mixed is a false alarm."""
+HOMOGENEOUS = (
+    {f"σ² = {m:g}": laws.gaussian(m) for m in (0.02, 0.3, 0.7)}
+    | {
+        f"σ² lognormal, mean {m:g}, log-sd {w:g}": laws.gaussian(m, w)
+        for m, w in ((0.1, 0.5), (0.3, 0.5), (0.5, 0.5), (0.5, 0.7), (0.3, 0.9), (0.4, 0.9), (0.6, 1.0), (0.8, 1.0))
+    }
+    | {f"σ² {shape}, mean {m:g}": laws.broad(shape, m) for shape in laws.SHAPES for m in (0.4, 0.7)}
+)
+"""Dimensions whose σ² has one peak, however broad: to call one mixed is a false alarm."""
 PAIRS = {
     "half of the inputs, mean near 0 where unused": (laws.gated_mean(0.5), laws.mixed(0.5)),
     "a fifth of the inputs, mean near 0 where unused": (laws.gated_mean(0.2), laws.mixed(0.2)),

@@ -26,6 +26,8 @@ class Trained:
 
     name: str
     """Stable and unique: family, data, strength and seed, e.g. "beta-vae_sprites_4_s0"."""
+    library: str
+    """Digest of the code that made it, see `recipe`."""
     family: str
     """One of "beta-vae", "conv-vae", "linear-vae", "ivae", "least-volume", "rae-l2", "rae-sn", "autoencoder"."""
     data: str

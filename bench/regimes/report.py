@@ -17,17 +17,21 @@ from .collect import BOUNDS, CURVE, DIMENSIONS, MODELS, PAIRS, PASSIVE
 def _agreement(data: Path) -> dict[str, str]:
     c = columns.read(data / DIMENSIONS)
     known = agreement.judged(c)
-    tuned, cuts = agreement.tuned(known)
+    tuned, cuts = agreement.tuned(c)
+    every = agreement.judged(c | {"truth": np.full(len(c["truth"]), "any")})
+    unclear = len(every["truth"]) - len(known["truth"])
     counts = (
-        f"{len(np.unique(c['model']))} models; {len(known['truth'])} dimensions with a clear truth: "
+        f"{len(np.unique(known['model']))} models; {len(known['truth'])} dimensions with a clear truth: "
         + ", ".join(f"{(known['truth'] == truth).sum()} {truth}" for truth in agreement.TRUTHS)
-        + f". Of {len(agreement.judged(c, unclear=True)['truth']) - len(known['truth'])} more it is unclear."
+        + f". Of {unclear} more it is unclear. The numbers of the rule were set by a look at "
+        f"{len(np.unique(c['model'])) - len(np.unique(known['model']))} others."
     )
     return {
         "counts": counts,
         "agreement": agreement.overall(known),
         "agreement-family": agreement.by_family(known),
         "undecided": agreement.undecided(known),
+        "sensitivity": agreement.sensitivity(c),
         "tuned": tuned,
         "cuts": cuts,
         "disagreements": agreement.disagreements(known),
@@ -36,6 +40,7 @@ def _agreement(data: Path) -> dict[str, str]:
 
 def _verdicts(data: Path) -> dict[str, str]:
     c = columns.read(data / MODELS)
+    c = columns.where(c, c["half"] == "report")
     return {
         "verdicts": verdicts.overall(c),
         "verdicts-confusion": verdicts.confusion(c),

@@ -27,8 +27,8 @@ ANY = 1e9
 class Cuts:
     """The cuts of our rule, by their names in `polar_monitor.rule`, and what it could look at besides.
 
-    `mixed_information` is what a mixed dimension must surely have, `mixed_between` how many inputs may be neither, in
-    multiples of the smaller side. `uses` and `leaves` are the shares of V + E that tell an input's side.
+    `mixed_information` is what a mixed dimension must surely have: nothing, as it is set. `uses` and `leaves` are the
+    shares of V + E that tell an input's side.
     """
 
     passive: float = rule.PASSIVE
@@ -36,8 +36,8 @@ class Cuts:
     informative_mean_only: float = rule.INFORMATIVE_MEAN_ONLY
     mixed_share: float = rule.MIXED_SHARE
     mixed_gap: float = rule.MIXED_GAP
-    mixed_information: float = 1e-3
-    mixed_between: float = 1.0
+    mixed_information: float = -ANY
+    mixed_valley: float = rule.MIXED_VALLEY
     resolution: float = scale.RESOLUTION
     uses: float = posterior.ACTIVE
     leaves: float = posterior.PASSIVE
@@ -50,15 +50,15 @@ GRID = {
     "informative_mean_only": (0.05, 0.1, 0.15, 0.25, 0.35, 0.5, 0.7, 1.0),
     "mixed_share": (0.02, 0.05, 0.1),
     "mixed_gap": (0.01, 0.02, 0.05, 0.1, 0.15, 0.2),
-    "mixed_information": (1e-3, rule.INFORMATIVE),
-    "mixed_between": (1.0, ANY),
+    "mixed_information": (-ANY, rule.INFORMATIVE),
+    "mixed_valley": (0.7, rule.MIXED_VALLEY, ANY),
     "resolution": KAPPAS,
     "uses": USES,
     "leaves": LEAVES,
 }
 
 
-WITH_VARIANCE = ("informative", "mixed_share", "mixed_gap", "mixed_information", "mixed_between", "uses", "leaves")
+WITH_VARIANCE = ("informative", "mixed_share", "mixed_gap", "mixed_information", "mixed_valley", "uses", "leaves")
 WITHOUT = ("informative_mean_only", "resolution")
 
 
@@ -71,7 +71,7 @@ def ours(c: Columns, cuts: Cuts = AS_SET) -> Words:
     low = value - rule.Z * error
     uses, leaves = c[f"uses_{cuts.uses:g}"], c[f"leaves_{cuts.leaves:g}"]
     kinds = np.minimum(surely(uses, c["n"]), surely(leaves, c["n"])) >= cuts.mixed_share
-    kinds &= 1.0 - uses - leaves <= cuts.mixed_between * np.minimum(uses, leaves)
+    kinds &= c["valley"] + rule.Z_VALLEY * c["valley_se"] <= cuts.mixed_valley
     gap = c["variance_gap"] - rule.Z * c["variance_gap_se"]
     certificate = c["information_upper"] + rule.Z * c["information_upper_se"]
     labels = np.full(len(value), "undecided", dtype="<U9")
@@ -79,7 +79,7 @@ def ours(c: Columns, cuts: Cuts = AS_SET) -> Words:
     labels[low >= least] = "active"
     labels[several] = "mixed"
     labels[np.fmin(value + rule.Z * error, certificate) <= cuts.passive] = "passive"
-    labels[np.isnan(value)] = "undecided"
+    labels[np.isnan(value) | (c["finite"] < rule.MIN_ROWS)] = "undecided"
     return labels
 
 
@@ -120,7 +120,8 @@ def _tried(name: str) -> list[float]:
 
 
 def _distance(name: str, value: float) -> float:
-    return min(abs(math.log(value / getattr(AS_SET, name))), 1.0)
+    ratio = value / getattr(AS_SET, name)
+    return min(abs(math.log(ratio)), 1.0) if ratio > 0 else 1.0
 
 
 ONE_CUT = {

@@ -1,7 +1,7 @@
 """Which dimensions a trained model uses, and for which inputs: judged from interventions alone.
 
 Nothing here comes from the estimators of the library. What it shares with the library's rule is the definition of
-mixed: at least 5 % of the inputs on either side.
+mixed: at least 5 % of the inputs on either side, and two kinds of inputs, which here is judged by their own rises.
 
 **Unit.** A VAE's objective prices information: near an optimum the curvature H of the reconstruction loss along z_j and
 the posterior variance obey σ² = β / (H + β), and replacing z_j by an independent draw costs about H, so that a rise is
@@ -79,8 +79,13 @@ def importance(rise_mean: Float64, rise_all_mean: float) -> Float64:
     return np.maximum(rise_mean, 0.0) / rise_all_mean if rise_all_mean > 0 else np.full(rise_mean.shape, math.nan)
 
 
-def labels(rows: NDArray[np.floating], unit: float, *, mixed: bool = True, factor: float = 1.0) -> tuple[str, ...]:
-    """The label of each dimension of rises (m, D), "mixed" only if `mixed`; all cuts are multiplied by `factor`."""
+def labels(
+    rows: NDArray[np.floating], unit: float, *, mixed: bool = True, factor: float = 1.0, two_kinds: bool = True
+) -> tuple[str, ...]:
+    """The label of each dimension of rises (m, D), "mixed" only if `mixed`; all cuts are multiplied by `factor`.
+
+    Without `two_kinds` 5 % of the inputs on either side make a mixed dimension, however many lie between.
+    """
     n, cut = len(rows), factor * USED * unit
     mean, error = mean_and_error(rows)
     unused, used = (rows <= cut).mean(0), (rows >= factor * USED_BY * unit).mean(0)
@@ -90,12 +95,20 @@ def labels(rows: NDArray[np.floating], unit: float, *, mixed: bool = True, facto
     if mixed:
         least, between = np.minimum(unused, used), 1.0 - unused - used
         gap, gap_error = least - between, np.sqrt(np.maximum(least + between - (least - between) ** 2, 0.0) / n)
+        if not two_kinds:
+            gap, gap_error = np.ones_like(gap), np.zeros_like(gap)
         low, high = wilson(least, n)
         found[in_use & (high >= SHARE) & (gap + Z * gap_error > 0)] = "unclear"
         found[in_use & (low >= SHARE) & (gap - Z * gap_error > 0)] = "mixed"
         found[wilson(unused, n)[0] >= 1.0 - SHARE] = "passive"
     found[mean + Z * error <= cut] = "passive"
     return tuple(found.tolist())
+
+
+def in_use(rise: Float64, error: Float64, unit: float) -> tuple[str, ...]:
+    """Of mean rises (D,) with their errors: "active", "passive", or "unclear"; without single inputs none is mixed."""
+    sure = np.where(rise - Z * error >= USED * unit, "active", "unclear")
+    return tuple(np.where(rise + Z * error <= USED * unit, "passive", sure).tolist())
 
 
 def verdict(rows: NDArray[np.floating], unit: float, *, mixed: bool = True) -> str:

@@ -1,7 +1,7 @@
 """Trains the models of the grid and records them: `python -m bench.regimes.zoo [--quick] [--cache .regimes]`.
 
 A model is trained with the monitor attached, by its seed alone, on one thread; then it is judged by interventions on
-inputs it has not seen. Records that are there already are kept: delete a file to train its model again.
+inputs it has not seen. Records that are there already are kept, unless other code made them.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from . import grid, truth
 from .grid import Spec
 from .intervention import intervene
 from .materials import TARGETS, Rows, build, rows
+from .recipe import digest
 from .record import Trained, load
 
 INTERVENED = 2048
@@ -109,6 +110,7 @@ def _judged(spec: Spec, model: models.LatentModel, unseen: Rows, live: dict[str,
 
     return Trained(
         name=spec.name,
+        library=digest(),
         family=spec.family,
         data=spec.data,
         option=spec.option,
@@ -147,21 +149,31 @@ def _judged(spec: Spec, model: models.LatentModel, unseen: Rows, live: dict[str,
     )
 
 
+def kept(path: Path) -> Trained | None:
+    """The record of that path, or None if there is none, or one that other code made."""
+    try:
+        found = load(path)
+    except (FileNotFoundError, KeyError, TypeError):
+        return None
+    return found if found.library == digest() else None
+
+
 def record(spec: Spec, folder: Path) -> str:
     """Make one model's record unless it is there; returns a line that says what came out."""
     path = folder / f"{spec.name}.npz"
     torch.set_num_threads(1)
     logging.getLogger("polar_monitor").setLevel(logging.ERROR)  # alerts are not what this is about
-    if not path.exists():
+    found = kept(path)
+    if found is None:
         make(spec).save(folder)
-    found = load(path)
+        found = load(path)
     counts = ", ".join(f"{found.truth.count(label)} {label}" for label in dict.fromkeys(found.truth))
     return f"{found.name:44}{found.seconds:6.1f} s  {found.verdict:11} {counts}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train the models of the grid and record them.")
-    parser.add_argument("--quick", action="store_true", help="ten models")
+    parser.add_argument("--quick", action="store_true", help="a few models")
     parser.add_argument("--cache", type=Path, default=Path(".regimes"), help="folder of the records")
     parser.add_argument("--jobs", type=int, default=2, help="processes, of one thread each")
     options = parser.parse_args()

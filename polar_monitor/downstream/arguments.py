@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,38 @@ def checked_latents(latents: Any) -> NDArray[np.float64]:
     if array.ndim != 2 or 0 in array.shape:
         raise PolarMonitorError(f"latents: expected shape (n, D) with n and D above 0, got {array.shape}")
     x = array.astype(np.float64)
-    bad = np.flatnonzero(~np.isfinite(x).all(axis=0))
-    if bad.size:
-        raise PolarMonitorError(f"latents: expected finite values, got others in dimensions {bad.tolist()}: drop rows")
+    _check_finite(np.isfinite(x))
     return x
+
+
+def _check_finite(fine: NDArray[np.bool_]) -> None:
+    """Raise PolarMonitorError unless all of (n, D) is finite; it says whether rows or dimensions are to go."""
+    bad = np.flatnonzero(~fine.all(axis=0)).tolist()
+    if not bad:
+        return
+    empty = np.flatnonzero(~fine.any(axis=0)).tolist()
+    out = "of the latents and their labels out of the regime: pass [regime.labels[j] for j in kept]"
+    if empty:
+        raise PolarMonitorError(
+            f"latents: expected finite values, got none in dimensions {empty}: leave them out {out}"
+        )
+    rows = int(fine.all(axis=1).sum())
+    if not rows:
+        raise PolarMonitorError(
+            f"latents: expected finite values, got others in dimensions {bad} and no row without one: leave some of "
+            f"them out {out}"
+        )
+    raise PolarMonitorError(
+        f"latents: expected finite values, got others in dimensions {bad}: drop the {len(fine) - rows} rows that have "
+        "them, of the targets too"
+    )
+
+
+def checked_level(level: Any) -> float:
+    """A number between 0 and 1, both excluded. Raises PolarMonitorError for anything else."""
+    if isinstance(level, bool) or not isinstance(level, Real) or not 0 < float(level) < 1:
+        raise PolarMonitorError(f"level: expected a number between 0 and 1, got {level!r}")
+    return float(level)
 
 
 def checked_labels(regime: Regime | Sequence[str], dimensions: int) -> tuple[Label, ...]:
@@ -49,7 +78,10 @@ def checked_targets(targets: Any, rows: int, task: str | None, folds: int) -> tu
 
     Floats are numbers to predict and all else is classes, unless `task` says otherwise.
     """
-    y = np.asarray(targets.detach().cpu() if hasattr(targets, "detach") else targets)
+    try:
+        y = np.asarray(targets.detach().cpu() if hasattr(targets, "detach") else targets)
+    except ValueError:  # lists of unequal lengths
+        raise PolarMonitorError(f"targets: expected shape ({rows},), got {type(targets).__name__} of lists") from None
     if y.shape != (rows,):
         raise PolarMonitorError(f"targets: expected shape ({rows},), one for each row of latents, got {y.shape}")
     if task not in (None, *TASKS):
@@ -81,14 +113,14 @@ def _classes(y: NDArray[Any], folds: int) -> tuple[NDArray[np.intp], int]:
     if members.min() < folds:
         raise PolarMonitorError(
             f"targets: expected {folds} rows or more of each class, one for each fold, got {members.min()} of "
-            f"{names[members.argmin()]!r}: merge rare classes, take fewer folds, or pass task='regression'"
+            f"{names.tolist()[members.argmin()]!r}: merge rare classes, take fewer folds, or pass task='regression'"
         )
     return which, len(names)
 
 
 def checked_probes(probes: Iterable[str]) -> tuple[str, ...]:
     """The names of the probes to run. Raises PolarMonitorError for none, or one that is unknown."""
-    chosen = (probes,) if isinstance(probes, str) else tuple(dict.fromkeys(probes))
-    if not chosen or not set(chosen) <= set(PROBES):
-        raise PolarMonitorError(f"probes: expected one or more of {', '.join(PROBES)}, got {chosen!r}")
-    return chosen
+    given = tuple(probes) if isinstance(probes, Iterable) and not isinstance(probes, str) else (probes,)
+    if not given or any(probe not in PROBES for probe in given):
+        raise PolarMonitorError(f"probes: expected one or more of {', '.join(PROBES)}, got {given!r}")
+    return tuple(dict.fromkeys(given))

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arguments import whole
-from ..errors import PolarMonitorError
 from ..regime import Regime
-from .arguments import checked_labels, checked_latents, checked_probes, checked_targets
+from .arguments import checked_labels, checked_latents, checked_level, checked_probes, checked_targets
 from .arms import Arm, arms_of
 from .comparison import Comparison, Key
 from .probes import PROBES, make, scalings, splitter
@@ -63,8 +62,7 @@ def compare(
     except ImportError as missing:
         raise ImportError('probes need scikit-learn: pip install "polar-monitor[downstream]"') from missing
     folds, repeats, seed = whole("folds", folds, 2), whole("repeats", repeats), whole("seed", seed, 0)
-    if not 0 < level < 1:
-        raise PolarMonitorError(f"level: expected a number between 0 and 1, got {level!r}")
+    level = checked_level(level)
     chosen = checked_probes(probes)
     x = checked_latents(latents)
     labels = checked_labels(regime, x.shape[1])

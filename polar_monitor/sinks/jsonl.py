@@ -86,24 +86,41 @@ def to_line(evaluation: Evaluation) -> bytes:
 def read_jsonl(path: str | os.PathLike[str], *, strict: bool = False) -> list[Evaluation]:
     """The evaluations of a log, in the order of the file.
 
-    A truncated last line is left out (`strict=True`: an error). Where a run was resumed, a later record replaces those
-    of the same name and mode with its step or a higher one. Raises PolarMonitorError, with the line's number, for a
-    line that is no record or one of a newer version, and for a file that cannot be read.
+    A truncated last line is left out (`strict=True`: an error). Where a run was resumed or begun anew, a later record
+    replaces those of the same name with its running number (`health.evaluations`) or a higher one; what has none (0)
+    stays. Raises PolarMonitorError, with the line's number, for a line that is no record or one of a newer version, and
+    for a file that cannot be read.
     """
+    return list(read_numbered(path, strict=strict)[0].values())
+
+
+def read_numbered(path: str | os.PathLike[str], *, strict: bool = False) -> tuple[dict[int, Evaluation], int | None]:
+    """What `read_jsonl` gives, by the lines' numbers from 1 on, and the number of a truncated last line or None."""
     kept: dict[int, Evaluation] = {}
-    series: dict[tuple[str, str], list[int]] = {}
-    for number, evaluation in enumerate(read_records(path, strict=strict)):
-        before = series.setdefault((evaluation.name, evaluation.mode), [])
-        while before and kept[before[-1]].step >= evaluation.step:
+    series: dict[str, list[int]] = {}
+    torn = None
+    for line, evaluation in _lines(Path(path), strict):
+        if evaluation is None:
+            torn = line
+            continue
+        kept[line] = evaluation
+        number = evaluation.health.evaluations
+        if number < 1:  # no monitor wrote it
+            continue
+        before = series.setdefault(evaluation.name, [])
+        while before and kept[before[-1]].health.evaluations >= number:
             del kept[before.pop()]
-        before.append(number)
-        kept[number] = evaluation
-    return list(kept.values())
+        before.append(line)
+    return kept, torn
 
 
 def read_records(path: str | os.PathLike[str], *, strict: bool = False) -> Iterator[Evaluation]:
     """Every record of a log as it was written, those too that a resumed run replaced. Raises like `read_jsonl`."""
-    path = Path(path)
+    return (evaluation for _, evaluation in _lines(Path(path), strict) if evaluation is not None)
+
+
+def _lines(path: Path, strict: bool) -> Iterator[tuple[int, Evaluation | None]]:
+    """The records with the numbers of their lines; None for a truncated last one, unless `strict`."""
     try:
         with open(path, "rb") as file:
             for number in range(1, 2**63):
@@ -120,13 +137,14 @@ def read_records(path: str | os.PathLike[str], *, strict: bool = False) -> Itera
                 except BROKEN as error:
                     torn = isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)) and not line.endswith(b"\n")
                     if torn and not strict:
+                        yield number, None
                         return
                     said = f"no field {error}" if isinstance(error, KeyError) else str(error)
                     raise PolarMonitorError(
                         f"{where}: not a record of version {VERSION} ({said}); "
                         "remove the line, or read the log with the version that wrote it"
                     ) from error
-                yield evaluation
+                yield number, evaluation
     except OSError as error:
         raise PolarMonitorError(f"cannot read {str(path)!r} ({error.strerror or error})") from error
 
@@ -141,6 +159,8 @@ def _record(data: Any) -> Evaluation:
     evaluation = Evaluation.from_dict(data)
     alerts = tuple(replace(a, evidence={k: _number_of(v) for k, v in a.evidence.items()}) for a in evaluation.alerts)
     health = replace(evaluation.health, overhead=_number_of(evaluation.health.overhead))
+    if not isinstance(health.evaluations, int):
+        raise TypeError(f"expected health.evaluations to be a whole number, got {str(health.evaluations)[:40]}")
     return replace(evaluation, alerts=alerts, health=health)
 
 

@@ -84,3 +84,18 @@ def test_a_model_that_moves_after_it_was_attached_is_watched() -> None:
     train(moved, 10, torch.optim.SGD(moved.parameters(), 0.01))
     monitor.evaluate()
     assert (monitor.health().rows_seen, monitor.health().errors) == (640, 0)
+
+
+def test_a_reconstruction_on_the_device_is_told_without_a_wait(model: Vae) -> None:
+    monitor = watched(model, every=5)
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    train(model, 20, optimizer)
+    torch.cuda.set_sync_debug_mode("error")
+    for _ in range(20):
+        monitor.log(beta=0.5, reconstruction=torch.full((), 3.0, device="cuda"))
+        train(model, 1, optimizer)
+    torch.cuda.set_sync_debug_mode("default")
+    (evaluation,) = monitor.evaluate() or monitor.evaluate()
+    assert evaluation.context.reconstruction in (None, 3.0)
+    monitor.log(reconstruction=torch.full((), 4.0, device="cuda"))
+    assert monitor.state_dict()["told"]["sum"] == pytest.approx(4.0)

@@ -26,6 +26,7 @@ STAGES = {
     "snapshot": "polar_monitor.stream.LatentStream.snapshot",
     "labels": "polar_monitor.lane.judge",
     "alerts": "polar_monitor.alarms.watch",
+    "told": "polar_monitor.told.Told.take",
     "record": "polar_monitor.conductor.Evaluation",
     "rest": "polar_monitor.rest.Rest.begin",
 }

@@ -1,0 +1,98 @@
+"""Collects what the training loop tells, from one evaluation to the next, without waiting for a device."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .context import Context
+from .drain import to_hosts
+from .errors import PolarMonitorError
+
+
+class Told:
+    """What has been told since the last evaluation. Numbers on a device are added up there and copied later."""
+
+    def __init__(self) -> None:
+        self._beta: float | None = None
+        self._rate: float | None = None
+        self._highest: float | None = None
+        self._sum, self._count = 0.0, 0
+        self._away: Tensor | None = None
+        self._away_count = 0
+        self._hosts: list[Tensor] = []
+        self._events: list[torch.cuda.Event] = []
+
+    def add(self, beta: Any, learning_rate: Any, reconstruction: Any) -> None:
+        """Raises PolarMonitorError for what is no number; what is not finite is as good as not told."""
+        beta, rate = _number("beta", beta), _number("learning_rate", learning_rate)
+        self._beta = self._beta if beta is None else beta
+        if rate is not None:
+            self._rate, self._highest = rate, max(rate, self._highest or 0.0)
+        if isinstance(reconstruction, Tensor) and reconstruction.device.type != "cpu":
+            if reconstruction.numel() != 1 or reconstruction.is_complex():
+                raise PolarMonitorError(f"reconstruction: expected one number, got shape {tuple(reconstruction.shape)}")
+            value = reconstruction.detach().reshape(()).float()
+            self._away = value.clone() if self._away is None else self._away + value.to(self._away.device)
+            self._away_count += 1
+        elif (number := _number("reconstruction", reconstruction)) is not None:
+            self._sum, self._count = self._sum + number, self._count + 1
+
+    def ask(self) -> None:
+        """Begin to copy what is on a device."""
+        if self._away is not None:
+            self._hosts, self._events = to_hosts([self._away])
+            self._count += self._away_count
+            self._away, self._away_count = None, 0
+
+    def ready(self) -> bool:
+        """Whether `take` will not have to wait."""
+        return all(event.query() for event in self._events)  # type: ignore[no-untyped-call]
+
+    def wait(self) -> None:
+        """Wait until `take` does not have to."""
+        for event in self._events:
+            event.synchronize()
+
+    def take(self) -> Context:
+        """What has been told, and begin anew; β and the learning rate stay until others are told."""
+        self._land()
+        mean = self._sum / self._count if self._count and math.isfinite(self._sum) else None
+        found = Context(self._beta, self._highest, mean)
+        self._highest, self._sum, self._count = self._rate, 0.0, 0
+        return found
+
+    def _land(self) -> None:
+        self._sum += sum(float(host) for host in self._hosts)
+        self._hosts, self._events = [], []
+
+    def state_dict(self) -> dict[str, float | int | None]:
+        """Plain data; waits for what is under way."""
+        self.ask()
+        self.wait()
+        self._land()
+        names = ("beta", "rate", "highest", "sum", "count")
+        return {name: getattr(self, f"_{name}") for name in names}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take a state back. Raises, and changes nothing, for what is none."""
+        new = [None if state[name] is None else float(state[name]) for name in ("beta", "rate", "highest")]
+        total, count = float(state["sum"]), int(state["count"])
+        self._beta, self._rate, self._highest = new
+        self._sum, self._count, self._away, self._away_count, self._hosts, self._events = total, count, None, 0, [], []
+
+
+def _number(word: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, Tensor) and value.device.type != "cpu":
+        raise PolarMonitorError(f"{word}: expected a number, got a tensor on {value.device} to wait for")
+    try:
+        number = float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise PolarMonitorError(f"{word}: expected one number, got {str(value)[:60]!r}") from None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,375 @@
+"""Rules of third parties: found by name, live, saved, replayed, and never in the way."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from polar_monitor import AlertRules, PolarMonitor, PolarMonitorError, chosen_rules, rules
+from polar_monitor.alerts import Alert, AlertKind
+from polar_monitor.cli import main
+from polar_monitor.context import NOTHING, Context
+from polar_monitor.replay import replay
+from polar_monitor.sinks.jsonl import JsonlSink
+
+
+class Weak:
+    """Says once that the total is below a nat."""
+
+    def start(self) -> Any:
+        return {"told": False}
+
+    def update(self, state: Any, step: int, observed: int, snapshot: Any, regime: Any) -> tuple[Any, Sequence[Alert]]:
+        if snapshot is None or state["told"] or snapshot.information.sum() > 1.0:
+            return state, ()
+        return {"told": True}, [rules.alert(step, "less than a nat", evidence={"total": snapshot.information.sum()})]
+
+
+class Broken(Weak):
+    """Fails."""
+
+    def update(self, state: Any, step: int, observed: int, snapshot: Any, regime: Any) -> tuple[Any, Sequence[Alert]]:
+        raise RuntimeError("no such table")
+
+
+class Counting:
+    """Says at every evaluation how many there were, and the least mean so far."""
+
+    def __init__(self, every: int = 1) -> None:
+        self.every = every
+
+    def start(self) -> Any:
+        return {"count": 0, "least": float("inf")}
+
+    def update(self, state: Any, step: int, observed: int, snapshot: Any, regime: Any) -> tuple[Any, Sequence[Alert]]:
+        state["count"] += 1  # in place, as a careless rule would
+        state["least"] = min(state["least"], float(snapshot.mean.min()))
+        evidence = {"count": state["count"], "least": state["least"], "unknown": float("nan")}
+        return state, [rules.alert(step, "counted", evidence=evidence)] if state["count"] % self.every == 0 else ()
+
+
+def run(log: Path | None, steps: range, state: Any = None, **options: Any) -> PolarMonitor:
+    """Two dimensions that carry next to nothing."""
+    options = {"every": 1, "window": 512, "max_overhead": 1.0} | options
+    monitor = PolarMonitor(sinks=[] if log is None else [JsonlSink(log)], **options)
+    if state is not None:
+        monitor.load_state_dict(state)
+    for step in steps:
+        monitor.log(beta=0.1 * step)
+        monitor.observe(np.random.default_rng(step).normal(size=(512, 2)) * 0.01, var=np.ones((512, 2)))
+        monitor.step()
+    monitor.detach()
+    return monitor
+
+
+def custom(alerts: Sequence[Alert]) -> list[tuple[int, str]]:
+    return [(alert.step, alert.message) for alert in alerts if alert.kind is AlertKind.CUSTOM]
+
+
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Put a module with this source, and the metadata of a package that offers rules in it, where Python looks."""
+
+    def put(module: str, source: str, **names: str) -> None:
+        site = tmp_path / f"site_{module}"
+        (site / f"{module}-1.0.dist-info").mkdir(parents=True)
+        (site / f"{module}.py").write_text(source)
+        (site / f"{module}-1.0.dist-info" / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n"
+        )
+        points = "".join(f"{name} = {module}:{place}\n" for name, place in names.items())
+        (site / f"{module}-1.0.dist-info" / "entry_points.txt").write_text(f"[polar_monitor.rules]\n{points}")
+        monkeypatch.syspath_prepend(site)
+        monkeypatch.delitem(sys.modules, module, raising=False)
+
+    return put
+
+
+OFFERED = """
+from polar_monitor import rules
+class Loud:
+    def start(self):
+        return 0
+    def update(self, count, step, observed, snapshot, regime):
+        return count + 1, [rules.alert(step, f"heard {count}")]
+"""
+
+
+# -- live and replayed ------------------------------------------------------------------------------------------------
+
+
+def test_objects_are_live_and_replayed_where_they_are_given(tmp_path: Path) -> None:
+    log = tmp_path / "run.jsonl"
+    monitor = run(log, range(1, 4), extra_rules=[Weak(), Counting(2)])
+    assert custom(monitor.alerts) == [(1, "Weak: less than a nat"), (2, "Counting: counted")]
+    found = replay(log, extra_rules=[Weak, Counting(2)])
+    assert (found.only_live, found.only_replayed, found.missing, found.left_out) == ((), (), {}, ())
+    assert custom(found.replayed) == custom(monitor.alerts)
+    assert custom(replay(log, extra_rules=[Weak(), Counting(3)]).only_replayed) == [(3, "Counting: counted")]
+
+
+def test_what_a_missing_rule_said_is_left_out_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "run.jsonl"
+    run(log, range(1, 4), extra_rules=[Weak(), Counting()])
+    found = replay(log, extra_rules=[Weak()])
+    assert list(found.missing) == ["Counting"]
+    assert custom(found.left_out) == [(step, "Counting: counted") for step in (1, 2, 3)]
+    assert (found.only_live, found.only_replayed) == ((), ())
+    assert main(["replay", str(log)]) == 0
+    out, err = capsys.readouterr()
+    assert "? step 1 CUSTOM: Weak: less than a nat" in out
+    assert err.splitlines() == [
+        f"polar-monitor replay: rule {name!r} is not installed, nor given with --extra MODULE:NAME: "
+        f"its alerts ({count}) are left out"
+        for name, count in (("Counting", 3), ("Weak", 1))
+    ]
+    assert main(["replay", str(log), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert (len(told["left_out"]), list(told["missing"])) == (4, ["Counting", "Weak"])
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    records[1]["alerts"].append(records[0]["alerts"][0] | {"kind": "drain"})  # which our rules do not raise
+    log.write_text("".join(json.dumps(record, separators=(",", ":")) + "\n" for record in records))
+    assert main(["replay", str(log)]) == 1
+
+
+def test_a_rule_that_the_run_did_not_have_is_asked(tmp_path: Path) -> None:
+    log = tmp_path / "run.jsonl"
+    first = run(log, range(1, 4))
+    run(log, range(4, 6), first.state_dict())
+    found = replay(log, extra_rules=[Counting()])
+    assert found.added == ("Counting",)
+    assert [alert.evidence["count"] for alert in found.only_replayed] == [1, 2, 3, 4, 5]
+
+
+def test_a_rule_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    (folder / "rules_that_lie_here.py").write_text(OFFERED)
+    (folder / "rules_that_exit.py").write_text("raise SystemExit(0)")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("sys.path", [place for place in sys.path if place])
+    rule = chosen_rules.named("rules_that_lie_here:Loud")
+    run(folder / "run.jsonl", range(1, 4), extra_rules=[rule])
+    assert main(["replay", "run.jsonl", "--extra", "rules_that_lie_here:Loud"]) == 0
+    out, err = capsys.readouterr()
+    assert "  step 3 CUSTOM: Loud: heard 2" in out
+    assert err == ""
+    for place, said in (
+        ("Loud", "expected MODULE:NAME, as in my_rules:WeakTotal, got 'Loud'"),
+        ("rules_that_lie_here:", "expected MODULE:NAME"),
+        ("rules_that_lie_here:Quiet", "cannot be loaded: AttributeError"),
+        ("nowhere_at_all:Quiet", "cannot be loaded: ModuleNotFoundError"),
+        ("rules_that_exit:Quiet", "cannot be loaded: SystemExit"),
+        ("rules_that_lie_here:rules", "expected a rule with start"),
+    ):
+        assert main(["replay", "run.jsonl", "--extra", place]) == 2
+        assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("new_folder", [True, False])
+def test_a_rule_added_or_removed_on_a_resume(tmp_path: Path, new_folder: bool) -> None:
+    log = tmp_path / "run.jsonl"
+    other = tmp_path / "other.jsonl" if new_folder else log
+    first = run(log, range(1, 4), extra_rules=[Weak()])
+    second = run(other, range(4, 7), first.state_dict(), extra_rules=[Weak(), Counting()])
+    third = run(other, range(7, 9), second.state_dict())
+    fourth = run(other, range(9, 11), third.state_dict(), extra_rules=[Counting()])
+    assert custom(fourth.alerts)[1:] == [(step, "Counting: counted") for step in (4, 5, 6, 9, 10)]
+    assert fourth.alerts[-1].evidence["count"] == 5
+    found = replay(other, extra_rules=[Weak(), Counting()])
+    assert (found.only_live, found.only_replayed) == ((), ())
+    assert custom(found.replayed) == custom(fourth.alerts)[1 if new_folder else 0 :]
+
+
+# -- entry points -----------------------------------------------------------------------------------------------------
+
+
+def test_an_installed_rule_is_found_by_its_name(
+    tmp_path: Path, install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install("package_of_rules", OFFERED, loud="Loud", other="Nothing")
+    assert main(["replay", "--list-rules"]) == 0
+    assert capsys.readouterr().out == "loud  package_of_rules:Loud\nother  package_of_rules:Nothing\n"
+    monitor = run(tmp_path / "run.jsonl", range(1, 3), extra_rules=["loud"])
+    assert custom(monitor.alerts) == [(1, "loud: heard 0"), (2, "loud: heard 1")]
+    assert main(["replay", str(tmp_path / "run.jsonl")]) == 0
+    out, err = capsys.readouterr()
+    assert "  step 2 CUSTOM: loud: heard 1" in out
+    assert err == ""
+    with pytest.raises(PolarMonitorError, match="package_of_rules:Nothing cannot be loaded: AttributeError"):
+        PolarMonitor(sinks=(), extra_rules=["other"])
+
+
+def test_an_installed_rule_that_cannot_be_imported_is_not_called_missing(
+    tmp_path: Path, install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "run.jsonl"
+    run(log, range(1, 3), extra_rules=[Weak()])
+    install("package_that_fails", "import nothing_of_this_name", Weak="Weak")
+    assert main(["replay", str(log)]) == 0
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "rule 'Weak' is installed, but fails: " in said
+    assert "package_that_fails:Weak cannot be loaded: ModuleNotFoundError: No module named" in said
+
+
+def test_two_packages_may_not_offer_one_name(install: Install) -> None:
+    install("package_one", OFFERED, loud="Loud")
+    install("package_two", OFFERED, loud="Loud")
+    with pytest.raises(PolarMonitorError, match=r"several of this name; .*loud \(package_one:Loud\)"):
+        PolarMonitor(sinks=(), extra_rules=["loud"])
+
+
+# -- what a rule may and may not do -----------------------------------------------------------------------------------
+
+
+def test_a_rule_is_not_asked_during_the_warm_up(tmp_path: Path) -> None:
+    log = tmp_path / "run.jsonl"
+    monitor = run(log, range(1, 9), warmup=5, extra_rules=[Weak(), Counting()])
+    assert custom(monitor.alerts)[:2] == [(5, "Weak: less than a nat"), (5, "Counting: counted")]
+    assert monitor.alerts[-1].evidence["count"] == 4
+    assert not replay(log, extra_rules=[Weak(), Counting()]).only_live
+
+
+def test_kinds_are_for_third_parties_too(tmp_path: Path) -> None:
+    log = tmp_path / "run.jsonl"
+    assert not custom(run(log, range(1, 4), alerts=AlertRules(kinds=["lost"]), extra_rules=[Weak()]).alerts)
+    assert not custom(replay(log, extra_rules=[Weak()]).replayed)
+    assert custom(run(None, range(1, 4), alerts=AlertRules(kinds=["custom"]), extra_rules=[Weak()]).alerts)
+
+
+class Scalars(Weak):
+    """Returns what NumPy gives."""
+
+    def start(self) -> Any:
+        return np.bool_(False)
+
+    def update(self, state: Any, step: int, observed: int, snapshot: Any, regime: Any) -> tuple[Any, Sequence[Alert]]:
+        least = np.argmin(snapshot.information)
+        evidence = {"least": np.float32(0.5), "dimension": least}
+        return np.bool_(True), [] if state else [rules.alert(np.int64(step), "x", dimension=least, evidence=evidence)]
+
+
+def test_numpy_scalars_are_numbers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    log = tmp_path / "run.jsonl"
+    monitor = run(log, range(1, 4), extra_rules=[Scalars()])
+    assert not [record for record in caplog.records if "failed" in record.message]
+    assert custom(monitor.alerts) == [(1, "Scalars: x")]
+    alert = monitor.alerts[-1]
+    assert [type(value) for value in (alert.dimension, alert.step, *alert.evidence.values())] == [
+        int,
+        int,
+        float,
+        float,
+    ]
+    assert monitor.state_dict()["lanes"]["train"]["extra"]["states"] == {"Scalars": True}
+    assert replay(log, extra_rules=[Scalars()]).replayed == monitor.alerts
+
+
+@pytest.mark.parametrize(
+    "returned", [None, (0, None), (np.zeros(2), []), (0, [3]), ({1j: 0}, []), (np.longdouble(1), [])]
+)
+def test_what_a_rule_may_not_return_switches_it_off(returned: Any, caplog: pytest.LogCaptureFixture) -> None:
+    rule = type("Wrong", (Weak,), {"update": lambda *_: returned})()
+    run(None, range(1, 4), extra_rules=[rule])
+    assert len([record for record in caplog.records if "rule 'Wrong' failed" in record.message]) == 1
+
+
+def test_a_rule_that_fails_is_told_once_and_switched_off(caplog: pytest.LogCaptureFixture) -> None:
+    monitor = run(None, range(1, 4), extra_rules=[Broken(), Weak()])
+    assert [record.message for record in caplog.records if "Broken" in record.message] == [
+        "rule 'Broken' failed (RuntimeError: no such table) and is switched off; training is not affected"
+    ]
+    assert custom(monitor.alerts) == [(1, "Weak: less than a nat")]
+    with pytest.raises(RuntimeError, match="no such table"):
+        run(None, range(1, 4), extra_rules=[Broken()], strict=True)
+
+
+def test_a_rule_that_failed_is_asked_again_after_a_resume(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Repaired(Counting):
+        broken = True
+
+        def update(self, *given: Any) -> tuple[Any, Sequence[Alert]]:
+            if self.broken and given[1] == 3:
+                raise RuntimeError("at step 3")
+            return super().update(*given)
+
+    log = tmp_path / "run.jsonl"
+    rule = Repaired()
+    first = run(log, range(1, 5), extra_rules=[rule])
+    assert [step for step, _ in custom(first.alerts)] == [1, 2]
+    rule.broken = False
+    second = run(log, range(5, 7), first.state_dict(), extra_rules=[rule])
+    assert [(step, n) for (step, _), n in zip(custom(second.alerts), (1, 2, 3, 4), strict=True)] == [
+        (1, 1), (2, 2), (5, 3), (6, 4),
+    ]  # fmt: skip
+    assert second.alerts[-1].evidence["count"] == 4
+    old = first.state_dict()
+    old["lanes"]["train"]["extra"]["off"] = ["Repaired"]  # as an older version saved it
+    assert len(custom(run(None, range(5, 7), old, extra_rules=[rule]).alerts)) == 4
+    rule.broken = True
+    before = len([record for record in caplog.records if "rule 'Repaired' failed" in record.message])
+    again = replay(log, extra_rules=[rule])
+    assert (again.only_live, again.only_replayed) == ((), ())
+    assert len([record for record in caplog.records if "rule 'Repaired' failed" in record.message]) == before + 1
+
+
+def test_a_rule_that_fails_again_after_a_resume_is_told_again(caplog: pytest.LogCaptureFixture) -> None:
+    monitor = PolarMonitor(sinks=(), every=1, window=512, max_overhead=1.0, extra_rules=[Broken()])
+    for told in (1, 1, 2):
+        monitor.observe(np.zeros((512, 2)), var=np.ones((512, 2)))
+        monitor.step()
+        assert len([record for record in caplog.records if "rule 'Broken' failed" in record.message]) == told
+        if monitor.health().steps == 2:
+            monitor.load_state_dict(monitor.state_dict())
+
+
+class Beta(Weak):
+    """Wants to know what the loop told."""
+
+    def update(  # type: ignore[override]
+        self, state: Any, step: int, observed: int, snapshot: Any, regime: Any, context: Context = NOTHING
+    ) -> tuple[Any, Sequence[Alert]]:
+        return state, [rules.alert(step, f"β is {context.beta}")]
+
+
+def test_a_rule_may_ask_what_the_loop_told(tmp_path: Path) -> None:
+    monitor = run(tmp_path / "run.jsonl", range(1, 3), extra_rules=[Beta()])
+    assert custom(monitor.alerts) == [(1, "Beta: β is 0.1"), (2, "Beta: β is 0.2")]
+    assert replay(tmp_path, extra_rules=[Beta()]).replayed == monitor.alerts
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("Weak", "expected a list of names or rules"),
+        ([object()], "expected a rule with start"),
+        (["nobody"], "no such entry point"),
+        ([Weak(), Weak()], "expected every rule once"),
+        (
+            [type("Needy", (Weak,), {"__init__": lambda self, limit: None})],
+            r"class without arguments, got Needy \(TypeEr",
+        ),
+    ],
+)
+def test_rules_that_cannot_be_used(wanted: Any, said: str) -> None:
+    with pytest.raises(PolarMonitorError, match=said):
+        PolarMonitor(sinks=(), extra_rules=wanted)
+
+
+def test_a_saved_state_that_is_no_plain_data_is_refused() -> None:
+    state = run(None, range(1, 3), extra_rules=[Weak()]).state_dict()
+    state["lanes"]["train"]["extra"]["states"]["Weak"] = torch.zeros(2)
+    with pytest.raises(PolarMonitorError, match="expected plain data, got ndarray"):
+        run(None, range(3, 4), state, extra_rules=[Weak()])
