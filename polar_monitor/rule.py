@@ -113,10 +113,5 @@ def _mixed(s: Snapshot) -> NDArray[np.bool_]:
 
 
 def two_kinds(s: Snapshot) -> NDArray[np.bool_]:
-    """Whether a valley surely parts two kinds of inputs (D,).
-
-    Where the valley is not known (logs of older versions): whether fewer inputs are between T / 2 and 0.7 T than on
-    either side.
-    """
-    between = 1.0 - s.share_active - s.share_passive < np.minimum(s.share_active, s.share_passive)
-    return np.where(np.isnan(s.valley), between, s.valley + Z_VALLEY * s.valley_se <= MIXED_VALLEY)
+    """Whether a valley surely parts two kinds of inputs (D,)."""
+    return np.asarray(s.valley + Z_VALLEY * s.valley_se <= MIXED_VALLEY)

@@ -16,7 +16,9 @@ from records import ACTIVE, PASSIVE, UNDECIDED, make_alert, make_evaluation
 from polar_monitor import PolarMonitor, PolarMonitorError, PolarMonitorWarning
 from polar_monitor.alerts import Alert, AlertKind
 from polar_monitor.evaluation import Evaluation
-from polar_monitor.healthy import BACK, BAD, KeepHealthy, thinned
+from polar_monitor.healthy import KeepHealthy
+from polar_monitor.healthy.keeper import BAD
+from polar_monitor.healthy.series import BACK, thinned
 from polar_monitor.label import Label
 from polar_monitor.regime import DWELL, Verdict
 

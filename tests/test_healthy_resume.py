@@ -17,7 +17,10 @@ from records import ACTIVE, PASSIVE, make_evaluation
 from test_healthy import BOTH, FADING, LOST, ONE, feed, on_disk, told
 
 from polar_monitor import PolarMonitor, PolarMonitorWarning
-from polar_monitor.healthy import DWELL, LONGEST, PAST, STATE, KeepHealthy
+from polar_monitor.healthy import KeepHealthy
+from polar_monitor.healthy.memory import LONGEST, STATE
+from polar_monitor.healthy.series import PAST
+from polar_monitor.regime import DWELL
 from polar_monitor.sinks.group import SinkGroup
 
 FULL = OSError(28, "No space left on device")
@@ -140,6 +143,20 @@ def test_a_run_that_begins_again_without_its_state_is_another_run(lost: KeepHeal
     with pytest.warns(PolarMonitorWarning, match="before-2"):
         feed(again, [1])
     assert on_disk(lost.folder) == again.steps == [1]
+
+
+def test_giving_up_what_is_lost_does_not_forget_how_far_the_run_came(lost: KeepHealthy) -> None:
+    KeepHealthy(lost.folder, dict).clear()
+    with pytest.warns(PolarMonitorWarning, match=r"begins at step 37.*came to step 38"):
+        feed(KeepHealthy(lost.folder, dict), [37])
+
+
+def test_a_run_that_was_resumed_came_no_farther_than_since_then(lost: KeepHealthy) -> None:
+    again = KeepHealthy(lost.folder, dict)
+    again.resume(30)
+    feed(again, [31, 32])
+    with pytest.warns(PolarMonitorWarning, match=r"begins at step 31.*came to step 32"):
+        feed(again, [31])
 
 
 def test_a_run_goes_on_with_its_monitors_state(tmp_path: Path) -> None:

@@ -18,14 +18,15 @@ FILES = {
 
 PURE = {
     "alarms", "alerts", "batches", "causes", "chosen_rules", "context", "criteria", "detector", "disagreement",
-    "entropy", "evaluation", "forecast", "label", "losses", "offline", "panes", "recorded", "regime", "replay",
-    "rows", "rule", "rules", "rules_file", "scale", "snapshot", "spectrum", "spread", "statistics", "stream",
-    "subset", "tracks", "trend", "watch", "watched", "whole",
+    "entropy", "evaluation", "forecast", "healthy.folder", "healthy.memory", "healthy.run", "healthy.series",
+    "label", "losses", "offline", "panes", "recorded", "regime", "replay", "rows", "rule", "rules",
+    "rules_file", "scale", "snapshot", "spectrum", "spread", "statistics", "stream", "subset", "tracks",
+    "trend", "watch", "watched", "whole",
 }  # fmt: skip
 """Everything from the statistics to the alerts: none of it knows torch, nor anything that does."""
 KNOW_TORCH = {
     "_compat", "attach", "candidates", "channel", "checkpoint", "clock", "cli", "discovery", "distributed", "drain",
-    "healthy", "hooks", "latents", "monitor", "options", "ring", "told", "widths", "wiring",
+    "healthy.keeper", "hooks", "latents", "monitor", "options", "ring", "told", "widths", "wiring",
 }  # fmt: skip
 ONLY_IN = {
     "torch": (*(f"polar_monitor.{name}" for name in KNOW_TORCH), "polar_monitor.demo", "polar_monitor.integrations"),

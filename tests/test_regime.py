@@ -61,15 +61,6 @@ def test_a_mixed_dimension_need_not_carry_much() -> None:
     assert judge(replace(s, valley=np.ones(1))).labels == (UNDECIDED,)
 
 
-@pytest.mark.parametrize(("active", "passive", "label"), [(0.5, 0.45, MIXED), (0.3, 0.3, ACTIVE)])
-def test_where_the_valley_is_not_known_few_in_between_are_two_kinds(
-    active: float, passive: float, label: Label
-) -> None:
-    s = snapshot([1.0], share_active=[active], share_passive=[passive], variance_gap=[0.4], valley=[math.nan])
-    assert judge(s).labels == (label,)
-    assert "nan" not in judge(s).explain(0)
-
-
 def test_without_a_variance_nothing_is_mixed_and_the_cut_is_higher() -> None:
     s = snapshot([1.0, 0.25, 0.01], has_variance=False, resolution=0.1, effective_rank=3.0, share_active=[0.5] * 3)
     regime = judge(s)
