@@ -5,6 +5,7 @@ The latents alone cannot tell a β that rises from a decoder that has learned to
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,10 @@ class Context:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Context:
         """The inverse of `to_dict`. Raises TypeError or ValueError for what is none."""
-        return cls(**{name: None if value is None else float(value) for name, value in data.items()})
+        found = {name: None if value is None else float(value) for name, value in data.items()}
+        if not all(math.isfinite(value) for value in found.values() if value is not None):
+            raise ValueError(f"context: expected finite numbers, got {str(dict(data))[:100]}")
+        return cls(**found)
 
 
 NOTHING = Context()

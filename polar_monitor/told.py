@@ -23,7 +23,7 @@ class Told:
         self._highest: float | None = None
         self._sum, self._count = 0.0, 0
         self._away: Tensor | None = None
-        self._away_count = 0
+        """Sum and count, on the device."""
         self._hosts: list[Tensor] = []
         self._events: list[torch.cuda.Event] = []
 
@@ -37,8 +37,9 @@ class Told:
             if reconstruction.numel() != 1 or reconstruction.is_complex():
                 raise PolarMonitorError(f"reconstruction: expected one number, got shape {tuple(reconstruction.shape)}")
             value = reconstruction.detach().reshape(()).float()
-            self._away = value.clone() if self._away is None else self._away + value.to(self._away.device)
-            self._away_count += 1
+            finite = torch.isfinite(value)
+            new = torch.stack([torch.where(finite, value, 0.0), finite.float()])
+            self._away = new if self._away is None else self._away + new.to(self._away.device)
         elif (number := _number("reconstruction", reconstruction)) is not None:
             self._sum, self._count = self._sum + number, self._count + 1
 
@@ -46,8 +47,7 @@ class Told:
         """Begin to copy what is on a device."""
         if self._away is not None:
             self._hosts, self._events = to_hosts([self._away])
-            self._count += self._away_count
-            self._away, self._away_count = None, 0
+            self._away = None
 
     def ready(self) -> bool:
         """Whether `take` will not have to wait."""
@@ -67,7 +67,9 @@ class Told:
         return found
 
     def _land(self) -> None:
-        self._sum += sum(float(host) for host in self._hosts)
+        for host in self._hosts:
+            total, count = host.tolist()
+            self._sum, self._count = self._sum + total, self._count + int(count)
         self._hosts, self._events = [], []
 
     def state_dict(self) -> dict[str, float | int | None]:
@@ -82,8 +84,10 @@ class Told:
         """Take a state back. Raises, and changes nothing, for what is none."""
         new = [None if state[name] is None else float(state[name]) for name in ("beta", "rate", "highest")]
         total, count = float(state["sum"]), int(state["count"])
+        if count < 0 or not all(math.isfinite(number) for number in (total, *new) if number is not None):
+            raise ValueError(f"a state of what the loop told with numbers that cannot be: {str(dict(state))[:200]}")
         self._beta, self._rate, self._highest = new
-        self._sum, self._count, self._away, self._away_count, self._hosts, self._events = total, count, None, 0, [], []
+        self._sum, self._count, self._away, self._hosts, self._events = total, count, None, [], []
 
 
 def _number(word: str, value: Any) -> float | None:

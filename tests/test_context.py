@@ -62,7 +62,7 @@ def test_numbers_on_a_device_are_added_up_there(monkeypatch: pytest.MonkeyPatch)
 
     def to_hosts(tensors: list[torch.Tensor]) -> tuple[list[torch.Tensor], list[Any]]:
         copied.append([tensor.shape for tensor in tensors])
-        return [torch.tensor(6.0)], []
+        return [torch.tensor([6.0, 3.0])], []
 
     monkeypatch.setattr("polar_monitor.told.to_hosts", to_hosts)
     for _ in range(3):
@@ -70,7 +70,7 @@ def test_numbers_on_a_device_are_added_up_there(monkeypatch: pytest.MonkeyPatch)
     told.add(None, None, 2.0)
     assert not copied
     told.ask()
-    assert copied == [[torch.Size([])]]
+    assert copied == [[torch.Size([2])]]
     assert told.take() == Context(reconstruction=2.0)
     told.ask()
     assert len(copied) == 1
@@ -127,6 +127,12 @@ def test_a_broken_state_is_refused_and_changes_nothing(broken: Any, tmp_path: Pa
     with pytest.raises(PolarMonitorError, match="state: expected"):
         monitor.load_state_dict(monitor.state_dict() | {"told": broken})
     assert monitor.state_dict()["told"] == before
+
+
+@pytest.mark.parametrize("broken", [{"beta": math.inf}, {"beta": "x"}, {"gamma": 1.0}, {"reconstruction": [1.0]}])
+def test_a_context_that_no_loop_can_have_told_is_refused(broken: Any) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        Context.from_dict(broken)
 
 
 def test_a_record_without_it_says_nothing_of_it(tmp_path: Path) -> None:
