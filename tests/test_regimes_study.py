@@ -134,7 +134,7 @@ def test_the_chosen_cut_is_the_best_of_all() -> None:
 
 def test_an_excess_beyond_its_error_is_a_violation() -> None:
     seen = dimensions.snapshot(*laws.mixed(0.5)(np.random.default_rng(0), 2048, 4))
-    t = {n: np.stack([getattr(seen, n)] * 3) for n in (*dimensions.STATISTICS, "kl_se")} | {"step": np.arange(3.0)}
+    t = {n: np.stack([getattr(seen, n)] * 3) for n in (*dimensions.STATISTICS, "kl_se", "ties")} | {"step": np.arange(3.0)}
     model = SimpleNamespace(name="m", family="f", trajectory=t, logvar=np.zeros(1))
     row = coupling.checked(model)  # type: ignore[arg-type]
     assert [row[f"{bound}_violated"] for bound in coupling.BOUNDS] == [0] * 5
@@ -143,6 +143,18 @@ def test_an_excess_beyond_its_error_is_a_violation() -> None:
     t["entropy_knn"] = t["entropy_knn"] + 10.0
     row = coupling.checked(model)  # type: ignore[arg-type]
     assert [row[f"{bound}_violated"] for bound in coupling.BOUNDS] == [12, 12, 0, 12, 0]
+
+
+def test_where_values_repeat_the_other_rows_have_a_bound_of_their_own() -> None:
+    """Two fifths of the inputs are one blank image, and have one mean."""
+    rng = np.random.default_rng(0)
+    mean = np.where(rng.random((4096, 1)) < 0.4, 0.0, rng.normal(size=(4096, 1)))
+    found = dimensions.snapshot(mean, np.full(mean.shape, 0.5))
+    t = {name: np.stack([getattr(found, name)]) for name in (*dimensions.STATISTICS, "kl_se", "ties")}
+    excess, error = coupling.excesses(t, True)["h_variance"]
+    assert abs(excess[0, 0]) < 4 * error[0, 0]
+    excess, error = coupling.excesses(t | {"ties": np.zeros((1, 1))}, True)["h_variance"]
+    assert excess[0, 0] > 4 * error[0, 0]
 
 
 def test_pairs_differ_in_the_variance_alone() -> None:

@@ -2,6 +2,9 @@
 
 h(μ) ≤ ½ log(2πe V) and, for an N(0, 1) prior, h(μ) ≤ ½ log(4πe KL); 0 ≤ I ≤ I_G ≤ KL. The estimates have errors, so
 an excess counts as a violation beyond 4 standard errors; the largest excess is told in standard errors.
+
+Where values repeat (one blank image many times in a batch), h(μ) as a whole is −∞, and the estimate is that of the other
+rows: a share 1 − t of all, whose variance is at most V / (1 − t), and that is what bounds it.
 """
 
 from __future__ import annotations
@@ -38,15 +41,14 @@ def excesses(t: dict[str, Array], has_variance: bool) -> dict[str, tuple[Array, 
     `t` has the arrays of snapshots by their names in `Snapshot`. Without a variance there are no KL and no I_G.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
+        h = t["entropy_knn"] + 0.5 * np.log1p(-t["ties"])
         found = {
-            "h_variance": (
-                t["entropy_knn"] - 0.5 * np.log(2 * math.pi * math.e * t["variance"]), t["entropy_knn_se"],
-            ),
+            "h_variance": (h - 0.5 * np.log(2 * math.pi * math.e * t["variance"]), t["entropy_knn_se"]),
             "positive": (-t["information"], t["information_se"]),
-        }  # fmt: skip
+        }
         if has_variance:
             error = np.hypot(t["entropy_knn_se"], 0.5 * t["kl_se"] / t["kl"])
-            found["h_kl"] = t["entropy_knn"] - 0.5 * np.log(4 * math.pi * math.e * t["kl"]), error
+            found["h_kl"] = h - 0.5 * np.log(4 * math.pi * math.e * t["kl"]), error
             found["i_upper"] = t["information"] - t["information_upper"], t["information_se"]
             found["upper_kl"] = t["information_upper"] - t["kl"], np.zeros_like(t["kl"])
     return found
