@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from .alerts import Alert, AlertRules
 from .context import Context
 from .regime import Regime
@@ -43,7 +45,8 @@ class Alarms:
             snapshot = replace(snapshot, histograms=())
         if regime is not None:
             regime = replace(regime, snapshot=snapshot)
-        self.watched, alerts = watch(self.watched, step, observed, snapshot, regime, rules, warmup, context)
+        with np.errstate(all="ignore"):  # logs hold what anybody wrote, and a host may have NumPy raise
+            self.watched, alerts = watch(self.watched, step, observed, snapshot, regime, rules, warmup, context)
         if step < warmup:  # a rule that had spoken, unheard, would think that it is known
             return alerts
         further = [

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import inspect
 import logging
-import warnings
-import weakref
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec
 
 from torch import nn
 
-from .errors import PolarMonitorWarning
-from .monitor import PolarMonitor
+from .monitor import PolarMonitor, watched
 from .wiring import unwrap
 
 log = logging.getLogger("polar_monitor")
 
 P = ParamSpec("P")
-_watched: weakref.WeakKeyDictionary[nn.Module, dict[str, PolarMonitor]] = weakref.WeakKeyDictionary()
 
 
 def _with_arguments_of(
@@ -46,7 +42,8 @@ def attach(model: nn.Module, **arguments: Any) -> PolarMonitor:
         **arguments: Those of `PolarMonitor`, which documents them. All have defaults.
 
     Returns:
-        The monitor. The model keeps it alive, so it need not be kept.
+        The monitor. The model keeps it alive until `detach`, so it need not be kept. A callback, rule or sink that
+            holds the model keeps both alive until then.
 
     Raises:
         PolarMonitorError: An argument that cannot be used, no latent found, or several; the message has the line to
@@ -64,15 +61,7 @@ def attach(model: nn.Module, **arguments: Any) -> PolarMonitor:
     """
     monitor = PolarMonitor(**arguments)
     inner = unwrap(model)
-    before = _watched.get(inner, {}).get(monitor.name)
-    if before is not None and before.attached:
-        named = f" ({monitor.name})" if monitor.name else ""
-        _warn(f"this model is watched already: the new monitor replaces the old one{named}")
-    monitor.attach(inner, replacing=before)
-    _watched.setdefault(inner, {})[monitor.name] = monitor
+    monitor.attach(inner, replacing=watched.get(inner, {}).get(monitor.name))
+    watched.setdefault(inner, {})[monitor.name] = monitor
     log.info("watching %s", monitor.explain())
     return monitor
-
-
-def _warn(said: str) -> None:
-    warnings.warn(f"polar_monitor: {said}", PolarMonitorWarning, stacklevel=3)

@@ -18,6 +18,10 @@ BYTES = 32 * 2**20
 BASE = 1_000_003
 """Of the polynomial (modulo 2^64) that tells one traced sequence of calls from another."""
 
+WRITABLE = {"tag_activation_checkpoint", "wrap_activation_checkpoint", "invoke_subgraph", "Function"}
+"""Operators that take functions in which one may write to what lies outside; the last is `autograd.Function`."""
+
+_plainly = Tensor.__torch_dispatch__
 _channels: weakref.WeakValueDictionary[str, Channel] = weakref.WeakValueDictionary()
 _keys = itertools.count()
 
@@ -94,12 +98,15 @@ class Channel:
         """The open step is over."""
         self.sent = self.calls = self.pattern = 0
 
-    def write_traced(self, rows: Tensor, inputs: int) -> None:
-        """Copy rows (n, D) of so many inputs in, with tensor operations alone."""
+    def write_traced(self, rows: Tensor) -> None:
+        """Copy rows (n, D) or (n, p, D) in, with tensor operations alone."""
         buffer, cursor = self.traced, self.traced_cursor
-        if buffer is None or cursor is None or buffer.shape[1] != rows.shape[1]:
+        if buffer is None or cursor is None or buffer.shape[1] != rows.shape[-1]:
             self.pass_traced()
             return
+        inputs = rows.shape[0]
+        if rows.dim() == 3:
+            rows = rows.reshape(-1, rows.shape[-1])
         count = rows.shape[0]
         place = torch.arange(count, device=buffer.device)
         buffer.index_copy_(0, (cursor[0] + place) % buffer.shape[0], rows.to(buffer.dtype))
@@ -131,6 +138,42 @@ def follow(key: str, device: torch.device) -> bool:
         if cursor is None or cursor.is_meta or not cursor[2]:
             channel.prepare_traced(channel.traced.shape[1], device)
     return True
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def set_apart(key: str) -> bool:
+    """While a forward is compiled: whether in a part of it that must not write to what lies outside of it.
+
+    That is within vmap, grad and their like, whose tensors are wrapped, and within most operators that take functions
+    (cond, map, scan).
+    """
+    return _in_transform() or _in_operator()
+
+
+def _in_transform() -> bool:
+    ask = getattr(getattr(torch._C, "_functorch", None), "maybe_current_level", None)
+    return ask is not None and ask() is not None
+
+
+def _in_operator() -> bool:
+    try:  # private to torch: where it is gone, such a model fails to compile while it is watched
+        from torch._dynamo.symbolic_convert import InstructionTranslator
+
+        tracer = InstructionTranslator.current_tx().output.current_tracer
+        while tracer.parent is not None:
+            name = getattr(tracer.source_target, "__name__", tracer.source_target)
+            if str(name).rpartition(".")[2] not in WRITABLE:
+                return True
+            tracer = tracer.parent
+    except (ImportError, AttributeError):
+        pass
+    return False
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def dispatches(kind: type) -> bool:
+    """While a forward is compiled: whether tensors of this type stand for others, as DTensor's do."""
+    return getattr(kind, "__torch_dispatch__", _plainly) is not _plainly
 
 
 def _capacity(rows: int, dimensions: int) -> int:

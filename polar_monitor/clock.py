@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.compiler import is_compiling
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
@@ -15,54 +16,134 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from .faults import tell
 from .hooks import was_copied
 
+if TYPE_CHECKING:
+    from .channel import Channel
+    from .ring import Ring
+
 SILENCE = 50
 """Steps of others, with none of the model's own before them, after which it is asked whether they are meant for it."""
 _clocks: list[weakref.ref[Clock]] = []
 """All that run. One hook of ours serves them: torch goes through its hooks while they are called, and one that were
 taken out then (a monitor that ends within a step, or is collected) would be an error of the user's step."""
 _hooked: list[object] = []
+UNHEARD = 200
+"""Forwards in training, with no step from the beginning on, after which that is told."""
 PATIENCE = 10
-"""Ticks of another optimiser, with none of the leader's between, that make it the leader."""
+"""Steps that another optimiser must be ahead of one that has led for as many, to become the leader."""
+
+
+class _Heard:
+    """What is known of an optimiser. It is found by its id: it need not have a hash."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = weakref.ref(optimizer)
+        self.groups = -1
+        """Parameter groups when it was last looked at."""
+        self.mine = False
+        """It holds a parameter of the model."""
+        self.refused = False
+        """It could not be looked at, and is left alone."""
+        self.ahead = 0
+        """Its steps less the leader's, from where it was behind last."""
 
 
 class Clock:
     """Calls `tick` after each step of the leading optimiser among those that hold a parameter of the model.
 
-    Where several optimisers share the model (encoder and decoder, GANs), the first seen leads, so an iteration counts
-    once; a leader that has gone quiet (the training went on with a new optimiser) is replaced.
+    Where several optimisers share the model (encoder and decoder, GANs), the one that steps most leads, the first seen
+    of those that step as often, so an iteration counts once. What fails in here is handed to `failed`.
     """
 
-    def __init__(self, model: nn.Module, tick: Callable[[], None]) -> None:
+    def __init__(self, model: nn.Module, tick: Callable[[], None], failed: Callable[..., None] | None = None) -> None:
         self._model = weakref.ref(model)
-        self._tick = weakref.WeakMethod(tick) if hasattr(tick, "__self__") else lambda: tick
-        self._mine: weakref.WeakKeyDictionary[Optimizer, tuple[int, bool]] = weakref.WeakKeyDictionary()
-        self._leader: weakref.ref[Optimizer] | None = None
-        self._others = 0
+        self._tick = _weak(tick)
+        self._failed = _weak(failed)
+        self._known: dict[int, _Heard] = {}
+        self._leader: _Heard | None = None
+        self._led = 0
+        """Steps of the leader."""
         self._foreign = 0
+        self._told = False
+        self._unheard: Unheard | None = None
         _clocks[:] = [*(clock for clock in _clocks if clock() is not None), weakref.ref(self)]
         if not _hooked:
             _hooked.append(register_optimizer_step_post_hook(_all_stepped))
 
-    def _stepped(self, optimizer: Optimizer) -> None:
-        known = self._mine.get(optimizer)
-        if known is None or known[0] != len(optimizer.param_groups):
-            known = (len(optimizer.param_groups), self._holds(optimizer))
-            self._mine[optimizer] = known
-        if not known[1]:
-            self._foreign += self._leader is None
-            if self._foreign == SILENCE and self._leader is None:
-                self._tell_if_meant(optimizer)
+    def stepped(self, optimizer: Optimizer) -> None:
+        """An optimiser, ours or not, has made a step."""
+        try:
+            leads = self._leads(optimizer)
+        except Exception as failure:
+            self._tell(failure, fatal=True)
             return
-        leader = None if self._leader is None else self._leader()
-        if leader is not optimizer:
-            self._others += 1
-            if leader is not None and self._others <= PATIENCE:
-                return
-            self._leader = weakref.ref(optimizer)
-        self._others = 0
+        if not leads:
+            return
+        self._forget_forwards()
         tick = self._tick()
         if tick is not None:
             tick()
+
+    def expect(self, ring: Ring) -> None:
+        """From now on, forwards that are recorded in `ring`, and no step, are told."""
+        self._unheard = Unheard(ring, self._tell_of_no_step)
+
+    def _forget_forwards(self) -> None:
+        if self._unheard is not None:
+            self._unheard.stop()
+            self._unheard = None
+
+    def _tell_of_no_step(self) -> None:
+        model = self._model()
+        if self._told or model is None or not any(p.requires_grad for p in model.parameters()):
+            return
+        self._told = True
+        tell(
+            f"{UNHEARD} forwards of the {type(model).__name__} in training, and no step of an optimiser that holds its "
+            "parameters, so nothing is evaluated: an update without torch.optim, or a compiled one, is not heard (call "
+            "monitor.step() after each)"
+        )
+
+    def _tell(self, failure: Exception, *, fatal: bool) -> None:
+        failed = self._failed()
+        if failed is not None:
+            failed(failure, fatal=fatal)
+
+    def _leads(self, optimizer: Optimizer) -> bool:
+        """Whether this step of an optimiser is one of the model."""
+        heard = self._look_at(optimizer)
+        if heard.refused:
+            return False
+        if not heard.mine:
+            self._foreign += self._leader is None
+            if self._foreign == SILENCE and self._leader is None:
+                self._tell_if_meant(optimizer)
+            return False
+        if self._leader is not heard:
+            heard.ahead += 1
+            alive = self._leader is not None and self._leader.optimizer() is not None
+            if alive and heard.ahead <= (PATIENCE if self._led >= PATIENCE else 1):
+                return False
+            self._leader, self._led = heard, 0
+            for other in self._known.values():
+                other.ahead = 0
+        self._led += 1
+        for other in self._known.values():
+            other.ahead = max(0, other.ahead - 1)
+        return True
+
+    def _look_at(self, optimizer: Optimizer) -> _Heard:
+        heard = self._known.get(id(optimizer))
+        if heard is None or heard.optimizer() is not optimizer:
+            self._known = {key: other for key, other in self._known.items() if other.optimizer() is not None}
+            heard = self._known[id(optimizer)] = _Heard(optimizer)
+        if not heard.refused:
+            try:
+                if heard.groups != len(optimizer.param_groups):
+                    heard.mine, heard.groups = self._holds(optimizer), len(optimizer.param_groups)
+            except Exception as failure:
+                heard.refused = True
+                self._tell(failure, fatal=False)
+        return heard
 
     def _holds(self, optimizer: Optimizer) -> bool:
         model = self._model()
@@ -77,7 +158,7 @@ class Clock:
         if model is None:
             return
         if any(p.grad is not None for p in model.parameters()) or (was_copied(model) and _alike(model, optimizer)):
-            name = type(model).__name__
+            self._told, name = True, type(model).__name__
             tell(
                 f"{self._foreign} steps of optimisers, and none that holds a parameter of the {name} that is watched: "
                 "likely causes: a copy of it is trained, and copies are not watched (attach to the one that is); its "
@@ -87,7 +168,32 @@ class Clock:
 
     def stop(self) -> None:
         """No tick from now on; more than one call does nothing."""
+        self._forget_forwards()
         _clocks[:] = [clock for clock in _clocks if clock() not in (self, None)]
+
+
+class Unheard:
+    """Counts forwards until a step is heard. It stands before a ring's `write`, which eager forwards alone call."""
+
+    def __init__(self, ring: Ring, tell: Callable[[], None]) -> None:
+        self._ring, self._write, self._tell = ring, ring.write, _weak(tell)
+        self._calls = 0
+        vars(ring)["write"] = self
+
+    def __call__(self, channel: Channel, rows: Tensor) -> None:
+        """What `Ring.write` does, and count."""
+        self._write(channel, rows)
+        if channel is self._ring.mean and torch.is_grad_enabled():
+            self._calls += 1
+            if self._calls == UNHEARD:
+                self.stop()
+                tell = self._tell()
+                if tell is not None:
+                    tell()
+
+    def stop(self) -> None:
+        """Leave the ring as it was."""
+        vars(self._ring).pop("write", None)
 
 
 def _all_stepped(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
@@ -96,7 +202,12 @@ def _all_stepped(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
     for reference in tuple(_clocks):
         clock = reference()
         if clock is not None and reference in _clocks:
-            clock._stepped(optimizer)
+            clock.stepped(optimizer)
+
+
+def _weak(call: Callable[..., None] | None) -> Callable[[], Callable[..., None] | None]:
+    """A call that does not keep its object alive, if it is a bound method."""
+    return weakref.WeakMethod(call) if call is not None and hasattr(call, "__self__") else lambda: call
 
 
 def _alike(model: nn.Module, optimizer: Optimizer) -> bool:

@@ -28,7 +28,8 @@ class Health:
     rows_seen: int
     """Rows that reached the statistics."""
     rows_dropped: int
-    """Recorded rows that did not: overwritten before, or a mean without its spread."""
+    """Rows that did not: overwritten before, a mean without its spread, or one that could not be recorded, as far as it
+    is known how many those were."""
     rows_empty: int
     """Calls with no row in them."""
     errors: int

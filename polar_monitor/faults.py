@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from types import TracebackType
 
 from .errors import PolarMonitorWarning
 
@@ -24,7 +25,8 @@ class Faults:
         self.last = ""
         """The last of them, as "Type: message"."""
         self._row = 0
-        self._told: set[str] = set()
+        self._told: set[tuple[str, str, int]] = set()
+        """Type and place of those told: a message may have a number in it that is never the same."""
 
     def swallow(self, failure: Exception, *, fatal: bool = True) -> bool:
         """Count a failure; returns whether it is the one that ends the monitor. Raises it when strict."""
@@ -32,8 +34,9 @@ class Faults:
             raise failure
         self.count += 1
         self.last = f"{type(failure).__name__}: {failure}"
-        if self.last not in self._told and len(self._told) < CAUSES:
-            self._told.add(self.last)
+        cause = (type(failure).__name__, *_place(failure.__traceback__))
+        if cause not in self._told and len(self._told) < CAUSES:
+            self._told.add(cause)
             log.error("polar_monitor failed and goes on (%s); training is not affected", self.last)
         return fatal and self.again()
 
@@ -47,6 +50,15 @@ class Faults:
     def fine(self) -> None:
         """Something succeeded: the run of failures is over."""
         self._row = 0
+
+
+def _place(traceback: TracebackType | None) -> tuple[str, int]:
+    """File and line where a failure was raised."""
+    place = "", 0
+    while traceback is not None:
+        place = traceback.tb_frame.f_code.co_filename, traceback.tb_lineno
+        traceback = traceback.tb_next
+    return place
 
 
 def tell(said: str) -> None:

@@ -1,12 +1,13 @@
 """The tap: the only code of ours inside the user's forward.
 
 It copies rows into a ring and does nothing else: no return value, no exception, no synchronisation, no random number,
-no Python side effect in compiled code. Checkpoint recomputations, traced, exported and fake forwards are passed over.
+no Python side effect in compiled code. Checkpoint recomputations, traced, exported, transformed and fake forwards
+are passed over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter_ns
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from torch.compiler import is_compiling
 
 from ._compat import in_backward, is_exporting, is_plain, is_tracing
-from .channel import Channel, follow
+from .channel import Channel, dispatches, follow, set_apart
 from .ring import Ring
 
 PER_INPUT = 16
@@ -48,7 +49,7 @@ def refused(tensor: Tensor) -> str:
         return f"expected real numbers, got {tensor.dtype}: pass mean=lambda out: …, that gives out.real or out.abs()"
     if tensor.layout is not torch.strided:
         return f"expected a dense tensor, got {tensor.layout}"
-    if tensor.dim() == 0 or (tensor.shape[0] != 0 and tensor.numel() == 0):
+    if tensor.dim() == 0 or 0 in tensor.shape[1:]:  # of the batch, compiled code may not know whether it is empty
         return f"expected (n, D) with at least one dimension, got shape {tuple(tensor.shape)}"
     return ""
 
@@ -96,6 +97,10 @@ class Tap:
                 raise
         self.nanoseconds += perf_counter_ns() - begin
 
+    def end(self) -> None:
+        """Do nothing from now on, and hold nothing: a tool may have put the hook where it cannot be taken off."""
+        self.rings, self.reader = {}, None
+
     def record(self, ring: Ring, output: Any) -> None:
         """Copy the latents of one output into the ring. Raises what the reader or a wrong shape raises.
 
@@ -104,15 +109,34 @@ class Tap:
         channels = self._channels(ring)
         for channel in channels:
             channel.calls += 1
-        value = output if self.reader is None else self.reader(output)
-        values: tuple[Any, ...] = value if self.side == "both" else (value,)
-        if self.side == "both":
-            mean, spread = values
-            if is_plain(mean) and spread is not None and spread.shape != mean.shape:
-                raise ValueError(f"expected mean and spread of one shape, got {mean.shape} and {spread.shape}")
-        for channel, tensor in zip(channels, values, strict=False):
-            if is_plain(tensor):
-                self._write(ring, channel, tensor)
+        mean, due = None, self.side != "spread"
+        try:
+            value = output if self.reader is None else self.reader(output)
+            if self.side == "both":
+                mean, spread = value
+                if is_plain(mean) and spread is not None and spread.shape != mean.shape:
+                    raise ValueError(f"expected mean and spread of one shape, got {mean.shape} and {spread.shape}")
+            else:
+                mean, spread = value, None
+            for channel, tensor in zip(channels, (mean, spread), strict=False):
+                if is_plain(tensor):
+                    self._write(ring, channel, tensor)
+                due = False
+        except Exception:
+            if due:
+                ring.refused += self._rows(ring, mean, output)
+            raise
+
+    def _rows(self, ring: Ring, mean: Any, output: Any) -> int:
+        """How many rows were not recorded: of the mean, or, if it could not be read, of the batch; 0 if unknown."""
+        try:
+            if isinstance(mean, Tensor):
+                return rows_of(mean, self.channels_first).shape[:-1].numel()
+            parts = (output,) if isinstance(output, Tensor) else output
+            parts = output.values() if isinstance(output, Mapping) else parts
+            return next(part.shape[0] for part in parts if isinstance(part, Tensor)) * ring.per
+        except Exception:
+            return 0
 
     def _channels(self, ring: Ring) -> tuple[Channel, ...]:
         """The channels that this tap writes to."""
@@ -128,6 +152,8 @@ class Tap:
         refusal = refused(tensor)
         if refusal:
             raise ValueError(refusal)
+        if type(tensor) is not Tensor and hasattr(tensor, "to_local"):
+            raise ValueError("expected a plain tensor, got DTensor: pass mean=lambda out: out.to_local()")
         rows = tensor.detach()
         if rows.dim() != 2:
             rows = rows_of(rows, self.channels_first)
@@ -161,14 +187,15 @@ class Tap:
             self._trace_into(channel, tensor)
 
     def _trace_into(self, channel: Channel, tensor: Any) -> None:
-        if not isinstance(tensor, Tensor):
+        if set_apart(channel.key):
+            return
+        if not isinstance(tensor, Tensor) or dispatches(type(tensor)):
             channel.pass_traced()
             return
         follow(channel.key, tensor.device)  # before the buffer is looked at: the compiled code holds on to what it sees
         buffer = channel.traced
         if buffer is not None and buffer.device == tensor.device and not refused(tensor):
-            rows = rows_of(tensor.detach(), self.channels_first)
-            channel.write_traced(rows.reshape(-1, rows.shape[-1]), tensor.shape[0])
+            channel.write_traced(rows_of(tensor.detach(), self.channels_first))
         else:
             channel.pass_traced()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,8 +21,8 @@ from .alerts import Alert, AlertKind, AlertRules
 from .arguments import checked_output
 from .clock import Clock
 from .conditional import standardise
-from .conductor import Conductor
-from .errors import CollapseError, PolarMonitorError
+from .conductor import STOPPING, Conductor
+from .errors import CollapseError, PolarMonitorError, PolarMonitorWarning
 from .evaluation import Evaluation, Health
 from .faults import tell
 from .hooks import Tap
@@ -40,7 +41,8 @@ from .wiring import Wiring, unwrap
 
 _writers: weakref.WeakValueDictionary[tuple[str, str], PolarMonitor] = weakref.WeakValueDictionary()
 """Who writes to which folder under which name."""
-STOPPING = (AlertKind.COLLAPSE, AlertKind.NON_FINITE)
+watched: weakref.WeakKeyDictionary[nn.Module, dict[str, PolarMonitor]] = weakref.WeakKeyDictionary()
+"""What `polar_monitor.attach` has attached, by name: the model keeps it alive until it is detached."""
 
 
 class PolarMonitor:
@@ -139,6 +141,9 @@ class PolarMonitor:
         self._conductor = Conductor(options, self._group, _WeakCall(self._switch_off))
         self._clock: Clock | None = None
         self._by_hand = False
+        self._model: weakref.ref[nn.Module] | None = None
+        self._detached = 0
+        """How many `detached()` contexts we are in."""
         self._why = ""
         self._opened = False
         self._finalizer = weakref.finalize(self, _close, self._group, os.getpid())
@@ -148,7 +153,7 @@ class PolarMonitor:
     def attach(self, model: nn.Module, *, replacing: PolarMonitor | None = None) -> PolarMonitor:
         """Find the latents of `model`, hook them and start; returns itself. See `polar_monitor.attach`.
 
-        `replacing` is detached once nothing stands in the way any more.
+        `replacing` is detached, with a warning if it still watched, once nothing stands in the way any more.
         """
         if self._conductor.wiring is not None:
             raise PolarMonitorError("this monitor is attached already: make another one for another model or latent")
@@ -159,9 +164,13 @@ class PolarMonitor:
         self._standardised = self._prior is not None
         self._named, self._prior = (None, {}, None), None  # they may hold the model
         self._conductor.make_lanes(found.kind, found.dimensions)
+        self._open(replacing)
         if replacing is not None:
+            if replacing.attached:
+                named = f" ({self.name})" if self.name else ""
+                said = f"polar_monitor: this model is watched already: the new monitor replaces the old one{named}"
+                warnings.warn(said, PolarMonitorWarning, stacklevel=3)
             replacing.detach()
-        self._open()
         self._connect(model, found)
         return self
 
@@ -173,11 +182,15 @@ class PolarMonitor:
         if conductor.wiring.late:
             tell(
                 f"a {type(model).__name__} has run compiled before, and compiled code does not see hooks that come "
-                "later: if it is this one, attach before the first call, or call torch._dynamo.reset() now"
+                "later: if it is this one, or this one is compiled too, attach before the first call, or call "
+                "torch._dynamo.reset() now"
             )
-        self._clock = Clock(model, conductor.tick)
+        self._model = weakref.ref(model)
+        self._clock = Clock(model, conductor.tick, conductor.failed)
+        if "train" in conductor.lanes:
+            self._clock.expect(conductor.lanes["train"].ring)
 
-    def _open(self) -> None:
+    def _open(self, replacing: PolarMonitor | None = None) -> None:
         """Open the sinks and compile the kernels: all that may fail or take time, before the first row."""
         if self._opened:
             return
@@ -185,8 +198,10 @@ class PolarMonitor:
         if rank() == 0:  # the others measure their share of the data and write nothing
             chosen = tuple(sinks or ())
             if sinks is None or log_dir is not None:
-                self._claim(log_dir)
+                self._check_folder(log_dir, replacing)
                 self.log_dir, defaults = default_sinks(log_dir)
+                if log_dir is not None:
+                    _writers[os.path.realpath(log_dir), self.name] = self
                 chosen = (*defaults, *chosen)
             self._group.sinks = chosen
             for sink in chosen:
@@ -195,33 +210,37 @@ class PolarMonitor:
         compile_kernels()
         self._opened = True
 
-    def _claim(self, log_dir: str | os.PathLike[str] | None) -> None:
+    def _check_folder(self, log_dir: str | os.PathLike[str] | None, replacing: PolarMonitor | None) -> None:
         """Two monitors of one name in one folder could not be told apart in its log."""
         if log_dir is None:
             return
-        key = os.path.realpath(log_dir), self.name
-        other = _writers.get(key)
-        if other is not None and other is not self and other.attached:
+        other = _writers.get((os.path.realpath(log_dir), self.name))
+        if other is not None and other not in (self, replacing) and other.attached:
             raise PolarMonitorError(
                 f"log_dir: another monitor{f' {self.name!r}' if self.name else ''} writes to {os.fspath(log_dir)!r}; "
                 "pass a name=… that tells them apart, or another folder"
             )
-        _writers[key] = self
 
     @contextmanager
     def detached(self) -> Iterator[None]:
-        """A context without hooks, for `torch.jit.script` and other tools that cannot take them; no step is counted."""
+        """A context without hooks, for `torch.jit.script` and other tools that cannot take them; no step is counted.
+
+        One within another ends with the outer one.
+        """
         conductor, began = self._conductor, perf_counter()
+        self._detached += 1
         conductor.paused = True
         if conductor.wiring is not None:
             conductor.wiring.off("detached")
         try:
             yield
         finally:
-            conductor.paused = False
-            conductor.governor.leave_out(perf_counter() - began)
-            if conductor.wiring is not None:
-                conductor.wiring.on("detached")
+            self._detached -= 1
+            if not self._detached:
+                conductor.paused = False
+                conductor.governor.leave_out(perf_counter() - began)
+                if conductor.wiring is not None:
+                    conductor.wiring.on("detached")
 
     @property
     def attached(self) -> bool:
@@ -235,9 +254,23 @@ class PolarMonitor:
             self._clock.stop()
 
     def detach(self) -> None:
-        """Take all hooks off and close the sinks; what was measured stays readable. More than once does nothing."""
+        """Take all hooks off and close the sinks; what was measured stays readable. More than once does nothing.
+
+        The callback, the rules and the sinks are dropped, which may hold the model.
+        """
+        if self.attached:
+            self._conductor.warn_of_no_validation()
         self._switch_off()
-        self._group.close()
+        try:
+            self._group.close()
+        finally:
+            self._finalizer.detach()
+            self._wanted = None, ()
+            self._conductor.let_go()
+            model = None if self._model is None else self._model()
+            named = {} if model is None else watched.get(model, {})
+            if model is not None and named.get(self.name) is self:
+                del named[self.name]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> PolarMonitor:
         return _unwatched()
@@ -304,7 +337,12 @@ class PolarMonitor:
         if prior is not None:
             mean, spread = _beyond(mean, spread, kind, prior, conductor.options.settings.prior)
         self._standardised = prior is not None
-        Tap({}, None, "both", None, strict=True).record(lane.ring, (mean, spread))
+        try:
+            Tap({}, None, "both", None, strict=True).record(lane.ring, (mean, spread))
+        except PolarMonitorError:
+            raise
+        except (TypeError, ValueError, RuntimeError) as failure:
+            raise PolarMonitorError(f"mean: expected rows that can be recorded: {failure}") from None
 
     def log(self, *, beta: Any = None, learning_rate: Any = None, reconstruction: Any = None) -> None:
         """Tell what the latents cannot: alerts then name their cause more closely, and forecasts follow β and the rate.
@@ -339,7 +377,7 @@ class PolarMonitor:
 
     @property
     def alerts(self) -> tuple[Alert, ...]:
-        """All alerts so far."""
+        """The newest 10,000 alerts, oldest first, and the first COLLAPSE and NON_FINITE even if they are older."""
         return tuple(self._conductor.alerts)
 
     @property
@@ -411,12 +449,15 @@ def _beyond(mean: Tensor, spread: Tensor | None, kind: str | None, prior: Any, s
 
 def _tensor(word: str, value: Any) -> Tensor:
     if isinstance(value, Tensor):
-        if value.layout is not torch.strided or value.is_complex():
+        if value.layout is not torch.strided or value.is_complex() or value.is_quantized:
             raise PolarMonitorError(
                 f"{word}: expected a dense tensor of real numbers, got {value.layout} {value.dtype}"
             )
         return value
-    array = np.array(value)
+    try:
+        array = np.array(value)
+    except ValueError as failure:
+        raise PolarMonitorError(f"{word}: expected an array (n, D), got rows of other lengths ({failure})") from None
     if array.dtype.kind not in "fiub":
         raise PolarMonitorError(f"{word}: expected numbers, got {array.dtype} ({type(value).__name__})")
     return torch.from_numpy(array.astype(np.float32) if array.dtype.kind != "f" else array)

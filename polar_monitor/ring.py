@@ -26,6 +26,8 @@ class Ring:
         """Rows of means given up because the spread of the same call was not taken, or was not known to be."""
         self.replaced = 0
         """Rows given up because those that followed had other dimensions, or came from another device."""
+        self.refused = 0
+        """Rows of means that could not be recorded, where it is known how many those were."""
         self.traced = False
         """Compiled code has written here."""
         self._drained = 0

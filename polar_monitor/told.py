@@ -9,9 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ._compat import is_plain
 from .context import Context
 from .drain import to_hosts
 from .errors import PolarMonitorError
+
+MOST = 2**62
+"""Numbers that a mean can be of."""
 
 
 class Told:
@@ -30,24 +34,30 @@ class Told:
     def add(self, beta: Any, learning_rate: Any, reconstruction: Any) -> None:
         """Raises PolarMonitorError for what is no number; what is not finite is as good as not told."""
         beta, rate = _number("beta", beta), _number("learning_rate", learning_rate)
+        on_device = isinstance(reconstruction, Tensor) and reconstruction.device.type not in ("cpu", "meta")
+        number = None if on_device else _number("reconstruction", reconstruction)
+        if on_device:
+            self._add_there(reconstruction)
         self._beta = self._beta if beta is None else beta
         if rate is not None:
             self._rate, self._highest = rate, max(rate, self._highest or 0.0)
-        if isinstance(reconstruction, Tensor) and reconstruction.device.type != "cpu":
-            if reconstruction.numel() != 1 or reconstruction.is_complex():
-                raise PolarMonitorError(f"reconstruction: expected one number, got shape {tuple(reconstruction.shape)}")
-            value = reconstruction.detach().reshape(()).float()
-            finite = torch.isfinite(value)
-            new = torch.stack([torch.where(finite, value, 0.0), finite.float()])
-            self._away = new if self._away is None else self._away + new.to(self._away.device)
-        elif (number := _number("reconstruction", reconstruction)) is not None:
+        if number is not None:
             self._sum, self._count = self._sum + number, self._count + 1
+
+    def _add_there(self, value: Tensor) -> None:
+        if not is_plain(value) or value.numel() != 1 or value.is_complex():
+            raise PolarMonitorError(f"reconstruction: expected one number, got {_said(value)}")
+        value = value.detach().reshape(()).float()
+        finite = torch.isfinite(value)
+        new = torch.stack([torch.where(finite, value, 0.0), finite.float()])
+        self._away = new if self._away is None else self._away + new.to(self._away.device)
 
     def ask(self) -> None:
         """Begin to copy what is on a device."""
         if self._away is not None:
-            self._hosts, self._events = to_hosts([self._away])
-            self._away = None
+            away, self._away = self._away, None
+            hosts, events = to_hosts([away])
+            self._hosts, self._events = [*self._hosts, *hosts], [*self._events, *events]
 
     def ready(self) -> bool:
         """Whether `take` will not have to wait."""
@@ -83,8 +93,13 @@ class Told:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take a state back. Raises, and changes nothing, for what is none."""
         new = [None if state[name] is None else float(state[name]) for name in ("beta", "rate", "highest")]
-        total, count = float(state["sum"]), int(state["count"])
-        if count < 0 or not all(math.isfinite(number) for number in (total, *new) if number is not None):
+        total, count = float(state["sum"]), state["count"]
+        if (
+            isinstance(count, bool)
+            or not isinstance(count, int)
+            or not 0 <= count < MOST
+            or not all(math.isfinite(number) for number in (total, *new) if number is not None)
+        ):
             raise ValueError(f"a state of what the loop told with numbers that cannot be: {str(dict(state))[:200]}")
         self._beta, self._rate, self._highest = new
         self._sum, self._count, self._away, self._hosts, self._events = total, count, None, [], []
@@ -93,10 +108,25 @@ class Told:
 def _number(word: str, value: Any) -> float | None:
     if value is None:
         return None
-    if isinstance(value, Tensor) and value.device.type != "cpu":
-        raise PolarMonitorError(f"{word}: expected a number, got a tensor on {value.device} to wait for")
+    if isinstance(value, Tensor):
+        if value.device.type not in ("cpu", "meta"):
+            raise PolarMonitorError(f"{word}: expected a number, got a tensor on {value.device} to wait for")
+        if not is_plain(value) or value.is_meta or value.numel() != 1 or value.is_complex():
+            raise PolarMonitorError(f"{word}: expected one number, got {_said(value)}")
+        value = value.detach()
     try:
         number = float(value)
-    except (TypeError, ValueError, RuntimeError):
-        raise PolarMonitorError(f"{word}: expected one number, got {str(value)[:60]!r}") from None
+    except Exception:
+        raise PolarMonitorError(f"{word}: expected one number, got {_said(value)}") from None
     return number if math.isfinite(number) else None
+
+
+def _said(value: Any) -> str:
+    """What was given, however strange it is."""
+    if isinstance(value, Tensor):
+        return f"a tensor {tuple(value.shape)} on {value.device}"
+    return (
+        f"{type(value).__name__} {value!r:.60}"
+        if isinstance(value, str | list | dict | complex)
+        else type(value).__name__
+    )

@@ -67,7 +67,8 @@ class WatchState:
         """The number of dimensions, unless there are none; PolarMonitorError where a field is of another kind."""
         for word, first in vars(WatchState()).items():
             value = getattr(self, word)
-            if word != "tracks" and value != first and not isinstance(value, int | float):
+            known = isinstance(value, int | float) or (value is None and first is None)
+            if word != "tracks" and not known:
                 raise PolarMonitorError(f"state: expected {word} to be a number, got {type(value).__name__}")
         return {len(self.tracks.in_use)} - {0}
 

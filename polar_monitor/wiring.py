@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import weakref
 from typing import Any
 
@@ -24,12 +25,14 @@ class Wiring:
         device = next((p.device for p in model.parameters() if not p.is_meta), torch.device("cpu"))
         self._model = weakref.ref(model)
         self.late = self._compiled = compiled_already(model)
-        """A model of this class had run compiled before, as `attach` has told."""
+        """A model of this class had run compiled before, as `attach` has told; compiled code is a class's own."""
+        self.surely_late = self.late and is_compiled(model)
+        """And this one had been compiled."""
         self.where = ", ".join(part.name or "the model" for part in latent.parts)
         """The modules' names."""
         self.taps: list[Tap] = []
         self._modules: list[weakref.ref[nn.Module]] = []
-        self._handles: list[RemovableHandle] = []
+        self._handles: dict[Tap, RemovableHandle] = {}
         for part in latent.parts:
             self.taps.append(Tap(rings, part.reader, part.side, latent.channels_first, strict))
             self._modules.append(weakref.ref(part.module))
@@ -56,9 +59,10 @@ class Wiring:
         return "ended" in self._off
 
     def was_compiled(self) -> bool:
-        """Whether the model has been compiled, and run, since the last question."""
+        """Whether the model has been compiled, and a model of its class run so, since the last question."""
         before, self._compiled = self._compiled, self._compiled_now()
-        return self._compiled and not before
+        model = self._model()
+        return self._compiled and not before and model is not None and is_compiled(model)
 
     def _compiled_now(self) -> bool:
         model = self._model()
@@ -78,12 +82,28 @@ class Wiring:
             tap.muted = muted
 
     def _set(self) -> None:
-        if self._off:
-            while self._handles:
-                self._handles.pop().remove()
-        elif not self._handles:
+        if not self._off and not self._handles:
             alive = [(module(), tap) for module, tap in zip(self._modules, self.taps, strict=True)]
-            self._handles = [module.register_forward_hook(tap) for module, tap in alive if module is not None]
+            self._handles = {tap: module.register_forward_hook(tap) for module, tap in alive if module is not None}
+        elif self._off:
+            self._find_moved()
+            while self._handles:
+                self._handles.popitem()[1].remove()
+            if self.ended:
+                for tap in self.taps:
+                    tap.end()
+
+    def _find_moved(self) -> None:
+        """Take off the hooks that a tool has put on another module (as fusing does), where they will be put back."""
+        for place, (tap, reference) in enumerate(zip(self.taps, self._modules, strict=True)):
+            handle, module, model = self._handles.get(tap), reference(), self._model()
+            there = handle is not None and module is not None and handle.id in module._forward_hooks
+            if model is None or (handle is None and not self.ended) or (there and not self.ended):
+                continue
+            for other in model.modules():
+                for key in [key for key, hook in other._forward_hooks.items() if hook is tap]:
+                    del other._forward_hooks[key]
+                    self._modules[place] = weakref.ref(other)
 
     def seconds(self) -> float:
         """Time spent in the taps since the last call."""
@@ -102,6 +122,21 @@ class Wiring:
         """One of them, as "Type: message", or ''."""
         failure = next((tap.failure for tap in self.taps if tap.failure is not None), None)
         return "" if failure is None else f"{type(failure).__name__}: {failure}"
+
+
+def is_compiled(model: nn.Module) -> bool:
+    """Whether `torch.compile` was given this model, or one that holds it, and what it gave is still there.
+
+    Compiled code belongs to a class, so only this tells its models apart. Goes through all objects: some 0.1 s.
+    """
+    if getattr(model, "_compiled_call_impl", None) is not None:
+        return True
+    try:
+        from torch._dynamo.eval_frame import OptimizedModule
+    except ImportError:
+        return True
+    wrappers = [thing for thing in gc.get_objects() if type(thing) is OptimizedModule]
+    return any(inner is model for wrapper in wrappers for inner in wrapper.modules())
 
 
 def unwrap(model: Any) -> nn.Module:

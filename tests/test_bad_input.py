@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -161,3 +162,18 @@ def test_rows_of_another_width_are_counted_as_dropped() -> None:
         optimizer.step()
     health = monitor.health()
     assert (health.rows_seen, health.rows_dropped) == (300, 200)
+
+
+def test_rows_that_cannot_be_recorded_are_one_clear_error() -> None:
+    monitor = PolarMonitor(sinks=())
+    with pytest.raises(PolarMonitorError, match="mean: expected an array"):
+        monitor.observe([[1.0, 2.0], [3.0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they are deprecated
+        quantised = torch.quantize_per_tensor(torch.zeros(4, 2), 0.1, 0, torch.qint8)
+    with pytest.raises(PolarMonitorError, match="mean: expected a dense tensor of real numbers"):
+        monitor.observe(quantised)
+    monitor.observe(torch.zeros(4, 2, 3, 3))
+    monitor.step()
+    with pytest.raises(PolarMonitorError, match="mean: expected rows that can be recorded"):
+        monitor.observe(torch.zeros(4, 2, 5, 5))

@@ -71,6 +71,64 @@ def test_two_optimisers_of_one_model_count_once_an_iteration() -> None:
     clock.stop()
 
 
+@pytest.mark.parametrize("rare_is_first", [True, False])
+def test_the_optimiser_that_steps_most_leads(rare_is_first: bool) -> None:
+    """Of an embedding whose optimiser steps every seventh time, and the rest."""
+    model, counter = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)), Counter()
+    clock = Clock(model, counter.tick)
+    rare, main = (torch.optim.SGD(part.parameters(), 0.1) for part in model)
+    for step in range(50):
+        if rare_is_first and step % 7 == 0:
+            rare.step()
+        main.step()
+        if not rare_is_first and step % 7 == 0:
+            rare.step()
+    assert counter.ticks == 50
+    clock.stop()
+
+
+def test_a_leader_of_long_is_replaced_by_one_that_steps_more() -> None:
+    model, counter = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)), Counter()
+    clock = Clock(model, counter.tick)
+    first, second = (torch.optim.SGD(part.parameters(), 0.1) for part in model)
+    for _ in range(100):
+        first.step()
+    for step in range(700):
+        if step % 7 == 0:
+            first.step()
+        second.step()
+    assert 800 - 2 * PATIENCE < counter.ticks <= 800
+    clock.stop()
+
+
+@pytest.mark.parametrize("order", ["ab", "abba", "aabb", "baab", "abc", "abccba"])
+def test_optimisers_that_step_as_often_count_once_in_any_order(order: str) -> None:
+    model, counter = nn.Sequential(*(nn.Linear(2, 2) for _ in range(3))), Counter()
+    clock = Clock(model, counter.tick)
+    optimizers = dict(zip("abc", (torch.optim.SGD(part.parameters(), 0.1) for part in model), strict=True))
+    for _ in range(50):
+        for name in order:
+            optimizers[name].step()
+    assert abs(counter.ticks - 50 * order.count("a")) <= 2
+    clock.stop()
+
+
+def test_an_optimiser_that_took_the_place_of_a_dead_one_is_looked_at() -> None:
+    """Two that were never alive together may have one id."""
+    model, counter = nn.Linear(2, 2), Counter()
+    clock = Clock(model, counter.tick)
+    other = torch.optim.SGD(nn.Linear(2, 2).parameters(), 0.1)
+    other.step()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    clock._known[id(optimizer)] = clock._known.pop(id(other))
+    del other
+    gc.collect()
+    optimizer.step()
+    optimizer.step()
+    assert counter.ticks == 2
+    clock.stop()
+
+
 def test_a_clock_keeps_nothing_alive() -> None:
     model, counter = nn.Linear(2, 2), Counter()
     clock = Clock(model, counter.tick)

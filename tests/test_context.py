@@ -48,32 +48,52 @@ def test_what_is_no_number_is_one_clear_error(word: str, wrong: Any) -> None:
         monitor.log(**{word: wrong})
 
 
-def test_a_tensor_elsewhere_is_not_waited_for() -> None:
-    away = torch.zeros((), device="meta")
-    with pytest.raises(PolarMonitorError, match="beta: expected a number, got a tensor on meta"):
-        PolarMonitor(sinks=()).log(beta=away)
-    with pytest.raises(PolarMonitorError, match=r"reconstruction: expected one number, got shape \(3,\)"):
-        PolarMonitor(sinks=()).log(reconstruction=torch.zeros(3, device="meta"))
+class Strange:
+    """A number that is none, and does not say what it is either."""
+
+    def __float__(self) -> float:
+        raise RuntimeError("no")
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
 
 
-def test_numbers_on_a_device_are_added_up_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A device is played by one that says it is none of the CPU's."""
-    told, copied = Told(), []
+@pytest.mark.parametrize("wrong", [Strange(), 10**400, torch.zeros((), device="meta"), torch.zeros(2).to_sparse()])
+def test_what_cannot_be_read_is_the_same_error(wrong: Any) -> None:
+    monitor = PolarMonitor(sinks=())
+    for word in ("beta", "learning_rate", "reconstruction"):
+        with pytest.raises(PolarMonitorError, match=f"{word}: expected one number, got"):
+            monitor.log(**{word: wrong})
+    assert monitor.state_dict()["told"]["count"] == 0
 
-    def to_hosts(tensors: list[torch.Tensor]) -> tuple[list[torch.Tensor], list[Any]]:
-        copied.append([tensor.shape for tensor in tensors])
-        return [torch.tensor([6.0, 3.0])], []
 
-    monkeypatch.setattr("polar_monitor.told.to_hosts", to_hosts)
-    for _ in range(3):
-        told.add(None, None, torch.ones((), device="meta"))
-    told.add(None, None, 2.0)
-    assert not copied
+def test_a_loss_that_is_trained_on_is_read_without_a_warning() -> None:
+    told = Told()
+    told.add(None, None, torch.nn.Parameter(torch.tensor(3.0)) * 2)
+    assert told.take() == Context(reconstruction=6.0)
+
+
+class Away(Told):
+    """A device is played: what is said to be there is added up as there."""
+
+    def add(self, beta: Any, learning_rate: Any, reconstruction: Any) -> None:
+        self._add_there(reconstruction)
+
+
+def test_numbers_on_a_device_are_added_up_there() -> None:
+    told = Away()
+    for value in (1.0, math.nan, 2.0, math.inf, 6.0):
+        told.add(None, None, torch.tensor([value]))
+    assert told._count == 0
     told.ask()
-    assert copied == [[torch.Size([2])]]
-    assert told.take() == Context(reconstruction=2.0)
+    told.add(None, None, torch.tensor(5.0))  # of the next mean, unless a state is taken between
+    assert told.take() == Context(reconstruction=3.0)
     told.ask()
-    assert len(copied) == 1
+    told.add(None, None, torch.tensor(7.0))
+    assert told.state_dict()["sum"] == 12.0
+    assert told.take() == Context(reconstruction=6.0)
+    with pytest.raises(PolarMonitorError, match=r"reconstruction: expected one number, got a tensor \(3,\) on cpu"):
+        told.add(None, None, torch.zeros(3))
 
 
 def loop(monitor: PolarMonitor, steps: range) -> None:
@@ -117,8 +137,15 @@ def test_a_resumed_run_says_what_the_uninterrupted_one_would(tmp_path: Path) -> 
     assert [a.message for a in second.alerts] == [a.message for a in whole.alerts]
 
 
+GOOD = {"beta": None, "rate": 1e-3, "highest": 1e-3, "sum": 1.0, "count": 1}
+
+
 @pytest.mark.parametrize(
-    "broken", [{}, {"beta": 1.0}, "x", {"beta": "x", "rate": 1, "highest": 1, "sum": 0, "count": 0}]
+    "broken",
+    [
+        *({}, {"beta": 1.0}, "x", GOOD | {"beta": "x"}, GOOD | {"beta": math.inf}, GOOD | {"sum": math.nan}),
+        *(GOOD | {"count": count} for count in (-1, 10**400, True, 2.7, "7")),
+    ],
 )
 def test_a_broken_state_is_refused_and_changes_nothing(broken: Any, tmp_path: Path) -> None:
     monitor = watched(tmp_path / "run.jsonl")

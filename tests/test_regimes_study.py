@@ -134,7 +134,8 @@ def test_the_chosen_cut_is_the_best_of_all() -> None:
 
 def test_an_excess_beyond_its_error_is_a_violation() -> None:
     seen = dimensions.snapshot(*laws.mixed(0.5)(np.random.default_rng(0), 2048, 4))
-    t = {n: np.stack([getattr(seen, n)] * 3) for n in (*dimensions.STATISTICS, "kl_se", "ties")} | {"step": np.arange(3.0)}
+    names = (*dimensions.STATISTICS, "kl_se", "ties")
+    t = {n: np.stack([getattr(seen, n)] * 3) for n in names} | {"step": np.arange(3.0)}
     model = SimpleNamespace(name="m", family="f", trajectory=t, logvar=np.zeros(1))
     row = coupling.checked(model)  # type: ignore[arg-type]
     assert [row[f"{bound}_violated"] for bound in coupling.BOUNDS] == [0] * 5

@@ -364,3 +364,19 @@ def test_anything_in_one_place_of_a_state_is_replayed_or_refused(data: Any, seco
     edit(log, change)
     with contextlib.suppress(PolarMonitorError):
         assert replay(log).evaluations == 3
+
+
+def test_numbers_that_no_run_can_have_made_give_no_warning(tmp_path: Path) -> None:
+    """Huge, negative and zero numbers in a log, under warnings that are errors."""
+    run(tmp_path / "run.jsonl")
+    lines = (tmp_path / "run.jsonl").read_text().splitlines()
+    rng = np.random.default_rng(0)
+    words = ("information", "information_se", "variance", "posterior_variance", "kl", "information_upper")
+    for number in (-1.0, 0.0, 1e308, -1e308, 5e-324):
+        records = [json.loads(line) for line in lines]
+        for record in records[15:]:
+            for word in words:
+                record["snapshot"][word][int(rng.integers(3))] = number
+            record["context"] = {"beta": number, "learning_rate": number, "reconstruction": number}
+        (tmp_path / "broken.jsonl").write_text("\n".join(map(json.dumps, records)) + "\n")
+        assert replay(tmp_path / "broken.jsonl").evaluations == len(lines)

@@ -3,8 +3,8 @@
 h(μ) ≤ ½ log(2πe V) and, for an N(0, 1) prior, h(μ) ≤ ½ log(4πe KL); 0 ≤ I ≤ I_G ≤ KL. The estimates have errors, so
 an excess counts as a violation beyond 4 standard errors; the largest excess is told in standard errors.
 
-Where values repeat (one blank image many times in a batch), h(μ) as a whole is −∞, and the estimate is that of the other
-rows: a share 1 − t of all, whose variance is at most V / (1 − t), and that is what bounds it.
+Where values repeat (one blank image many times in a batch), h(μ) as a whole is −∞, and the estimate is that of the
+other rows: a share 1 − t of all, whose variance is at most V / (1 − t), and that is what bounds it.
 """
 
 from __future__ import annotations

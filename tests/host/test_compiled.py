@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 import torch._dynamo as dynamo
-from models import Vae, vae_loss
+from models import Vae, train, vae_loss
 from torch import Tensor, nn
 from torch._dynamo.testing import CompileCounterWithBackend
-from watching import watched
+from watching import warned, watched
 
 from polar_monitor import PolarMonitorWarning
 from polar_monitor.hooks import Tap
@@ -296,3 +296,46 @@ def test_a_compiled_optimiser_step_is_not_traced_into_us() -> None:
     monitor.step()
     monitor.step()
     assert monitor.health().evaluations == 1
+
+
+def given(model: nn.Module) -> Any:
+    return torch.compile(model, backend="eager")
+
+
+def given_in_place(model: nn.Module) -> Any:
+    model.compile(backend="eager")
+    return model
+
+
+def given_in_a_wrapper(model: nn.Module) -> Any:
+    return torch.compile(nn.Sequential(model), backend="eager")
+
+
+@pytest.mark.parametrize("give", [given, given_in_place, given_in_a_wrapper])
+@pytest.mark.parametrize("own", [False, True])
+def test_a_model_that_was_compiled_is_told_from_another_of_its_class(give: Any, own: bool) -> None:
+    model, other = Vae(), Vae()
+    given(Vae())(torch.randn(4, 12))
+    kept = give(model if own else other)
+    with pytest.warns(PolarMonitorWarning, match="has run compiled before"):
+        monitor = watched(model)
+    wiring = monitor._conductor.wiring
+    assert wiring is not None
+    assert kept is not None
+    assert (wiring.late, wiring.surely_late) == (True, own)
+
+
+def test_another_model_that_is_compiled_during_rest_changes_nothing() -> None:
+    model, other = Vae(), Vae()
+    monitor = watched(model, every=100, window=512)
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    with warned() as caught:
+        train(model, 120, optimizer=optimizer)
+        forward = given(other)
+        forward(torch.randn(4, 12))
+        before = monitor.health()
+        train(model, 400, optimizer=optimizer)
+    after = monitor.health()
+    assert not caught
+    assert after.rows_seen > before.rows_seen
+    assert after.steps_rested > before.steps_rested + 200

@@ -128,6 +128,74 @@ def test_detach_leaves_the_model_as_it_was() -> None:
     assert sink.records == []
 
 
+class Fused(nn.Module):
+    """What a tool that fuses two modules makes: the parts are in it, and it has the hooks of the last."""
+
+    def __init__(self, model: nn.Module, name: str) -> None:
+        super().__init__()
+        self.layer = getattr(model, name)
+        for hook in self.layer._forward_hooks.values():
+            self.register_forward_hook(hook)
+        self.layer._forward_hooks.clear()
+        setattr(model, name, self)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x) + 1
+
+
+def hooks(model: nn.Module) -> list[Any]:
+    return [hook for module in model.modules() for hook in module._forward_hooks.values()]
+
+
+def test_a_hook_that_was_moved_is_found_by_detach() -> None:
+    model = Vae()
+    monitor = watched(model)
+    Fused(model, "fc_mu")
+    Fused(model, "fc_logvar")
+    assert len(hooks(model)) == 2
+    train(model, 10)
+    assert monitor.health().rows_seen == 640
+    monitor.detach()
+    assert hooks(model) == []
+
+
+def test_a_hook_that_was_moved_is_put_back_where_it_was_moved_to() -> None:
+    model, sink = Vae(), Memory()
+    model.fc_mu.bias.data.zero_()
+    monitor = watched(model, sinks=(sink,))
+    Fused(model, "fc_mu")
+    with monitor.detached():
+        assert hooks(model) == []
+    assert len(hooks(model.fc_mu)) == len(hooks(model.fc_logvar)) == 1
+    assert hooks(model.fc_mu.layer) == []
+    train(model, 10)
+    assert monitor.health().rows_seen == 640
+    assert monitor.snapshot().mean.mean() > 0.5  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_hook_that_is_not_found_does_nothing_and_holds_nothing(compiled: bool) -> None:
+    """It is on a module that is no longer in the model, or was copied to one that never was."""
+    torch._dynamo.reset()
+    model, reader = Vae(), lambda out: out * 1
+    held = weakref.ref(reader)
+    monitor = watched(model, latent="fc_mu", mean=reader)
+    other = nn.Linear(12, 4)
+    other.register_forward_hook(next(iter(model.fc_mu._forward_hooks.values())))
+    train(model, 10)
+    ring = monitor._conductor.lanes["train"].ring
+    monitor.detach()
+    before = (ring.calls, ring.waiting)
+    del reader
+    gc.collect()
+    assert held() is None
+    (torch.compile(other, backend="eager", fullgraph=True) if compiled else other)(torch.randn(64, 12))
+    assert (ring.calls, ring.waiting) == before
+    assert all(drain.take() is None for drain in ring.requests())
+    (tap,) = hooks(other)
+    assert tap.rings == {}
+
+
 def test_all_monitors_share_one_hook_on_the_optimisers() -> None:
     """It stays, and does nothing: one that is taken out while torch goes through its hooks would break a step."""
     watched(Vae()).detach()

@@ -5,6 +5,7 @@ Of each call: rows seen + rows dropped = rows sent, or the call was empty or ref
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -204,7 +205,7 @@ def test_whatever_a_module_returns_nothing_is_raised_and_every_row_is_accounted_
     model = Given()
     options = {"logvar": "logvar"} if paired else {}
     monitor = watched(model, mean="mu", strict=False, every=PER_CASE, window=512, **options)
-    due = empty = calls = 0
+    due = empty = calls = most = 0
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         for x, other in zip(sent, others, strict=True):
@@ -215,9 +216,16 @@ def test_whatever_a_module_returns_nothing_is_raised_and_every_row_is_accounted_
                 due += rows(x)
                 empty += x.shape[0] == 0
                 calls += 1
+            else:  # rows that are given up are reported as far as their number is known
+                tensors = x if isinstance(x, list | tuple) else [x]
+                places = monitor._conductor.first.ring.per  # of an input, as far as is known
+                most += sum(places * math.prod(max(n, 1) for n in t.shape) for t in tensors if isinstance(t, Tensor))
             monitor.step()
     assert all(warning.category is PolarMonitorWarning for warning in caught)
-    assert total(monitor) == due
+    conductor = monitor._conductor
+    refused = conductor.first.ring.refused
+    assert total(monitor) == due + refused
+    assert refused <= most
     health = monitor.health()
     assert (health.rows_empty, health.calls) == (empty, calls)
     assert health.evaluations == 1 or health.errors
@@ -237,7 +245,7 @@ def test_complex_outputs_are_refused_and_told_once(paired: bool) -> None:
     with warned() as caught:
         stepped(model, 10, lambda step: model(x, x.real if paired else None))
     health = monitor.health()
-    assert (health.errors, health.rows_seen, health.rows_dropped) == (10, 0, 0)
+    assert (health.errors, health.rows_seen, health.rows_dropped) == (10, 0, 80)
     assert len(caught) == 1
     assert "expected real numbers, got torch.complex64: pass mean=lambda out" in caught[0]
 

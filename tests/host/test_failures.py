@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 import torch
 from models import Vae, train
-from torch import Tensor
+from torch import Tensor, nn
 from watching import Memory, watched
 
 from polar_monitor import PolarMonitor, PolarMonitorWarning
+from polar_monitor.lane import Lane
 from polar_monitor.sinks.console import PlainConsole
 from polar_monitor.sinks.jsonl import JsonlSink
 from polar_monitor.sinks.tensorboard import TensorBoardSink
 
 STAGES = {
+    "clock": "polar_monitor.clock.Clock._leads",
     "commit": "polar_monitor.ring.Ring.commit",
     "drain": "polar_monitor.ring.Ring.requests",
     "transfer": "polar_monitor.drain.Drain.take",
@@ -26,6 +28,7 @@ STAGES = {
     "snapshot": "polar_monitor.stream.LatentStream.snapshot",
     "labels": "polar_monitor.lane.judge",
     "alerts": "polar_monitor.alarms.watch",
+    "ask": "polar_monitor.told.Told.ask",
     "told": "polar_monitor.told.Told.take",
     "record": "polar_monitor.conductor.Evaluation",
     "rest": "polar_monitor.rest.Rest.begin",
@@ -111,16 +114,22 @@ def test_one_failure_is_got_over(monkeypatch: pytest.MonkeyPatch, caplog: pytest
     assert len(errors(caplog)) == 1
 
 
-def test_each_cause_is_told_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_cause_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    def drain(*_: Any) -> Any:
+        raise RuntimeError("broken")
+
+    def statistics(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("broken")
+
     model = Vae()
     watched(model, strict=False, every=EVERY)
     with caplog.at_level(logging.ERROR, logger="polar_monitor"):
-        for stage in ("drain", "statistics", "drain", "statistics"):
+        for broken in (drain, drain, statistics, drain, statistics):
             with pytest.MonkeyPatch.context() as patch:
-                break_(patch, STAGES[stage], stage, 0, lambda: 0)
+                patch.setattr(STAGES[broken.__name__], broken)
                 train(model, EVERY)
             train(model, EVERY)
-    assert [("drain" in said, "statistics" in said) for said in errors(caplog)] == [(True, False), (False, True)]
+    assert ["goes on" in said for said in errors(caplog)] == [True, True]
 
 
 @pytest.mark.parametrize("first", [0, 21], ids=["from_the_first_step", "from_a_later_step"])
@@ -252,6 +261,69 @@ def test_what_the_loop_may_call_raises_nothing_while_we_are_broken(
         ASKED[asked](monitor)
         train(model, 8 * EVERY)
         ASKED[asked](monitor)
+
+
+@pytest.mark.parametrize("works_between", [False, True])
+def test_a_cause_with_a_number_in_it_is_one_cause(
+    works_between: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    model, calls, works = Vae(), [0], Lane.evaluate
+
+    def broken(*args: Any) -> Any:
+        calls[0] += 1
+        if works_between and calls[0] % 2:
+            return works(*args)
+        raise ValueError(f"bad value {0.123 * calls[0]}")
+
+    monkeypatch.setattr(Lane, "evaluate", broken)
+    monitor = watched(model, strict=False, every=EVERY)
+    with caplog.at_level(logging.ERROR, logger="polar_monitor"):
+        train(model, STEPS)
+    assert monitor.health().errors == (STEPS // EVERY // 2 if works_between else 5)
+    assert monitor.health().last_error == f"ValueError: bad value {0.123 * (14 if works_between else 5)}"
+    assert len([said for said in errors(caplog) if "goes on" in said]) == 1
+
+
+class Unhashable(torch.optim.SGD):
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class OtherGroups(torch.optim.SGD):
+    """Keeps its parameters under another name."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__(model.parameters(), 0.0)
+        for group in self.param_groups:
+            group["weights"] = group.pop("params")
+
+    def step(self, closure: Any = None) -> None: ...
+
+
+def test_an_optimiser_without_a_hash_is_heard() -> None:
+    model = Vae()
+    monitor = watched(model)
+    train(model, 12, optimizer=Unhashable(model.parameters(), 0.01))
+    assert monitor.health().steps == 12
+    assert monitor.health().evaluations == 1
+
+
+def test_an_optimiser_that_cannot_be_looked_at_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("polar_monitor.clock._clocks", [])  # strict ones of other tests would raise
+    model, other = Vae(), OtherGroups(nn.Linear(2, 2))
+    monitor = watched(model, strict=False)
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    with caplog.at_level(logging.ERROR, logger="polar_monitor"):
+        for _ in range(20):
+            other.step()
+            train(model, 1, optimizer=optimizer)
+    assert monitor.health().steps == 20
+    assert monitor.health().errors == 1
+    assert errors(caplog) == ["polar_monitor failed and goes on (KeyError: 'params'); training is not affected"]
 
 
 def test_an_error_of_the_host_passes_unchanged() -> None:

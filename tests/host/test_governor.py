@@ -36,7 +36,7 @@ class Loop:
         self.monitor = PolarMonitor(sinks=(), max_overhead=BUDGET, strict=True, **options)
         self.monitor.observe(torch.zeros(8, 2))
 
-        def evaluate(lane: Lane, step: int) -> tuple[int, tuple[()]]:
+        def evaluate(lane: Lane, step: int, context: object) -> tuple[int, tuple[()]]:
             self.now += self.evaluation_takes
             self.own[-1] += self.evaluation_takes
             self.evaluated.append(step)

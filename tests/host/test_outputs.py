@@ -11,7 +11,10 @@ import pytest
 import torch
 from models import Vae
 from torch import Tensor, nn
-from watching import watched
+from watching import warned, watched
+
+from polar_monitor.hooks import Tap
+from polar_monitor.ring import Ring
 
 X = torch.randn(64, 12, generator=torch.Generator().manual_seed(0))
 
@@ -86,3 +89,67 @@ def test_an_output_of_any_usual_structure_is_read(structure: Any) -> None:
         mean, variance = encoder.a(X).double().numpy(), encoder.b(X).double().exp().numpy()
     np.testing.assert_allclose(snapshot.mean, mean.mean(0), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(snapshot.posterior_variance, variance.mean(0), rtol=1e-5)
+
+
+REFUSED = {
+    "complex": (torch.zeros(8, 2, dtype=torch.complex64), 8),
+    "sparse": (torch.eye(8).to_sparse(), 8),
+    "no dimension": (torch.zeros(8, 0), 8),
+    "one number": (torch.zeros(()), 0),
+}
+
+
+@pytest.mark.parametrize(("refused", "rows"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("side", ["mean", "both"])
+def test_the_rows_of_a_mean_that_is_refused_are_counted(refused: Tensor, rows: int, side: str) -> None:
+    ring = Ring(256, side == "both")
+    tap = Tap({True: ring}, None, side, None)
+    good = torch.zeros(8, 2)
+    for output in (refused, good, refused):
+        tap(nn.Identity(), (), (output, output) if side == "both" else output)
+    (drain,) = ring.requests()
+    assert len(drain.take().mean) == 8  # type: ignore[union-attr]
+    assert (tap.errors, ring.refused, ring.lost) == (2, 2 * rows, 0)
+
+
+class Local(Tensor):
+    """What DTensor looks like from outside."""
+
+    def to_local(self) -> Tensor:
+        return self.as_subclass(Tensor)
+
+
+def test_a_distributed_tensor_is_refused_with_what_to_write() -> None:
+    for reader, errors in ((None, 1), (lambda out: out.to_local(), 0)):
+        ring = Ring(256, False)
+        tap = Tap({True: ring}, reader, "mean", None)
+        tap(nn.Identity(), (), torch.zeros(8, 2).as_subclass(Local))
+        assert (tap.errors, ring.waiting) == (errors, 8 * (1 - errors))
+        assert tap.failure is None or "pass mean=lambda out: out.to_local()" in str(tap.failure)
+
+
+def test_a_spread_that_is_refused_is_counted_once() -> None:
+    """Its mean was taken, and is given up."""
+    ring = Ring(256, True)
+    Tap({True: ring}, None, "both", None)(nn.Identity(), (), (torch.zeros(8, 2), torch.zeros(8, 2) * 1j))
+    assert ring.requests() == []
+    assert (ring.refused, ring.lost) == (0, 8)
+
+
+def test_a_reader_that_fails_at_every_second_call_is_counted_by_the_batch() -> None:
+    model, calls = Vae(), []
+
+    def mean(output: Any) -> Tensor:
+        calls.append(output)
+        if len(calls) % 2:
+            raise KeyError("odd")
+        return output[1]
+
+    monitor = watched(model, mean=mean, logvar=lambda out: out[2], every=5, strict=False)
+    optimizer = torch.optim.SGD(model.parameters(), 0.0)
+    with warned():
+        for _ in range(20):
+            model(X)
+            optimizer.step()
+    ring = monitor._conductor.lanes["train"].ring
+    assert (monitor.health().rows_seen, ring.refused, ring.lost) == (640, 640, 0)

@@ -176,6 +176,88 @@ def test_a_model_compiled_during_rest_is_told() -> None:
     assert after.rows_seen > before.rows_seen + 512
 
 
+@pytest.mark.parametrize(("every", "window"), [(100, 4096), (1000, 4096), (1000, 512)])
+def test_a_module_replaced_in_the_middle_is_told_soon(every: int, window: int) -> None:
+    """Awake, some 200 steps later; at rest, the same from when the hooks come back."""
+    model = Vae()
+    monitor = watched(model, every=every, window=window)
+    stepped(model, 2 * every + every // 2, lambda step: model(X))
+    model.fc_mu, model.fc_logvar = nn.Linear(16, 4), nn.Linear(16, 4)
+    rested = monitor.health().steps_rested
+    with warned() as caught:
+        for _ in range(2 * every):
+            stepped(model, 1, lambda step: model(X))
+            if caught:
+                break
+    assert len(caught) == 1
+    awake = monitor.health().steps - 2 * every - every // 2 - (monitor.health().steps_rested - rested)
+    assert awake <= 300
+    assert "no latent seen from fc_mu, fc_logvar in" in caught[0]
+
+
+@pytest.mark.parametrize("window", [512, 4096])
+def test_a_resumed_run_that_sees_nothing_is_told(window: int) -> None:
+    model = Vae()
+    monitor = watched(model, every=1000, window=window)
+    stepped(model, 2500, lambda step: model(X))
+    state = monitor.state_dict()
+    monitor.detach()
+    monitor = watched(model, every=1000, window=window)
+    monitor.load_state_dict(state)
+    resting = max(monitor._conductor.rest.until - 2500, 1)
+    with warned() as caught:
+        stepped(model, resting + 47, lambda step: model.decoder(X[:, :4]))
+        assert not caught
+        stepped(model, 5, lambda step: model.decoder(X[:, :4]))
+    assert len(caught) == 1
+    assert "no latent seen from fc_mu, fc_logvar in 50 steps" in caught[0]
+
+
+@pytest.mark.parametrize("modes", [("eval",), ("train", "eval")])
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_validation_that_is_not_seen_is_told(
+    modes: tuple[str, ...], ends: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not ends:
+        monkeypatch.setattr("polar_monitor.conductor.NO_VALIDATION", 150)
+    model = Vae()
+    monitor = watched(model, modes=modes, every=20)
+
+    def epoch(step: int) -> None:
+        model(X)
+        model.eval()
+        model.fc_mu.forward(model.body(X))
+        model.train()
+
+    with warned() as caught:
+        stepped(model, 200, epoch)
+        assert len(caught) == (not ends)
+        monitor.detach()
+        monitor.detach()
+    assert len(caught) == 1
+    steps = 200 if ends else 150
+    assert f"no latent seen from fc_mu, fc_logvar in eval mode in {steps} steps" in caught[0]
+
+
+def test_a_validation_that_is_seen_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polar_monitor.conductor.NO_VALIDATION", 150)
+    model = Vae()
+    monitor = watched(model, modes=("train", "eval"), every=20)
+
+    def epoch(step: int) -> None:
+        model(X)
+        if step == 100:
+            model.eval()(X)
+            model.train()
+
+    with warned() as caught:
+        stepped(model, 200, epoch)
+        monitor.detach()
+        short = watched(Vae(), modes=("train", "eval"))
+        short.detach()
+    assert not caught
+
+
 def test_a_silence_is_a_zero_in_the_logs_and_no_gap(tmp_path: Path) -> None:
     board = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     model = Vae()

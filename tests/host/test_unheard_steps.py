@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import copy
 
+import pytest
 import torch
 from models import Vae, train
 from torch import nn
 from watching import warned, watched
+
+from polar_monitor.clock import UNHEARD
+
+X = torch.randn(16, 12, generator=torch.Generator().manual_seed(0))
 
 
 def test_a_copied_model_that_is_trained_instead_is_told() -> None:
@@ -51,3 +56,63 @@ def test_another_model_that_is_trained_first_is_no_silence() -> None:
         train(other, 100)
     train(model, 20)
     assert monitor.health().steps == 20
+
+
+def update_by_hand(model: nn.Module) -> None:
+    model(X)[0].square().mean().backward()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.grad is not None:
+                parameter -= 1e-3 * parameter.grad
+                parameter.grad = None
+
+
+def test_updates_without_an_optimiser_are_told_and_may_be_counted_by_hand() -> None:
+    model = Vae()
+    monitor = watched(model)
+    with warned() as caught:
+        for _ in range(UNHEARD - 1):
+            update_by_hand(model)
+        assert not caught
+        for _ in range(2 * UNHEARD):
+            update_by_hand(model)
+    assert len(caught) == 1
+    assert f"{UNHEARD} forwards of the Vae in training, and no step" in caught[0]
+    assert "call monitor.step()" in caught[0]
+    with warned() as caught:
+        for _ in range(20):
+            update_by_hand(model)
+            monitor.step()  # what it advises
+    assert not caught
+    assert monitor.health().evaluations == 2
+    assert monitor.health().errors == 0
+
+
+@pytest.mark.parametrize("use", ["validation", "no_grad", "frozen", "accumulation", "by_hand", "ended"])
+def test_forwards_that_need_no_step_are_no_silence(use: str) -> None:
+    model = Vae()
+    monitor = watched(model, modes=("train", "eval"))
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    model.train(use != "validation")
+    model.requires_grad_(use != "frozen")
+    if use == "ended":
+        monitor.detach()
+    with warned() as caught, torch.set_grad_enabled(use != "no_grad"):
+        for step in range(3 * UNHEARD):
+            model(X)
+            if use == "accumulation" and step % 100 == 99:
+                optimizer.step()
+            elif use == "by_hand" and step % 100 == 99:
+                monitor.step()
+    assert not caught
+
+
+def test_what_counts_the_forwards_goes_with_the_first_step() -> None:
+    model = Vae()
+    monitor = watched(model)
+    ring = monitor._conductor.lanes["train"].ring
+    model(X)
+    assert "write" in vars(ring)
+    train(model, 1)
+    assert "write" not in vars(ring)
+    assert monitor.evaluate()[0].observed == 16 + 64
