@@ -14,6 +14,6 @@ from hypothesis import settings
 sys.path.insert(0, str(Path(__file__).parent))
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the subprocesses
 torch.set_num_threads(1)
-settings.register_profile("repeat", derandomize=True)
-settings.register_profile("search")
+settings.register_profile("repeat", derandomize=True, deadline=None)
+settings.register_profile("search", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
