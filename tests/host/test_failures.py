@@ -12,7 +12,7 @@ from models import Vae, train
 from torch import Tensor, nn
 from watching import Memory, watched
 
-from polar_monitor import PolarMonitor, PolarMonitorWarning
+from polar_monitor import PolarMonitor, PolarMonitorWarning, clock
 from polar_monitor.lane import Lane
 from polar_monitor.sinks.console import PlainConsole
 from polar_monitor.sinks.jsonl import JsonlSink
@@ -35,6 +35,15 @@ STAGES = {
 }
 SINKS = {"tensorboard": TensorBoardSink, "jsonl": JsonlSink, "console": PlainConsole}
 EVERY, STEPS = 4, 60
+
+
+@pytest.fixture(autouse=True)
+def nobody_else_listens() -> None:
+    """Monitors that other tests left behind hear our optimisers too, and would fail beside ours."""
+    for reference in tuple(clock._clocks):
+        left = reference()
+        if left is not None:
+            left.stop()
 
 
 class Broken:
