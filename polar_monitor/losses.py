@@ -72,11 +72,10 @@ def follow(tracks: Tracks, s: Snapshot, regime: Regime, rules: AlertRules) -> tu
         named=np.where(slight & going, causes.UNKNOWN, tracks.named),
     )
     fading = ((new.falling >= rules.patience) | plunges) & ~new.warned
-    new = replace(
-        new,
-        warned=new.warned | fading,
-        named=np.where(fading & (new.named == causes.UNKNOWN), causes.named(tracks, s, plunges), new.named),
-    )
+    if fading.any():
+        found = causes.named(tracks, s, plunges)
+        named = np.where(fading & (new.named == causes.UNKNOWN), found, new.named)
+        new = replace(new, warned=new.warned | fading, named=named)
     alerts = [_revived(s, j) for j in np.flatnonzero(revived).tolist()]
     alerts += [_lost(s, j, tracks) for j in np.flatnonzero(lost).tolist()]
     alerts += [_fading(s, j, new, ahead.forecast(j, s.step, bool(plunges[j]))) for j in np.flatnonzero(fading).tolist()]

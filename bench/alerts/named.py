@@ -130,13 +130,14 @@ def calibration(runs: Sequence[Run]) -> str:
 def cost(run: Run, dimensions: int = 512) -> str:
     """Milliseconds of all rules in one evaluation: the run's dimensions over and over, up to a number."""
     copies = -(-dimensions // run.labels.shape[1])
-    state, regime, taken = WatchState(), None, []
+    state, regime, rules = WatchState(), None, AlertRules()
+    taken: list[float] = []
     for step, observed, snapshot in run.evaluations():
         wide = {k: np.tile(v, copies)[:dimensions] for k, v in vars(snapshot).items() if isinstance(v, np.ndarray)}
         many = replace(snapshot, **wide)
         regime = judge(many, regime)
         begun = time.perf_counter()
-        state, _ = watch(state, step, observed, many, regime, AlertRules(), run.warmup)
+        state, _ = watch(state, step, observed, many, regime, rules, run.warmup)
         taken.append(1e3 * (time.perf_counter() - begun))
     middle, most = np.quantile(taken, [0.5, 0.95])
     return f"{dimensions} dimensions of {run.name}: median {middle:.2f} ms an evaluation, 95 % quantile {most:.2f} ms\n"
