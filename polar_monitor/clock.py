@@ -6,8 +6,7 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.compiler import is_compiling
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
@@ -15,9 +14,9 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from .faults import tell
 from .hooks import was_copied
+from .unheard import UNHEARD, Unheard, weak
 
 if TYPE_CHECKING:
-    from .channel import Channel
     from .ring import Ring
 
 SILENCE = 50
@@ -26,8 +25,6 @@ _clocks: list[weakref.ref[Clock]] = []
 """All that run. One hook of ours serves them: torch goes through its hooks while they are called, and one that were
 taken out then (a monitor that ends within a step, or is collected) would be an error of the user's step."""
 _hooked: list[object] = []
-UNHEARD = 200
-"""Forwards in training, with no step from the beginning on, after which that is told."""
 PATIENCE = 10
 """Steps that another optimiser must be ahead of one that has led for as many, to become the leader."""
 
@@ -56,8 +53,8 @@ class Clock:
 
     def __init__(self, model: nn.Module, tick: Callable[[], None], failed: Callable[..., None] | None = None) -> None:
         self._model = weakref.ref(model)
-        self._tick = _weak(tick)
-        self._failed = _weak(failed)
+        self._tick = weak(tick)
+        self._failed = weak(failed)
         self._known: dict[int, _Heard] = {}
         self._leader: _Heard | None = None
         self._led = 0
@@ -172,30 +169,6 @@ class Clock:
         _clocks[:] = [clock for clock in _clocks if clock() not in (self, None)]
 
 
-class Unheard:
-    """Counts forwards until a step is heard. It stands before a ring's `write`, which eager forwards alone call."""
-
-    def __init__(self, ring: Ring, tell: Callable[[], None]) -> None:
-        self._ring, self._write, self._tell = ring, ring.write, _weak(tell)
-        self._calls = 0
-        vars(ring)["write"] = self
-
-    def __call__(self, channel: Channel, rows: Tensor) -> None:
-        """What `Ring.write` does, and count."""
-        self._write(channel, rows)
-        if channel is self._ring.mean and torch.is_grad_enabled():
-            self._calls += 1
-            if self._calls == UNHEARD:
-                self.stop()
-                tell = self._tell()
-                if tell is not None:
-                    tell()
-
-    def stop(self) -> None:
-        """Leave the ring as it was."""
-        vars(self._ring).pop("write", None)
-
-
 def _all_stepped(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
     if is_compiling():  # a compiled step is not heard: it would have us compiled into it
         return
@@ -203,11 +176,6 @@ def _all_stepped(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         clock = reference()
         if clock is not None and reference in _clocks:
             clock.stepped(optimizer)
-
-
-def _weak(call: Callable[..., None] | None) -> Callable[[], Callable[..., None] | None]:
-    """A call that does not keep its object alive, if it is a bound method."""
-    return weakref.WeakMethod(call) if call is not None and hasattr(call, "__self__") else lambda: call
 
 
 def _alike(model: nn.Module, optimizer: Optimizer) -> bool:

@@ -26,7 +26,7 @@ PURE = {
 """Everything from the statistics to the alerts: none of it knows torch, nor anything that does."""
 KNOW_TORCH = {
     "_compat", "attach", "candidates", "channel", "checkpoint", "clock", "cli", "discovery", "distributed", "drain",
-    "healthy.keeper", "hooks", "latents", "monitor", "options", "ring", "told", "widths", "wiring",
+    "healthy.keeper", "hooks", "latents", "monitor", "options", "ring", "told", "unheard", "widths", "wiring",
 }  # fmt: skip
 ONLY_IN = {
     "torch": (*(f"polar_monitor.{name}" for name in KNOW_TORCH), "polar_monitor.demo", "polar_monitor.integrations"),
