@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from polar_monitor.kernels import binned, spacing
 from polar_monitor.kernels import histogram as kernels
+from polar_monitor.kernels import histogram_entropy, knn_1d
 from polar_monitor.panes import Panes
 
 Array = NDArray[Any]
@@ -84,11 +84,11 @@ def online_histogram(x: Array) -> float:
         start, size = start + size, size + 128
     ordered, frame = np.empty((1, 4 * BINS), np.int64), np.empty((1, 6))
     kernels.lay(*panes._window(), ordered, frame)
-    return float(binned.estimate(ordered, frame).value[0])
+    return float(histogram_entropy.estimate(ordered, frame).value[0])
 
 
 def nearest_neighbours(x: Array) -> float:
-    return float(spacing.entropy(x.astype(np.float32)[None])[0][0])
+    return float(knn_1d.entropy(x.astype(np.float32)[None])[0][0])
 
 
 OURS: dict[str, Estimator] = {"online histogram": online_histogram, "k nearest neighbours": nearest_neighbours}

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from polar_monitor import entropy
-from polar_monitor.kernels import mixture, spacing
+from polar_monitor.kernels import knn_1d, mixture
 from polar_monitor.panes import Panes
 
 Array = NDArray[Any]
@@ -169,7 +169,7 @@ def estimates(population: Population, rows: int, seeds: int, seed: int = 0) -> d
     cluster = np.arange(rows) // CLUSTER if population.clustered else None
     return {
         "information": mixture.information(mean, variance, cluster),
-        "entropy_knn": spacing.entropy(mean, cluster)[:2],
+        "entropy_knn": knn_1d.entropy(mean, cluster)[:2],
         "entropy_hist": histogram(mean),
     }
 

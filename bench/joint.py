@@ -13,9 +13,9 @@ import timing
 from numpy.typing import NDArray
 
 from polar_monitor.kernels import copula
-from polar_monitor.kernels.joint import joint
-from polar_monitor.kernels.neighbours import nearest
-from polar_monitor.kernels.ranks import digamma
+from polar_monitor.kernels.joint.joint import joint
+from polar_monitor.kernels.knn_search import nearest
+from polar_monitor.kernels.rank_plan import digamma
 
 Array = NDArray[np.float64]
 Law = Callable[[int, int, np.random.Generator], tuple[Array, float]]

@@ -12,7 +12,7 @@ from scipy import stats
 from scipy.spatial import cKDTree
 from scipy.special import digamma
 
-from polar_monitor.kernels import mixture, spacing
+from polar_monitor.kernels import knn_1d, mixture
 from polar_monitor.kernels.posterior import posterior
 
 N = 4096
@@ -37,13 +37,13 @@ def rows_and_clusters(function):
 
 @rows_and_clusters
 def test_entropy(benchmark, window, cluster):
-    assert benchmark(lambda: spacing.entropy(window[0], cluster))[0].shape == (len(window[0]),)
+    assert benchmark(lambda: knn_1d.entropy(window[0], cluster))[0].shape == (len(window[0]),)
 
 
 @rows_and_clusters
 def test_entropy_of_bfloat16(benchmark, window, cluster):
     rounded = (window[0].view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
-    assert np.isfinite(benchmark(lambda: spacing.entropy(rounded, cluster, mantissa=7))[0]).all()
+    assert np.isfinite(benchmark(lambda: knn_1d.entropy(rounded, cluster, mantissa=7))[0]).all()
 
 
 @rows_and_clusters
@@ -74,7 +74,7 @@ def test_numpy_log(benchmark, window):
 
 def test_scipy_differential_entropy(benchmark, window):
     found = benchmark(lambda: stats.differential_entropy(window[0], axis=1))
-    np.testing.assert_allclose(found, spacing.entropy(window[0])[0], atol=0.2)
+    np.testing.assert_allclose(found, knn_1d.entropy(window[0])[0], atol=0.2)
 
 
 def test_scipy_tree_neighbours(benchmark, window):
@@ -85,4 +85,4 @@ def test_scipy_tree_neighbours(benchmark, window):
             values.append(digamma(N) - digamma(K) + np.log(2 * distance).mean())
         return values
 
-    np.testing.assert_allclose(benchmark.pedantic(entropy, rounds=2), spacing.entropy(window[0], k=K)[0], atol=1e-6)
+    np.testing.assert_allclose(benchmark.pedantic(entropy, rounds=2), knn_1d.entropy(window[0], k=K)[0], atol=1e-6)

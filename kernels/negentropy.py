@@ -10,8 +10,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from . import blocking, spacing
-from .ranks import plan
+from . import blocking, knn_1d
+from .rank_plan import plan
 
 F64 = NDArray[np.float64]
 
@@ -22,15 +22,15 @@ def negentropy(
     mantissa: int = 23,
     dependent: bool = False,
 ) -> tuple[F64, F64]:
-    """J, clipped at 0, and its standard error, (D,), by the arguments of `spacing.estimate`; NaN for a constant."""
+    """J, clipped at 0, and its standard error, (D,), by the arguments of `knn_1d.estimate`; NaN for a constant."""
     n = x.shape[1]
     chosen = plan(n, None)
-    terms, order, _ = spacing.nearest(x, chosen, mantissa, False, True)
+    terms, order, _ = knn_1d.nearest(x, chosen, mantissa, False, True)
     np.log(terms, out=terms)
     entropy = terms @ chosen.weight
     terms -= entropy[:, None]
     influence = np.empty(x.shape, np.float32)
-    spacing.by_row(order, chosen.owner, terms, influence)
+    knn_1d.by_row(order, chosen.owner, terms, influence)
     apart = x - x.mean(axis=1, keepdims=True, dtype=np.float64)
     variance = np.einsum("dn,dn->d", apart, apart) / n
     with np.errstate(divide="ignore", invalid="ignore"):

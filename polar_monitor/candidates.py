@@ -13,7 +13,7 @@ from itertools import product
 
 from torch import nn
 
-from ._compat import unwrapped
+from ._torch_compat import unwrapped
 from .choices import UNIT, Candidate, means_only, nothing, parent, several
 from .errors import PolarMonitorError
 from .naming import CODES, CODES_BESIDE_A_SPREAD, Role, elsewhere, role

@@ -12,7 +12,7 @@ from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from .faults import tell
+from .errors import warn
 from .hooks import was_copied
 from .unheard import UNHEARD, Unheard, weak
 
@@ -94,7 +94,7 @@ class Clock:
         if self._told or model is None or not any(p.requires_grad for p in model.parameters()):
             return
         self._told = True
-        tell(
+        warn(
             f"{UNHEARD} forwards of the {type(model).__name__} in training, and no step of an optimiser that holds its "
             "parameters, so nothing is evaluated: an update without torch.optim, or a compiled one, is not heard (call "
             "monitor.step() after each)"
@@ -156,7 +156,7 @@ class Clock:
             return
         if any(p.grad is not None for p in model.parameters()) or (was_copied(model) and _alike(model, optimizer)):
             self._told, name = True, type(model).__name__
-            tell(
+            warn(
                 f"{self._foreign} steps of optimisers, and none that holds a parameter of the {name} that is watched: "
                 "likely causes: a copy of it is trained, and copies are not watched (attach to the one that is); its "
                 "parameters were replaced after the optimiser was made; the optimiser keeps its own (call "

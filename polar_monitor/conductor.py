@@ -15,8 +15,9 @@ from typing import Any
 from . import describe
 from .alerts import Alert, AlertKind
 from .context import Context
+from .errors import warn
 from .evaluation import Evaluation, Health
-from .faults import Faults, tell
+from .faults import Faults
 from .governor import Governor
 from .lane import Lane
 from .options import Options
@@ -383,7 +384,7 @@ class Conductor:
     def _tell(self, once: str, said: str) -> None:
         if once not in self._told:
             self._told.add(once)
-            tell(said)
+            warn(said)
 
     def health(self) -> Health:
         """How the monitor itself is doing."""

@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from . import candidates
-from ._compat import unwrapped
+from ._torch_compat import unwrapped
 from .conditional import standardising
 from .errors import PolarMonitorError
 from .latents import Latent, Part, one_tensor, structured

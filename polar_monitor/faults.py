@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from types import TracebackType
-
-from .errors import PolarMonitorWarning
 
 log = logging.getLogger("polar_monitor")
 
@@ -59,10 +56,3 @@ def _place(traceback: TracebackType | None) -> tuple[str, int]:
         place = traceback.tb_frame.f_code.co_filename, traceback.tb_lineno
         traceback = traceback.tb_next
     return place
-
-
-def tell(said: str) -> None:
-    """Warn from inside training; a user's filter that makes errors of warnings must not end the training."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("default", PolarMonitorWarning)
-        warnings.warn(f"polar_monitor: {said}", PolarMonitorWarning, stacklevel=2)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.compiler import is_compiling
 
-from ._compat import in_backward, is_exporting, is_plain, is_tracing
+from ._torch_compat import in_backward, is_exporting, is_plain, is_tracing
 from .channel import Channel, dispatches, follow, set_apart
 from .ring import Ring
 

@@ -14,7 +14,7 @@ from .alerts import Alert, AlertRules
 from .arguments import unit_doubt
 from .context import Context
 from .drain import Batch, Drain
-from .faults import tell
+from .errors import warn
 from .regime import Regime, judge
 from .ring import Ring
 from .rules import Extra, to_json
@@ -123,7 +123,7 @@ class Lane:
         said = unit_doubt(kind, self._least, self._greatest) if settled else ""
         if said:
             self._checked = True
-            tell(said)
+            warn(said)
 
     def evaluate(self, step: int, context: Context) -> tuple[int, tuple[Alert, ...]]:
         """Snapshot, labels and alerts at `step`; returns the rows observed since the last time, and the alerts."""

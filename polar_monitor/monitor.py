@@ -16,15 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from . import checkpoint, describe, discovery
-from ._compat import is_plain, rank
+from ._torch_compat import is_plain, rank
 from .alerts import Alert, AlertKind, AlertRules
 from .arguments import checked_output
 from .clock import Clock
 from .conditional import standardise
 from .conductor import STOPPING, Conductor
-from .errors import CollapseError, PolarMonitorError, PolarMonitorWarning
+from .errors import CollapseError, PolarMonitorError, PolarMonitorWarning, warn
 from .evaluation import Evaluation, Health
-from .faults import tell
 from .hooks import Tap
 from .latents import Latent
 from .options import checked
@@ -180,7 +179,7 @@ class PolarMonitor:
         rings = {mode == "train": lane.ring for mode, lane in conductor.lanes.items()}
         conductor.wiring = Wiring(model, found, rings, conductor.options.strict)
         if conductor.wiring.late:
-            tell(
+            warn(
                 f"a {type(model).__name__} has run compiled before, and compiled code does not see hooks that come "
                 "later: if it is this one, or this one is compiled too, attach before the first call, or call "
                 "torch._dynamo.reset() now"

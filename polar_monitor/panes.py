@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import PolarMonitorError
-from .kernels import binned
 from .kernels import histogram as kernels
+from .kernels import histogram_entropy
 from .rows import transposed
 from .snapshot import Array
 
@@ -141,7 +141,7 @@ class Panes:
             self._rows[-i] += other._rows[-i]
         self._left += other._left
 
-    def entropy(self, effective: float | Array = np.inf) -> binned.Entropy:
+    def entropy(self, effective: float | Array = np.inf) -> histogram_entropy.Entropy:
         """Differential entropy of the window in nats, its standard error and what is to be known of it, (D,) each.
 
         `effective`, a number or (D,): how many independent rows these are worth, for the error; at most their number.
@@ -149,7 +149,7 @@ class Panes:
         """
         ordered, frame = np.empty((self.dimensions, 4 * self.bins), np.int64), np.empty((self.dimensions, 6))
         kernels.lay(*self._window(), ordered, frame)
-        return binned.estimate(ordered, frame, effective)
+        return histogram_entropy.estimate(ordered, frame, effective)
 
     def finite(self) -> NDArray[np.int64]:
         """Finite values in the window, int64 (D,)."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import baselines, copula, mixture, moments, posterior, spacing
+from .kernels import copula, knn_1d, mixture, moments, posterior, published
 from .kernels.valley import valley
 from .rule import INFORMATIVE, INFORMATIVE_MEAN_ONLY, MIXED_SHARE, PASSIVE
 from .scale import relative
@@ -65,15 +65,15 @@ def window_statistics(
         total = found["variance"] + found["posterior_variance"]
         kinds = np.minimum(found["share_active"], found["share_passive"]) >= MIXED_SHARE
         found["valley"], found["valley_se"] = valley(mean, log_variance, rows, total, ids, MIXED_SHARE, kinds)
-    published = baselines.baselines(mean, variance, log_variance, rows, prior_mean, prior_var)
-    found |= dict(zip(baselines.NAMES, published, strict=True))
+    baselines = published.baselines(mean, variance, log_variance, rows, prior_mean, prior_var)
+    found |= dict(zip(published.NAMES, baselines, strict=True))
     found["finite"] = _independent(mean, variance, cluster, rows)
     del log_variance  # as large as the window, and not needed while the rest is computed
 
     coarse = _certificate(found) <= SURE
 
     def estimate(m: F32, s: F32 | None, c: Ids, of: Any) -> tuple[Array, ...]:
-        return *_information(m, s, c, found["resolution"], coarse[of]), *spacing.entropy(m, c, mantissa=mantissa)
+        return *_information(m, s, c, found["resolution"], coarse[of]), *knn_1d.entropy(m, c, mantissa=mantissa)
 
     names = ("information", "information_se", "entropy_knn", "entropy_knn_se", "ties")
     return found | dict(zip(names, _of_finite_rows(estimate, mean, variance, cluster, rows), strict=True))

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ._compat import is_plain
+from ._torch_compat import is_plain
 from .context import Context
 from .drain import to_hosts
 from .errors import PolarMonitorError

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from ._compat import compiled_already
+from ._torch_compat import compiled_already
 from .errors import PolarMonitorError
 from .hooks import Tap
 from .latents import Latent

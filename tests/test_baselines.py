@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from reference.baselines import slow
 
-from polar_monitor.kernels.baselines import NAMES, baselines
+from polar_monitor.kernels.published import NAMES, baselines
 
 MEANS = st.floats(-3, 3, width=32) | st.sampled_from([np.nan, np.inf, -np.inf, 0.05, -1e-30])
 VARIANCES = st.floats(2.0**-10, 4, width=32) | st.sampled_from([np.nan, np.inf, 1.0, 0.99, 0.2])

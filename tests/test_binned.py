@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from reference import binned as slow
+from reference import histogram_entropy as slow
 
-from polar_monitor.kernels import binned
+from polar_monitor.kernels import histogram_entropy
 
 BINS = 64
 NORMAL = 0.5 * math.log(2 * math.pi * math.e)
@@ -31,15 +31,15 @@ def laid(x: Array, bins: int = 512) -> tuple[Array, Array]:
     return ordered, np.array([frame for _, frame in found])
 
 
-def of(x: Array, bins: int = 512) -> binned.Entropy:
-    return binned.estimate(*laid(np.atleast_2d(np.asarray(x, np.float64)), bins))
+def of(x: Array, bins: int = 512) -> histogram_entropy.Entropy:
+    return histogram_entropy.estimate(*laid(np.atleast_2d(np.asarray(x, np.float64)), bins))
 
 
 def assert_twins(counts: Array, frame: list[float], bins: int, effective: float = math.inf) -> None:
     ordered = np.full((1, 4 * bins), -1)
     ordered[0, : len(counts)] = counts
     expected = slow.entropy(counts, frame, bins, effective)
-    ours = binned.estimate(ordered, np.array([frame]), effective)
+    ours = histogram_entropy.estimate(ordered, np.array([frame]), effective)
     np.testing.assert_allclose([a[0] for a in ours], expected, rtol=1e-12, atol=1e-12)
 
 
@@ -153,7 +153,7 @@ def test_few_values_are_all_atoms():
 
 def test_a_constant_has_the_entropy_of_its_cell_and_no_values_have_none():
     frame = np.array([[-20.0, 3.0, 1.0, 3.0, 3.0, 0.0], [math.nan, math.nan, 0.0, math.nan, math.nan, 0.0]])
-    found = binned.estimate(np.full((2, 64), 7), frame)
+    found = histogram_entropy.estimate(np.full((2, 64), 7), frame)
     np.testing.assert_array_equal(
         np.array(found), [[-20 * math.log(2), math.nan], [0, math.nan], [1, math.nan], [0, 0], [0, 0]]
     )
@@ -161,16 +161,16 @@ def test_a_constant_has_the_entropy_of_its_cell_and_no_values_have_none():
 
 def test_a_far_value_costs_its_own_surprise():
     ordered, frame = laid(np.random.default_rng(0).normal(size=(1, 10_000)))
-    near = binned.estimate(ordered.copy(), frame)
+    near = histogram_entropy.estimate(ordered.copy(), frame)
     frame[0, 5] = 1
-    far = binned.estimate(ordered, frame)
+    far = histogram_entropy.estimate(ordered, frame)
     assert 0 < far.value[0] - near.value[0] < 0.002
 
 
 def test_fewer_independent_rows_mean_a_larger_error():
     ordered, frame = laid(np.random.default_rng(0).normal(size=(2, 10_000)))
-    every = binned.estimate(ordered, frame)
-    some = binned.estimate(ordered, frame, np.array([2500.0, 1e9]))
+    every = histogram_entropy.estimate(ordered, frame)
+    some = histogram_entropy.estimate(ordered, frame, np.array([2500.0, 1e9]))
     np.testing.assert_array_equal(some.value, every.value)
     assert some.standard_error[0] == pytest.approx(2 * every.standard_error[0], rel=0.01)
     assert some.standard_error[1] == every.standard_error[1]
@@ -247,4 +247,4 @@ def test_resolved_laws_are_not_called_coarse():
 def test_far_values_are_counted(far):
     ordered, frame = laid(np.random.default_rng(0).normal(size=(1, 400)))
     frame[0, 5] = far
-    assert binned.estimate(ordered, frame).far.tolist() == [far]
+    assert histogram_entropy.estimate(ordered, frame).far.tolist() == [far]

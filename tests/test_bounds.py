@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polar_monitor.kernels import mixture, spacing
+from polar_monitor.kernels import knn_1d, mixture
 from polar_monitor.kernels.posterior import NAMES, posterior
 
 N = 2000
@@ -52,7 +52,7 @@ def statistics(mean, variance, cluster=None):
     ids = np.zeros(0, np.int64) if cluster is None else cluster
     found = dict(zip(NAMES, posterior(mean, variance, logs, ids, np.zeros(d), np.ones(d)), strict=True))
     found["information"], found["information_se"] = mixture.information(mean, variance, cluster, logs)
-    found["entropy"], found["entropy_se"], found["ties"] = spacing.entropy(mean, cluster)
+    found["entropy"], found["entropy_se"], found["ties"] = knn_1d.entropy(mean, cluster)
     return found
 
 

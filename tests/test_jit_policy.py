@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 
 import polar_monitor.kernels._jit as jit
-from polar_monitor.kernels.checksum import crc32c
+from polar_monitor.kernels.crc32c import crc32c
 from polar_monitor.warm import compile_kernels
 
 ROOT = Path(__file__).resolve().parents[1]
 KERNELS = ROOT / "kernels"
-ALL = sorted(path.stem for path in KERNELS.glob("*.py") if path.stem != "_jit")
-COMPILED = {name for name in ALL if "@kernel(" in (KERNELS / f"{name}.py").read_text()}
+FILES = {".".join(path.relative_to(KERNELS).with_suffix("").parts): path for path in KERNELS.rglob("*.py")}
+ALL = sorted(FILES.keys() - {"_jit"})
+COMPILED = {name for name in ALL if "@kernel(" in FILES[name].read_text()}
 
 # The kernels without the package around them, so that a fresh interpreter need not load torch.
 ALONE = f"""
@@ -34,7 +35,8 @@ EXERCISE = """
 import numpy as np
 import pickle, sys
 from polar_monitor.panes import Panes
-from polar_monitor.kernels import baselines, copula, joint, mixture, moments, negentropy, posterior, spacing, valley
+from polar_monitor.kernels import copula, knn_1d, mixture, moments, negentropy, posterior, published, valley
+from polar_monitor.kernels.joint import joint
 
 def exercise():
     rng = np.random.default_rng(0)
@@ -72,14 +74,14 @@ def exercise():
     spread[2], spread[4] = 1e-12, 0.5
     for ids in (None, cluster):
         found.append(posterior.posterior(whole, spread, np.log(spread), cluster[:0], np.zeros(6), np.ones(6)))
-        found.append(baselines.baselines(whole, spread, np.log(spread), np.full(6, 96), np.zeros(6), np.ones(6)))
-        found += spacing.entropy(whole, ids)
-        found += spacing.estimate(whole, dependent=ids is None)
+        found.append(published.baselines(whole, spread, np.log(spread), np.full(6, 96), np.zeros(6), np.ones(6)))
+        found += knn_1d.entropy(whole, ids)
+        found += knn_1d.estimate(whole, dependent=ids is None)
         found += negentropy.negentropy(whole, ids)
-        found += spacing.entropy(whole[:, :12].copy(), None if ids is None else ids[:12], 11, 7)
+        found += knn_1d.entropy(whole[:, :12].copy(), None if ids is None else ids[:12], 11, 7)
         found += mixture.information(whole, spread, ids)
         found += mixture.resolved(whole, np.full(6, 0.3), ids)
-    found.append(baselines.baselines(whole, None, None, np.full(6, 96), np.zeros(6), np.ones(6)))
+    found.append(published.baselines(whole, None, None, np.full(6, 96), np.zeros(6), np.ones(6)))
     found.append(np.array(copula.copula_entropy(whole[[0, 3, 5]])))
     found.append(np.array(joint.joint(whole[[0, 3, 5]])[:5]))
     return found
@@ -108,7 +110,7 @@ def kernels() -> list[object]:
 
 
 def test_every_file_of_kernels_is_compiled_on_import(kernels):
-    assert {kernel.py_func.__module__.rsplit(".", 1)[1] for kernel in kernels} == COMPILED
+    assert {kernel.py_func.__module__.removeprefix("polar_monitor.kernels.") for kernel in kernels} == COMPILED
     for kernel in kernels:
         assert kernel.signatures, kernel
 
@@ -159,7 +161,7 @@ def test_without_a_cache_it_is_compiled_all_the_same(monkeypatch, error):
 def test_no_writable_place_for_a_cache(tmp_path):
     copy = tmp_path / "polar_monitor" / "kernels"
     copy.mkdir(parents=True)
-    for name in ("_jit", "checksum"):
+    for name in ("_jit", "crc32c"):
         shutil.copy(KERNELS / f"{name}.py", copy)
     # a file where a folder is wanted: not even an administrator can write below it
     (copy / "__pycache__").write_text("")
@@ -172,7 +174,7 @@ package = types.ModuleType("polar_monitor")
 package.__path__ = [{str(copy.parent)!r}]
 sys.modules["polar_monitor"] = package
 import numpy as np
-from polar_monitor.kernels.checksum import crc32c
+from polar_monitor.kernels.crc32c import crc32c
 print(crc32c(np.frombuffer(b"123456789", np.uint8).copy()), type(crc32c._cache).__name__)
 """
     nowhere = str(blocked / "below")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from polar_monitor.kernels.copula import GAUSSIAN
-from polar_monitor.kernels.joint import FEWEST, LIMIT, joint
-from polar_monitor.kernels.spacing import entropy
+from polar_monitor.kernels.joint.joint import FEWEST, LIMIT, joint
+from polar_monitor.kernels.knn_1d import entropy
 
 N = 4000
 RING = GAUSSIAN + math.log(0.1) + math.log(2 * math.pi) - 0.005

@@ -14,7 +14,7 @@ from reference import joint as reference
 
 from polar_monitor import entropy
 from polar_monitor.kernels.copula import GAUSSIAN
-from polar_monitor.kernels.degenerate import first_of_their_kind
+from polar_monitor.kernels.joint.degenerate import first_of_their_kind
 
 BENCH = Path(__file__).resolve().parents[1] / "bench"
 N = 4000

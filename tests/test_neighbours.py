@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import neighbours as reference
+from reference import knn_search as reference
 from scipy.spatial import cKDTree
 
-from polar_monitor.kernels import neighbours
-from polar_monitor.kernels.neighbours import nearest
+from polar_monitor.kernels import knn_search
+from polar_monitor.kernels.knn_search import nearest
 
 
 @pytest.mark.parametrize("k", [1, 4, 7])
@@ -44,8 +44,8 @@ def test_any_rows_tied_or_not_in_small_leaves(d, n, k, seed, levels, scale):
         x = np.round(x * levels)
     x = (x * scale).astype(np.float32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(neighbours, "ALONE", 20)
-        patch.setattr(neighbours, "LEAF", 3)
+        patch.setattr(knn_search, "ALONE", 20)
+        patch.setattr(knn_search, "LEAF", 3)
         np.testing.assert_allclose(nearest(x, k), reference.nearest(x, k), rtol=1e-5)
 
 

@@ -77,7 +77,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         f"polar_monitor-{wheel.name.split('-')[1]}.dist-info",
     }
     sources = {str(path.relative_to(ROOT)) for path in (ROOT / "polar_monitor").rglob("*.py")}
-    sources |= {f"polar_monitor/kernels/{path.name}" for path in (ROOT / "kernels").glob("*.py")}
+    sources |= {f"polar_monitor/{path.relative_to(ROOT)}" for path in (ROOT / "kernels").rglob("*.py")}
     packed = {name for name in names if name.startswith("polar_monitor/")}
     assert "polar_monitor/kernels/_jit.py" in packed
     assert packed == sources | {"polar_monitor/py.typed"}

@@ -185,7 +185,7 @@ def test_tensorboard_is_imported_by_the_constructor_and_nothing_by_the_first_wri
 {ALONE}
 from records import make_evaluation, make_alert
 import polar_monitor.sinks.default
-early = {{"tensorboard", "PIL", "polar_monitor.kernels.checksum"}} & set(sys.modules)
+early = {{"tensorboard", "PIL", "polar_monitor.kernels.crc32c"}} & set(sys.modules)
 _, sinks = polar_monitor.sinks.default.default_sinks(sys.argv[1])
 evaluation = make_evaluation(alerts=(make_alert(),))
 before = set(sys.modules)

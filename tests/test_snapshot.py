@@ -12,7 +12,7 @@ from records import ACTIVE, PASSIVE, make_evaluation, make_snapshot
 
 from polar_monitor.criteria import CRITERIA
 from polar_monitor.evaluation import Evaluation
-from polar_monitor.kernels.baselines import NAMES
+from polar_monitor.kernels.published import NAMES
 from polar_monitor.label import Label
 from polar_monitor.regime import Regime, judge
 from polar_monitor.snapshot import Snapshot

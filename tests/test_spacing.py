@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from reference.spacing import brute, entropy_of_ranks
-from reference.spacing import entropy as textbook
+from reference.knn_1d import brute, entropy_of_ranks
+from reference.knn_1d import entropy as textbook
 from scipy import special
 
-from polar_monitor.kernels import ranks, spacing
+from polar_monitor.kernels import knn_1d, rank_plan
 
 EULER = 0.5772156649015329
 
@@ -29,8 +29,8 @@ def rows(*many):
 
 def distances(x, k, mantissa=23):
     """Distances by rank, and the number of tied rows."""
-    plan = ranks.plan(x.shape[1], k)
-    found, _, tally = spacing.nearest(x, plan, mantissa, judge=False)
+    plan = rank_plan.plan(x.shape[1], k)
+    found, _, tally = knn_1d.nearest(x, plan, mantissa, judge=False)
     return found / plan.shrink[k], tally[:, 0]
 
 
@@ -55,7 +55,7 @@ def test_distances_are_those_of_brute_force(x, k):
 @pytest.mark.parametrize("offset", [0.0, -50.0, 1e6])
 def test_the_value_is_the_textbooks(n, offset):
     x = rows(np.random.default_rng(n).normal(size=n) * max(abs(offset), 1.0) + offset)
-    value, error, ties = spacing.entropy(x, k=10)
+    value, error, ties = knn_1d.entropy(x, k=10)
     assert value[0] == pytest.approx(textbook(x[0].astype(np.float64), 10), rel=1e-12)
     assert ties[0] == 0 and error[0] > 0
 
@@ -64,22 +64,22 @@ def test_the_value_is_the_textbooks(n, offset):
 @pytest.mark.parametrize("draw", ["normal", "standard_cauchy", "exponential"])
 def test_without_k_every_rank_read_has_its_own(n, draw):
     x = rows(getattr(np.random.default_rng(n), draw)(size=n))
-    plan = ranks.plan(n)
-    expected = entropy_of_ranks(x[0].astype(np.float64), *plan.ranks, plan.weight)
-    assert spacing.estimate(x).value[0] == pytest.approx(expected, rel=1e-12, abs=1e-12)
+    plan = rank_plan.plan(n)
+    expected = entropy_of_ranks(x[0].astype(np.float64), *plan.rank_plan, plan.weight)
+    assert knn_1d.estimate(x).value[0] == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
 @pytest.mark.parametrize("k", [None, 1, 10])
 @pytest.mark.parametrize("n", [11, 12, 1000, 4096])
 def test_a_plan_stands_for_every_rank_and_is_the_same_from_both_ends(n, k):
-    plan = ranks.plan(n, k)
+    plan = rank_plan.plan(n, k)
     assert plan.weight.sum() == pytest.approx(1.0, rel=1e-12)
     np.testing.assert_array_equal(np.bincount(plan.owner), np.round(plan.weight * n))
-    np.testing.assert_array_equal(plan.ranks[0], n - 1 - plan.ranks[0][::-1])
-    np.testing.assert_array_equal(plan.ranks[1], plan.ranks[1][::-1])
-    assert (plan.ranks[1] < n).all() and (plan.ranks[1] >= 1).all()
-    apart = np.abs(plan.ranks[0][plan.owner] - np.arange(n))
-    assert (2 * apart <= plan.ranks[1][plan.owner]).all()
+    np.testing.assert_array_equal(plan.rank_plan[0], n - 1 - plan.rank_plan[0][::-1])
+    np.testing.assert_array_equal(plan.rank_plan[1], plan.rank_plan[1][::-1])
+    assert (plan.rank_plan[1] < n).all() and (plan.rank_plan[1] >= 1).all()
+    apart = np.abs(plan.rank_plan[0][plan.owner] - np.arange(n))
+    assert (2 * apart <= plan.rank_plan[1][plan.owner]).all()
 
 
 @pytest.mark.parametrize("n", [2, 100, 3000, 20_000])
@@ -99,41 +99,41 @@ def test_rows_are_sorted_whatever_their_range(n, law):
     elif law == "few values":
         x = np.round(x)
     x = rows(x)
-    order = spacing.nearest(x, ranks.plan(n), judge=False, ordered=True)[1]
+    order = knn_1d.nearest(x, rank_plan.plan(n), judge=False, ordered=True)[1]
     np.testing.assert_array_equal(x[0, order[0]], np.sort(x[0]))
     assert (np.sort(order[0]) == np.arange(n)).all()
 
 
 def test_digamma_and_trigamma_are_scipys():
     for x in (1, 1.5, 2, 9.99, 10, 57, 4096):
-        assert ranks.digamma(x) == pytest.approx(special.digamma(x), rel=1e-11)
-        assert ranks.trigamma(x) == pytest.approx(special.polygamma(1, x), rel=1e-9)
-    assert ranks.digamma(1) == pytest.approx(-EULER, rel=1e-11)
+        assert rank_plan.digamma(x) == pytest.approx(special.digamma(x), rel=1e-11)
+        assert rank_plan.trigamma(x) == pytest.approx(special.polygamma(1, x), rel=1e-9)
+    assert rank_plan.digamma(1) == pytest.approx(-EULER, rel=1e-11)
 
 
 def test_the_error_is_the_textbooks_with_the_coupling():
     x = rows(np.random.default_rng(0).normal(size=3000))
     terms = np.log(2 * brute(x[0].astype(np.float64), 10))
-    expected = math.sqrt((terms.var() - special.polygamma(1, 10) + ranks.SHARES_OF_ALL / 10) / 3000)
-    assert spacing.entropy(x, k=10)[1][0] == pytest.approx(expected, rel=1e-9)
+    expected = math.sqrt((terms.var() - special.polygamma(1, 10) + rank_plan.SHARES_OF_ALL / 10) / 3000)
+    assert knn_1d.entropy(x, k=10)[1][0] == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_cluster_of_one_is_a_row_and_copies_add_no_certainty():
     x = rows(np.random.default_rng(1).normal(size=800))
-    value, error, _ = spacing.entropy(x)
-    alone, own, _ = spacing.entropy(x, np.arange(800))
+    value, error, _ = knn_1d.entropy(x)
+    alone, own, _ = knn_1d.entropy(x, np.arange(800))
     assert alone[0] == pytest.approx(value[0], rel=1e-12)
     assert own[0] == pytest.approx(error[0], rel=2e-3)  # the factor m / (m − 1)
     rng = np.random.default_rng(2)
     near = rows(np.repeat(rng.normal(size=256), 16) + 0.05 * rng.normal(size=4096))
-    assert spacing.entropy(near, np.repeat(np.arange(256), 16))[1][0] > 2.5 * spacing.entropy(near)[1][0]
+    assert knn_1d.entropy(near, np.repeat(np.arange(256), 16))[1][0] > 2.5 * knn_1d.entropy(near)[1][0]
 
 
 def test_the_order_of_the_rows_does_not_matter():
     rng = np.random.default_rng(3)
     x = rows(rng.normal(size=500), bfloat16(rng.normal(size=500)))
     shuffled = np.ascontiguousarray(x[:, rng.permutation(500)])
-    np.testing.assert_allclose(spacing.entropy(x, mantissa=7), spacing.entropy(shuffled, mantissa=7), rtol=1e-12)
+    np.testing.assert_allclose(knn_1d.entropy(x, mantissa=7), knn_1d.entropy(shuffled, mantissa=7), rtol=1e-12)
 
 
 CLOSED = {
@@ -149,7 +149,7 @@ CLOSED = {
 @pytest.mark.parametrize("scale", [1e-30, 1e-3, 1.0, 1e20])
 def test_closed_forms_at_any_scale(name, scale):
     draw, truth = CLOSED[name]
-    value, error, _ = spacing.entropy(rows(scale * draw(np.random.default_rng(4), 4096)))
+    value, error, _ = knn_1d.entropy(rows(scale * draw(np.random.default_rng(4), 4096)))
     assert abs(value[0] - math.log(scale) - truth) < 4 * error[0]
     assert error[0] < 0.05
 
@@ -169,7 +169,7 @@ def test_closed_forms_at_any_scale(name, scale):
 def test_rounding_does_not_move_the_entropy(rounded, mantissa, scale, offset):
     rng = np.random.default_rng(5)
     x = rounded((scale * rng.normal(size=(40, 4096)) + offset).astype(np.float32))
-    value, error, ties = spacing.entropy(x, mantissa=mantissa)
+    value, error, ties = knn_1d.entropy(x, mantissa=mantissa)
     truth = 0.5 * math.log(2 * math.pi * math.e) + math.log(scale)
     assert (ties > 0.3).all()
     assert abs(value.mean() - truth) < 4 * error.mean() / math.sqrt(40) + 0.005
@@ -179,7 +179,7 @@ def test_rounding_does_not_move_the_entropy(rounded, mantissa, scale, offset):
 @pytest.mark.parametrize("at", [0.0, 1.0, -1.0, 0.3, 1e-40, -3e38, 65504.0])
 @pytest.mark.parametrize("mantissa", [7, 10, 23])
 def test_a_constant_has_the_entropy_of_its_cell(at, mantissa):
-    value, error, ties = spacing.entropy(np.full((1, 4096), at, np.float32), mantissa=mantissa)
+    value, error, ties = knn_1d.entropy(np.full((1, 4096), at, np.float32), mantissa=mantissa)
     assert ties[0] == 1.0 and error[0] == 0.0
     if at == 0.0:
         assert -110 < value[0] < -90  # nothing says how finely a zero was rounded
@@ -191,7 +191,7 @@ def test_a_constant_has_the_entropy_of_its_cell(at, mantissa):
 
 def test_three_values_have_the_entropy_of_their_cells_and_an_error():
     x = rows(np.random.default_rng(6).choice([1.0, 1.25, 1.5], 4096))
-    value, error, ties = spacing.entropy(x, mantissa=7)
+    value, error, ties = knn_1d.entropy(x, mantissa=7)
     assert ties[0] == 1.0 and 0 < error[0] < 0.05
     assert value[0] == pytest.approx(math.log(3 * 0.875 / 128), abs=0.1)
 
@@ -203,7 +203,7 @@ def test_ties_among_finer_values_stay_in_order():
     distance, ties = distances(x, 10, mantissa=7)
     assert (distance > 0).all()
     assert ties[0] / 4096 == pytest.approx(0.5, abs=0.05)
-    value, error, _ = spacing.entropy(x, mantissa=7)
+    value, error, _ = knn_1d.entropy(x, mantissa=7)
     assert np.isfinite(value[0]) and np.isfinite(error[0])
 
 
@@ -218,12 +218,12 @@ def test_atoms_are_left_out_and_told(share, many, mantissa):
     x = rng.normal(size=(20, 4096))
     on = rng.random(x.shape) < share
     x = np.where(on, rng.integers(0, many, x.shape), x).astype(np.float32)
-    found = spacing.estimate(bfloat16(x) if mantissa == 7 else x, mantissa=mantissa)
+    found = knn_1d.estimate(bfloat16(x) if mantissa == 7 else x, mantissa=mantissa)
     np.testing.assert_allclose(found.atoms, on.mean(axis=1), atol=0.01)
     assert not found.floor.any()
     assert abs(found.value.mean() - GAUSSIAN) < 0.02
     assert (np.abs(found.value - GAUSSIAN) < 4 * found.standard_error + 0.01).all()
-    alone = spacing.estimate(np.ascontiguousarray(x[:1, ~on[0]]), mantissa=23)
+    alone = knn_1d.estimate(np.ascontiguousarray(x[:1, ~on[0]]), mantissa=23)
     if mantissa == 23:
         assert found.value[0] == pytest.approx(alone.value[0], rel=1e-12)
         assert found.standard_error[0] == pytest.approx(alone.standard_error[0], rel=1e-12)
@@ -234,7 +234,7 @@ def test_a_window_with_repeats_is_worth_its_distinct_rows(times):
     rng = np.random.default_rng(11)
     once = rng.normal(size=(3, 4096 // times)).astype(np.float32)
     x = np.ascontiguousarray(np.tile(once, times)[:, rng.permutation(4096)])
-    found, alone = spacing.estimate(x), spacing.estimate(once)
+    found, alone = knn_1d.estimate(x), knn_1d.estimate(once)
     np.testing.assert_allclose(found.value, alone.value, atol=2e-3)  # two of a kind may be by rounding
     np.testing.assert_allclose(found.standard_error, alone.standard_error, rtol=5e-3)
     assert (found.ties == 1.0).all() and (found.atoms == 0.0).all()
@@ -244,7 +244,7 @@ def test_nothing_but_atoms_has_the_entropy_of_its_cells():
     rng = np.random.default_rng(12)
     lattice, steps = np.round(4 * rng.normal(size=4096)) / 4, np.zeros(4096)
     steps[-1] = 1.0
-    found = spacing.estimate(rows(lattice, steps, np.where(rng.random(4096) < 0.01, rng.normal(size=4096), 1.0)))
+    found = knn_1d.estimate(rows(lattice, steps, np.where(rng.random(4096) < 0.01, rng.normal(size=4096), 1.0)))
     assert np.isfinite(found.value).all() and np.isfinite(found.standard_error).all()
     assert (found.atoms[:2] > 0.98).all() and not found.floor.any()
 
@@ -252,7 +252,7 @@ def test_nothing_but_atoms_has_the_entropy_of_its_cells():
 def test_gaps_are_ends_of_the_sample():
     rng = np.random.default_rng(13)
     x = rng.choice([-1.0, 0.0, 1.0], (60, 2048)) + 0.01 * rng.normal(size=(60, 2048))
-    found = spacing.estimate(x.astype(np.float32))
+    found = knn_1d.estimate(x.astype(np.float32))
     truth = GAUSSIAN + math.log(0.01) + math.log(3)
     assert abs(found.value.mean() - truth) < 0.01
     assert np.mean(np.abs(found.value - truth) < 1.96 * found.standard_error) > 0.85
@@ -268,14 +268,14 @@ def autoregressive(phi, dimensions, n, seed=0):
 
 @pytest.mark.parametrize(("phi", "least"), [(0.0, 0.9), (0.5, 0.9), (0.9, 0.88)])
 def test_dependent_rows_have_wider_errors(phi, least):
-    found = spacing.estimate(autoregressive(phi, 200, 4096), dependent=True)
+    found = knn_1d.estimate(autoregressive(phi, 200, 4096), dependent=True)
     assert np.mean(np.abs(found.value - GAUSSIAN) < 1.96 * found.standard_error) >= least
     assert found.standard_error.mean() < 2 * found.value.std()
 
 
 @pytest.mark.parametrize("scale", [1e-44, 1e-38, 1e37])
 def test_the_ends_of_float32(scale):
-    value, error, _ = spacing.entropy(rows(np.random.default_rng(8).normal(size=2048) * scale, np.arange(2048) * 1e-45))
+    value, error, _ = knn_1d.entropy(rows(np.random.default_rng(8).normal(size=2048) * scale, np.arange(2048) * 1e-45))
     assert np.isfinite(value).all() and np.isfinite(error).all()
 
 
@@ -285,4 +285,4 @@ def test_one_row_more_than_neighbours(k):
     far = np.abs(x[0, :, None] - x[0]).astype(np.float64)
     found, _ = distances(x, k)
     np.testing.assert_allclose(np.sort(found[0]), np.sort(far.max(axis=1)), rtol=1e-6)
-    assert np.isfinite(spacing.entropy(x, k=k)[:2]).all()
+    assert np.isfinite(knn_1d.entropy(x, k=k)[:2]).all()

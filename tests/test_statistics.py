@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from polar_monitor.kernels import mixture, spacing
+from polar_monitor.kernels import knn_1d, mixture
 from polar_monitor.scale import relative
 from polar_monitor.statistics import JOINT_ROWS, MIN_ROWS, joint_statistics, window_statistics
 
@@ -62,7 +62,7 @@ def test_what_is_left_of_a_dimension_is_estimated_as_if_it_were_all(with_varianc
         spoiled[1, ~keep] = np.inf
     found = statistics(spoiled, spread if with_variance else None, cluster)
     rows, its = np.ascontiguousarray(mean[1:2, keep]), np.ascontiguousarray(variance[1:2, keep])
-    value, error, _ = spacing.entropy(rows, cluster[keep])
+    value, error, _ = knn_1d.entropy(rows, cluster[keep])
     assert (found["entropy_knn"][1], found["entropy_knn_se"][1]) == (value[0], error[0])
     if with_variance:
         bits = mixture.information(rows, its, cluster[keep])

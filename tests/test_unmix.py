@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from polar_monitor.kernels.copula import GAUSSIAN, normal, scores_of
-from polar_monitor.kernels.spacing import entropy
-from polar_monitor.kernels.unmix import components, radial, whitening
+from polar_monitor.kernels.joint.ica import components, radial, whitening
+from polar_monitor.kernels.knn_1d import entropy
 
 
 def test_whitening_makes_the_covariance_the_identity():

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import timing
 
-from polar_monitor.kernels import joint as kernels
-from polar_monitor.kernels import spacing
+from polar_monitor.kernels import knn_1d
+from polar_monitor.kernels.joint import joint as kernels
 from polar_monitor.panes import Panes
 
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "images" / "estimators-growth.svg"
@@ -45,7 +45,7 @@ def _of_rows(n: int) -> dict[str, float]:
     panes = Panes(dimensions, panes=1)
     times = timing.medians(
         {
-            "k-NN entropy": lambda: spacing.estimate(x),
+            "k-NN entropy": lambda: knn_1d.estimate(x),
             "for scale: numpy's sort": lambda: np.sort(x, axis=1),
             "histogram update": lambda: panes.update_rows(rows),
             "limit: one read": lambda: x.max(),

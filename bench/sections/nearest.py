@@ -5,7 +5,7 @@ import peers
 import timing
 
 from polar_monitor import entropy
-from polar_monitor.kernels import spacing
+from polar_monitor.kernels import knn_1d
 
 DIMENSIONS = 32
 ROWS = (10**3, 10**4, 10**5)
@@ -33,8 +33,8 @@ def _times(n: int) -> dict[str, float]:
     wide = x[:ONE_BY_ONE].astype(np.float64)
     fast = timing.medians(
         {
-            "ours": lambda: spacing.estimate(x),
-            "ours, rows in time order": lambda: spacing.estimate(x, dependent=True),
+            "ours": lambda: knn_1d.estimate(x),
+            "ours, rows in time order": lambda: knn_1d.estimate(x, dependent=True),
             "ours, polar_monitor.entropy.knn of (n, D)": lambda: entropy.knn(rows, dependent=False),
             "sort alone: numpy": lambda: np.sort(x, axis=1),
             "SciPy, Vasicek, (D, n) at once": lambda: _scipy(x),

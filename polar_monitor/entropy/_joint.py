@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import PolarMonitorError
-from ..kernels import joint as kernels
+from ..kernels.joint import joint as kernels
 from ..rows import as_rows, columns
 from ._estimate import JointEstimate
 from ._found import group_ids
@@ -24,7 +24,7 @@ def joint(x: Any, *, groups: Any = None, dependent: bool = True) -> JointEstimat
     are functions of others are named and left out. Rows on other surfaces have no density either; `thin` says so where
     two or three dimensions make one, which larger surfaces do not show: there the value says nothing. Clusters of rows
     that follow each other widen the error as far as they are alike, unless `dependent` is False; so do `groups` (n,).
-    How, and from which sources: `polar_monitor.kernels.joint`. Raises PolarMonitorError.
+    How, and from which sources: `polar_monitor.kernels.joint.joint`. Raises PolarMonitorError.
 
     Example:
         >>> import numpy as np

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arguments import whole
-from ..kernels import histogram, spacing
+from ..kernels import histogram, knn_1d
 from ..kernels.negentropy import negentropy as _negentropy
 from ..rows import Rows, as_rows, log_cell
 from ._estimate import Estimate
@@ -44,7 +44,7 @@ def knn_of(rows: Rows, k: int | None = None, *, groups: Any = None, dependent: b
     order = None if k is None else whole("k", k)
     found = Found(rows, groups)
     for part, cluster in found.parts(max(LEAST_ROWS, (order or 0) + 2)):
-        result = spacing.estimate(part.rows, cluster, order, part.mantissa, dependent)._asdict()
+        result = knn_1d.estimate(part.rows, cluster, order, part.mantissa, dependent)._asdict()
         del result["rows"]  # all are looked at
         result["value"] = result["value"] + part.log_scale
         for d in np.flatnonzero(result["floor"]):
@@ -70,9 +70,9 @@ def negentropy(x: Any, *, groups: Any = None, dependent: bool = True) -> Estimat
     found = Found(as_rows("x", x, MOST_ROWS), groups)
     for part, cluster in found.parts():
         value, error = _negentropy(part.rows, cluster, part.mantissa, dependent)
-        judged = spacing.estimate(part.rows, mantissa=part.mantissa)
+        judged = knn_1d.estimate(part.rows, mantissa=part.mantissa)
         for d in np.flatnonzero(judged.rows < part.rows.shape[1]):
-            kept = spacing.left(part.rows[d : d + 1], mantissa=part.mantissa)
+            kept = knn_1d.left(part.rows[d : d + 1], mantissa=part.mantissa)
             own = None if cluster is None else cluster[kept]
             alone = np.ascontiguousarray(part.rows[d : d + 1, kept])
             value[d : d + 1], error[d : d + 1] = _negentropy(alone, own, part.mantissa, dependent)
@@ -103,6 +103,6 @@ def repeats(rows: F32, mantissa: int) -> tuple[F64, F64]:
 
     Inputs that a window holds more than once tell nothing new; rows on an atom do.
     """
-    judged = spacing.estimate(rows, mantissa=mantissa)
+    judged = knn_1d.estimate(rows, mantissa=mantissa)
     apart = rows.shape[1] * (1.0 - judged.atoms)
     return np.minimum(judged.rows / np.maximum(apart, judged.rows), 1.0), judged.ties

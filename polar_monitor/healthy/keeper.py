@@ -12,9 +12,8 @@ import torch
 
 from ..alerts import Alert, AlertKind
 from ..arguments import whole
-from ..errors import PolarMonitorError
+from ..errors import PolarMonitorError, warn
 from ..evaluation import Evaluation
-from ..faults import tell
 from . import memory
 from .folder import Folder
 from .run import Key, Run
@@ -151,7 +150,7 @@ class KeepHealthy:
         """See whether this is another run than that of the files."""
         if self._run.is_another(key, step, self._begun):
             where = self._files.aside(self.steps, memory.STATE)
-            tell(
+            warn(
                 f"a run begins at step {step}, but {str(self.folder)!r} has checkpoints of one that came to step "
                 f"{self._run.reached}; they are in {str(where)!r} now. To go on with a run, call "
                 "monitor.load_state_dict() before the training goes on"
@@ -192,4 +191,4 @@ class KeepHealthy:
                 f"the last healthy step is {last}, and the oldest one is of step {there[0]}; a smaller every= or a "
                 "larger keep= would have one"
             )
-        tell(f"there is no checkpoint to go back to at step {step}: {why}")
+        warn(f"there is no checkpoint to go back to at step {step}: {why}")

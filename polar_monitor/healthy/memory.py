@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from ..faults import tell
+from ..errors import warn
 from .folder import Folder
 from .run import Run
 from .series import PAST, Series, Wanted
@@ -39,7 +39,7 @@ def read(folder: Folder) -> Run:
     except FileNotFoundError:
         pass
     except (OSError, *BROKEN) as error:
-        tell(f"{str(file)!r} cannot be read ({error}): all is taken as well, and no checkpoint as the one to go to")
+        warn(f"{str(file)!r} cannot be read ({error}): all is taken as well, and no checkpoint as the one to go to")
     run.reached = max([run.reached, *folder.steps[-1:]])
     if run.healthy not in folder.steps:
         run.healthy = None

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from tensorboard.compat.proto.event_pb2 import Event
 
-from ..kernels.checksum import crc32c
+from ..kernels.crc32c import crc32c
 from ._append import append
 
 SUFFIX = ".polar"

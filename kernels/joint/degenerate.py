@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .copula import functions, local_dimension
-from .unmix import THIN
+from ..copula import functions, local_dimension
+from .ica import THIN
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocking import cluster_square
-from .blocks import blocks, lasting
-from .copula import GAUSSIAN, functions, in_place, normal, scores_entropy, scores_of
+from ..blocking import cluster_square
+from ..copula import GAUSSIAN, functions, in_place, normal, scores_entropy, scores_of
+from ..knn_1d import Spacing, entropy, estimate
 from .degenerate import first_of_their_kind, linear, on_a_surface, unrounded
-from .spacing import Spacing, entropy, estimate
-from .unmix import components, radial, whitening
+from .ica import components, radial, whitening
+from .independence import blocks, lasting
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]

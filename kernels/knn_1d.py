@@ -4,8 +4,8 @@ Kozachenko & Leonenko 1987: h = ψ(n) + mean (log 2ε_i − ψ(k)), ε_i the dis
 In one dimension a sort puts the neighbours side by side: any k + 1 adjacent rows that hold row i bound ε_i from above,
 and the best of the k + 1 such runs is ε_i; bisection finds it, as one end comes nearer while the other goes away.
 
-Left to choose k, the estimate reads a few ranks only, with a k that grows from the ends inwards (`ranks`). Latents in
-low precision have ties, at which ε = 0 and h = −∞: `_untie` says what becomes of them. Shapes: x (D, n) float32,
+Left to choose k, the estimate reads a few ranks only, with a k that grows from the ends inwards (`rank_plan`). Latents
+in low precision have ties, at which ε = 0 and h = −∞: `_untie` says what becomes of them. Shapes: x (D, n) float32,
 finite.
 """
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from . import blocking
 from ._jit import helper, kernel
-from .ranks import LEAST, SLOPE, Plan, plan
+from .rank_plan import LEAST, SLOPE, Plan, plan
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
