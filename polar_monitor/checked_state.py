@@ -7,26 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ._validation import MAX_COUNT, is_version, state_count
 from .errors import PolarMonitorError
 from .lane import Lane
 
 BINS = 512
 """Of a LatentStream's histogram."""
-COUNT = 2**62
-"""All counts are below."""
-
-
-def is_version(state: Mapping[str, Any], version: int) -> bool:
-    """Whether a state says that it has this version; a truth value or a float is none."""
-    found = state.get("version")
-    return isinstance(found, int) and found == version
-
-
-def count(word: str, value: Any, least: int = 0, most: int = COUNT) -> int:
-    """A whole number from `least` on and below `most`."""
-    if not isinstance(value, int | np.integer) or not least <= value < most:
-        raise PolarMonitorError(f"state: expected {word} to be a whole number from {least} on, got {str(value)[:40]}")
-    return int(value)
 
 
 def check_histogram(stream: Mapping[str, Any]) -> None:
@@ -39,8 +25,8 @@ def check_histogram(stream: Mapping[str, Any]) -> None:
 
     if not is_version(stream, 1):
         raise PolarMonitorError(f"state: expected version 1, got {str(stream.get('version'))[:40]}")
-    state, dimensions = stream["histogram"], count("dimensions", stream["dimensions"], 1)
-    panes, bins = len(state["rows"]), count("bins", state["bins"])
+    state, dimensions = stream["histogram"], state_count("dimensions", stream["dimensions"], 1)
+    panes, bins = len(state["rows"]), state_count("bins", state["bins"])
     if not 1 <= panes <= PANES or bins != BINS:
         raise PolarMonitorError(f"state: expected at most {PANES} panes of {BINS} bins, got {panes} of {bins}")
     each = (panes, dimensions)
@@ -64,8 +50,8 @@ def check_histogram(stream: Mapping[str, Any]) -> None:
         first, last = (np.floor(np.ldexp(end, -np.clip(e, -256, 256))) for end in (low, high))
         numbers = np.where(np.arange(2 * k) < used[..., None], extremes, np.inf)
         fits = [
-            (counts >= 0).all() and (state["tallies"] >= 0).all() and (state["tallies"] < COUNT).all(),
-            (state["non_finite_left"] >= 0).all() and all(0 <= n < COUNT for n in state["rows"].tolist()),
+            (counts >= 0).all() and (state["tallies"] >= 0).all() and (state["tallies"] < MAX_COUNT).all(),
+            (state["non_finite_left"] >= 0).all() and all(0 <= n < MAX_COUNT for n in state["rows"].tolist()),
             (e >= histogram.FINEST).all() and (e <= 128).all(),
             (binned == (finite > used)).all() and (counts.sum(axis=2) == finite - used).all(),
             (np.isfinite(low) & np.isfinite(high) & (last - first < bins) | ~binned).all(),
@@ -84,11 +70,11 @@ def check_lane(lane: Lane, saved: Mapping[str, Any]) -> None:
     if stream is not None:
         state = stream.state_dict()
         n = state["mean"].shape[1]
-        count("place", state["place"], 0, stream.window)
-        count("per", state["per"], 1)
-        count("mantissa", state["mantissa"], 1, 53)
+        state_count("place", state["place"], 0, stream.window)
+        state_count("per", state["per"], 1)
+        state_count("mantissa", state["mantissa"], 1, 53)
         for word in ("inputs", "rows"):
-            count(word, state[word])
+            state_count(word, state[word])
         shapes: dict[str, tuple[int | None, ...]] = {"input": (n,), "non_finite": (dimensions,)}
         if stream.has_variance:
             shapes["variance"] = (dimensions, n)

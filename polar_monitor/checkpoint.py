@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from ._validation import is_version, state_count
 from .alerts import Alert
-from .checked_state import check_histogram, check_lane, count, is_version
+from .checked_state import check_histogram, check_lane
 from .conductor import Conductor
 from .errors import PolarMonitorError
 from .lane import Lane
@@ -93,10 +94,10 @@ def _clock(conductor: Conductor, saved: Mapping[str, Any]) -> dict[str, Any]:
     """The counters of a run."""
     clock = {key: saved[key] for key in conductor.state_dict()}
     rest = Rest()
-    clock["rest"] = {key: count(key, clock["rest"][key]) for key in rest.state_dict()}
+    clock["rest"] = {key: state_count(key, clock["rest"][key]) for key in rest.state_dict()}
     rest.load_state_dict(clock["rest"])
     least = {"next": 1, "every": 1}
-    return {key: value if key == "rest" else count(key, value, least.get(key, 0)) for key, value in clock.items()}
+    return {key: value if key == "rest" else state_count(key, value, least.get(key, 0)) for key, value in clock.items()}
 
 
 def _trial(conductor: Conductor, saved: Mapping[str, Any]) -> dict[str, Lane]:
@@ -113,7 +114,7 @@ def _trial(conductor: Conductor, saved: Mapping[str, Any]) -> dict[str, Lane]:
             )
         trial = Lane(mode, kind, conductor.options.settings, None)
         for word in ("written", "dropped", "seen", "observed"):
-            count(word, saved[mode][word])
+            state_count(word, saved[mode][word])
         if saved[mode]["stream"] is not None:
             check_histogram(saved[mode]["stream"])
         trial.load_state_dict(saved[mode])

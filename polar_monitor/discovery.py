@@ -12,11 +12,11 @@ from torch import nn
 
 from . import candidates
 from ._torch_compat import unwrapped
+from .arrays.spread import one_spread
 from .conditional import standardising
 from .errors import PolarMonitorError
 from .latents import Latent, Part, one_tensor, structured
 from .naming import role
-from .spread import one_spread
 from .widths import gives, is_channels_first, likely
 
 Named = str | nn.Module | Callable[[Any], Any]

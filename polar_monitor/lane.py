@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .alarms import Alarms
 from .alerts import Alert, AlertRules
-from .arguments import unit_doubt
+from .arrays.spread import to_variance, unit_doubt
 from .context import Context
 from .drain import Batch, Drain
 from .errors import warn
@@ -20,7 +20,6 @@ from .ring import Ring
 from .rules import Extra, to_json
 from .rules_file import to_plain
 from .snapshot import Snapshot
-from .spread import to_variance
 
 if TYPE_CHECKING:
     from .stream import LatentStream

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from . import checkpoint, describe, discovery
 from ._torch_compat import is_plain, rank
+from ._validation import checked_output
 from .alerts import Alert, AlertKind, AlertRules
-from .arguments import checked_output
+from .arrays.spread import one_spread
 from .clock import Clock
 from .conditional import standardise
 from .conductor import STOPPING, Conductor
@@ -34,7 +35,6 @@ from .sinks.default import default_sinks
 from .sinks.group import SinkGroup
 from .sinks.jsonl import JsonlSink
 from .snapshot import Snapshot
-from .spread import one_spread
 from .warm import compile_kernels
 from .wiring import Wiring, unwrap
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from . import criteria
-from .arguments import checked_prior, checked_resolution, unit_doubt
+from ._validation import checked_prior, checked_resolution
+from .arrays.spread import one_spread, unit_doubt
 from .batches import batches, is_of_each_row
 from .errors import PolarMonitorError, PolarMonitorWarning
 from .regime import Regime, judge
-from .spread import one_spread
 
 SUSPICIOUS = 512
 """Rows after which a spread that fits another unit only is pointed out."""

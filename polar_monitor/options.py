@@ -8,8 +8,8 @@ from numbers import Integral, Real
 from typing import Any
 
 from . import criteria
+from ._validation import checked_prior, checked_resolution
 from .alerts import Alert, AlertRules
-from .arguments import checked_prior, checked_resolution
 from .chosen_rules import choose
 from .errors import PolarMonitorError
 from .lane import Settings

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays.rows import transposed
 from .errors import PolarMonitorError
 from .kernels import histogram as kernels
 from .kernels import histogram_entropy
-from .rows import transposed
 from .snapshot import Array
 
 Drawn = tuple[float, float, NDArray[np.int64], float, float]

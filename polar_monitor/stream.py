@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays.rows import transposed
 from .errors import PolarMonitorError
 from .panes import PANES, Panes
-from .rows import transposed
 from .snapshot import Array, Histogram, Snapshot
 from .statistics import joint_statistics, window_statistics
 

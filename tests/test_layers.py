@@ -22,8 +22,8 @@ FILES = {
 PURE = {
     "alarms", "alerts", "batches", "causes", "chosen_rules", "context", "criteria", "detector", "disagreement",
     "entropy", "evaluation", "forecast", "healthy.folder", "healthy.memory", "healthy.run", "healthy.series",
-    "label", "losses", "offline", "panes", "recorded", "regime", "replay", "rows", "rule", "rules",
-    "rules_file", "scale", "snapshot", "spectrum", "spread", "statistics", "stream", "subset", "tracks",
+    "label", "losses", "offline", "panes", "recorded", "regime", "replay", "arrays.rows", "rule", "rules",
+    "rules_file", "scale", "snapshot", "spectrum", "arrays.spread", "statistics", "stream", "subset", "tracks",
     "trend", "watch", "watched", "whole",
 }  # fmt: skip
 """Everything from the statistics to the alerts: none of it knows torch, nor anything that does."""

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays.rows import as_array
 from ..errors import PolarMonitorError
 from ..label import Label
 from ..regime import Regime
-from ..rows import as_array
 from .probes import PROBES
 
 TASKS = ("classification", "regression")

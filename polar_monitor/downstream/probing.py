@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import whole
+from .._validation import checked_count
 from ..regime import Regime
 from .arguments import checked_labels, checked_latents, checked_level, checked_probes, checked_targets
 from .arms import Arm, arms_of
@@ -61,7 +61,11 @@ def compare(
         import sklearn  # noqa: F401
     except ImportError as missing:
         raise ImportError('probes need scikit-learn: pip install "polar-monitor[downstream]"') from missing
-    folds, repeats, seed = whole("folds", folds, 2), whole("repeats", repeats), whole("seed", seed, 0)
+    folds, repeats, seed = (
+        checked_count("folds", folds, 2),
+        checked_count("repeats", repeats),
+        checked_count("seed", seed, 0),
+    )
     level = checked_level(level)
     chosen = checked_probes(probes)
     x = checked_latents(latents)

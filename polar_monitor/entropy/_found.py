@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays.rows import Columns, Rows, columns
 from ..errors import PolarMonitorError
-from ..rows import Columns, Rows, columns
 from ._estimate import Estimate
 
 LEAST_ROWS = 32

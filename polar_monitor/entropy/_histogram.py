@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import whole
+from .._validation import checked_count
+from ..arrays.rows import MANTISSA, Rows, chunks, frame, log_cell, precision, scaled, sized
 from ..errors import PolarMonitorError
 from ..panes import PANES, Panes
-from ..rows import MANTISSA, Rows, chunks, frame, log_cell, precision, scaled, sized
 from ._estimate import Estimate
 from ._nearest import knn_of
 
@@ -109,8 +109,8 @@ class OnlineHistogram:
     def __init__(
         self, dimensions: int, bins: int = 512, *, window: int | None = None, origin: Any = 0.0, unit: Any = 1.0
     ) -> None:
-        self.dimensions, self.bins = whole("dimensions", dimensions), whole("bins", bins, 64)
-        self.window = None if window is None else whole("window", window, PANES)
+        self.dimensions, self.bins = checked_count("dimensions", dimensions), checked_count("bins", bins, 64)
+        self.window = None if window is None else checked_count("window", window, PANES)
         self._origin, self._unit = (_numbers(*pair, self.dimensions) for pair in (("origin", origin), ("unit", unit)))
         if not ((self._unit > 0) & (np.frexp(self._unit)[0] == 0.5)).all():
             raise PolarMonitorError(f"unit: expected powers of two, got {unit!r}")

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays.rows import as_rows, columns
 from ..errors import PolarMonitorError
 from ..kernels.joint import joint as kernels
-from ..rows import as_rows, columns
 from ._estimate import JointEstimate
 from ._found import group_ids
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays.rows import Columns, as_rows
+from ..arrays.spread import one_spread, to_variance
 from ..errors import PolarMonitorError
 from ..kernels import blocking, mixture
-from ..rows import Columns, as_rows
-from ..spread import one_spread, to_variance
 from ._estimate import Estimate
 from ._found import Found, Ids
 from ._nearest import repeats

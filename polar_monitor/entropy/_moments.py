@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import whole
+from .._validation import checked_count
+from ..arrays.rows import chunks, sized
 from ..errors import PolarMonitorError
 from ..kernels import moments
-from ..rows import chunks, sized
 
 Array = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ class OnlineMoments:
     """
 
     def __init__(self, dimensions: int) -> None:
-        self.dimensions = whole("dimensions", dimensions)
+        self.dimensions = checked_count("dimensions", dimensions)
         self.reset()
 
     def reset(self) -> None:

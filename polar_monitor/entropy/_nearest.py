@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import whole
+from .._validation import checked_count
+from ..arrays.rows import Rows, as_rows, log_cell
 from ..kernels import histogram, knn_1d
 from ..kernels.negentropy import negentropy as _negentropy
-from ..rows import Rows, as_rows, log_cell
 from ._estimate import Estimate
 from ._found import LEAST_ROWS, Found
 
@@ -41,7 +41,7 @@ def knn(x: Any, k: int | None = None, *, groups: Any = None, dependent: bool = T
 
 def knn_of(rows: Rows, k: int | None = None, *, groups: Any = None, dependent: bool = True) -> Estimate:
     """`knn` of rows that have been read already."""
-    order = None if k is None else whole("k", k)
+    order = None if k is None else checked_count("k", k)
     found = Found(rows, groups)
     for part, cluster in found.parts(max(LEAST_ROWS, (order or 0) + 2)):
         result = knn_1d.estimate(part.rows, cluster, order, part.mantissa, dependent)._asdict()

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import whole
+from .._validation import checked_count
+from ..arrays.rows import MANTISSA, Rows, chunks, sized
+from ..arrays.subsampling import GOLDEN_RATIO
 from ..errors import PolarMonitorError
-from ..rows import MANTISSA, Rows, chunks, sized
-from ..thinning import ODD
 from ._estimate import Estimate
 from ._nearest import knn_of
 
@@ -30,7 +30,7 @@ class SlidingWindow:
     """
 
     def __init__(self, dimensions: int, rows: int = 4096) -> None:
-        self.dimensions, self.rows = whole("dimensions", dimensions), whole("rows", rows)
+        self.dimensions, self.rows = checked_count("dimensions", dimensions), checked_count("rows", rows)
         self.reset()
 
     def reset(self) -> None:
@@ -43,7 +43,7 @@ class SlidingWindow:
     def update(self, x: Any, stamp: int | None = None) -> None:
         """Add rows (n, D), all of one stamp if it is given. Raises PolarMonitorError for other shapes."""
         if stamp is not None:
-            stamp = whole("stamp", stamp, -(2**63))
+            stamp = checked_count("stamp", stamp, -(2**63))
             if stamp >= 2**63:
                 raise PolarMonitorError(f"stamp: expected a number below 2^63, got {stamp}")
         for chunk in chunks("x", x):
@@ -91,7 +91,7 @@ class SlidingWindow:
         bits = np.ascontiguousarray(values).view(np.uint64)
         mixed = np.zeros(len(bits), np.uint64)
         for column in bits.T:
-            mixed = (mixed ^ column) * ODD
+            mixed = (mixed ^ column) * GOLDEN_RATIO
             mixed ^= mixed >> np.uint64(29)
         order = np.lexsort((stamps[:, 1], *bits.T[::-1], mixed, stamps[:, 0]))[-self.rows :]
         self._values, self._stamps, self._held = [values[order]], [stamps[order]], len(order)

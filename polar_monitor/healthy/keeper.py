@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
+from .._validation import checked_count
 from ..alerts import Alert, AlertKind
-from ..arguments import whole
 from ..errors import PolarMonitorError, warn
 from ..evaluation import Evaluation
 from . import memory
@@ -70,7 +70,7 @@ class KeepHealthy:
         if not callable(save):
             raise PolarMonitorError(f"save: expected a callable that gives what is saved, got {type(save).__name__}")
         self.save = save
-        self.every, self.keep = whole("every", every), whole("keep", keep)
+        self.every, self.keep = checked_count("every", every), checked_count("keep", keep)
         self._files = Folder(folder)
         self._run = memory.read(self._files)
         self._begun = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from .sinks import Sink
 
 Prior = tuple[Any, Any] | None
-PLAINLY = 0.5
-"""A log-variance that no collapsed latent has: more noise than its prior by a factor of 1.6."""
+
+
+MAX_COUNT = 2**62
+"""All counts are below."""
 
 
 def checked_prior(prior: Any) -> Prior:
@@ -76,22 +78,7 @@ def checked_resolution(value: Any) -> float | None:
     return float(value)
 
 
-def unit_doubt(kind: str | None, least: float, greatest: float) -> str:
-    """What to say of a spread whose values, from `least` to `greatest`, fit another unit only; '' if nothing.
-
-    An active dimension has log-variances far below 0, a passive one about 0, of either sign. None below 0 and some of
-    `PLAINLY` or more are variances, of which that of a passive dimension is about 1.
-    """
-    if kind in ("var", "std") and least < 0:
-        return f"the {kind} has values below 0 (least {least:.3g}): is it a log-variance? Then pass logvar="
-    if kind == "var" and least >= 1 and greatest >= math.exp(PLAINLY):
-        return "every variance is 1 or more: is what was read as a log-variance a variance? Then pass var="
-    if kind == "logvar" and least >= 0 and greatest >= PLAINLY:
-        return "no log-variance is below 0, so every variance is 1 or more: is it a variance? Then pass var="
-    return ""
-
-
-def whole(word: str, value: Any, least: int = 1) -> int:
+def checked_count(word: str, value: Any, least: int = 1) -> int:
     """A whole number. Raises PolarMonitorError for anything else, or less than `least`."""
     try:
         number = operator.index(value)
@@ -100,3 +87,16 @@ def whole(word: str, value: Any, least: int = 1) -> int:
     if number < least:
         raise PolarMonitorError(f"{word}: expected a whole number of {least} or more, got {value!r}")
     return number
+
+
+def is_version(state: Mapping[str, Any], version: int) -> bool:
+    """Whether a state says that it has this version; a truth value or a float is none."""
+    found = state.get("version")
+    return isinstance(found, int) and found == version
+
+
+def state_count(word: str, value: Any, least: int = 0, most: int = MAX_COUNT) -> int:
+    """A whole number from `least` on and below `most`."""
+    if not isinstance(value, int | np.integer) or not least <= value < most:
+        raise PolarMonitorError(f"state: expected {word} to be a whole number from {least} on, got {str(value)[:40]}")
+    return int(value)

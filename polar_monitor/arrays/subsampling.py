@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-ODD = np.uint64(0x9E3779B97F4A7C15)
+GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)
 """2^64 divided by the golden ratio: consecutive numbers times this are well spread (Knuth 1998, 6.4)."""
 
 
@@ -25,8 +25,8 @@ def path(blocks: Any, of: int) -> NDArray[np.int64]:
     """The rows chosen in the blocks with these numbers, of 2^of rows each."""
     rows = np.asarray(blocks, np.int64)
     for size in range(of, 0, -1):
-        mixed = (rows.astype(np.uint64) + np.uint64(size << 57)) * ODD
-        mixed = (mixed ^ (mixed >> np.uint64(32))) * ODD
+        mixed = (rows.astype(np.uint64) + np.uint64(size << 57)) * GOLDEN_RATIO
+        mixed = (mixed ^ (mixed >> np.uint64(32))) * GOLDEN_RATIO
         rows = 2 * rows + (mixed >> np.uint64(63)).astype(np.int64)
     return rows
 

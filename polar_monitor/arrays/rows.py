@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import thinning
-from .errors import PolarMonitorError
+from ..errors import PolarMonitorError
+from . import subsampling
 
 F32 = NDArray[np.float32]
 Floats = NDArray[Any]
@@ -76,7 +76,7 @@ def as_rows(word: str, value: Any, most: int | None = None) -> Rows:
         raise PolarMonitorError(f"{word}: expected at least one row, got none")
     if most is None or rows.given <= most:
         return rows._replace(values=_floats(rows.values))
-    taken = thinning.chosen(0, rows.given, thinning.level(rows.given, most))
+    taken = subsampling.chosen(0, rows.given, subsampling.level(rows.given, most))
     return rows._replace(values=_floats(rows.values[taken]), taken=taken)
 
 
@@ -127,14 +127,14 @@ def _gathered(word: str, chunks: Iterator[Any], most: int | None) -> Rows:
         if width not in (None, rows.values.shape[1]):
             raise PolarMonitorError(f"{word}: expected chunks of {width} dimensions, got {rows.values.shape[1]}")
         width, flat, mantissa = rows.values.shape[1], rows.flat, min(mantissa, rows.mantissa)
-        taken = thinning.chosen(given, given + rows.given, level)
+        taken = subsampling.chosen(given, given + rows.given, level)
         held.append(_floats(rows.values[taken - given]))
         places.append(taken)
         given += rows.given
-        if most is not None and thinning.level(given, most) > level:
-            level = thinning.level(given, most)
+        if most is not None and subsampling.level(given, most) > level:
+            level = subsampling.level(given, most)
             place = np.concatenate(places)
-            keep = place == thinning.path(place >> level, level)
+            keep = place == subsampling.path(place >> level, level)
             held, places = [np.concatenate(held)[keep]], [place[keep]]
     if given == 0:
         raise PolarMonitorError(f"{word}: expected at least one row, got an iterator of none")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import PolarMonitorError
+from ..errors import PolarMonitorError
 
 
 def one_spread(logvar: Any, var: Any, std: Any) -> tuple[str | None, Any]:
@@ -31,3 +32,22 @@ def to_variance(spread: NDArray[Any], kind: str) -> NDArray[Any]:
                 return np.where(spread < 0, np.float32("nan"), np.square(spread))
             case _:
                 return np.asarray(spread)
+
+
+def unit_doubt(kind: str | None, least: float, greatest: float) -> str:
+    """What to say of a spread whose values, from `least` to `greatest`, fit another unit only; '' if nothing.
+
+    An active dimension has log-variances far below 0, a passive one about 0, of either sign. None below 0 and some of
+    `PLAINLY` or more are variances, of which that of a passive dimension is about 1.
+    """
+    if kind in ("var", "std") and least < 0:
+        return f"the {kind} has values below 0 (least {least:.3g}): is it a log-variance? Then pass logvar="
+    if kind == "var" and least >= 1 and greatest >= math.exp(CLEARLY_POSITIVE):
+        return "every variance is 1 or more: is what was read as a log-variance a variance? Then pass var="
+    if kind == "logvar" and least >= 0 and greatest >= CLEARLY_POSITIVE:
+        return "no log-variance is below 0, so every variance is 1 or more: is it a variance? Then pass var="
+    return ""
+
+
+CLEARLY_POSITIVE = 0.5
+"""A log-variance that no collapsed latent has: more noise than its prior by a factor of 1.6."""
