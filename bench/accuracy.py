@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from polar_monitor.kernels import histogram as kernels
 from polar_monitor.kernels import histogram_entropy, knn_1d
-from polar_monitor.panes import Panes
+from polar_monitor.statistics.windowed_histogram import WindowedHistogram
 
 Array = NDArray[Any]
 Estimator = Callable[[Array], float]
@@ -77,7 +77,7 @@ LAWS = SMOOTH | OTHERS
 
 def online_histogram(x: Array) -> float:
     """Fed in 128, 256, 384, … rows at a time."""
-    panes, start, size = Panes(1, BINS, panes=4, pane_rows=-(-len(x) // 4)), 0, 128
+    panes, start, size = WindowedHistogram(1, BINS, panes=4, pane_rows=-(-len(x) // 4)), 0, 128
     rows = x.astype(np.float32)[None]
     while start < len(x):
         panes.update(rows, start, min(start + size, len(x)))

@@ -17,7 +17,7 @@ from polar_monitor.criteria import CRITERIA
 from polar_monitor.disagreement import THREE, disagree
 from polar_monitor.label import Label
 from polar_monitor.regime import Regime
-from polar_monitor.snapshot import Snapshot
+from polar_monitor.statistics.snapshot import Snapshot
 
 Rows = NDArray[np.float64]
 Latent = tuple[Rows, Rows]

@@ -19,7 +19,7 @@ from scipy.signal import lfilter
 
 from polar_monitor import entropy
 from polar_monitor.kernels import knn_1d, mixture
-from polar_monitor.panes import Panes
+from polar_monitor.statistics.windowed_histogram import WindowedHistogram
 
 Array = NDArray[Any]
 Rows = tuple[Array, Array]
@@ -149,7 +149,7 @@ POPULATIONS = {
 
 def histogram(mean: Array) -> Rows:
     """Of the online histogram, fed in four panes."""
-    panes = Panes(len(mean), pane_rows=-(-mean.shape[1] // 4))
+    panes = WindowedHistogram(len(mean), pane_rows=-(-mean.shape[1] // 4))
     panes.update(np.ascontiguousarray(mean))
     value, error = panes.entropy()[:2]
     return value, error

@@ -9,9 +9,10 @@ import pytest
 from polar_monitor.kernels import moments
 from polar_monitor.kernels.copula import copula_entropy
 from polar_monitor.kernels.posterior import posterior
-from polar_monitor.panes import Panes
-from polar_monitor.spectrum import relations
-from polar_monitor.statistics import joint_statistics, window_statistics
+from polar_monitor.statistics.correlation import relations
+from polar_monitor.statistics.joint import joint_statistics
+from polar_monitor.statistics.window import window_statistics
+from polar_monitor.statistics.windowed_histogram import WindowedHistogram
 
 BLOCKS = [(32, 128), (128, 1024)]
 
@@ -24,7 +25,7 @@ def blocks(shape: tuple[int, int]) -> list[np.ndarray]:
 @pytest.mark.parametrize("shape", BLOCKS, ids=str)
 @pytest.mark.parametrize("pane_rows", [None, 1024], ids=["never_rolled", "panes_of_1024"])
 def test_histogram_64_blocks(benchmark, shape, pane_rows):
-    data, histogram = blocks(shape), Panes(shape[0], pane_rows=pane_rows)
+    data, histogram = blocks(shape), WindowedHistogram(shape[0], pane_rows=pane_rows)
     benchmark(lambda: [histogram.update(x) for x in data])
     assert histogram.rows > 0
 
@@ -65,13 +66,13 @@ def test_posterior_4096_by_32(benchmark, window, size):
 
 
 def test_histogram_update_4096_by_32(benchmark, window):
-    histogram = Panes(32, pane_rows=1024)
+    histogram = WindowedHistogram(32, pane_rows=1024)
     benchmark(lambda: histogram.update(window[0]))
     assert histogram.rows == 4096
 
 
 def test_histogram_query_4096_by_32(benchmark, window):
-    histogram = Panes(32, pane_rows=1024)
+    histogram = WindowedHistogram(32, pane_rows=1024)
     histogram.update(window[0])
 
     def query() -> int:

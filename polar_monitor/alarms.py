@@ -15,7 +15,7 @@ from .alerts import Alert, AlertRules
 from .context import Context
 from .regime import Regime
 from .rules import Extra, plain
-from .snapshot import Snapshot
+from .statistics.snapshot import Snapshot
 from .watch import WatchState, watch
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .alerts import ADVICE, CAUSES, AlertKind
 from .detector import FLOOR
-from .snapshot import Array, Snapshot
+from .statistics.snapshot import Array, Snapshot
 from .tracks import BETA, RATE, RECONSTRUCTION, Flags, Ints, Tracks
 
 UNKNOWN, NOISE, SHRINK, SUDDEN, DEAD, STRONGER, DECODER, LIGHTER, RESCALED, FASTER = range(10)

@@ -14,7 +14,7 @@ import torch
 
 from ._validation import is_version, state_count
 from .alerts import Alert
-from .checked_state import check_histogram, check_lane
+from .checked_state import check_lane
 from .conductor import Conductor
 from .errors import PolarMonitorError
 from .lane import Lane
@@ -102,6 +102,8 @@ def _clock(conductor: Conductor, saved: Mapping[str, Any]) -> dict[str, Any]:
 
 def _trial(conductor: Conductor, saved: Mapping[str, Any]) -> dict[str, Lane]:
     """New lanes with the saved state; those of the conductor are not touched."""
+    from .statistics.stream import check_histogram  # compiles the kernels, so not on `import polar_monitor`
+
     trials = {}
     for mode in conductor.options.modes:
         lane = conductor.lanes.get(mode)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .errors import PolarMonitorError
 from .label import Label
-from .snapshot import Array, Snapshot
+from .statistics.snapshot import Array, Snapshot
 
 Labels = tuple[Label, ...]
 ENTROPY_CUT = 0.5 * math.log(4 * math.pi * math.e * 0.1)

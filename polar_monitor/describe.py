@@ -9,7 +9,7 @@ from .evaluation import Health
 from .governor import Governor
 from .label import Label
 from .regime import Regime
-from .snapshot import Snapshot
+from .statistics.snapshot import Snapshot
 
 SILENT = "likely causes: " + "; ".join(CAUSES[AlertKind.SILENT])
 

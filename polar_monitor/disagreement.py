@@ -13,8 +13,9 @@ import numpy as np
 
 from .criteria import CRITERIA, ENTROPY_CUT, MINMAX_CUT
 from .label import Label
-from .rule import MIXED_GAP, MIXED_SHARE, two_kinds
-from .snapshot import Snapshot
+from .rule import MIXED_GAP, two_kinds
+from .statistics.snapshot import Snapshot
+from .statistics.thresholds import MIXED_SHARE
 
 THREE = ("bonheme", "clapham_code")
 """Criteria that know mixed dimensions; the others only tell passive dimensions from the rest."""

@@ -9,7 +9,7 @@ from typing import Any
 from .alerts import Alert
 from .context import NOTHING, Context
 from .regime import Regime
-from .snapshot import Snapshot
+from .statistics.snapshot import Snapshot
 
 VERSION = 1
 """Version of `Evaluation.to_dict`; a reader refuses a newer one."""

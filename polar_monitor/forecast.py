@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from .alerts import Forecast
 from .detector import FLOOR
-from .snapshot import Array
+from .statistics.snapshot import Array
 from .trend import crossing, rates, slopes
 
 LEAST, MOST = 0.4, 2.7

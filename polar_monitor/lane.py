@@ -19,10 +19,10 @@ from .regime import Regime, judge
 from .ring import Ring
 from .rules import Extra, to_json
 from .rules_file import to_plain
-from .snapshot import Snapshot
+from .statistics.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from .stream import LatentStream
+    from .statistics.stream import LatentStream
 
 SUSPICIOUS = 1024
 """Rows after which a spread that fits another unit only is pointed out."""
@@ -73,7 +73,7 @@ class Lane:
         self._checked = False
 
     def _new_stream(self, dimensions: int) -> LatentStream:
-        from .stream import LatentStream  # compiles the kernels, so not on `import polar_monitor`
+        from .statistics.stream import LatentStream
 
         s = self.settings
         paired = self.kind is not None

@@ -16,8 +16,8 @@ from .alerts import Alert, AlertKind, AlertRules, Forecast, raised
 from .forecast import outlook
 from .label import INFORMATIVE_LABELS, Label
 from .regime import Regime
-from .rule import INFORMATIVE, INFORMATIVE_MEAN_ONLY, PASSIVE, Z
-from .snapshot import Array, Snapshot
+from .statistics.snapshot import Array, Snapshot
+from .statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, PASSIVE, Z
 from .tracks import BETA, NEVER, RATE, Flags, Tracks
 
 SLIGHT = 0.05

@@ -34,8 +34,8 @@ from .sinks import Sink
 from .sinks.default import default_sinks
 from .sinks.group import SinkGroup
 from .sinks.jsonl import JsonlSink
-from .snapshot import Snapshot
-from .warm import compile_kernels
+from .statistics.precompile import compile_kernels
+from .statistics.snapshot import Snapshot
 from .wiring import Wiring, unwrap
 
 _writers: weakref.WeakValueDictionary[tuple[str, str], PolarMonitor] = weakref.WeakValueDictionary()

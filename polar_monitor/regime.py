@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from .criteria import CRITERIA, SHARP, delta_kl, labels_by
 from .disagreement import THREE, disagree, disagreements, fact, opinions
 from .label import INFORMATIVE_LABELS, Label
-from .rule import MIN_ROWS, by_information, sentence, too_few
-from .scale import is_relative
-from .snapshot import Snapshot
+from .rule import by_information, sentence, too_few
+from .statistics.resolution import is_relative
+from .statistics.snapshot import Snapshot
+from .statistics.thresholds import MIN_ROWS
 
 DWELL = 3
 """Evaluations that must agree before a label changes."""

@@ -16,26 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .label import Label
-from .snapshot import Array, Snapshot
+from .statistics.snapshot import Array, Snapshot
+from .statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, MIN_ROWS, MIXED_SHARE, PASSIVE, Z
 
-Z = 1.96
-"""Width of the confidence bounds, in standard errors."""
-PASSIVE = 0.05
-"""Nats: information surely below is nothing that training uses."""
-INFORMATIVE = 0.15
-"""Nats: information surely above is in use."""
-INFORMATIVE_MEAN_ONLY = 0.35
-"""Nats: the same for the resolved entropy of autoencoders, whose noise level is a convention."""
-MIXED_SHARE = 0.05
-"""Share of inputs that must surely be on either side for a mixed dimension."""
 MIXED_GAP = 0.02
 """Nats of `variance_gap` that a mixed dimension must surely have."""
 MIXED_VALLEY = 0.85
 """Rows in the valley of log σ² that a mixed dimension must surely have less than, by those in the smaller peak."""
 Z_VALLEY = 3.0
 """Standard errors of "surely" there: the valley is the deepest of some thirty that are tried."""
-MIN_ROWS = 512
-"""Independent rows, finite in the dimension, below which nothing is decided of it."""
 
 
 def by_information(s: Snapshot) -> tuple[Label, ...]:

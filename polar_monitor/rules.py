@@ -23,7 +23,7 @@ import numpy as np
 from .alerts import Alert, AlertKind, Forecast
 from .context import Context
 from .regime import Regime
-from .snapshot import Snapshot
+from .statistics.snapshot import Snapshot
 
 log = logging.getLogger("polar_monitor")
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from .arrays import subsampling
 from .arrays.rows import F32
 from .batches import Batch
-from .panes import Panes
-from .snapshot import Histogram, Snapshot
-from .stream import WINDOW_BYTES, LatentStream
+from .statistics.snapshot import Histogram, Snapshot
+from .statistics.stream import WINDOW_BYTES, LatentStream
+from .statistics.windowed_histogram import WindowedHistogram
 
 MOST = 2**16
 """Most rows that statistics are taken over; more than half of it are, where there are more."""
@@ -33,7 +33,7 @@ class Subset:
         self._level = 0
         self._held: list[Batch] = []
         self._places: list[NDArray[np.int64]] = []
-        self._panes: Panes | None = None
+        self._panes: WindowedHistogram | None = None
         self._non_finite: NDArray[np.int64] = np.zeros(1, np.int64)
 
     def add(self, batch: Batch) -> None:
@@ -76,7 +76,7 @@ class Subset:
     def _thin(self, level: int) -> None:
         batch, places = self._joined(), np.concatenate(self._places)
         if self._panes is None:  # until now all rows were held
-            self._panes = Panes(batch.mean.shape[1], panes=1)
+            self._panes = WindowedHistogram(batch.mean.shape[1], panes=1)
             self._panes.update_rows(batch.mean)
         keep = np.flatnonzero(places == subsampling.path(places >> level, level))
         self._held, self._places, self._level = [_chosen(batch, keep)], [places[keep]], level

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .context import Context
 from .detector import Decline
-from .snapshot import Array, Snapshot
+from .statistics.snapshot import Array, Snapshot
 from .trend import BEFORE, SHORT
 
 NEVER = -1

@@ -10,7 +10,7 @@ from .alerts import Alert, AlertKind, AlertRules, raised
 from .context import NOTHING, Context
 from .losses import follow
 from .regime import Regime
-from .snapshot import Snapshot
+from .statistics.snapshot import Snapshot
 from .watched import CLEAN
 from .watched import WatchState as WatchState
 from .whole import collapse, drain, variance_collapse

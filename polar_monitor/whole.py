@@ -10,7 +10,7 @@ from . import causes
 from .alerts import Alert, AlertKind, AlertRules, raised
 from .losses import SLIGHT, STOPPED, plunged
 from .regime import DWELL, Regime, Verdict
-from .snapshot import Snapshot
+from .statistics.snapshot import Snapshot
 from .watched import CLEAN, WatchState
 
 SHARP = 0.9999

@@ -11,7 +11,7 @@ from polar_monitor.alerts import ADVICE, CAUSES, Alert, AlertKind, Forecast
 from polar_monitor.evaluation import Evaluation, Health
 from polar_monitor.label import Label
 from polar_monitor.regime import Regime, Verdict
-from polar_monitor.snapshot import Histogram, Snapshot
+from polar_monitor.statistics.snapshot import Histogram, Snapshot
 
 WINDOW = 4096
 ACTIVE, PASSIVE, MIXED, UNDECIDED = Label.ACTIVE, Label.PASSIVE, Label.MIXED, Label.UNDECIDED

@@ -17,8 +17,8 @@ from polar_monitor.criteria import CRITERIA, labels_by
 from polar_monitor.disagreement import THREE, disagree, fact
 from polar_monitor.label import Label
 from polar_monitor.regime import Regime, judge
-from polar_monitor.snapshot import Snapshot
-from polar_monitor.stream import LatentStream
+from polar_monitor.statistics.snapshot import Snapshot
+from polar_monitor.statistics.stream import LatentStream
 
 ROOT = Path(__file__).resolve().parents[1]
 

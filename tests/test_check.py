@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from polar_monitor import PolarMonitorError, classify, keys, stored
 from polar_monitor.cli import main
 from polar_monitor.regime import Regime
-from polar_monitor.snapshot import Snapshot
+from polar_monitor.statistics.snapshot import Snapshot
 
 DRAW = np.random.default_rng(0)
 MEAN = (DRAW.normal(size=(2000, 3)) * [1.0, 0.01, 0.01]).astype(np.float32)

@@ -20,7 +20,7 @@ import polar_monitor
 from polar_monitor import Label, PolarMonitor, PolarMonitorError, batches, classify, conditional
 from polar_monitor.demo import data, models
 from polar_monitor.demo.training import train
-from polar_monitor.snapshot import Snapshot
+from polar_monitor.statistics.snapshot import Snapshot
 
 Rows = NDArray[np.float32]
 

@@ -11,8 +11,8 @@ import pytest
 from records import ACTIVE, MIXED, PASSIVE, UNDECIDED, make_snapshot
 
 from polar_monitor.criteria import CRITERIA, MINMAX_CUT, SHARP, active_units, delta_kl, rolinek, rolinek_sd
-from polar_monitor.snapshot import Snapshot
-from polar_monitor.stream import LatentStream
+from polar_monitor.statistics.snapshot import Snapshot
+from polar_monitor.statistics.stream import LatentStream
 
 
 def measured(mean: Any, var: Any = None, prior: Any = None) -> Snapshot:

@@ -11,7 +11,7 @@ from reference import histogram as slow
 from polar_monitor.errors import PolarMonitorError
 from polar_monitor.kernels import histogram as kernels
 from polar_monitor.kernels.histogram import EXTREMES
-from polar_monitor.panes import Panes, _Pane
+from polar_monitor.statistics.windowed_histogram import WindowedHistogram, _Pane
 
 GAUSS = 0.5 * math.log(2 * math.pi * math.e)
 ANY = st.floats(width=32, allow_nan=True, allow_infinity=True, allow_subnormal=True)
@@ -21,7 +21,7 @@ TIED = st.sampled_from([0.0, -0.0, 1.0, 1.5, -2.0, 1e30, 1e-40])
 VALUES = st.lists(st.one_of(ANY, NEAR, TIED), max_size=120) | st.lists(NEAR, max_size=120)
 
 
-def window(histogram: Panes) -> _Pane:
+def window(histogram: WindowedHistogram) -> _Pane:
     return histogram._window()
 
 
@@ -30,8 +30,8 @@ def assert_same(ours: _Pane, expected: _Pane) -> None:
         np.testing.assert_array_equal(a, b, err_msg=name)
 
 
-def filled(x, **options) -> Panes:
-    histogram = Panes(len(x), **options)
+def filled(x, **options) -> WindowedHistogram:
+    histogram = WindowedHistogram(len(x), **options)
     histogram.update(np.ascontiguousarray(x, dtype=np.float32))
     return histogram
 
@@ -52,7 +52,7 @@ def stream_of_scales(dimensions=2, blocks=200, rows=16, seed=0):
 @given(VALUES, st.sampled_from([2, 8, 64]), st.integers(0, 120))
 def test_state_is_the_slow_twins(values, bins, cut):
     x = np.array([values], np.float32)
-    histogram = Panes(1, bins)
+    histogram = WindowedHistogram(1, bins)
     for part in (x[:, :cut], x[:, cut:]):
         histogram.update(np.ascontiguousarray(part))
     expected = slow.state(x[0].tolist(), bins, EXTREMES)
@@ -71,8 +71,8 @@ def test_any_order_split_and_merge_gives_the_same_bits():
         rng = np.random.default_rng(seed)
         order = np.ascontiguousarray(rows[:, rng.permutation(rows.shape[1])])
         parts = np.split(order, np.sort(rng.integers(0, rows.shape[1], 30)), axis=1)
-        streamed, merged = Panes(2), Panes(2)
-        groups = [Panes(2) for _ in range(4)]
+        streamed, merged = WindowedHistogram(2), WindowedHistogram(2)
+        groups = [WindowedHistogram(2) for _ in range(4)]
         for part in parts:
             streamed.update(np.ascontiguousarray(part))
             groups[rng.integers(4)].update(np.ascontiguousarray(part))
@@ -96,7 +96,7 @@ def test_every_split_order_layout_and_number_of_ranks_gives_the_same_bits(data):
     hard = rng.uniform(size=rows.shape) < data.draw(st.sampled_from([0, 0.003, 0.2]))
     rows[hard] = rng.choice(HARD[: rng.integers(1, len(HARD) + 1)], hard.sum())
 
-    ranks = [Panes(dimensions, bins) for _ in range(data.draw(st.integers(1, 4)))]
+    ranks = [WindowedHistogram(dimensions, bins) for _ in range(data.draw(st.integers(1, 4)))]
     order = rows[rng.permutation(n)]
     for part in np.split(order, np.sort(rng.integers(0, n + 1, data.draw(st.integers(0, 20))))):
         rank = ranks[rng.integers(len(ranks))]
@@ -107,7 +107,7 @@ def test_every_split_order_layout_and_number_of_ranks_gives_the_same_bits(data):
             padded = np.full((dimensions, before + len(part) + 2), 7.0, np.float32)
             padded[:, before : before + len(part)] = part.T
             rank.update(padded, before, before + len(part))
-    together = Panes(dimensions, bins)
+    together = WindowedHistogram(dimensions, bins)
     for rank in ranks:
         together.merge(rank)
 
@@ -124,7 +124,7 @@ def test_what_lies_below_the_bins_resolution_keeps_its_sign(exponent):
     rng = np.random.default_rng(0)
     rows = (10.0**exponent * rng.normal(size=(4000, 1))).astype(np.float32)
     rows[2000::2], rows[2001::2] = -1e-45, 1e-45
-    panes = Panes(1, 8)
+    panes = WindowedHistogram(1, 8)
     panes.update_rows(rows)
     for name, ours in zip(_Pane._fields, window(panes), strict=True):
         expected = slow.state(rows[:, 0].tolist(), 8, EXTREMES)[name]
@@ -145,7 +145,7 @@ def test_laid_out_counts_are_the_slow_twins(values, bins):
 def test_blocks_and_panes_do_not_depend_on_the_split():
     rows = np.concatenate(stream_of_scales(), axis=1)
     whole = filled(rows, panes=3, pane_rows=250)
-    pieces = Panes(2, panes=3, pane_rows=250)
+    pieces = WindowedHistogram(2, panes=3, pane_rows=250)
     for part in np.split(rows, np.sort(np.random.default_rng(0).integers(0, rows.shape[1], 40)), axis=1):
         pieces.update(np.ascontiguousarray(part))
     assert whole.rows == pieces.rows == 500 + (3200 - 1) % 250 + 1
@@ -172,7 +172,7 @@ def test_the_window_is_the_last_panes():
 def test_follows_a_distribution_through_six_orders_of_magnitude_and_back():
     rng = np.random.default_rng(0)
     exponents = np.concatenate([np.linspace(-3, 3, 60), np.linspace(3, -3, 60), np.full(4, -3.0)])
-    histogram = Panes(4, panes=4, pane_rows=1024)
+    histogram = WindowedHistogram(4, panes=4, pane_rows=1024)
     scales: list[float] = []
     for k, exponent in enumerate(exponents):
         histogram.update((10.0**exponent * rng.normal(size=(4, 1024))).astype(np.float32))
@@ -280,7 +280,7 @@ def test_what_was_asked_before_a_change_is_forgotten(change):
         argument = {"update": rng.normal(size=(2, 400)).astype(np.float32), "merge": other}
         argument["load_state_dict"] = other.state_dict()
         getattr(ours, change)(*([argument[change]] if change in argument else []))
-        fresh = Panes(2, pane_rows=300)
+        fresh = WindowedHistogram(2, pane_rows=300)
         fresh.load_state_dict(ours.state_dict())
         assert_same(window(ours), window(fresh))
         np.testing.assert_array_equal(ours.entropy(), fresh.entropy())
@@ -297,7 +297,7 @@ def test_a_constant_has_the_entropy_of_its_rounding_cell(value, n):
 
 
 def test_nothing_finite_is_nan():
-    histogram = Panes(2)
+    histogram = WindowedHistogram(2)
     assert np.isnan(histogram.entropy()[:3]).all()
     histogram.update(np.full((2, 3), np.nan, np.float32))
     histogram.update(np.zeros((2, 0), np.float32))
@@ -325,7 +325,7 @@ def test_drawn_counts_are_numpys(values, max_bins):
 
 def test_state_goes_round():
     rows = np.concatenate(stream_of_scales(), axis=1)
-    first, second = Panes(2, pane_rows=300), Panes(2, pane_rows=300)
+    first, second = WindowedHistogram(2, pane_rows=300), WindowedHistogram(2, pane_rows=300)
     first.update(np.ascontiguousarray(rows[:, :1500]))
     second.load_state_dict(first.state_dict())
     for histogram in (first, second):
@@ -341,7 +341,7 @@ def test_saved_state_is_a_copy_and_reset_forgets():
     state = histogram.state_dict()
     histogram.update(np.zeros((2, 40), np.float32))
     histogram.reset()
-    assert_same(window(histogram), window(Panes(2)))
+    assert_same(window(histogram), window(WindowedHistogram(2)))
     histogram.load_state_dict(state)
     assert_same(window(histogram), window(filled(np.ones((2, 40)))))
     assert state["counts"].shape == (1, 2, 512)
@@ -349,9 +349,9 @@ def test_saved_state_is_a_copy_and_reset_forgets():
 
 def test_empty_is_the_identity_of_merge():
     rows = np.concatenate(stream_of_scales(), axis=1)
-    histogram, empty = filled(rows, pane_rows=1000), Panes(2, pane_rows=1000)
+    histogram, empty = filled(rows, pane_rows=1000), WindowedHistogram(2, pane_rows=1000)
     before = [pane.copy() for pane in histogram._ring]
-    histogram.merge(Panes(2, pane_rows=1000))
+    histogram.merge(WindowedHistogram(2, pane_rows=1000))
     empty.merge(histogram)
     for pane, same, other in zip(before, histogram._ring, empty._ring, strict=True):
         assert_same(same, pane)
@@ -364,18 +364,18 @@ def test_empty_is_the_identity_of_merge():
 )
 def test_bad_options_are_refused(options):
     with pytest.raises(PolarMonitorError, match=next(iter(options))):
-        Panes(**({"dimensions": 2} | options))
+        WindowedHistogram(**({"dimensions": 2} | options))
 
 
 def test_other_shapes_and_grids_are_refused():
-    histogram = Panes(2)
+    histogram = WindowedHistogram(2)
     for x in (np.zeros((3, 4), np.float32), np.zeros((2, 4)), np.zeros((4, 2), np.float32).T, np.zeros(2, np.float32)):
         with pytest.raises(PolarMonitorError, match=r"shape \(2, n\)"):
             histogram.update(x)
     for x in (np.zeros((4, 3), np.float32), np.zeros((4, 2)), np.zeros(2, np.float32)):
         with pytest.raises(PolarMonitorError, match=r"shape \(n, 2\)"):
             histogram.update_rows(x)
-    for other in (Panes(3), Panes(2, bins=64), Panes(2, panes=2)):
+    for other in (WindowedHistogram(3), WindowedHistogram(2, bins=64), WindowedHistogram(2, panes=2)):
         with pytest.raises(PolarMonitorError, match=r"= \(2, 512, 4\), got"):
             histogram.merge(other)
         with pytest.raises(PolarMonitorError, match=r"= \(2, 512, 4\), got"):

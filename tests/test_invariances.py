@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from records import ACTIVE, MIXED, PASSIVE, UNDECIDED
 
 from polar_monitor.regime import Regime, Verdict, judge
-from polar_monitor.rule import INFORMATIVE_MEAN_ONLY
-from polar_monitor.stream import LatentStream
+from polar_monitor.statistics.stream import LatentStream
+from polar_monitor.statistics.thresholds import INFORMATIVE_MEAN_ONLY
 
 N = 1024
 KINDS = ("active", "passive", "mixed", "weak", "clusters")

@@ -15,7 +15,7 @@ import pytest
 
 import polar_monitor.kernels._jit as jit
 from polar_monitor.kernels.crc32c import crc32c
-from polar_monitor.warm import compile_kernels
+from polar_monitor.statistics.precompile import compile_kernels
 
 ROOT = Path(__file__).resolve().parents[1]
 KERNELS = ROOT / "kernels"
@@ -34,7 +34,7 @@ sys.modules["polar_monitor"] = package
 EXERCISE = """
 import numpy as np
 import pickle, sys
-from polar_monitor.panes import Panes
+from polar_monitor.statistics.windowed_histogram import WindowedHistogram
 from polar_monitor.kernels import copula, knn_1d, mixture, moments, negentropy, posterior, published, valley
 from polar_monitor.kernels.joint import joint
 
@@ -46,7 +46,7 @@ def exercise():
     found = []
     for rows in (300, 1, 0):
         part = np.ascontiguousarray(x[:, :rows])
-        histogram = Panes(4, bins=32, panes=2, pane_rows=70)
+        histogram = WindowedHistogram(4, bins=32, panes=2, pane_rows=70)
         histogram.update(part)
         histogram.update_rows(np.ascontiguousarray(part.T))
         histogram.merge(histogram.__class__(4, bins=32, panes=2))

@@ -20,17 +20,69 @@ FILES = {
 }
 
 PURE = {
-    "alarms", "alerts", "batches", "causes", "chosen_rules", "context", "criteria", "detector", "disagreement",
-    "entropy", "evaluation", "forecast", "healthy.folder", "healthy.memory", "healthy.run", "healthy.series",
-    "label", "losses", "offline", "panes", "recorded", "regime", "replay", "arrays.rows", "rule", "rules",
-    "rules_file", "scale", "snapshot", "spectrum", "arrays.spread", "statistics", "stream", "subset", "tracks",
-    "trend", "watch", "watched", "whole",
-}  # fmt: skip
+    "alarms",
+    "alerts",
+    "batches",
+    "causes",
+    "chosen_rules",
+    "context",
+    "criteria",
+    "detector",
+    "disagreement",
+    "entropy",
+    "evaluation",
+    "forecast",
+    "healthy.folder",
+    "healthy.memory",
+    "healthy.run",
+    "healthy.series",
+    "label",
+    "losses",
+    "offline",
+    "statistics.windowed_histogram",
+    "recorded",
+    "regime",
+    "replay",
+    "arrays.rows",
+    "rule",
+    "rules",
+    "rules_file",
+    "statistics.resolution",
+    "statistics.snapshot",
+    "statistics.correlation",
+    "arrays.spread",
+    "statistics.window",
+    "statistics.stream",
+    "subset",
+    "tracks",
+    "trend",
+    "watch",
+    "watched",
+    "whole",
+}
 """Everything from the statistics to the alerts: none of it knows torch, nor anything that does."""
 KNOW_TORCH = {
-    "_torch_compat", "attach", "candidates", "channel", "checkpoint", "clock", "cli", "discovery", "distributed", "drain",
-    "healthy.keeper", "hooks", "latents", "monitor", "options", "ring", "told", "unheard", "widths", "wiring",
-}  # fmt: skip
+    "_torch_compat",
+    "attach",
+    "candidates",
+    "channel",
+    "checkpoint",
+    "clock",
+    "cli",
+    "discovery",
+    "distributed",
+    "drain",
+    "healthy.keeper",
+    "hooks",
+    "latents",
+    "monitor",
+    "options",
+    "ring",
+    "told",
+    "unheard",
+    "widths",
+    "wiring",
+}
 ONLY_IN = {
     "torch": (*(f"polar_monitor.{name}" for name in KNOW_TORCH), "polar_monitor.demo", "polar_monitor.integrations"),
     "numba": ("polar_monitor.kernels",),
@@ -92,8 +144,8 @@ def test_the_files_are_read() -> None:
     assert "polar_monitor.kernels._jit" in GRAPH["polar_monitor.kernels.crc32c"]
     assert {"polar_monitor.monitor", "polar_monitor.alerts"} <= GRAPH["polar_monitor"]
     assert "polar_monitor.describe" in GRAPH["polar_monitor.conductor"]
-    assert "polar_monitor.stream" not in GRAPH["polar_monitor.lane"]
-    assert "polar_monitor.stream" in imports("polar_monitor.lane", everywhere=True)
+    assert "polar_monitor.statistics.stream" not in GRAPH["polar_monitor.lane"]
+    assert "polar_monitor.statistics.stream" in imports("polar_monitor.lane", everywhere=True)
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith("polar_monitor.kernels.")])

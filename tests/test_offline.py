@@ -19,7 +19,7 @@ from watching import watched
 
 from polar_monitor import Label, PolarMonitor, PolarMonitorError, PolarMonitorWarning, batches, classify, hooks, subset
 from polar_monitor.regime import Regime, Verdict
-from polar_monitor.snapshot import Snapshot
+from polar_monitor.statistics.snapshot import Snapshot
 
 
 def rows(n: int = 4096, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

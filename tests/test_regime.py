@@ -14,7 +14,7 @@ from polar_monitor import PolarMonitorError
 from polar_monitor.criteria import CRITERIA, labels_by
 from polar_monitor.label import Label
 from polar_monitor.regime import Verdict, judge
-from polar_monitor.snapshot import Snapshot
+from polar_monitor.statistics.snapshot import Snapshot
 
 
 def snapshot(nats: list[float], error: float = 0.005, **changes: Any) -> Snapshot:

@@ -15,8 +15,8 @@ from polar_monitor.evaluation import Evaluation
 from polar_monitor.kernels.published import NAMES
 from polar_monitor.label import Label
 from polar_monitor.regime import Regime, judge
-from polar_monitor.snapshot import Snapshot
-from polar_monitor.stream import LatentStream
+from polar_monitor.statistics.snapshot import Snapshot
+from polar_monitor.statistics.stream import LatentStream
 
 
 def measured() -> Snapshot:

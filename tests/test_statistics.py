@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from polar_monitor.kernels import knn_1d, mixture
-from polar_monitor.scale import relative
-from polar_monitor.statistics import JOINT_ROWS, MIN_ROWS, joint_statistics, window_statistics
+from polar_monitor.statistics.joint import JOINT_ROWS, joint_statistics
+from polar_monitor.statistics.resolution import relative
+from polar_monitor.statistics.window import MIN_FINITE_ROWS, window_statistics
 
 N = 600
 PER_DIMENSION = ("mean", "variance", "entropy_knn", "entropy_knn_se", "ties", "information", "information_se")
@@ -76,7 +77,7 @@ def test_what_is_left_of_a_dimension_is_estimated_as_if_it_were_all(with_varianc
 
 @pytest.mark.parametrize("with_variance", [True, False])
 def test_too_few_rows_are_nan(with_variance):
-    for n, enough in ((MIN_ROWS - 1, False), (MIN_ROWS, True)):
+    for n, enough in ((MIN_FINITE_ROWS - 1, False), (MIN_FINITE_ROWS, True)):
         mean, variance = window(2, n)
         found = statistics(mean, variance if with_variance else None)
         for name in ("entropy_knn", "information", "ties"):
@@ -89,7 +90,7 @@ def test_too_few_rows_are_nan(with_variance):
 
 def test_too_few_finite_rows_of_one_dimension():
     mean, variance = window(3)
-    mean[1, MIN_ROWS - 1 :] = np.nan
+    mean[1, MIN_FINITE_ROWS - 1 :] = np.nan
     found = statistics(mean, variance)
     assert np.isnan(found["entropy_knn"]).tolist() == [False, True, False]
     together = joint_statistics(mean, variance, found, None)

@@ -32,7 +32,7 @@ from polar_monitor.regime import Verdict
 from polar_monitor.sinks import _append, _events
 from polar_monitor.sinks._buckets import pooled
 from polar_monitor.sinks.tensorboard import TensorBoardSink, default_log_dir
-from polar_monitor.snapshot import Histogram
+from polar_monitor.statistics.snapshot import Histogram
 
 LABELS = (ACTIVE, PASSIVE, MIXED, UNDECIDED)
 KINDS = ("scalars", "histograms", "images", "tensors", "compressedHistograms")

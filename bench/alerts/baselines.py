@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from polar_monitor.snapshot import Array
+from polar_monitor.statistics.snapshot import Array
 
 from .record import Run
 from .tally import Warned

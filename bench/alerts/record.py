@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from polar_monitor.alerts import Alert
 from polar_monitor.label import Label
-from polar_monitor.snapshot import Array, Snapshot
+from polar_monitor.statistics.snapshot import Array, Snapshot
 
 VERSION = 1
 LABELS = tuple(Label)

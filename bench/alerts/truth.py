@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from polar_monitor.snapshot import Array
+from polar_monitor.statistics.snapshot import Array
 
 from .record import Run
 

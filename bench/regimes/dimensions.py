@@ -17,9 +17,9 @@ from polar_monitor import entropy
 from polar_monitor.criteria import CRITERIA
 from polar_monitor.label import Label
 from polar_monitor.regime import judge
-from polar_monitor.scale import RESOLUTION, relative
-from polar_monitor.snapshot import Snapshot
-from polar_monitor.stream import LatentStream
+from polar_monitor.statistics.resolution import RESOLUTION, relative
+from polar_monitor.statistics.snapshot import Snapshot
+from polar_monitor.statistics.stream import LatentStream
 
 from . import truth
 from .grid import REPORTED

@@ -90,7 +90,7 @@ def _interval(axis: Axes, y: float, share: Any, colour: str) -> None:
 
 def truth(c: Columns, folder: Path) -> None:
     """What replacing a dimension costs, in units of its model's scale, against its information; with the cuts."""
-    from polar_monitor.rule import INFORMATIVE, INFORMATIVE_MEAN_ONLY, PASSIVE
+    from polar_monitor.statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, PASSIVE
 
     figure, (panels,) = axes(1, 2, 4.0)
     for axis, has, cut in zip(panels, (1, 0), (INFORMATIVE, INFORMATIVE_MEAN_ONLY), strict=True):

@@ -13,7 +13,7 @@ import numpy as np
 from polar_monitor.criteria import CRITERIA
 from polar_monitor.label import Label
 from polar_monitor.rule import by_information
-from polar_monitor.snapshot import Snapshot
+from polar_monitor.statistics.snapshot import Snapshot
 
 from . import laws
 from .columns import Columns, where

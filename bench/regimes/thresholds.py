@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from polar_monitor import rule, scale
+from polar_monitor import rule
 from polar_monitor.kernels import posterior
+from polar_monitor.statistics import resolution
 
 from .columns import Columns, where
 from .dimensions import KAPPAS, LEAVES, USES
@@ -38,7 +39,7 @@ class Cuts:
     mixed_gap: float = rule.MIXED_GAP
     mixed_information: float = -ANY
     mixed_valley: float = rule.MIXED_VALLEY
-    resolution: float = scale.RESOLUTION
+    resolution: float = resolution.RESOLUTION
     uses: float = posterior.ACTIVE
     leaves: float = posterior.PASSIVE
 

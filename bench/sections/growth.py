@@ -7,7 +7,7 @@ import timing
 
 from polar_monitor.kernels import knn_1d
 from polar_monitor.kernels.joint import joint as kernels
-from polar_monitor.panes import Panes
+from polar_monitor.statistics.windowed_histogram import WindowedHistogram
 
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "images" / "estimators-growth.svg"
 Curves = dict[str, list[float]]
@@ -42,7 +42,7 @@ def _of_rows(n: int) -> dict[str, float]:
     dimensions = 32 if n < 10**6 else 4
     x = np.random.default_rng(0).normal(size=(dimensions, n)).astype(np.float32)
     rows = x.T.copy()
-    panes = Panes(dimensions, panes=1)
+    panes = WindowedHistogram(dimensions, panes=1)
     times = timing.medians(
         {
             "k-NN entropy": lambda: knn_1d.estimate(x),
@@ -62,7 +62,7 @@ def _of_dimensions(d: int) -> dict[str, float]:
 
 def _of_bins(bins: int) -> dict[str, float]:
     rows = np.random.default_rng(0).normal(size=(1024, 128)).astype(np.float32)
-    panes = Panes(128, bins, panes=1)
+    panes = WindowedHistogram(128, bins, panes=1)
     return timing.medians(
         {"update": lambda: panes.update_rows(rows), "limit: one read": lambda: rows.max()}, budget=0.2
     )

@@ -6,7 +6,7 @@ import timing
 import torch
 from numba import njit
 
-from polar_monitor.panes import Panes
+from polar_monitor.statistics.windowed_histogram import WindowedHistogram
 
 SHAPES = ((128, 32, 64), (1024, 128, 64), (256, 1024, 256))
 """Rows, dimensions and bins."""
@@ -45,8 +45,8 @@ def _times(n: int, dimensions: int, bins: int) -> dict[str, float]:
     index = np.clip((blocks[0].T + 5) * (bins / 10), 0, bins - 1).astype(np.int32).copy()
     columns = blocks[0].T.copy()
     counts = np.zeros((dimensions, bins), np.int64)
-    panes = Panes(dimensions, bins, panes=1)
-    across = Panes(dimensions, bins, panes=1)
+    panes = WindowedHistogram(dimensions, bins, panes=1)
+    across = WindowedHistogram(dimensions, bins, panes=1)
     for block in blocks:
         panes.update_rows(block)
         across.update_rows(block)

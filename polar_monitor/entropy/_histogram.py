@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .._validation import checked_count
 from ..arrays.rows import MANTISSA, Rows, chunks, frame, log_cell, precision, scaled, sized
 from ..errors import PolarMonitorError
-from ..panes import PANES, Panes
+from ..statistics.windowed_histogram import PANES, WindowedHistogram
 from ._estimate import Estimate
 from ._nearest import knn_of
 
@@ -115,7 +115,7 @@ class OnlineHistogram:
         if not ((self._unit > 0) & (np.frexp(self._unit)[0] == 0.5)).all():
             raise PolarMonitorError(f"unit: expected powers of two, got {unit!r}")
         rows = None if self.window is None else self.window // PANES
-        self._panes = Panes(self.dimensions, self.bins, 1 if rows is None else PANES, rows)
+        self._panes = WindowedHistogram(self.dimensions, self.bins, 1 if rows is None else PANES, rows)
         self._mantissa = MANTISSA["float32"]
 
     def reset(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..snapshot import Array
+from ..statistics.snapshot import Array
 
 
 def extremes(information: Array, most: int) -> tuple[int, ...]:

@@ -20,8 +20,8 @@ from ..alerts import Alert, AlertKind
 from ..evaluation import Evaluation
 from ..label import Label
 from ..regime import Regime
-from ..rule import INFORMATIVE
-from ..snapshot import Snapshot
+from ..statistics.snapshot import Snapshot
+from ..statistics.thresholds import INFORMATIVE
 from ._extremes import extremes
 
 STYLES = {Label.ACTIVE: "bold cyan", Label.MIXED: "yellow", Label.PASSIVE: "dim", Label.UNDECIDED: "magenta"}

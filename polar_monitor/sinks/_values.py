@@ -15,7 +15,7 @@ import numpy as np
 from ..evaluation import Evaluation
 from ..label import Label
 from ..regime import Regime, Verdict
-from ..snapshot import Snapshot
+from ..statistics.snapshot import Snapshot
 from ._buckets import pooled
 from ._extremes import extremes
 from ._proto import add_histogram, add_scalars, add_text, alert_markdown, escape

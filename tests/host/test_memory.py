@@ -15,9 +15,9 @@ from watching import watched
 
 from polar_monitor.channel import BYTES
 from polar_monitor.lane import Lane, Settings
-from polar_monitor.panes import PANES
 from polar_monitor.ring import Ring
-from polar_monitor.stream import WINDOW_BYTES
+from polar_monitor.statistics.stream import WINDOW_BYTES
+from polar_monitor.statistics.windowed_histogram import PANES
 
 WINDOW, BINS = 4096, 512
 MIB = 2**20

@@ -12,25 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import copula, knn_1d, mixture, moments, posterior, published
-from .kernels.valley import valley
-from .rule import INFORMATIVE, INFORMATIVE_MEAN_ONLY, MIXED_SHARE, PASSIVE
-from .scale import relative
+from ..kernels import knn_1d, mixture, moments, posterior, published
+from ..kernels.valley import valley
+from .resolution import relative
 from .snapshot import Array
-from .spectrum import directions, relations
+from .thresholds import MIXED_SHARE
 
 F32 = NDArray[np.float32]
 Ids = NDArray[np.int64] | None
 Pair = tuple[Array, Array]
 
-JOINT_ROWS = 512
-JOINT_DIMENSIONS = 32
-"""The joint entropy is of at most so many dimensions, those with most information."""
-MIN_ROWS = 32
+MIN_FINITE_ROWS = 32
 """Fewer finite rows than this give NaN."""
-ROWS_EACH, DIRECTIONS = 4, 256
-"""The directions of a code are of at most DIRECTIONS dimensions, and need so many inputs for each: with fewer, noise
-passes for low rank."""
 SURE, COARSE = 0.01, 16
 """A dimension whose information the moments surely bound by SURE nats needs no more than every COARSE-th row."""
 
@@ -108,7 +101,7 @@ def _information(mean: F32, variance: F32 | None, cluster: Ids, tau: float, coar
     for which, step in ((~coarse, 1), (coarse, COARSE)):
         if not which.any():
             continue
-        rows = slice(None, None, step if cluster is None and mean.shape[1] >= COARSE * MIN_ROWS else 1)
+        rows = slice(None, None, step if cluster is None and mean.shape[1] >= COARSE * MIN_FINITE_ROWS else 1)
         part = np.ascontiguousarray(mean[which, rows])
         if variance is None:
             value[which], error[which] = mixture.resolved(part, np.full(len(part), tau), cluster)
@@ -116,59 +109,6 @@ def _information(mean: F32, variance: F32 | None, cluster: Ids, tau: float, coar
             spread = np.ascontiguousarray(variance[which, rows])
             value[which], error[which] = mixture.information(part, spread, cluster)
     return value, error
-
-
-def joint_statistics(mean: F32, variance: F32 | None, found: dict[str, Any], cluster: Ids) -> dict[str, Any]:
-    """`joint_entropy` of the block in use, `effective_rank`, `surplus` and the largest correlations.
-
-    Of the dimensions with `MIN_ROWS` finite rows or more, which are those that `found` has an entropy of.
-    """
-    result: dict[str, Any] = {
-        "joint_entropy": float("nan"),
-        "joint_entropy_se": float("nan"),
-        "effective_rank": float("nan"),
-        "surplus": float("nan"),
-        "max_correlation": np.full(mean.shape[0], np.nan),
-        "max_correlation_sampled": np.full(mean.shape[0], np.nan),
-    }
-    known = np.isfinite(found["entropy_knn"])
-    if not known.any():
-        return result
-    reliability = None if variance is None else found["reliability"][known]
-    largest, sampled, rank = relations(mean if known.all() else mean[known], reliability)
-    result["max_correlation"][known], result["max_correlation_sampled"][known] = largest, sampled
-    result["effective_rank"] = rank
-    if variance is None:
-        result["surplus"] = _surplus(mean, found)
-    used = np.flatnonzero(found["information"] >= INFORMATIVE)
-    if used.size:
-        used = np.sort(used[np.argsort(-found["information"][used], kind="stable")[:JOINT_DIMENSIONS]])
-        value, error = _copula(mean, used, cluster)
-        result["joint_entropy"] = float(found["entropy_knn"][used].sum() + value)
-        result["joint_entropy_se"] = float(np.sqrt((found["entropy_knn_se"][used] ** 2).sum() + error**2))
-    return result
-
-
-def _surplus(mean: F32, found: dict[str, Any]) -> float:
-    """Dimensions of a code in use beyond the directions that they vary in.
-
-    A direction is one if it is not passive: ½ log(1 + λ / τ²) > PASSIVE nats, λ its variance, τ the resolution.
-    """
-    used = np.flatnonzero(found["information"] >= INFORMATIVE_MEAN_ONLY)[:DIRECTIONS]
-    if not used.size or found["finite"][used].min() < ROWS_EACH * used.size:
-        return float("nan")
-    return float(used.size - directions(mean[used], math.expm1(2.0 * PASSIVE) * found["resolution"] ** 2))
-
-
-def _copula(mean: F32, used: NDArray[np.int64], cluster: Ids) -> tuple[float, float]:
-    """Entropy of the copula of the used dimensions and its error, from evenly spaced rows that are finite in all."""
-    rows = np.arange(mean.shape[1])[:: max(1, -(-mean.shape[1] // JOINT_ROWS))]
-    block = mean[used[:, None], rows]
-    if not np.isfinite(block).all():
-        rows = np.flatnonzero(np.isfinite(mean[used]).all(axis=0))
-        rows = rows[:: max(1, -(-rows.size // JOINT_ROWS))]
-        block = mean[used[:, None], rows]
-    return copula.copula_entropy(block, None if cluster is None else cluster[rows])
 
 
 def _of_finite_rows(
@@ -181,12 +121,12 @@ def _of_finite_rows(
     """Call an estimator on the finite rows, `rows` (D,) in number: dimension by dimension only where some are not."""
     n = mean.shape[1]
     whole = rows == n
-    if n >= MIN_ROWS and whole.all():
+    if n >= MIN_FINITE_ROWS and whole.all():
         return estimate(mean, variance, cluster, slice(None))
     results = np.full((5, mean.shape[0]), np.nan)
-    if n >= MIN_ROWS and whole.any():
+    if n >= MIN_FINITE_ROWS and whole.any():
         results[:, whole] = estimate(mean[whole], None if variance is None else variance[whole], cluster, whole)
-    for j in np.flatnonzero(~whole & (rows >= MIN_ROWS)):
+    for j in np.flatnonzero(~whole & (rows >= MIN_FINITE_ROWS)):
         keep = _fine(mean[j], None if variance is None else variance[j])
         spread = None if variance is None else variance[j : j + 1, keep]
         results[:, j : j + 1] = estimate(mean[j : j + 1, keep], spread, None if cluster is None else cluster[keep], [j])

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays.rows import transposed
-from .errors import PolarMonitorError
-from .kernels import histogram as kernels
-from .kernels import histogram_entropy
+from ..arrays.rows import transposed
+from ..errors import PolarMonitorError
+from ..kernels import histogram as kernels
+from ..kernels import histogram_entropy
 from .snapshot import Array
 
 Drawn = tuple[float, float, NDArray[np.int64], float, float]
@@ -52,7 +52,7 @@ class _Pane(NamedTuple):
         return _Pane._make(array.copy() for array in self)
 
 
-class Panes:
+class WindowedHistogram:
     """Histograms of D dimensions of a stream of rows, exact under any order, split and merge.
 
     `dimensions`: D. `bins`: bins of a dimension, a power of two from 2 to 65536. `panes`: parts of the window.
@@ -129,7 +129,7 @@ class Panes:
         self._ring.append(_Pane.empty(self.dimensions, self.bins))
         self._rows.append(0)
 
-    def merge(self, other: Panes) -> None:
+    def merge(self, other: WindowedHistogram) -> None:
         """Add the rows of another, pane by pane from the newest back. Raises PolarMonitorError on another grid."""
         self._check(other.dimensions, other.bins, other.panes)
         self._merged = None

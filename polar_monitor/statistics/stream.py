@@ -13,17 +13,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays.rows import transposed
-from .errors import PolarMonitorError
-from .panes import PANES, Panes
+from .._validation import MAX_COUNT, is_version, state_count
+from ..arrays.rows import transposed
+from ..errors import PolarMonitorError
+from ..kernels import histogram
+from .joint import joint_statistics
 from .snapshot import Array, Histogram, Snapshot
-from .statistics import joint_statistics, window_statistics
+from .window import window_statistics
+from .windowed_histogram import PANES, WindowedHistogram
 
 WINDOW_BYTES = 64 * 2**20
 """Most memory of the window's means; very wide latents get a shorter window."""
 TINY = np.finfo(np.float32).tiny
 """Variances are at least this, so that they have a logarithm."""
 F32 = NDArray[np.float32]
+
+
+BINS = 512
+"""Of a LatentStream's histogram."""
 
 
 class LatentStream:
@@ -69,7 +76,7 @@ class LatentStream:
         self.rows = 0
         self.mantissa = 23
         self._non_finite: NDArray[np.int64] = np.zeros(self.dimensions, np.int64)
-        self._histogram = Panes(self.dimensions, panes=PANES, pane_rows=max(self.window // PANES, 1))
+        self._histogram = WindowedHistogram(self.dimensions, panes=PANES, pane_rows=max(self.window // PANES, 1))
 
     def update(self, mean: F32, variance: F32 | None = None, per: int = 1, mantissa: int = 23) -> None:
         """Add rows (n, D); `per` consecutive rows belong to one input, `mantissa` are the bits of their own dtype.
@@ -205,7 +212,7 @@ class LatentStream:
         mean = _single(state["mean"])
         if mean.ndim != 2 or mean.shape[0] != self.dimensions or mean.shape[1] > self.window:
             raise PolarMonitorError(f"state: expected means ({self.dimensions}, ≤ {self.window}), got {mean.shape}")
-        histogram = Panes(self.dimensions, panes=PANES, pane_rows=max(self.window // PANES, 1))
+        histogram = WindowedHistogram(self.dimensions, panes=PANES, pane_rows=max(self.window // PANES, 1))
         histogram.load_state_dict(state["histogram"])
         n = mean.shape[1]
         self.reset()
@@ -235,3 +242,49 @@ def _per_dimension(value: Any, dimensions: int, what: str) -> Array:
             f"{what}: expected finite numbers, got {math.nan if array.ndim == 0 else 'some that are not'}"
         )
     return np.array(np.broadcast_to(array, (dimensions,)))
+
+
+def check_histogram(stream: Mapping[str, Any]) -> None:
+    """Whether a histogram is one that rows can have made: the kernels trust it with the places they write to.
+
+    Nothing is allocated before the arrays are known to be as large as they should be.
+    """
+    if not is_version(stream, 1):
+        raise PolarMonitorError(f"state: expected version 1, got {str(stream.get('version'))[:40]}")
+    state, dimensions = stream["histogram"], state_count("dimensions", stream["dimensions"], 1)
+    panes, bins = len(state["rows"]), state_count("bins", state["bins"])
+    if not 1 <= panes <= PANES or bins != BINS:
+        raise PolarMonitorError(f"state: expected at most {PANES} panes of {BINS} bins, got {panes} of {bins}")
+    each = (panes, dimensions)
+    shapes: dict[str, tuple[tuple[int, ...], type]] = {
+        "counts": ((*each, bins), np.int64),
+        "exponent": (each, np.int64),
+        "low": (each, np.float64),
+        "high": (each, np.float64),
+        "extremes": ((*each, 2 * histogram.EXTREMES), np.float32),
+        "tallies": ((panes, 4, dimensions), np.int64),
+        "rows": ((panes,), np.int64),
+        "non_finite_left": ((3, dimensions), np.int64),
+    }
+    for name, (shape, dtype) in shapes.items():
+        if state[name].shape != shape or state[name].dtype != dtype:
+            raise PolarMonitorError(f"state: expected {name} {shape} of {np.dtype(dtype)}, got {state[name].shape}")
+    k, e, low, high = histogram.EXTREMES, state["exponent"], state["low"], state["high"]
+    counts, finite, extremes = state["counts"], state["tallies"][:, 0], state["extremes"].astype(np.float64)
+    binned, used = low <= high, np.minimum(finite, 2 * k)
+    with np.errstate(all="ignore"):
+        first, last = (np.floor(np.ldexp(end, -np.clip(e, -256, 256))) for end in (low, high))
+        numbers = np.where(np.arange(2 * k) < used[..., None], extremes, np.inf)
+        fits = [
+            (counts >= 0).all() and (state["tallies"] >= 0).all() and (state["tallies"] < MAX_COUNT).all(),
+            (state["non_finite_left"] >= 0).all() and all(0 <= n < MAX_COUNT for n in state["rows"].tolist()),
+            (e >= histogram.FINEST).all() and (e <= 128).all(),
+            (binned == (finite > used)).all() and (counts.sum(axis=2) == finite - used).all(),
+            (np.isfinite(low) & np.isfinite(high) & (last - first < bins) | ~binned).all(),
+            (np.maximum(np.abs(first), np.abs(last)) <= 2.0**24)[binned].all(),
+            (binned | (np.isposinf(low) & np.isneginf(high))).all(),
+            np.isfinite(numbers[np.arange(2 * k) < used[..., None]]).all() and not (np.diff(numbers) < 0).any(),
+            ((extremes[..., k - 1] <= low) & (high <= extremes[..., k]) | ~binned).all(),
+        ]
+    if not all(fits):
+        raise PolarMonitorError("state: expected the histogram of a LatentStream, got numbers that no rows can give")

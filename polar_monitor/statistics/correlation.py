@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import moments
+from ..kernels import moments
 from .snapshot import Array
 
 F32 = NDArray[np.float32]
