@@ -37,12 +37,6 @@ def is_exporting() -> bool:
     return bool(ask()) if ask is not None else False
 
 
-def unwrapped(name: str) -> str:
-    """A module's name without what wrappers put into it, so that tags do not change with wrapping."""
-    drop = {"module", "_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"}
-    return ".".join(part for part in name.split(".") if part not in drop)
-
-
 def is_tracing() -> bool:
     """Whether `torch.jit.trace`, `torch.fx.symbolic_trace` or `make_fx` runs: what we do would go into the graph."""
     if torch._C._get_tracing_state() is not None or _is_fx_tracing():

@@ -9,8 +9,8 @@ from typing import Any, Concatenate, ParamSpec
 
 from torch import nn
 
+from .discovery.unwrap import unwrap
 from .monitor import PolarMonitor, watched
-from .wiring import unwrap
 
 log = logging.getLogger("polar_monitor")
 

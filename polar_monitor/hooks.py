@@ -7,7 +7,7 @@ are passed over.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from time import perf_counter_ns
 from typing import Any
 
@@ -17,14 +17,12 @@ from torch.compiler import is_compiling
 
 from ._torch_compat import in_backward, is_exporting, is_plain, is_tracing
 from .channel import Channel, dispatches, follow, set_apart
+from .discovery.latent import Reader
 from .ring import Ring
 
 PER_INPUT = 16
 """Most rows (pixels, tokens) taken of one input."""
 MANTISSA = {torch.bfloat16: 7, torch.float16: 10}
-
-Reader = Callable[[Any], Any]
-"""From a module's output to its mean, its spread, or the pair (mean, spread)."""
 
 
 def rows_of(tensor: Tensor, channels_first: bool | None) -> Tensor:

@@ -15,18 +15,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from . import checkpoint, describe, discovery
+from . import checkpoint, describe
 from ._torch_compat import is_plain, rank
 from ._validation import checked_output
 from .alerts import Alert, AlertKind, AlertRules
 from .arrays.spread import one_spread
 from .clock import Clock
-from .conditional import standardise
 from .conductor import STOPPING, Conductor
+from .discovery import find
+from .discovery.conditional_prior import standardise
+from .discovery.latent import Latent
+from .discovery.unwrap import unwrap
 from .errors import CollapseError, PolarMonitorError, PolarMonitorWarning, warn
 from .evaluation import Evaluation, Health
 from .hooks import Tap
-from .latents import Latent
 from .options import checked
 from .regime import Regime
 from .rules import Rule
@@ -36,7 +38,7 @@ from .sinks.group import SinkGroup
 from .sinks.jsonl import JsonlSink
 from .statistics.precompile import compile_kernels
 from .statistics.snapshot import Snapshot
-from .wiring import Wiring, unwrap
+from .wiring import Wiring
 
 _writers: weakref.WeakValueDictionary[tuple[str, str], PolarMonitor] = weakref.WeakValueDictionary()
 """Who writes to which folder under which name."""
@@ -157,9 +159,9 @@ class PolarMonitor:
         if self._conductor.wiring is not None:
             raise PolarMonitorError("this monitor is attached already: make another one for another model or latent")
         model = unwrap(model)
-        found = discovery.find(model, *self._named)
+        found = find.find(model, *self._named)
         if self._prior is not None:
-            found = discovery.beyond(found, self._prior)
+            found = find.beyond(found, self._prior)
         self._standardised = self._prior is not None
         self._named, self._prior = (None, {}, None), None  # they may hold the model
         self._conductor.make_lanes(found.kind, found.dimensions)

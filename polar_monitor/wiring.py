@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import gc
 import weakref
-from typing import Any
 
 import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from ._torch_compat import compiled_already
-from .errors import PolarMonitorError
+from .discovery.latent import Latent
 from .hooks import Tap
-from .latents import Latent
 from .ring import Ring
 
 
@@ -137,26 +135,3 @@ def is_compiled(model: nn.Module) -> bool:
         return True
     wrappers = [thing for thing in gc.get_objects() if type(thing) is OptimizedModule]
     return any(inner is model for wrapper in wrappers for inner in wrapper.modules())
-
-
-def unwrap(model: Any) -> nn.Module:
-    """The model inside its wrappers. Raises PolarMonitorError for what cannot take hooks, with what to do instead."""
-    if isinstance(model, torch.jit.ScriptModule):
-        raise PolarMonitorError(
-            "expected an nn.Module, got a ScriptModule, which takes no hooks: attach before torch.jit.script, and "
-            "script inside `with monitor.detached():`, or pass the latents to monitor.observe()"
-        )
-    if isinstance(model, nn.DataParallel):
-        raise PolarMonitorError(
-            "expected a model that runs in one thread, got DataParallel, whose replicas share hooks between threads: "
-            "use DistributedDataParallel, or attach to model.module and train on one device"
-        )
-    if not isinstance(model, nn.Module):
-        raise PolarMonitorError(f"model: expected an nn.Module, got {type(model).__name__}")
-    for wrapper in ("_orig_mod", "module"):
-        inner = getattr(model, wrapper, None)
-        if isinstance(inner, nn.Module) and (
-            wrapper == "_orig_mod" or isinstance(model, nn.parallel.DistributedDataParallel)
-        ):
-            return unwrap(inner)
-    return model

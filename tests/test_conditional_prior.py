@@ -17,9 +17,10 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from watching import warned, watched
 
 import polar_monitor
-from polar_monitor import Label, PolarMonitor, PolarMonitorError, batches, classify, conditional
+from polar_monitor import Label, PolarMonitor, PolarMonitorError, batches, classify
 from polar_monitor.demo import data, models
 from polar_monitor.demo.training import train
+from polar_monitor.discovery import conditional_prior
 from polar_monitor.statistics.snapshot import Snapshot
 
 Rows = NDArray[np.float32]
@@ -82,7 +83,7 @@ def test_both_ways_agree_with_the_definition(kind: str | None) -> None:
     expected = np.array(wide).reshape(50, 3, 2)
     given = None if kind is None else torch.from_numpy(spread)
     for moved, left in (
-        conditional.standardise(
+        conditional_prior.standardise(
             torch.from_numpy(mean), given, kind, (torch.from_numpy(centre), torch.from_numpy(width))
         ),
         batches.standardised(mean, kind, None if kind is None else spread, [centre, width]),
@@ -246,7 +247,7 @@ def test_a_prior_without_a_width_makes_rows_that_are_not_finite(width: float) ->
 
 def test_half_precision_is_not_subtracted_in_half_precision() -> None:
     mean, centre = torch.full((600, 1), 8.03125).bfloat16(), torch.full((600, 1), 8.0).bfloat16()
-    moved, _ = conditional.standardise(mean, None, None, (centre, 1.0))
+    moved, _ = conditional_prior.standardise(mean, None, None, (centre, 1.0))
     assert moved.dtype is torch.float32
     assert torch.equal(moved, mean.float() - 8)
 

@@ -11,9 +11,9 @@ import torch
 from models import Autoencoder, Vae
 from torch import Tensor, nn
 
-from polar_monitor.discovery import find
+from polar_monitor.discovery.find import find
+from polar_monitor.discovery.outputs import structured
 from polar_monitor.errors import PolarMonitorError
-from polar_monitor.latents import structured
 
 NONE = {"logvar": None, "var": None, "std": None}
 

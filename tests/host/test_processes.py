@@ -37,7 +37,7 @@ RUN = """
 import gc, os, signal, sys
 sys.path.insert(0, sys.argv[2])
 import torch
-import polar_monitor, polar_monitor.stream, tensorboard.compat.proto.event_pb2
+import polar_monitor, polar_monitor.statistics.stream, tensorboard.compat.proto.event_pb2
 from models import Vae, train
 
 # Loading torch takes seconds, so each run is a fork of one process that has done no more than that.

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .latents import one_distribution
+from .outputs import one_distribution
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,27 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-MEANS = {"mu", "mean", "means", "loc"}
-SPREADS = {
-    "logvar": "logvar", "logvariance": "logvar", "logv": "logvar", "lv": "logvar", "logcov": "logvar",
-    "logcovariance": "logvar", "logsigma2": "logvar", "logsigmasq": "logvar", "logsigmasquared": "logvar",
-    "logstd": "logstd", "logstddev": "logstd", "logsigma": "logstd", "logscale": "logstd",
-}  # fmt: skip
-"""Names that tell the unit of a spread."""
-UNCLEAR = {"var", "variance", "cov", "sigma", "std", "scale", "sigma2", "stddev"}
-"""Names of a spread that do not: much code calls the layer "fc_var" that gives log σ²."""
-CODES = {"bottleneck", "code", "to_latent", "to_z", "fc_z"}
-CODES_BESIDE_A_SPREAD = {"embedding"}
-"""A mean only where a spread stands beside it, as in Pythae's encoders."""
-USUAL = {
-    "fc", "linear", "lin", "head", "layer", "to", "z", "conv", "enc", "encoder", "hidden", "proj", "projection",
-    "latent", "net", "q", "qz", "out", "output", "dense", "h", "1", "2", "final", "posterior",
-}  # fmt: skip
-"""Words that may stand beside the role without meaning another variable than the latent."""
-ELSEWHERE = {
-    "decoder", "dec", "prior", "generator", "gen", "likelihood", "discriminator", "disc", "critic", "px", "p",
-}  # fmt: skip
-"""Words of what is not the posterior: a pair that stands there is never taken without being named."""
+from .vocabulary import ELSEWHERE, MEANS, SPREADS, UNCLEAR, USUAL
 
 
 @dataclass(frozen=True)

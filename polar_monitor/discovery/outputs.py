@@ -8,37 +8,13 @@ themselves what they hold (distributions, dicts, dataclasses and named tuples wi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .hooks import Reader
+from .vocabulary import HOLDERS, MEAN_FIELDS, SPREAD_FIELDS
 
-KINDS = ("logvar", "var", "std")
-MEAN_FIELDS = ("mean", "mu", "z_mean", "z_mu", "means", "qz_m", "loc", "embedding")
-SPREAD_FIELDS = {
-    "logvar": "logvar",
-    "log_var": "logvar",
-    "log_variance": "logvar",
-    "z_logvar": "logvar",
-    "z_log_var": "logvar",
-    "log_covariance": "logvar",
-    "var": "var",
-    "variance": "var",
-    "z_var": "var",
-    "qz_v": "var",
-    "std": "std",
-    "stddev": "std",
-    "sigma": "std",
-    "scale": "std",
-    "log_std": "logstd",
-    "logstd": "logstd",
-    "log_sigma": "logstd",
-    "log_scale": "logstd",
-}
-HOLDERS = ("latent_dist", "posterior", "latent_distribution", "qz", "q_z", "latents", "latent")
 LOCATED = (
     torch.distributions.Normal,
     torch.distributions.Laplace,
@@ -47,31 +23,6 @@ LOCATED = (
 )
 """Distributions whose mean and variance say what a latent carries."""
 WRITE = "write latent=…, mean=lambda out: …, and logvar=, var= or std=lambda out: …"
-
-
-@dataclass(frozen=True)
-class Part:
-    """One module to hook, how to read its output, and which side of the latent that is."""
-
-    module: nn.Module
-    name: str
-    reader: Reader | None
-    side: str
-    """"mean", "spread" or "both"."""
-
-
-@dataclass(frozen=True)
-class Latent:
-    """A latent variable found in a model."""
-
-    parts: tuple[Part, ...]
-    kind: str | None
-    dimensions: int | None
-    """D where the modules tell it for certain before they have run."""
-    channels_first: bool | None
-    why: str
-    likely: int | None = None
-    """D where they only suggest it; used to reserve memory for compiled forwards, which cannot do so themselves."""
 
 
 def one_tensor(output: Any) -> Tensor:

@@ -13,11 +13,12 @@ from itertools import product
 
 from torch import nn
 
-from ._torch_compat import unwrapped
-from .choices import UNIT, Candidate, means_only, nothing, parent, several
-from .errors import PolarMonitorError
-from .naming import CODES, CODES_BESIDE_A_SPREAD, Role, elsewhere, role
-from .widths import gives, takes
+from ..errors import PolarMonitorError
+from .layer_widths import gives, takes
+from .module_names import Role, elsewhere, role
+from .suggestions import UNIT, Candidate, means_only, nothing, parent, several
+from .unwrap import unwrapped
+from .vocabulary import CODES, CODES_BESIDE_A_SPREAD
 
 PYTORCH_EXAMPLE = ("fc1", "fc21", "fc22", "fc3", "fc4")
 ENDS = (("quant_conv", "post_quant_conv"), ("encoder", "decoder"), ("enc", "dec"))

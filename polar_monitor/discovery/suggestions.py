@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .latents import KINDS
+from .latent import KINDS
 
 LINES = 16
 """Most lines that an error proposes."""

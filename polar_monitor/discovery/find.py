@@ -10,14 +10,15 @@ from typing import Any
 
 from torch import nn
 
-from . import candidates
-from ._torch_compat import unwrapped
-from .arrays.spread import one_spread
-from .conditional import standardising
-from .errors import PolarMonitorError
-from .latents import Latent, Part, one_tensor, structured
-from .naming import role
-from .widths import gives, is_channels_first, likely
+from ..arrays.spread import one_spread
+from ..errors import PolarMonitorError
+from . import search
+from .conditional_prior import standardising
+from .latent import Latent, Part
+from .layer_widths import gives, is_channels_first, likely
+from .module_names import role
+from .outputs import one_tensor, structured
+from .unwrap import unwrapped
 
 Named = str | nn.Module | Callable[[Any], Any]
 
@@ -31,7 +32,7 @@ def find(model: nn.Module, mean: Any, spreads: dict[str, Any], latent: Any) -> L
     if latent is not None:
         return _from_one(model, latent, mean, kind, spread)
     if mean is None and kind is None:
-        found = candidates.discover(model)
+        found = search.discover(model)
         if found.halves:
             return _halves(*_module(model, found.mean, "latent"), found.why)
         return _pair(model, found.mean, found.kind, found.spread, found.why)
@@ -134,7 +135,7 @@ def _from_one(model: nn.Module, latent: Any, mean: Any, kind: str | None, spread
 def _suggested(model: nn.Module) -> int | None:
     """D of the latent that the names find, which a callable that reads another module's output may be meant to give."""
     try:
-        found = candidates.discover(model)
+        found = search.discover(model)
     except PolarMonitorError:
         return None
     width = gives(_module(model, found.mean, "mean")[0])
