@@ -13,9 +13,9 @@ from .attach import attach as attach
 from .errors import CollapseError as CollapseError
 from .errors import PolarMonitorError as PolarMonitorError
 from .errors import PolarMonitorWarning as PolarMonitorWarning
-from .label import Label as Label
 from .monitor import PolarMonitor as PolarMonitor
 from .offline import classify as classify
+from .regime.label import Label as Label
 
 if TYPE_CHECKING:
     from . import downstream as downstream

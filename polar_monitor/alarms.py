@@ -13,7 +13,7 @@ import numpy as np
 
 from .alerts import Alert, AlertRules
 from .context import Context
-from .regime import Regime
+from .regime.regime import Regime
 from .rules import Extra, plain
 from .statistics.snapshot import Snapshot
 from .watch import WatchState, watch

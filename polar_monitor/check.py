@@ -13,9 +13,9 @@ from typing import Any
 from . import keys
 from .errors import PolarMonitorError
 from .keys import MEANS, PRIORS, SPREADS
-from .label import Label
 from .offline import judged
-from .regime import Regime, Verdict
+from .regime.label import Label
+from .regime.regime import Regime, Verdict
 from .stored import Stored
 
 CODES = (

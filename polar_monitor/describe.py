@@ -7,8 +7,8 @@ from pathlib import Path
 from .alerts import CAUSES, Alert, AlertKind
 from .evaluation import Health
 from .governor import Governor
-from .label import Label
-from .regime import Regime
+from .regime.label import Label
+from .regime.regime import Regime
 from .statistics.snapshot import Snapshot
 
 SILENT = "likely causes: " + "; ".join(CAUSES[AlertKind.SILENT])

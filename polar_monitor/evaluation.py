@@ -8,7 +8,7 @@ from typing import Any
 
 from .alerts import Alert
 from .context import NOTHING, Context
-from .regime import Regime
+from .regime.regime import Regime
 from .statistics.snapshot import Snapshot
 
 VERSION = 1

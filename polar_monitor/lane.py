@@ -15,7 +15,8 @@ from .arrays.spread import to_variance, unit_doubt
 from .context import Context
 from .drain import Batch, Drain
 from .errors import warn
-from .regime import Regime, judge
+from .regime.judge import judge
+from .regime.regime import Regime
 from .ring import Ring
 from .rules import Extra, to_json
 from .rules_file import to_plain

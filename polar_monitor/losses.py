@@ -14,8 +14,8 @@ import numpy as np
 from . import causes
 from .alerts import Alert, AlertKind, AlertRules, Forecast, raised
 from .forecast import outlook
-from .label import INFORMATIVE_LABELS, Label
-from .regime import Regime
+from .regime.label import INFORMATIVE_LABELS, Label
+from .regime.regime import Regime
 from .statistics.snapshot import Array, Snapshot
 from .statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, PASSIVE, Z
 from .tracks import BETA, NEVER, RATE, Flags, Tracks

@@ -30,7 +30,7 @@ from .errors import CollapseError, PolarMonitorError, PolarMonitorWarning, warn
 from .evaluation import Evaluation, Health
 from .hooks import Tap
 from .options import checked
-from .regime import Regime
+from .regime.regime import Regime
 from .rules import Rule
 from .sinks import Sink
 from .sinks.default import default_sinks

@@ -6,12 +6,13 @@ import warnings
 from dataclasses import replace
 from typing import Any
 
-from . import criteria
 from ._validation import checked_prior, checked_resolution
 from .arrays.spread import one_spread, unit_doubt
 from .batches import batches, is_of_each_row
 from .errors import PolarMonitorError, PolarMonitorWarning
-from .regime import Regime, judge
+from .regime import published
+from .regime.judge import judge
+from .regime.regime import Regime
 
 SUSPICIOUS = 512
 """Rows after which a spread that fits another unit only is pointed out."""
@@ -77,7 +78,7 @@ def judged(
     """
     from .subset import Subset  # compiles the kernels, so not on `import polar_monitor`
 
-    criteria.check(criterion)
+    published.check(criterion)
     shared, conditional = _prior(prior)
     subset, least, greatest = Subset(shared, checked_resolution(resolution)), float("inf"), -float("inf")
     for batch in batches(mean, kind, spread, conditional):

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
-from . import criteria
 from ._validation import checked_prior, checked_resolution
 from .alerts import Alert, AlertRules
 from .chosen_rules import choose
 from .errors import PolarMonitorError
 from .lane import Settings
+from .regime import published
 from .rules import Rule
 
 LEAST_WINDOW = 512
@@ -48,7 +48,7 @@ def checked(
     strict: bool,
 ) -> Options:
     """The options, or PolarMonitorError for the first that cannot be used."""
-    criteria.check(criterion)
+    published.check(criterion)
     for word, number, least in (("every", every, 1), ("window", window, LEAST_WINDOW), ("warmup", warmup, 0)):
         if isinstance(number, bool) or not isinstance(number, Integral) or int(number) < least:
             raise PolarMonitorError(f"{word}: expected a whole number from {least} on, got {number!r}")

@@ -22,7 +22,7 @@ import numpy as np
 
 from .alerts import Alert, AlertKind, Forecast
 from .context import Context
-from .regime import Regime
+from .regime.regime import Regime
 from .statistics.snapshot import Snapshot
 
 log = logging.getLogger("polar_monitor")

@@ -9,7 +9,7 @@ import numpy as np
 from .alerts import Alert, AlertKind, AlertRules, raised
 from .context import NOTHING, Context
 from .losses import follow
-from .regime import Regime
+from .regime.regime import Regime
 from .statistics.snapshot import Snapshot
 from .watched import CLEAN
 from .watched import WatchState as WatchState

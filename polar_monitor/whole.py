@@ -9,7 +9,7 @@ import numpy as np
 from . import causes
 from .alerts import Alert, AlertKind, AlertRules, raised
 from .losses import SLIGHT, STOPPED, plunged
-from .regime import DWELL, Regime, Verdict
+from .regime.regime import DWELL, Regime, Verdict
 from .statistics.snapshot import Snapshot
 from .watched import CLEAN, WatchState
 

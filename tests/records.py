@@ -9,8 +9,8 @@ import numpy as np
 
 from polar_monitor.alerts import ADVICE, CAUSES, Alert, AlertKind, Forecast
 from polar_monitor.evaluation import Evaluation, Health
-from polar_monitor.label import Label
-from polar_monitor.regime import Regime, Verdict
+from polar_monitor.regime.label import Label
+from polar_monitor.regime.regime import Regime, Verdict
 from polar_monitor.statistics.snapshot import Histogram, Snapshot
 
 WINDOW = 4096

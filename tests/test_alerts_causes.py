@@ -25,7 +25,7 @@ from polar_monitor.causes import (
 )
 from polar_monitor.context import NOTHING, Context
 from polar_monitor.errors import PolarMonitorError
-from polar_monitor.regime import judge
+from polar_monitor.regime.judge import judge
 from polar_monitor.watch import WatchState, watch
 
 Moments = Callable[[int], tuple[float, float]]

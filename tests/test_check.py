@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from polar_monitor import PolarMonitorError, classify, keys, stored
 from polar_monitor.cli import main
-from polar_monitor.regime import Regime
+from polar_monitor.regime.regime import Regime
 from polar_monitor.statistics.snapshot import Snapshot
 
 DRAW = np.random.default_rng(0)

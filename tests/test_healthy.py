@@ -19,8 +19,8 @@ from polar_monitor.evaluation import Evaluation
 from polar_monitor.healthy import KeepHealthy
 from polar_monitor.healthy.keeper import BAD
 from polar_monitor.healthy.series import BACK, thinned
-from polar_monitor.label import Label
-from polar_monitor.regime import DWELL, Verdict
+from polar_monitor.regime.label import Label
+from polar_monitor.regime.regime import DWELL, Verdict
 
 LOST, FADING, COLLAPSE = AlertKind.LOST, AlertKind.FADING, AlertKind.COLLAPSE
 BOTH, ONE, NONE = (ACTIVE, ACTIVE), (ACTIVE, PASSIVE), (PASSIVE, PASSIVE)

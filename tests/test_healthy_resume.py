@@ -20,7 +20,7 @@ from polar_monitor import PolarMonitor, PolarMonitorWarning
 from polar_monitor.healthy import KeepHealthy
 from polar_monitor.healthy.memory import LONGEST, STATE
 from polar_monitor.healthy.series import PAST
-from polar_monitor.regime import DWELL
+from polar_monitor.regime.regime import DWELL
 from polar_monitor.sinks.group import SinkGroup
 
 FULL = OSError(28, "No space left on device")

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from records import ACTIVE, MIXED, PASSIVE, UNDECIDED
 
-from polar_monitor.regime import Regime, Verdict, judge
+from polar_monitor.regime.judge import judge
+from polar_monitor.regime.regime import Regime, Verdict
 from polar_monitor.statistics.stream import LatentStream
 from polar_monitor.statistics.thresholds import INFORMATIVE_MEAN_ONLY
 

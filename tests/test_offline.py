@@ -18,7 +18,7 @@ from torch import nn
 from watching import watched
 
 from polar_monitor import Label, PolarMonitor, PolarMonitorError, PolarMonitorWarning, batches, classify, hooks, subset
-from polar_monitor.regime import Regime, Verdict
+from polar_monitor.regime.regime import Regime, Verdict
 from polar_monitor.statistics.snapshot import Snapshot
 
 

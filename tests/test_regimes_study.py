@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import polar_monitor
-from polar_monitor.rule import by_information
+from polar_monitor.regime.information import by_information
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))

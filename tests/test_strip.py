@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from records import ACTIVE, MIXED, PASSIVE, UNDECIDED
 
-from polar_monitor.label import Label
+from polar_monitor.regime.label import Label
 from polar_monitor.sinks import _strip
 from polar_monitor.sinks._strip import CODES, COLOURS, COLUMNS, FOOTER, GUTTER, MARGIN, WIDTH, Strip
 

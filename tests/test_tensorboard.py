@@ -28,7 +28,7 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from polar_monitor.errors import PolarMonitorError
 from polar_monitor.evaluation import Evaluation
 from polar_monitor.kernels.crc32c import crc32c
-from polar_monitor.regime import Verdict
+from polar_monitor.regime.regime import Verdict
 from polar_monitor.sinks import _append, _events
 from polar_monitor.sinks._buckets import pooled
 from polar_monitor.sinks.tensorboard import TensorBoardSink, default_log_dir

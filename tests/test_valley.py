@@ -8,7 +8,7 @@ from reference.valley import slow
 
 from bench.regimes import laws
 from polar_monitor.kernels.valley import BINS, _count, valley
-from polar_monitor.rule import MIXED_VALLEY, Z_VALLEY
+from polar_monitor.regime.information import MIXED_VALLEY, Z_VALLEY
 
 ALONE = np.zeros(0, np.int64)
 

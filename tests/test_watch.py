@@ -15,7 +15,7 @@ from records import PASSIVE, make_snapshot
 
 from polar_monitor.alerts import CAUSES, Alert, AlertKind, AlertRules
 from polar_monitor.causes import SAID, SHRINK, SUDDEN
-from polar_monitor.regime import judge
+from polar_monitor.regime.judge import judge
 from polar_monitor.tracks import Tracks
 from polar_monitor.watch import WatchState, watch
 

@@ -12,7 +12,7 @@ import numpy as np
 from polar_monitor import causes
 from polar_monitor.alerts import Alert, AlertRules
 from polar_monitor.causes import NAMES, SAID
-from polar_monitor.regime import judge
+from polar_monitor.regime.judge import judge
 from polar_monitor.watch import WatchState, watch
 
 from .record import Run

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polar_monitor.alerts import Alert
-from polar_monitor.label import Label
+from polar_monitor.regime.label import Label
 from polar_monitor.statistics.snapshot import Array, Snapshot
 
 VERSION = 1

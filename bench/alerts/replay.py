@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from polar_monitor.alerts import Alert, AlertRules
 from polar_monitor.context import NOTHING, Context
-from polar_monitor.regime import Regime, judge
+from polar_monitor.regime.judge import judge
+from polar_monitor.regime.regime import Regime
 from polar_monitor.watch import WatchState, watch
 
 from .record import LABELS, Run

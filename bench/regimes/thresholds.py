@@ -1,7 +1,7 @@
 """Cuts chosen on one half of the models and reported on the other: of our rule, and of each published one-cut rule.
 
 The rule is written here a second time, over columns of statistics, so that a grid of cuts takes seconds; a test holds
-it to `polar_monitor.rule`.
+it to `polar_monitor.regime.information`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from polar_monitor import rule
 from polar_monitor.kernels import posterior
+from polar_monitor.regime import information
 from polar_monitor.statistics import resolution
 
 from .columns import Columns, where
@@ -26,19 +26,19 @@ ANY = 1e9
 
 @dataclass(frozen=True)
 class Cuts:
-    """The cuts of our rule, by their names in `polar_monitor.rule`, and what it could look at besides.
+    """The cuts of our rule, by their names in `polar_monitor.regime.information`, and what it could look at besides.
 
     `mixed_information` is what a mixed dimension must surely have: nothing, as it is set. `uses` and `leaves` are the
     shares of V + E that tell an input's side.
     """
 
-    passive: float = rule.PASSIVE
-    informative: float = rule.INFORMATIVE
-    informative_mean_only: float = rule.INFORMATIVE_MEAN_ONLY
-    mixed_share: float = rule.MIXED_SHARE
-    mixed_gap: float = rule.MIXED_GAP
+    passive: float = information.PASSIVE
+    informative: float = information.INFORMATIVE
+    informative_mean_only: float = information.INFORMATIVE_MEAN_ONLY
+    mixed_share: float = information.MIXED_SHARE
+    mixed_gap: float = information.MIXED_GAP
     mixed_information: float = -ANY
-    mixed_valley: float = rule.MIXED_VALLEY
+    mixed_valley: float = information.MIXED_VALLEY
     resolution: float = resolution.RESOLUTION
     uses: float = posterior.ACTIVE
     leaves: float = posterior.PASSIVE
@@ -51,8 +51,8 @@ GRID = {
     "informative_mean_only": (0.05, 0.1, 0.15, 0.25, 0.35, 0.5, 0.7, 1.0),
     "mixed_share": (0.02, 0.05, 0.1),
     "mixed_gap": (0.01, 0.02, 0.05, 0.1, 0.15, 0.2),
-    "mixed_information": (-ANY, rule.INFORMATIVE),
-    "mixed_valley": (0.7, rule.MIXED_VALLEY, ANY),
+    "mixed_information": (-ANY, information.INFORMATIVE),
+    "mixed_valley": (0.7, information.MIXED_VALLEY, ANY),
     "resolution": KAPPAS,
     "uses": USES,
     "leaves": LEAVES,
@@ -69,25 +69,25 @@ def ours(c: Columns, cuts: Cuts = AS_SET) -> Words:
     value = np.where(has, c["information"], c[f"resolved_{cuts.resolution:g}"])
     error = np.where(has, c["information_se"], c[f"resolved_{cuts.resolution:g}_se"])
     least = np.where(has, cuts.informative, cuts.informative_mean_only)
-    low = value - rule.Z * error
+    low = value - information.Z * error
     uses, leaves = c[f"uses_{cuts.uses:g}"], c[f"leaves_{cuts.leaves:g}"]
     kinds = np.minimum(surely(uses, c["n"]), surely(leaves, c["n"])) >= cuts.mixed_share
-    kinds &= c["valley"] + rule.Z_VALLEY * c["valley_se"] <= cuts.mixed_valley
-    gap = c["variance_gap"] - rule.Z * c["variance_gap_se"]
-    certificate = c["information_upper"] + rule.Z * c["information_upper_se"]
+    kinds &= c["valley"] + information.Z_VALLEY * c["valley_se"] <= cuts.mixed_valley
+    gap = c["variance_gap"] - information.Z * c["variance_gap_se"]
+    certificate = c["information_upper"] + information.Z * c["information_upper_se"]
     labels = np.full(len(value), "undecided", dtype="<U9")
     several = has & kinds & (gap >= cuts.mixed_gap) & (low >= cuts.mixed_information)
     labels[low >= least] = "active"
     labels[several] = "mixed"
-    labels[np.fmin(value + rule.Z * error, certificate) <= cuts.passive] = "passive"
-    labels[np.isnan(value) | (c["finite"] < rule.MIN_ROWS)] = "undecided"
+    labels[np.fmin(value + information.Z * error, certificate) <= cuts.passive] = "passive"
+    labels[np.isnan(value) | (c["finite"] < information.MIN_ROWS)] = "undecided"
     return labels
 
 
 def surely(share: NDArray[np.float64], n: NDArray[np.float64]) -> NDArray[np.float64]:
     """Lower 95 % bound of a share of n independent rows, with the error of snapshots (Agresti & Coull 1998)."""
     p = (share * n + 2.0) / (n + 4.0)
-    return np.asarray(share - rule.Z * np.sqrt(p * (1.0 - p) / (n + 4.0)))
+    return np.asarray(share - information.Z * np.sqrt(p * (1.0 - p) / (n + 4.0)))
 
 
 def choose(c: Columns) -> Cuts:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ..arrays.rows import as_array
 from ..errors import PolarMonitorError
-from ..label import Label
-from ..regime import Regime
+from ..regime.label import Label
+from ..regime.regime import Regime
 from .probes import PROBES
 
 TASKS = ("classification", "regression")

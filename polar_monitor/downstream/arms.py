@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..label import INFORMATIVE_LABELS, Label
+from ..regime.label import INFORMATIVE_LABELS, Label
 
 
 class Arm(NamedTuple):

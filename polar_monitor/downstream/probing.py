@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._validation import checked_count
-from ..regime import Regime
+from ..regime.regime import Regime
 from .arguments import checked_labels, checked_latents, checked_level, checked_probes, checked_targets
 from .arms import Arm, arms_of
 from .comparison import Comparison, Key

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..alerts import Alert
 from ..evaluation import Evaluation
-from ..regime import DWELL, Verdict
+from ..regime.regime import DWELL, Verdict
 
 BACK = 0.9
 """Share of the information before the trouble that must be there again."""

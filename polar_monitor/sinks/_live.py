@@ -18,8 +18,8 @@ from rich.text import Text
 from .. import describe
 from ..alerts import Alert, AlertKind
 from ..evaluation import Evaluation
-from ..label import Label
-from ..regime import Regime
+from ..regime.label import Label
+from ..regime.regime import Regime
 from ..statistics.snapshot import Snapshot
 from ..statistics.thresholds import INFORMATIVE
 from ._extremes import extremes

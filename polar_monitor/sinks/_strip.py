@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ..label import Label
+from ..regime.label import Label
 
 Image.preinit()  # else the first picture would load the formats' drivers, in a training step
 

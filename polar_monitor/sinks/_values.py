@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..evaluation import Evaluation
-from ..label import Label
-from ..regime import Regime, Verdict
+from ..regime.label import Label
+from ..regime.regime import Regime, Verdict
 from ..statistics.snapshot import Snapshot
 from ._buckets import pooled
 from ._extremes import extremes

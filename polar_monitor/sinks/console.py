@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 from ..evaluation import Evaluation
-from ..label import Label
+from ..regime.label import Label
 
 if TYPE_CHECKING:
     from ._live import LiveConsole

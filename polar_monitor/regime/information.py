@@ -15,9 +15,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from ..statistics.snapshot import Array, Snapshot
+from ..statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, MIN_ROWS, MIXED_SHARE, PASSIVE, Z
 from .label import Label
-from .statistics.snapshot import Array, Snapshot
-from .statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, MIN_ROWS, MIXED_SHARE, PASSIVE, Z
 
 MIXED_GAP = 0.02
 """Nats of `variance_gap` that a mixed dimension must surely have."""

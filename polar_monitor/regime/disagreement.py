@@ -11,11 +11,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .criteria import CRITERIA, ENTROPY_CUT, MINMAX_CUT
+from ..statistics.snapshot import Snapshot
+from ..statistics.thresholds import MIXED_SHARE
+from .information import MIXED_GAP, two_kinds
 from .label import Label
-from .rule import MIXED_GAP, two_kinds
-from .statistics.snapshot import Snapshot
-from .statistics.thresholds import MIXED_SHARE
+from .published import CRITERIA, ENTROPY_CUT, MINMAX_CUT
 
 THREE = ("bonheme", "clapham_code")
 """Criteria that know mixed dimensions; the others only tell passive dimensions from the rest."""

@@ -1,0 +1,109 @@
+"""TODO."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..statistics.resolution import is_relative
+from ..statistics.snapshot import Snapshot
+from ..statistics.thresholds import MIN_ROWS
+from .information import by_information, too_few
+from .label import INFORMATIVE_LABELS, Label
+from .published import labels_by
+from .regime import DWELL, Regime, Verdict
+
+GAP = math.log(3.0)
+"""Least distance of the two groups of a polarised regime in log(information + 0.01)."""
+
+UNDECIDED_SHARE = 0.1
+"""Largest share of undecided dimensions in a verdict."""
+
+NAMED = 5
+"""Dimensions that a reason names at most."""
+
+
+def judge(snapshot: Snapshot, previous: Regime | None = None, criterion: str = "information") -> Regime:
+    """Label every dimension of `snapshot`; with the `previous` regime of the same run, hold labels until three agree.
+
+    `criterion` is "information" (ours) or the name of a published one in `polar_monitor.regime.published`.
+    """
+    latest = by_information(snapshot) if criterion == "information" else labels_by(criterion, snapshot)
+    labels, agreeing = _settle(latest, previous)
+    verdict, reasons = _verdict(snapshot, labels, criterion)
+    return Regime(snapshot.step, labels, latest, agreeing, verdict, reasons, criterion, snapshot)
+
+
+def _settle(latest: tuple[Label, ...], previous: Regime | None) -> tuple[tuple[Label, ...], tuple[int, ...]]:
+    if previous is None or len(previous.labels) != len(latest):
+        return latest, (1,) * len(latest)
+    labels, agreeing = [], []
+    for new, before, settled, streak in zip(latest, previous.latest, previous.labels, previous.agreeing, strict=True):
+        run = min(streak + 1, DWELL) if new is before else 1
+        agreeing.append(run)
+        labels.append(new if run >= DWELL else settled)
+    return tuple(labels), tuple(agreeing)
+
+
+def _verdict(s: Snapshot, labels: tuple[Label, ...], criterion: str) -> tuple[Verdict, tuple[str, ...]]:
+    """Over the dimensions that can be estimated; of a minority of them nothing follows for the model."""
+    reasons = list(_caveats(s))
+    if s.independent < MIN_ROWS:
+        return Verdict.NOT_ESTIMABLE, (f"only {s.independent} independent rows, {MIN_ROWS} are needed", *reasons)
+    kinds = np.array([str(label) for label in labels])
+    unknown = (kinds == str(Label.UNDECIDED)) & (np.isnan(s.information) | too_few(s))
+    if unknown.any():
+        reasons.append(_left_out(unknown))
+    if 2 * np.count_nonzero(unknown) > len(kinds):
+        return Verdict.NOT_ESTIMABLE, ("most dimensions could not be estimated", *reasons)
+    kinds, information = kinds[~unknown], s.information[~unknown]
+    informative = np.isin(kinds, [str(label) for label in INFORMATIVE_LABELS])
+    passive = kinds == str(Label.PASSIVE)
+    undecided = float(np.mean(kinds == str(Label.UNDECIDED)))
+    if undecided == 1.0:
+        return Verdict.NOT_ESTIMABLE, ("no dimension could be decided", *reasons)
+    if undecided > UNDECIDED_SHARE:
+        how = "lie between the two groups" if criterion == "information" else f"have no label by {criterion}"
+        return Verdict.GRADED, (f"{undecided:.0%} of the dimensions {how}", *reasons)
+    if not informative.any():
+        return Verdict.COLLAPSED, ("no dimension carries information", *reasons)
+    if not passive.any():
+        return Verdict.ALL_ACTIVE, ("no dimension is passive", *reasons)
+    known = np.isfinite(information)  # a published criterion labels dimensions of which ours knows nothing
+    if not (informative & known).any() or not (passive & known).any():
+        return Verdict.NOT_ESTIMABLE, ("the distance of the two groups is not known", *reasons)
+    scale = np.log(np.maximum(information, 0.0) + 0.01)
+    weakest, strongest = float(scale[informative & known].min()), float(scale[passive & known].max())
+    gap = math.exp(weakest - strongest)
+    said = f"{int(informative.sum())} informative and {int(passive.sum())} passive dimensions, a factor {gap:.1f} apart"
+    if weakest - strongest >= GAP:
+        return Verdict.POLARISED, (said, *reasons)
+    return Verdict.GRADED, (f"{said}; two groups need a factor of 3", *reasons)
+
+
+def _left_out(unknown: NDArray[np.bool_]) -> str:
+    """Which dimensions (D,) the verdict is not about; the first few by number."""
+    which = np.flatnonzero(unknown).tolist()
+    named = ", ".join(map(str, which[:NAMED])) + (", …" if len(which) > NAMED else "")
+    where = f"dimension {named}" if len(which) == 1 else f"dimensions {named}"
+    return f"{len(which)} of {len(unknown)} dimensions could not be estimated: too few finite rows in {where}"
+
+
+def _caveats(s: Snapshot) -> tuple[str, ...]:
+    if s.has_variance:
+        return ()
+    said = ["no variance representation: active and mixed cannot be told apart"]
+    if is_relative(s):
+        said.append(
+            "no posterior noise sets a scale: a decoder that is free to rescale its input can undo any scale of the "
+            "code, so labels compare dimensions with each other, and a code that has shrunk to nothing looks like any "
+            "other (for a Lipschitz decoder, resolution= gives the scale)"
+        )
+    if s.surplus > 0:
+        said.append(
+            f"the code is low-rank but not axis-aligned: {s.surplus:.0f} more dimensions are in use than directions "
+            "that they vary in"
+        )
+    return tuple(said)
