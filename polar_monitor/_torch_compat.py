@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 _in_backward = getattr(torch._C, "_current_graph_task_id", lambda: -1)
 _fx = torch.fx._symbolic_trace
@@ -50,13 +50,3 @@ def rank() -> int:
         return int(torch.distributed.get_rank())
     told = os.environ.get("RANK", "0")
     return int(told) if told.isdigit() else 0
-
-
-def compiled_already(model: nn.Module) -> bool:
-    """Whether a model of this class has been compiled and run: hooks that come later are not called."""
-    try:
-        from torch._dynamo.eval_frame import _debug_get_cache_entry_list
-
-        return bool(_debug_get_cache_entry_list(type(model).forward.__code__))
-    except Exception:  # private to torch: where it is gone, the silence is told later
-        return False

@@ -12,12 +12,12 @@ from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from .capture.tap import was_copied
 from .errors import warn
-from .hooks import was_copied
 from .unheard import UNHEARD, Unheard, weak
 
 if TYPE_CHECKING:
-    from .ring import Ring
+    from .capture.ring import PairedRingBuffer
 
 SILENCE = 50
 """Steps of others, with none of the model's own before them, after which it is asked whether they are meant for it."""
@@ -80,7 +80,7 @@ class Clock:
         if tick is not None:
             tick()
 
-    def expect(self, ring: Ring) -> None:
+    def expect(self, ring: PairedRingBuffer) -> None:
         """From now on, forwards that are recorded in `ring`, and no step, are told."""
         self._unheard = Unheard(ring, self._tell_of_no_step)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from . import describe
 from .alerts import Alert, AlertKind
+from .capture.hooks import HookSet
 from .context import Context
 from .errors import warn
 from .evaluation import Evaluation, Health
@@ -25,7 +26,6 @@ from .process import forks
 from .rest import Rest
 from .sinks.group import SinkGroup
 from .told import Told
-from .wiring import Wiring
 
 log = logging.getLogger("polar_monitor")
 
@@ -48,7 +48,7 @@ class Conductor:
         self.options = options
         self.sinks = sinks
         self.lanes: dict[str, Lane] = {}
-        self.wiring: Wiring | None = None
+        self.wiring: HookSet | None = None
         self.governor = Governor(options.every, options.max_overhead)
         self.faults = Faults(options.strict)
         self.told = Told()

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from .alarms import Alarms
 from .alerts import Alert, AlertRules
 from .arrays.spread import to_variance, unit_doubt
+from .capture.ring import PairedRingBuffer
+from .capture.transfer import Batch, HostTransfer
 from .context import Context
-from .drain import Batch, Drain
 from .errors import warn
 from .regime.judge import judge
 from .regime.regime import Regime
-from .ring import Ring
 from .rules import Extra, to_json
 from .rules_file import to_plain
 from .statistics.snapshot import Snapshot
@@ -56,14 +56,14 @@ class Lane:
         self.mode = mode
         self.kind = kind
         self.settings = settings
-        self.ring = Ring(2 * settings.window, kind is not None)
+        self.ring = PairedRingBuffer(2 * settings.window, kind is not None)
         self.stream = None if dimensions is None else self._new_stream(dimensions)
         self.snapshot: Snapshot | None = None
         self.regime: Regime | None = None
         self.alarms = Alarms(settings.extra)
         self.loaded = False
         """Whether nothing has been evaluated since a state was taken back."""
-        self.drains: list[Drain] = []
+        self.drains: list[HostTransfer] = []
         self.dropped = 0
         self.seen = 0
         """Rows that reached the statistics, in this process."""

@@ -20,6 +20,8 @@ from ._torch_compat import is_plain, rank
 from ._validation import checked_output
 from .alerts import Alert, AlertKind, AlertRules
 from .arrays.spread import one_spread
+from .capture.hooks import HookSet
+from .capture.tap import Tap
 from .clock import Clock
 from .conductor import STOPPING, Conductor
 from .discovery import find
@@ -28,7 +30,6 @@ from .discovery.latent import Latent
 from .discovery.unwrap import unwrap
 from .errors import CollapseError, PolarMonitorError, PolarMonitorWarning, warn
 from .evaluation import Evaluation, Health
-from .hooks import Tap
 from .options import checked
 from .regime.regime import Regime
 from .rules import Rule
@@ -38,7 +39,6 @@ from .sinks.group import SinkGroup
 from .sinks.jsonl import JsonlSink
 from .statistics.precompile import compile_kernels
 from .statistics.snapshot import Snapshot
-from .wiring import Wiring
 
 _writers: weakref.WeakValueDictionary[tuple[str, str], PolarMonitor] = weakref.WeakValueDictionary()
 """Who writes to which folder under which name."""
@@ -179,7 +179,7 @@ class PolarMonitor:
         conductor = self._conductor
         self._why = found.why
         rings = {mode == "train": lane.ring for mode, lane in conductor.lanes.items()}
-        conductor.wiring = Wiring(model, found, rings, conductor.options.strict)
+        conductor.wiring = HookSet(model, found, rings, conductor.options.strict)
         if conductor.wiring.late:
             warn(
                 f"a {type(model).__name__} has run compiled before, and compiled code does not see hooks that come "

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ._torch_compat import is_plain
+from .capture.transfer import to_hosts
 from .context import Context
-from .drain import to_hosts
 from .errors import PolarMonitorError
 
 MOST = 2**62

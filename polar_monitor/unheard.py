@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from .channel import Channel
-    from .ring import Ring
+    from .capture.ring import PairedRingBuffer
+    from .capture.row_buffer import RowBuffer
 
 UNHEARD = 200
 """Forwards in training, with no step from the beginning on, after which that is told."""
@@ -20,12 +20,12 @@ UNHEARD = 200
 class Unheard:
     """Counts forwards until a step is heard. It stands before a ring's `write`, which eager forwards alone call."""
 
-    def __init__(self, ring: Ring, tell: Callable[[], None]) -> None:
+    def __init__(self, ring: PairedRingBuffer, tell: Callable[[], None]) -> None:
         self._ring, self._write, self._tell = ring, ring.write, weak(tell)
         self._calls = 0
         vars(ring)["write"] = self
 
-    def __call__(self, channel: Channel, rows: Tensor) -> None:
+    def __call__(self, channel: RowBuffer, rows: Tensor) -> None:
         """What `Ring.write` does, and count."""
         self._write(channel, rows)
         if channel is self._ring.mean and torch.is_grad_enabled():

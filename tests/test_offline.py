@@ -17,7 +17,8 @@ from models import Autoencoder, ConvVae, Vae, vae_loss
 from torch import nn
 from watching import watched
 
-from polar_monitor import Label, PolarMonitor, PolarMonitorError, PolarMonitorWarning, batches, classify, hooks, subset
+from polar_monitor import Label, PolarMonitor, PolarMonitorError, PolarMonitorWarning, batches, classify, subset
+from polar_monitor.capture import tap
 from polar_monitor.regime.regime import Regime, Verdict
 from polar_monitor.statistics.snapshot import Snapshot
 
@@ -101,10 +102,10 @@ def test_the_ties_of_a_low_precision_are_those_of_the_live_path(dtype: torch.dty
 
 
 def test_the_live_path_takes_as_many_places_of_an_input() -> None:
-    assert batches.PER_INPUT == hooks.PER_INPUT
+    assert batches.PER_INPUT == tap.PER_INPUT
     for shape in ((5, 3), (5, 40, 3), (5, 3, 7, 7), (5, 3, 2, 5, 5)):
         value = torch.randn(*shape)
-        expected = hooks.rows_of(value, None).reshape(-1, 3)
+        expected = tap.rows_of(value, None).reshape(-1, 3)
         np.testing.assert_array_equal(batches.rows_of(value.numpy())[0], expected.numpy())
 
 

@@ -11,21 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from polar_monitor.hooks import Tap, rows_of
-from polar_monitor.ring import Ring
+from polar_monitor.capture.ring import PairedRingBuffer
+from polar_monitor.capture.tap import Tap, rows_of
 
 
-def tapped(model: nn.Module, ring: Ring, side: str = "mean") -> None:
+def tapped(model: nn.Module, ring: PairedRingBuffer, side: str = "mean") -> None:
     model.register_forward_hook(Tap({True: ring}, None, side, None))
 
 
-def rows(ring: Ring) -> np.ndarray:
+def rows(ring: PairedRingBuffer) -> np.ndarray:
     batches = [drain.take() for drain in ring.requests()]
     return np.concatenate([batch.mean for batch in batches if batch is not None])
 
 
 def test_every_row_is_recorded_whatever_the_batch_size() -> None:
-    layer, ring = nn.Linear(3, 2), Ring(4096, False)
+    layer, ring = nn.Linear(3, 2), PairedRingBuffer(4096, False)
     tapped(layer, ring)
     outputs = [layer(torch.randn(n, 3)) for n in (16, 16, 7, 3, 16, 9, 5, 2, 11, 1)]
     assert np.array_equal(rows(ring), torch.cat(outputs).detach().numpy())
@@ -33,7 +33,7 @@ def test_every_row_is_recorded_whatever_the_batch_size() -> None:
 
 
 def test_a_full_ring_keeps_the_last_rows_and_counts_the_others() -> None:
-    layer, ring = nn.Linear(3, 2), Ring(256, False)
+    layer, ring = nn.Linear(3, 2), PairedRingBuffer(256, False)
     tapped(layer, ring)
     outputs = torch.cat([layer(torch.randn(100, 3)) for _ in range(5)]).detach().numpy()
     (drain,) = ring.requests()
@@ -44,7 +44,7 @@ def test_a_full_ring_keeps_the_last_rows_and_counts_the_others() -> None:
 
 
 def test_a_batch_larger_than_the_ring_keeps_its_last_rows() -> None:
-    layer, ring = nn.Linear(3, 2), Ring(256, False)
+    layer, ring = nn.Linear(3, 2), PairedRingBuffer(256, False)
     tapped(layer, ring)
     output = layer(torch.randn(1000, 3)).detach().numpy()
     (drain,) = ring.requests()
@@ -55,7 +55,7 @@ def test_a_batch_larger_than_the_ring_keeps_its_last_rows() -> None:
 
 
 def test_a_mean_without_its_spread_does_not_shift_what_follows() -> None:
-    mean, spread, ring = nn.Linear(3, 2), nn.Linear(3, 2), Ring(4096, True)
+    mean, spread, ring = nn.Linear(3, 2), nn.Linear(3, 2), PairedRingBuffer(4096, True)
     tapped(mean, ring)
     tapped(spread, ring, "spread")
     for step in range(4):
@@ -103,7 +103,7 @@ def test_every_row_handed_on_is_a_mean_and_a_spread_of_one_call_and_all_are_coun
     steps: list[list[Event]], reads: set[int]
 ) -> None:
     """A row is marked with its step, call and place; the mean has the mark and the spread its negative."""
-    ring = Ring(256, True)
+    ring = PairedRingBuffer(256, True)
     taps = {side: Tap({True: ring}, None, side, None) for side in ("mean", "spread")}
     module, sent, seen, dropped = nn.Identity(), 0, [], 0
     for step, calls in enumerate([*steps, []]):
@@ -129,7 +129,7 @@ def test_every_row_handed_on_is_a_mean_and_a_spread_of_one_call_and_all_are_coun
 
 
 def test_a_refused_mean_is_not_paired_with_the_spread_of_another_call() -> None:
-    mean, spread, ring = nn.Identity(), nn.Identity(), Ring(256, True)
+    mean, spread, ring = nn.Identity(), nn.Identity(), PairedRingBuffer(256, True)
     tapped(mean, ring)
     tapped(spread, ring, "spread")
     first, second = torch.full((8, 2), 1.0), torch.full((8, 2), 2.0)
@@ -141,7 +141,7 @@ def test_a_refused_mean_is_not_paired_with_the_spread_of_another_call() -> None:
 
 
 def test_a_spread_of_other_dimensions_whose_mean_is_refused_leaves_nothing_unwritten() -> None:
-    mean, spread, ring = nn.Identity(), nn.Identity(), Ring(256, True)
+    mean, spread, ring = nn.Identity(), nn.Identity(), PairedRingBuffer(256, True)
     tapped(mean, ring)
     tapped(spread, ring, "spread")
     for _ in range(3):
@@ -164,7 +164,7 @@ def test_a_spread_of_other_dimensions_whose_mean_is_refused_leaves_nothing_unwri
 
 def test_a_copy_that_fails_half_way_leaves_no_row_without_its_partner(monkeypatch: pytest.MonkeyPatch) -> None:
     """A full ring, whose oldest rows of the mean are overwritten by the call that fails."""
-    mean, spread, ring = nn.Identity(), nn.Identity(), Ring(256, True)
+    mean, spread, ring = nn.Identity(), nn.Identity(), PairedRingBuffer(256, True)
     tapped(mean, ring)
     tapped(spread, ring, "spread")
     for step in range(4):
@@ -184,7 +184,7 @@ def test_a_copy_that_fails_half_way_leaves_no_row_without_its_partner(monkeypatc
 
 
 def test_low_precision_is_recorded_in_float32() -> None:
-    layer, ring = nn.Linear(3, 2), Ring(256, False)
+    layer, ring = nn.Linear(3, 2), PairedRingBuffer(256, False)
     tapped(layer, ring)
     with torch.autocast("cpu", torch.bfloat16):
         output = layer(torch.randn(16, 3))

@@ -15,8 +15,8 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from watching import warned, watched
 
 from polar_monitor import PolarMonitorWarning
-from polar_monitor.hooks import Tap
-from polar_monitor.ring import Ring
+from polar_monitor.capture.ring import PairedRingBuffer
+from polar_monitor.capture.tap import Tap
 
 BATCHES = (64, 64, 40, 64, 7)
 INDUCTOR = (pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning"))
@@ -114,8 +114,8 @@ def test_readers_of_the_models_own_output_are_a_small_graph_of_their_own(
     assert graphs[True] == 2 * graphs[False]
 
 
-def tapped(width: int = 2, device: str = "cpu") -> tuple[nn.Linear, Ring, Tap]:
-    layer, ring = nn.Linear(3, width), Ring(512, False)
+def tapped(width: int = 2, device: str = "cpu") -> tuple[nn.Linear, PairedRingBuffer, Tap]:
+    layer, ring = nn.Linear(3, width), PairedRingBuffer(512, False)
     ring.prepare_traced(width, torch.device(device))
     tap = Tap({True: ring}, None, "mean", None)
     layer.register_forward_hook(tap)
@@ -183,7 +183,7 @@ def test_what_cannot_be_recorded_is_passed_over_under_compile(output: Any) -> No
         def forward(self, x: Tensor) -> Any:
             return output
 
-    layer, ring = Gives(), Ring(512, True)
+    layer, ring = Gives(), PairedRingBuffer(512, True)
     ring.prepare_traced(2, torch.device("cpu"))
     layer.register_forward_hook(Tap({True: ring}, None, "mean", None))
     torch.compile(layer, backend="eager")(torch.randn(4, 3))
@@ -194,7 +194,7 @@ def test_what_cannot_be_recorded_is_passed_over_under_compile(output: Any) -> No
 
 def test_calls_of_mean_and_spread_that_differ_are_given_up_under_compile() -> None:
     """As many rows on both sides, but not of the same calls."""
-    mean, spread, ring = nn.Linear(3, 2), nn.Linear(3, 2), Ring(512, True)
+    mean, spread, ring = nn.Linear(3, 2), nn.Linear(3, 2), PairedRingBuffer(512, True)
     ring.prepare_traced(2, torch.device("cpu"))
     for layer, side in ((mean, "mean"), (spread, "spread")):
         layer.register_forward_hook(Tap({True: ring}, lambda out: out, side, None))

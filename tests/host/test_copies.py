@@ -19,7 +19,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from watching import Memory, same, watched
 
 from polar_monitor import PolarMonitorWarning, clock
-from polar_monitor.hooks import Inert
+from polar_monitor.capture.tap import Inert
 
 
 def saved(model: nn.Module, folder: Path) -> nn.Module:

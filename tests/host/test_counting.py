@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from watching import same, stepped, warned, watched
 
 from polar_monitor import PolarMonitor, PolarMonitorWarning
-from polar_monitor.hooks import PER_INPUT
+from polar_monitor.capture.tap import PER_INPUT
 
 
 class Given(nn.Module):

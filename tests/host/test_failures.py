@@ -20,9 +20,9 @@ from polar_monitor.sinks.tensorboard import TensorBoardSink
 
 STAGES = {
     "clock": "polar_monitor.clock.Clock._leads",
-    "commit": "polar_monitor.ring.Ring.commit",
-    "drain": "polar_monitor.ring.Ring.requests",
-    "transfer": "polar_monitor.drain.Drain.take",
+    "commit": "polar_monitor.capture.ring.PairedRingBuffer.commit",
+    "drain": "polar_monitor.capture.ring.PairedRingBuffer.requests",
+    "transfer": "polar_monitor.capture.transfer.HostTransfer.take",
     "histogram": "polar_monitor.statistics.windowed_histogram.WindowedHistogram.update",
     "statistics": "polar_monitor.statistics.stream.window_statistics",
     "snapshot": "polar_monitor.statistics.stream.LatentStream.snapshot",
@@ -145,7 +145,7 @@ def test_each_cause_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
 def test_a_tap_that_fails_is_told_once_and_taken_off(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
     model = Vae()
     monitor = watched(model, strict=False, every=EVERY)
-    break_(monkeypatch, "polar_monitor.hooks.Tap.record", "tap", first, lambda: monitor.health().steps)
+    break_(monkeypatch, "polar_monitor.capture.tap.Tap.record", "tap", first, lambda: monitor.health().steps)
     with pytest.warns(PolarMonitorWarning, match="broken tap") as caught:
         train(model, STEPS)
     assert len(caught) == 1
@@ -159,7 +159,7 @@ def test_a_tap_that_fails_is_told_once_and_taken_off(first: int, monkeypatch: py
 def test_strict_raises_what_failed_in_a_tap(monkeypatch: pytest.MonkeyPatch) -> None:
     model = Vae()
     monitor = watched(model)
-    break_(monkeypatch, "polar_monitor.hooks.Tap.record", "tap", 3, lambda: monitor.health().steps)
+    break_(monkeypatch, "polar_monitor.capture.tap.Tap.record", "tap", 3, lambda: monitor.health().steps)
     with pytest.raises(RuntimeError, match="broken tap"):
         train(model, 10)
     assert monitor.health().steps == 3

@@ -13,9 +13,9 @@ from models import Vae, train
 from torch import Tensor
 from watching import watched
 
-from polar_monitor.channel import BYTES
+from polar_monitor.capture.ring import PairedRingBuffer
+from polar_monitor.capture.row_buffer import BYTES
 from polar_monitor.lane import Lane, Settings
-from polar_monitor.ring import Ring
 from polar_monitor.statistics.stream import WINDOW_BYTES
 from polar_monitor.statistics.windowed_histogram import PANES
 
@@ -88,7 +88,7 @@ def test_what_a_latent_holds_is_under_the_stated_bound(dimensions: int) -> None:
     assert sizes[-1] == sizes[-2]
 
 
-def write(ring: Ring, block: Tensor) -> None:
+def write(ring: PairedRingBuffer, block: Tensor) -> None:
     ring.write(ring.mean, block)
     assert ring.spread is not None
     ring.write(ring.spread, block)

@@ -13,8 +13,8 @@ from models import Vae
 from torch import Tensor, nn
 from watching import warned, watched
 
-from polar_monitor.hooks import Tap
-from polar_monitor.ring import Ring
+from polar_monitor.capture.ring import PairedRingBuffer
+from polar_monitor.capture.tap import Tap
 
 X = torch.randn(64, 12, generator=torch.Generator().manual_seed(0))
 
@@ -102,7 +102,7 @@ REFUSED = {
 @pytest.mark.parametrize(("refused", "rows"), REFUSED.values(), ids=REFUSED)
 @pytest.mark.parametrize("side", ["mean", "both"])
 def test_the_rows_of_a_mean_that_is_refused_are_counted(refused: Tensor, rows: int, side: str) -> None:
-    ring = Ring(256, side == "both")
+    ring = PairedRingBuffer(256, side == "both")
     tap = Tap({True: ring}, None, side, None)
     good = torch.zeros(8, 2)
     for output in (refused, good, refused):
@@ -121,7 +121,7 @@ class Local(Tensor):
 
 def test_a_distributed_tensor_is_refused_with_what_to_write() -> None:
     for reader, errors in ((None, 1), (lambda out: out.to_local(), 0)):
-        ring = Ring(256, False)
+        ring = PairedRingBuffer(256, False)
         tap = Tap({True: ring}, reader, "mean", None)
         tap(nn.Identity(), (), torch.zeros(8, 2).as_subclass(Local))
         assert (tap.errors, ring.waiting) == (errors, 8 * (1 - errors))
@@ -130,7 +130,7 @@ def test_a_distributed_tensor_is_refused_with_what_to_write() -> None:
 
 def test_a_spread_that_is_refused_is_counted_once() -> None:
     """Its mean was taken, and is given up."""
-    ring = Ring(256, True)
+    ring = PairedRingBuffer(256, True)
     Tap({True: ring}, None, "both", None)(nn.Identity(), (), (torch.zeros(8, 2), torch.zeros(8, 2) * 1j))
     assert ring.requests() == []
     assert (ring.refused, ring.lost) == (0, 8)

@@ -12,18 +12,18 @@ from models import Vae, train
 from torch import nn
 from watching import stepped, warned, watched
 
-from polar_monitor.hooks import Tap
-from polar_monitor.ring import Ring
+from polar_monitor.capture.ring import PairedRingBuffer
+from polar_monitor.capture.tap import Tap
 
 
-def tapped(module: nn.Module, rows: int = 256, reader: Any = None, side: str = "mean") -> tuple[Ring, Tap]:
-    ring = Ring(rows, side == "both")
+def tapped(module: nn.Module, rows: int = 256, reader: Any = None, side: str = "mean") -> tuple[PairedRingBuffer, Tap]:
+    ring = PairedRingBuffer(rows, side == "both")
     tap = Tap({True: ring}, reader, side, None)
     module.register_forward_hook(tap)
     return ring, tap
 
 
-def recorded(ring: Ring) -> np.ndarray:
+def recorded(ring: PairedRingBuffer) -> np.ndarray:
     batches = [drain.take() for drain in ring.requests()]
     return np.concatenate([batch.mean for batch in batches if batch is not None])
 

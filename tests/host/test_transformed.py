@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from watching import warned, watched
 
 from polar_monitor import PolarMonitor
-from polar_monitor.channel import set_apart
+from polar_monitor.capture.compiled import set_apart
 
 X = torch.randn(64, 12, generator=torch.Generator().manual_seed(0))
 Forward = Callable[..., Any]

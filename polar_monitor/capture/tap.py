@@ -15,10 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.compiler import is_compiling
 
-from ._torch_compat import in_backward, is_exporting, is_plain, is_tracing
-from .channel import Channel, dispatches, follow, set_apart
-from .discovery.latent import Reader
-from .ring import Ring
+from .._torch_compat import in_backward, is_exporting, is_plain, is_tracing
+from ..discovery.latent import Reader
+from .compiled import dispatches, follow, set_apart
+from .ring import PairedRingBuffer
+from .row_buffer import RowBuffer
 
 PER_INPUT = 16
 """Most rows (pixels, tokens) taken of one input."""
@@ -57,13 +58,13 @@ class Tap:
 
     def __init__(
         self,
-        rings: dict[bool, Ring],
+        rings: dict[bool, PairedRingBuffer],
         reader: Reader | None,
         side: str,
         channels_first: bool | None,
         strict: bool = False,
     ) -> None:
-        self.rings: dict[bool, Ring] = rings
+        self.rings: dict[bool, PairedRingBuffer] = rings
         self.reader = reader
         self.side = side
         self.channels_first = channels_first
@@ -99,7 +100,7 @@ class Tap:
         """Do nothing from now on, and hold nothing: a tool may have put the hook where it cannot be taken off."""
         self.rings, self.reader = {}, None
 
-    def record(self, ring: Ring, output: Any) -> None:
+    def record(self, ring: PairedRingBuffer, output: Any) -> None:
         """Copy the latents of one output into the ring. Raises what the reader or a wrong shape raises.
 
         A call that is refused is counted too: the k-th mean of a step belongs to the k-th spread.
@@ -125,7 +126,7 @@ class Tap:
                 ring.refused += self._rows(ring, mean, output)
             raise
 
-    def _rows(self, ring: Ring, mean: Any, output: Any) -> int:
+    def _rows(self, ring: PairedRingBuffer, mean: Any, output: Any) -> int:
         """How many rows were not recorded: of the mean, or, if it could not be read, of the batch; 0 if unknown."""
         try:
             if isinstance(mean, Tensor):
@@ -136,7 +137,7 @@ class Tap:
         except Exception:
             return 0
 
-    def _channels(self, ring: Ring) -> tuple[Channel, ...]:
+    def _channels(self, ring: PairedRingBuffer) -> tuple[RowBuffer, ...]:
         """The channels that this tap writes to."""
         match self.side:
             case "both":
@@ -146,7 +147,7 @@ class Tap:
             case _:
                 return ring.channels[1:]
 
-    def _write(self, ring: Ring, channel: Channel, tensor: Tensor) -> None:
+    def _write(self, ring: PairedRingBuffer, channel: RowBuffer, tensor: Tensor) -> None:
         refusal = refused(tensor)
         if refusal:
             raise ValueError(refusal)
@@ -184,7 +185,7 @@ class Tap:
         for channel, tensor in zip(self._channels(ring), values, strict=False):
             self._trace_into(channel, tensor)
 
-    def _trace_into(self, channel: Channel, tensor: Any) -> None:
+    def _trace_into(self, channel: RowBuffer, tensor: Any) -> None:
         if set_apart(channel.key):
             return
         if not isinstance(tensor, Tensor) or dispatches(type(tensor)):

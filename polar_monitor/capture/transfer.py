@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from .ring import Ring
 
 
 @dataclass
@@ -50,7 +47,7 @@ def to_hosts(tensors: list[Tensor]) -> tuple[list[Tensor], list[torch.cuda.Event
     return hosts, events
 
 
-class Drain:
+class HostTransfer:
     """One read of a ring: at once on the CPU; on CUDA a copy that is taken at a later step, when it has arrived."""
 
     def __init__(self, mean: Tensor | None, spread: Tensor | None, first: int, end: int, per: int) -> None:
@@ -77,16 +74,17 @@ class Drain:
         return Batch(sides[0], sides[1] if len(sides) > 1 else None, self._per, self._dropped)
 
 
-class TracedDrain(Drain):
-    """A read of what compiled code has written; how much that is, is known only when the cursor has arrived."""
+class CompiledTransfer(HostTransfer):
+    """A read of what compiled code has written; how much that is, is known only when the cursor has arrived.
 
-    def __init__(self, ring: Ring) -> None:
-        self._ring = ring
-        channels = [channel for channel in ring.channels if channel.traced is not None]
-        cursors = [channel.traced_cursor for channel in channels if channel.traced_cursor is not None]
-        rows = [channel.traced for channel in channels if channel.traced is not None]
-        hosts, self._events = to_hosts([*rows, *(cursor.clone() for cursor in cursors)])
-        self._hosts, self._counts = hosts[: len(rows)], hosts[len(rows) :]
+    `buffers` and `cursors` are those of the mean and, where there is one, the spread. `report` is told of every read
+    the number of calls and of rows that are given up.
+    """
+
+    def __init__(self, buffers: list[Tensor], cursors: list[Tensor], report: Callable[[int, int], None]) -> None:
+        self._report = report
+        hosts, self._events = to_hosts([*buffers, *(cursor.clone() for cursor in cursors)])
+        self._hosts, self._counts = hosts[: len(buffers)], hosts[len(buffers) :]
         for cursor in cursors:
             cursor.zero_()
 
@@ -94,12 +92,9 @@ class TracedDrain(Drain):
         """The rows, or None if there are none or mean and spread were not called alike."""
         counts = [count.tolist() for count in self._counts]
         written, inputs, calls, pattern = counts[0]
-        self._ring.calls += calls
-        self._ring.traced |= calls > 0
-        if (written, pattern) != (counts[-1][0], counts[-1][3]):
-            self._ring.misaligned += written
-            return None
-        if written == 0:
+        aligned = (written, pattern) == (counts[-1][0], counts[-1][3])
+        self._report(calls, 0 if aligned else written)
+        if not aligned or written == 0:
             return None
         self._per = max(written // inputs, 1)
         self._kept = min(written, self._hosts[0].shape[0])

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 
 import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from ._torch_compat import compiled_already
-from .discovery.latent import Latent
-from .hooks import Tap
-from .ring import Ring
+from ..discovery.latent import Latent
+from .compiled import compiled_already, is_compiled
+from .ring import PairedRingBuffer
+from .tap import Tap
 
 
-class Wiring:
+class HookSet:
     """Taps on the modules of a latent; `rings` by whether the module is training."""
 
-    def __init__(self, model: nn.Module, latent: Latent, rings: dict[bool, Ring], strict: bool) -> None:
+    def __init__(self, model: nn.Module, latent: Latent, rings: dict[bool, PairedRingBuffer], strict: bool) -> None:
         # Where a model without storage yet (meta) will be is not known; the CPU is a guess.
         device = next((p.device for p in model.parameters() if not p.is_meta), torch.device("cpu"))
         self._model = weakref.ref(model)
@@ -120,18 +119,3 @@ class Wiring:
         """One of them, as "Type: message", or ''."""
         failure = next((tap.failure for tap in self.taps if tap.failure is not None), None)
         return "" if failure is None else f"{type(failure).__name__}: {failure}"
-
-
-def is_compiled(model: nn.Module) -> bool:
-    """Whether `torch.compile` was given this model, or one that holds it, and what it gave is still there.
-
-    Compiled code belongs to a class, so only this tells its models apart. Goes through all objects: some 0.1 s.
-    """
-    if getattr(model, "_compiled_call_impl", None) is not None:
-        return True
-    try:
-        from torch._dynamo.eval_frame import OptimizedModule
-    except ImportError:
-        return True
-    wrappers = [thing for thing in gc.get_objects() if type(thing) is OptimizedModule]
-    return any(inner is model for wrapper in wrappers for inner in wrapper.modules())

@@ -10,16 +10,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .channel import Channel
-from .drain import Drain, TracedDrain
+from .row_buffer import RowBuffer
+from .transfer import CompiledTransfer, HostTransfer
 
 
-class Ring:
+class PairedRingBuffer:
     """The channels of one latent in one mode, kept in step with each other."""
 
     def __init__(self, rows: int, paired: bool) -> None:
-        self.mean = Channel(rows)
-        self.spread = Channel(rows) if paired else None
+        self.mean = RowBuffer(rows)
+        self.spread = RowBuffer(rows) if paired else None
         self.per = 1
         self.calls = 0
         self.misaligned = 0
@@ -43,7 +43,7 @@ class Ring:
             channel.prepare_traced(dimensions, device)
 
     @property
-    def channels(self) -> tuple[Channel, ...]:
+    def channels(self) -> tuple[RowBuffer, ...]:
         """The mean, and the spread if there is one."""
         return (self.mean,) if self.spread is None else (self.mean, self.spread)
 
@@ -68,13 +68,13 @@ class Ring:
         cursor = self.mean.traced_cursor
         return self.traced or (cursor is not None and cursor.device.type == "cpu" and bool(cursor[2]))
 
-    def write(self, channel: Channel, rows: Tensor) -> None:
+    def write(self, channel: RowBuffer, rows: Tensor) -> None:
         """Copy rows (n, D) or (n, p, D) to one of the channels. What it raises leaves no row without its partner."""
         if not channel.fits(rows):
             self._replace(channel, rows)
         channel.write(rows)
 
-    def _replace(self, channel: Channel, rows: Tensor) -> None:
+    def _replace(self, channel: RowBuffer, rows: Tensor) -> None:
         """A new buffer for a channel: what waits is given up on both sides, the open step unless it can be paired."""
         channel.calls -= 1  # the present one is none of them
         paired = self._paired
@@ -125,16 +125,16 @@ class Ring:
     def rows(self, rows: int) -> None:
         self._drained = rows - self.mean.written
 
-    def requests(self) -> list[Drain]:
+    def requests(self) -> list[HostTransfer]:
         """Begin to read what has been written: eagerly, and from compiled code."""
         self.commit()
-        drains: list[Drain] = []
+        drains: list[HostTransfer] = []
         if self._committed:
             reached = max(channel.reached for channel in self.channels)
             first = max(0, reached - self.mean.capacity)
             if first < self._committed:
                 spread = None if self.spread is None else self.spread.buffer
-                drains.append(Drain(self.mean.buffer, spread, first, self._committed, self.per))
+                drains.append(HostTransfer(self.mean.buffer, spread, first, self._committed, self.per))
             else:  # a step that was given up has overwritten all of them
                 self.misaligned += self._committed
             self._drained += self._committed
@@ -142,5 +142,13 @@ class Ring:
             for channel in self.channels:
                 channel.written = channel.reached = 0
         if self.mean.traced is not None:
-            drains.append(TracedDrain(self))
+            sides = [(side.traced, side.traced_cursor) for side in self.channels]
+            buffers = [buffer for buffer, _ in sides if buffer is not None]
+            cursors = [cursor for _, cursor in sides if cursor is not None]
+            drains.append(CompiledTransfer(buffers, cursors, self._count_compiled))
         return drains
+
+    def _count_compiled(self, calls: int, misaligned: int) -> None:
+        self.calls += calls
+        self.traced |= calls > 0
+        self.misaligned += misaligned

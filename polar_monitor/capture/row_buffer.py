@@ -18,15 +18,12 @@ BYTES = 32 * 2**20
 BASE = 1_000_003
 """Of the polynomial (modulo 2^64) that tells one traced sequence of calls from another."""
 
-WRITABLE = {"tag_activation_checkpoint", "wrap_activation_checkpoint", "invoke_subgraph", "Function"}
-"""Operators that take functions in which one may write to what lies outside; the last is `autograd.Function`."""
-
-_plainly = Tensor.__torch_dispatch__
-_channels: weakref.WeakValueDictionary[str, Channel] = weakref.WeakValueDictionary()
+BY_KEY: weakref.WeakValueDictionary[str, RowBuffer] = weakref.WeakValueDictionary()
+"""All buffers, by their `key`."""
 _keys = itertools.count()
 
 
-class Channel:
+class RowBuffer:
     """One side of a latent, its mean or its spread, as rows (capacity, D)."""
 
     def __init__(self, rows: int) -> None:
@@ -47,7 +44,7 @@ class Channel:
         self.traced_cursor: Tensor | None = None
         self.key = str(next(_keys))
         """By which `follow` finds it; a string, which no compiler takes for a number that may vary."""
-        _channels[self.key] = self
+        BY_KEY[self.key] = self
         self._views: dict[tuple[int, int], Tensor] = {}
 
     def fits(self, rows: Tensor) -> bool:
@@ -127,53 +124,6 @@ class Channel:
             self.traced = torch.zeros(capacity, dimensions, device=device, dtype=torch.float32)
             self.traced_cursor = torch.zeros(4, dtype=torch.int64, device=device)
             """Rows and inputs written, calls, and a polynomial of the calls' rows."""
-
-
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def follow(key: str, device: torch.device) -> bool:
-    """While a forward is compiled: go to the device the model has been moved to, if nothing was recorded before."""
-    channel = _channels.get(key)
-    if channel is not None and channel.traced is not None and channel.traced.device != device:
-        cursor = channel.traced_cursor
-        if cursor is None or cursor.is_meta or not cursor[2]:
-            channel.prepare_traced(channel.traced.shape[1], device)
-    return True
-
-
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def set_apart(key: str) -> bool:
-    """While a forward is compiled: whether in a part of it that must not write to what lies outside of it.
-
-    That is within vmap, grad and their like, whose tensors are wrapped, and within most operators that take functions
-    (cond, map, scan).
-    """
-    return _in_transform() or _in_operator()
-
-
-def _in_transform() -> bool:
-    ask = getattr(getattr(torch._C, "_functorch", None), "maybe_current_level", None)
-    return ask is not None and ask() is not None
-
-
-def _in_operator() -> bool:
-    try:  # private to torch: where it is gone, such a model fails to compile while it is watched
-        from torch._dynamo.symbolic_convert import InstructionTranslator
-
-        tracer = InstructionTranslator.current_tx().output.current_tracer
-        while tracer.parent is not None:
-            name = getattr(tracer.source_target, "__name__", tracer.source_target)
-            if str(name).rpartition(".")[2] not in WRITABLE:
-                return True
-            tracer = tracer.parent
-    except (ImportError, AttributeError):
-        pass
-    return False
-
-
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def dispatches(kind: type) -> bool:
-    """While a forward is compiled: whether tensors of this type stand for others, as DTensor's do."""
-    return getattr(kind, "__torch_dispatch__", _plainly) is not _plainly
 
 
 def _capacity(rows: int, dimensions: int) -> int:
