@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import polar_monitor
+from polar_monitor.criteria import CRITERIA
 from polar_monitor.regime.disagreement import THREE, disagree
 from polar_monitor.regime.label import Label
-from polar_monitor.regime.published import CRITERIA
 from polar_monitor.regime.regime import Regime
 from polar_monitor.statistics.snapshot import Snapshot
 

@@ -1,4 +1,4 @@
-"""Window statistics that only published criteria need: `polar_monitor.regime.published` says which needs which.
+"""Window statistics that only published criteria need: `polar_monitor.criteria` says which needs which.
 
 Inputs are float32 (D, n): the posterior's mean μ, variance σ² and log σ² for every row. Of every dimension: the largest
 |μ|; the Shannon entropy of μ over 30 equal bins between its own least and largest value; the mean of σ; and the shares

@@ -7,8 +7,8 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from .alerts import Alert as Alert
-from .alerts import AlertRules as AlertRules
+from .alerts.alert import Alert as Alert
+from .alerts.alert_rules import AlertRules as AlertRules
 from .attach import attach as attach
 from .errors import CollapseError as CollapseError
 from .errors import PolarMonitorError as PolarMonitorError

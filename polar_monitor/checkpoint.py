@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ._validation import is_version, state_count
-from .alerts import Alert
+from .alerts.alert import Alert
 from .checked_state import check_lane
 from .conductor import Conductor
 from .errors import PolarMonitorError

@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import Any
 
 from . import describe
-from .alerts import Alert, AlertKind
+from .alerts.alert import Alert, AlertKind, line
 from .capture.hooks import HookSet
 from .context import Context
 from .errors import warn
@@ -265,7 +265,7 @@ class Conductor:
             if alerts:
                 self.sinks.flush()
             for alert in alerts:
-                log.warning("%s", describe.line(alert))
+                log.warning("%s", line(alert))
                 self._call(alert)
                 if self._resumed != resumed:
                     return

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .alerts import CAUSES, Alert, AlertKind
+from .alerts.advice import CAUSES
+from .alerts.alert import Alert, AlertKind, line
 from .evaluation import Health
 from .governor import Governor
 from .regime.label import Label
@@ -50,13 +51,6 @@ def _row(s: Snapshot, regime: Regime, j: int) -> str:
         f"  {j:>3}  {regime.labels[j]:<10} {s.information[j]:>6.3f}  {s.information_se[j]:>8.3f}"
         f"  {_or_dash(s.reliability[j], '10.3f')}  {_or_dash(s.kl[j], '6.2f')}  {_or_dash(s.share_active[j], '8.0%')}"
     )
-
-
-def line(alert: Alert) -> str:
-    """One alert on one line."""
-    back = "" if alert.last_healthy_step is None else f" (last healthy step {alert.last_healthy_step})"
-    which = "/".join(part for part in (alert.name, "" if alert.mode == "train" else alert.mode) if part)
-    return f"step {alert.step} {f'{which} ' if which else ''}{str(alert.kind).upper()}: {alert.message}{back}"
 
 
 def _or_dash(value: float, form: str) -> str:

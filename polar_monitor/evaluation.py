@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .alerts import Alert
+from .alerts.alert import Alert
 from .context import NOTHING, Context
 from .regime.regime import Regime
 from .statistics.snapshot import Snapshot

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .alarms import Alarms
-from .alerts import Alert, AlertRules
+from .alerts.alert import Alert
+from .alerts.alert_rules import AlertRules, to_plain
+from .alerts.custom_rule import Extra, to_json
+from .alerts.engine import Alarms
 from .arrays.spread import to_variance, unit_doubt
 from .capture.ring import PairedRingBuffer
 from .capture.transfer import Batch, HostTransfer
@@ -18,8 +20,6 @@ from .context import Context
 from .errors import warn
 from .regime.judge import judge
 from .regime.regime import Regime
-from .rules import Extra, to_json
-from .rules_file import to_plain
 from .statistics.snapshot import Snapshot
 
 if TYPE_CHECKING:

@@ -18,7 +18,9 @@ from torch import Tensor, nn
 from . import checkpoint, describe
 from ._torch_compat import is_plain, rank
 from ._validation import checked_output
-from .alerts import Alert, AlertKind, AlertRules
+from .alerts.alert import Alert, AlertKind
+from .alerts.alert_rules import AlertRules
+from .alerts.custom_rule import Rule
 from .arrays.spread import one_spread
 from .capture.hooks import HookSet
 from .capture.tap import Tap
@@ -32,7 +34,6 @@ from .errors import CollapseError, PolarMonitorError, PolarMonitorWarning, warn
 from .evaluation import Evaluation, Health
 from .options import checked
 from .regime.regime import Regime
-from .rules import Rule
 from .sinks import Sink
 from .sinks.default import default_sinks
 from .sinks.group import SinkGroup

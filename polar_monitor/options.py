@@ -8,12 +8,13 @@ from numbers import Integral, Real
 from typing import Any
 
 from ._validation import checked_prior, checked_resolution
-from .alerts import Alert, AlertRules
-from .chosen_rules import choose
+from .alerts.alert import Alert
+from .alerts.alert_rules import AlertRules
+from .alerts.custom_rule import Rule
+from .alerts.registry import choose
 from .errors import PolarMonitorError
 from .lane import Settings
 from .regime import published
-from .rules import Rule
 
 LEAST_WINDOW = 512
 

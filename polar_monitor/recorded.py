@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from .alarms import Alarms
-from .alerts import AlertRules
+from .alerts.alert_rules import AlertRules, from_plain, unknown
+from .alerts.engine import Alarms
 from .errors import PolarMonitorError
 from .evaluation import Evaluation
-from .rules_file import from_plain, unknown
 
 BROKEN = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 """What numbers that no run can have made may raise."""

@@ -16,14 +16,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .alarms import Alarms
-from .alerts import Alert, AlertRules
-from .chosen_rules import choose, installed
+from .alerts.alert import Alert
+from .alerts.alert_rules import AlertRules, from_plain, to_plain
+from .alerts.custom_rule import Extra, Rule, of_rule
+from .alerts.engine import Alarms
+from .alerts.registry import choose, installed
 from .errors import PolarMonitorError
 from .evaluation import Evaluation
 from .recorded import Setup, resumed, setup_of, told
-from .rules import Extra, Rule, of_rule
-from .rules_file import from_plain, to_plain
 from .sinks.jsonl import read_numbered
 
 

@@ -9,13 +9,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import describe
-from .alerts import Alert
-from .chosen_rules import installed, named
+from .alerts.alert import Alert, line
+from .alerts.alert_rules import read_rules
+from .alerts.custom_rule import of_rule
+from .alerts.registry import installed, named
 from .errors import PolarMonitorError
 from .replay import Replay, replay
-from .rules import of_rule
-from .rules_file import read_rules
 
 CODES = (
     "exit codes: 0 the log gives exactly the alerts of the run, but for rules that are not installed here, or other "
@@ -87,7 +86,7 @@ def table(found: Replay) -> str:
     marked.sort(key=lambda pair: pair[0].step)
     counts = f"{len(found.both)} alike, {len(found.only_live)} of the run alone, {len(found.only_replayed)} new"
     return "\n".join(
-        [f"{found.evaluations} evaluations; {counts}", *(f"{mark} {describe.line(alert)}" for alert, mark in marked)]
+        [f"{found.evaluations} evaluations; {counts}", *(f"{mark} {line(alert)}" for alert, mark in marked)]
     )
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from polar_monitor.alerts import ADVICE, CAUSES, Alert, AlertKind, Forecast
+from polar_monitor.alerts.advice import ADVICE, CAUSES
+from polar_monitor.alerts.alert import Alert, AlertKind, Forecast
 from polar_monitor.evaluation import Evaluation, Health
 from polar_monitor.regime.label import Label
 from polar_monitor.regime.regime import Regime, Verdict

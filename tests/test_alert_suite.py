@@ -13,7 +13,7 @@ import pytest
 import torch
 from watching import same
 
-from polar_monitor.alerts import Forecast
+from polar_monitor.alerts.alert import Forecast
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from records import PASSIVE, make_snapshot
 
-from polar_monitor.alerts import CAUSES, Alert, AlertKind, AlertRules
-from polar_monitor.causes import (
+from polar_monitor.alerts.advice import (
+    CAUSES,
     DEAD,
     DECODER,
     FASTER,
@@ -23,10 +23,12 @@ from polar_monitor.causes import (
     SUDDEN,
     TRY,
 )
+from polar_monitor.alerts.alert import Alert, AlertKind
+from polar_monitor.alerts.alert_rules import AlertRules
+from polar_monitor.alerts.builtin.update import WatchState, watch
 from polar_monitor.context import NOTHING, Context
 from polar_monitor.errors import PolarMonitorError
 from polar_monitor.regime.judge import judge
-from polar_monitor.watch import WatchState, watch
 
 Moments = Callable[[int], tuple[float, float]]
 Telling = Callable[[int], Context]

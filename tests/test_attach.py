@@ -14,7 +14,7 @@ from torch import nn
 
 import polar_monitor
 from polar_monitor import AlertRules, PolarMonitor, PolarMonitorError
-from polar_monitor.alerts import AlertKind
+from polar_monitor.alerts.alert import AlertKind
 
 
 @pytest.mark.parametrize(

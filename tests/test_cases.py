@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from records import ACTIVE, MIXED, PASSIVE, UNDECIDED
 
+from polar_monitor.criteria import CRITERIA, labels_by
 from polar_monitor.regime.disagreement import THREE, disagree, fact
 from polar_monitor.regime.judge import judge
 from polar_monitor.regime.label import Label
-from polar_monitor.regime.published import CRITERIA, labels_by
 from polar_monitor.regime.regime import Regime
 from polar_monitor.statistics.snapshot import Snapshot
 from polar_monitor.statistics.stream import LatentStream

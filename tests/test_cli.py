@@ -14,7 +14,7 @@ import pytest
 from records import make_alert
 
 from polar_monitor import __version__
-from polar_monitor.alerts import AlertKind
+from polar_monitor.alerts.alert import AlertKind
 from polar_monitor.cli import main
 from polar_monitor.demo import data, run
 from polar_monitor.sinks.jsonl import read_jsonl

@@ -10,7 +10,7 @@ import pytest
 from records import ACTIVE, MIXED, PASSIVE, UNDECIDED, make_alert, make_evaluation, make_run
 from rich.console import Console
 
-from polar_monitor.alerts import AlertKind
+from polar_monitor.alerts.alert import AlertKind
 from polar_monitor.sinks._live import ASCII_BARS, BARS, LiveConsole
 from polar_monitor.sinks.console import PlainConsole, console, plain_line
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from records import ACTIVE, MIXED, PASSIVE, UNDECIDED, make_snapshot
 
-from polar_monitor.regime.published import CRITERIA, MINMAX_CUT, SHARP, active_units, delta_kl, rolinek, rolinek_sd
+from polar_monitor.criteria import CRITERIA, MINMAX_CUT, SHARP, active_units, delta_kl, rolinek, rolinek_sd
 from polar_monitor.statistics.snapshot import Snapshot
 from polar_monitor.statistics.stream import LatentStream
 

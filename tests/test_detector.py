@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polar_monitor.detector import ALLOWANCE, MARGIN, Decline
+from polar_monitor.alerts.signals.cusum import ALLOWANCE, MARGIN, Cusum
 
 
-def over(levels: Sequence[float]) -> Decline:
-    decline = Decline.none(1)
+def over(levels: Sequence[float]) -> Cusum:
+    decline = Cusum.none(1)
     for before, now in itertools.pairwise(levels):
         decline = decline.after(np.array([before]), np.array([now]))
     return decline
@@ -59,11 +59,11 @@ def test_what_is_pardoned_counts_no_more_and_comes_back_for_free() -> None:
 
 
 def test_nothing_has_fallen_elsewhere() -> None:
-    two = Decline.none(2).after(np.ones(2), np.full(2, 0.3))
+    two = Cusum.none(2).after(np.ones(2), np.full(2, 0.3))
     assert two.only(np.array([True, False])).exceeds(0.35).tolist() == [True, False]
 
 
 def test_it_survives_json() -> None:
     decline = over([1.0, 0.3, 0.9, 0.4])
-    again = Decline.from_dict(json.loads(json.dumps(decline.to_dict())))
+    again = Cusum.from_dict(json.loads(json.dumps(decline.to_dict())))
     assert all((getattr(again, name) == value).all() for name, value in vars(decline).items())

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from records import ACTIVE, PASSIVE, UNDECIDED, make_alert, make_evaluation
 
 from polar_monitor import PolarMonitor, PolarMonitorError, PolarMonitorWarning
-from polar_monitor.alerts import Alert, AlertKind
+from polar_monitor.alerts.alert import Alert, AlertKind
 from polar_monitor.evaluation import Evaluation
 from polar_monitor.healthy import KeepHealthy
 from polar_monitor.healthy.keeper import BAD

@@ -18,11 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from records import ACTIVE, PASSIVE, make_alert, make_evaluation, make_run
 
-from polar_monitor.alerts import AlertRules
+from polar_monitor.alerts.alert_rules import AlertRules
+from polar_monitor.alerts.builtin.update import WatchState, watch
 from polar_monitor.errors import PolarMonitorError
 from polar_monitor.evaluation import VERSION, Evaluation
 from polar_monitor.sinks.jsonl import JsonlSink, read_jsonl, read_numbered, read_records, to_line
-from polar_monitor.watch import WatchState, watch
 
 
 def written(path: Path, evaluations: list[Evaluation]) -> Path:

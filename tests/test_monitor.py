@@ -14,8 +14,9 @@ from models import Vae, train
 from torch import nn
 from watching import Memory, stepped, watched
 
-from polar_monitor import Label, PolarMonitor, rules
-from polar_monitor.alerts import Alert, AlertKind
+from polar_monitor import Label, PolarMonitor
+from polar_monitor.alerts import custom_rule
+from polar_monitor.alerts.alert import Alert, AlertKind
 from polar_monitor.evaluation import Evaluation
 from polar_monitor.sinks.jsonl import read_jsonl
 
@@ -106,8 +107,8 @@ def test_steps_by_hand_replace_the_optimiser() -> None:
 
 
 def test_a_replayed_log_gives_the_alerts_of_the_run(tmp_path: Path) -> None:
-    from polar_monitor.alerts import AlertRules
-    from polar_monitor.watch import WatchState, watch
+    from polar_monitor.alerts.alert_rules import AlertRules
+    from polar_monitor.alerts.builtin.update import WatchState, watch
 
     monitor = PolarMonitor(log_dir=tmp_path, every=1, max_overhead=1.0, strict=True)
     rng = np.random.default_rng(0)
@@ -206,7 +207,7 @@ class Flood:
         return 0
 
     def update(self, state: int, step: int, *_: object) -> tuple[int, list[Alert]]:
-        return state + 1, [rules.alert(step, "again")]
+        return state + 1, [custom_rule.alert(step, "again")]
 
 
 @pytest.mark.parametrize("window", [512, 4096])

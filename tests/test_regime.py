@@ -11,9 +11,9 @@ import pytest
 from records import ACTIVE, MIXED, PASSIVE, UNDECIDED, make_snapshot
 
 from polar_monitor import PolarMonitorError
+from polar_monitor.criteria import CRITERIA, labels_by
 from polar_monitor.regime.judge import judge
 from polar_monitor.regime.label import Label
-from polar_monitor.regime.published import CRITERIA, labels_by
 from polar_monitor.regime.regime import Verdict
 from polar_monitor.statistics.snapshot import Snapshot
 

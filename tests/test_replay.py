@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 import polar_monitor
 from polar_monitor import AlertRules, PolarMonitor, PolarMonitorError
-from polar_monitor.alerts import AlertKind
+from polar_monitor.alerts.alert import AlertKind
+from polar_monitor.alerts.alert_rules import from_plain, read_rules, to_plain
+from polar_monitor.alerts.builtin.update import WatchState
 from polar_monitor.cli import main
 from polar_monitor.replay import replay
-from polar_monitor.rules_file import from_plain, read_rules, to_plain
 from polar_monitor.sinks.jsonl import JsonlSink, read_jsonl
-from polar_monitor.watch import WatchState
 
 
 def run(log: Path, steps: range = range(1, 61), state: Any = None, twice: bool = False, **options: Any) -> PolarMonitor:

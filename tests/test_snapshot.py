@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from records import ACTIVE, PASSIVE, make_evaluation, make_snapshot
 
+from polar_monitor.criteria import CRITERIA
 from polar_monitor.evaluation import Evaluation
 from polar_monitor.kernels.published import NAMES
 from polar_monitor.regime.judge import judge
 from polar_monitor.regime.label import Label
-from polar_monitor.regime.published import CRITERIA
 from polar_monitor.regime.regime import Regime
 from polar_monitor.statistics.snapshot import Snapshot
 from polar_monitor.statistics.stream import LatentStream

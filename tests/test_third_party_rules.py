@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from polar_monitor import AlertRules, PolarMonitor, PolarMonitorError, chosen_rules, rules
-from polar_monitor.alerts import Alert, AlertKind
+from polar_monitor import AlertRules, PolarMonitor, PolarMonitorError
+from polar_monitor.alerts import custom_rule, registry
+from polar_monitor.alerts.alert import Alert, AlertKind
 from polar_monitor.cli import main
 from polar_monitor.context import NOTHING, Context
 from polar_monitor.replay import replay
@@ -29,7 +30,9 @@ class Weak:
     def update(self, state: Any, step: int, observed: int, snapshot: Any, regime: Any) -> tuple[Any, Sequence[Alert]]:
         if snapshot is None or state["told"] or snapshot.information.sum() > 1.0:
             return state, ()
-        return {"told": True}, [rules.alert(step, "less than a nat", evidence={"total": snapshot.information.sum()})]
+        return {"told": True}, [
+            custom_rule.alert(step, "less than a nat", evidence={"total": snapshot.information.sum()})
+        ]
 
 
 class Broken(Weak):
@@ -52,7 +55,9 @@ class Counting:
         state["count"] += 1  # in place, as a careless rule would
         state["least"] = min(state["least"], float(snapshot.mean.min()))
         evidence = {"count": state["count"], "least": state["least"], "unknown": float("nan")}
-        return state, [rules.alert(step, "counted", evidence=evidence)] if state["count"] % self.every == 0 else ()
+        return state, [custom_rule.alert(step, "counted", evidence=evidence)] if state[
+            "count"
+        ] % self.every == 0 else ()
 
 
 def run(log: Path | None, steps: range, state: Any = None, **options: Any) -> PolarMonitor:
@@ -160,7 +165,7 @@ def test_a_rule_on_the_command_line(
     (folder / "rules_that_exit.py").write_text("raise SystemExit(0)")
     monkeypatch.chdir(folder)
     monkeypatch.setattr("sys.path", [place for place in sys.path if place])
-    rule = chosen_rules.named("rules_that_lie_here:Loud")
+    rule = registry.named("rules_that_lie_here:Loud")
     run(folder / "run.jsonl", range(1, 4), extra_rules=[rule])
     assert main(["replay", "run.jsonl", "--extra", "rules_that_lie_here:Loud"]) == 0
     out, err = capsys.readouterr()
@@ -258,7 +263,9 @@ class Scalars(Weak):
     def update(self, state: Any, step: int, observed: int, snapshot: Any, regime: Any) -> tuple[Any, Sequence[Alert]]:
         least = np.argmin(snapshot.information)
         evidence = {"least": np.float32(0.5), "dimension": least}
-        return np.bool_(True), [] if state else [rules.alert(np.int64(step), "x", dimension=least, evidence=evidence)]
+        return np.bool_(True), [] if state else [
+            custom_rule.alert(np.int64(step), "x", dimension=least, evidence=evidence)
+        ]
 
 
 def test_numpy_scalars_are_numbers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -341,7 +348,7 @@ class Beta(Weak):
     def update(  # type: ignore[override]
         self, state: Any, step: int, observed: int, snapshot: Any, regime: Any, context: Context = NOTHING
     ) -> tuple[Any, Sequence[Alert]]:
-        return state, [rules.alert(step, f"β is {context.beta}")]
+        return state, [custom_rule.alert(step, f"β is {context.beta}")]
 
 
 def test_a_rule_may_ask_what_the_loop_told(tmp_path: Path) -> None:

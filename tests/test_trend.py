@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polar_monitor.forecast import LEAST, MOST, outlook
-from polar_monitor.trend import crossing, rates, slopes
+from polar_monitor.alerts.signals.forecast import LEAST, MOST, outlook
+from polar_monitor.alerts.signals.trend import crossing, rates, slopes
 
 ALL = np.array([True])
 CUT = 0.15

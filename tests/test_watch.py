@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from records import PASSIVE, make_snapshot
 
-from polar_monitor.alerts import CAUSES, Alert, AlertKind, AlertRules
-from polar_monitor.causes import SAID, SHRINK, SUDDEN
+from polar_monitor.alerts.advice import CAUSES, SAID, SHRINK, SUDDEN
+from polar_monitor.alerts.alert import Alert, AlertKind
+from polar_monitor.alerts.alert_rules import AlertRules
+from polar_monitor.alerts.builtin.update import WatchState, watch
+from polar_monitor.alerts.signals.history import DimensionHistory
 from polar_monitor.regime.judge import judge
-from polar_monitor.tracks import Tracks
-from polar_monitor.watch import WatchState, watch
 
 
 def run(
@@ -228,7 +229,7 @@ def test_a_broken_state_is_refused() -> None:
     state = WatchState().to_dict()
     older = {name: value for name, value in state.items() if name != "total"}
     short = state["tracks"] | {"information": [[1.0, 2.0]]}
-    uneven = WatchState(Tracks.empty(2)).tracks.to_dict() | {"variance": [None]}
+    uneven = WatchState(DimensionHistory.empty(2)).tracks.to_dict() | {"variance": [None]}
     for wrong in ({}, older, state | {"peak_total": 1.0}, *(state | {"tracks": t} for t in ({}, short, uneven))):
         with pytest.raises((KeyError, TypeError, ValueError)):
             WatchState.from_dict(wrong)

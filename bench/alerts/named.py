@@ -9,11 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from polar_monitor import causes
-from polar_monitor.alerts import Alert, AlertRules
-from polar_monitor.causes import NAMES, SAID
+from polar_monitor.alerts import advice
+from polar_monitor.alerts.advice import NAMES, SAID
+from polar_monitor.alerts.alert import Alert
+from polar_monitor.alerts.alert_rules import AlertRules
+from polar_monitor.alerts.builtin.update import WatchState, watch
 from polar_monitor.regime.judge import judge
-from polar_monitor.watch import WatchState, watch
 
 from .record import Run
 from .replay import replay
@@ -22,20 +23,20 @@ from .tally import Warned, concerns, plain, tally
 from .truth import LOOSE, events
 
 GROUPS = {"of the model": ("drain", "collapse"), "FADING": ("fading",)}
-TOLD = NAMES[causes.STRONGER :]
+TOLD = NAMES[advice.STRONGER :]
 """Causes that are named only where the loop tells its numbers."""
-_PRESSED = ((causes.NOISE, causes.SUDDEN), (causes.STRONGER,))
+_PRESSED = ((advice.NOISE, advice.SUDDEN), (advice.STRONGER,))
 RIGHT: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "beta_ramp": _PRESSED,
     "beta_jump": _PRESSED,
     "linear": _PRESSED,
-    "reduction": (_PRESSED[0], (causes.RESCALED, causes.LIGHTER)),
-    "decoder_variance": (_PRESSED[0], (causes.LIGHTER,)),
-    "teacher_forcing": (_PRESSED[0], (causes.DECODER,)),
-    "lagging": (_PRESSED[0], (causes.DECODER, causes.STRONGER)),
-    "rate_spike": ((causes.SUDDEN, causes.DEAD), (causes.SUDDEN, causes.DEAD, causes.FASTER)),
-    "dying_relu": ((causes.SUDDEN, causes.DEAD, causes.SHRINK),) * 2,
-    "weight_decay": ((causes.SHRINK,),) * 2,
+    "reduction": (_PRESSED[0], (advice.RESCALED, advice.LIGHTER)),
+    "decoder_variance": (_PRESSED[0], (advice.LIGHTER,)),
+    "teacher_forcing": (_PRESSED[0], (advice.DECODER,)),
+    "lagging": (_PRESSED[0], (advice.DECODER, advice.STRONGER)),
+    "rate_spike": ((advice.SUDDEN, advice.DEAD), (advice.SUDDEN, advice.DEAD, advice.FASTER)),
+    "dying_relu": ((advice.SUDDEN, advice.DEAD, advice.SHRINK),) * 2,
+    "weight_decay": ((advice.SHRINK,),) * 2,
 }
 """Of each kind of run, the causes that are true of it: where the loop tells nothing, and where it tells all."""
 QUANTILES = (0.05, 0.1, 0.5, 0.85, 0.9, 0.95)
@@ -72,7 +73,7 @@ def judged(runs: Sequence[Run]) -> str:
                 if alert.kind in ("fading", "drain", "collapse", "lost")
             )
             if total := sum(found.values()):
-                right, unknown = found["right"], found[NAMES[causes.UNKNOWN]]
+                right, unknown = found["right"], found[NAMES[advice.UNKNOWN]]
                 numbers = [f"{n} ({n / total:.0%})" for n in (right, unknown, total - right - unknown)]
                 words = "β, learning rate, reconstruction" if told else "nothing"
                 lines.append(f"| {title} | {words} | {total} | {' | '.join(numbers)} |")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from polar_monitor.alerts import Alert, AlertKind
+from polar_monitor.alerts.alert import Alert, AlertKind
 
 from .record import Run, load
 from .replay import replay

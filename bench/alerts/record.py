@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polar_monitor.alerts import Alert
+from polar_monitor.alerts.alert import Alert
 from polar_monitor.regime.label import Label
 from polar_monitor.statistics.snapshot import Array, Snapshot
 

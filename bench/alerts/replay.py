@@ -10,11 +10,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from polar_monitor.alerts import Alert, AlertRules
+from polar_monitor.alerts.alert import Alert
+from polar_monitor.alerts.alert_rules import AlertRules
+from polar_monitor.alerts.builtin.update import WatchState, watch
 from polar_monitor.context import NOTHING, Context
 from polar_monitor.regime.judge import judge
 from polar_monitor.regime.regime import Regime
-from polar_monitor.watch import WatchState, watch
 
 from .record import LABELS, Run
 

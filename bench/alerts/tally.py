@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from polar_monitor.alerts import Alert, Forecast
+from polar_monitor.alerts.alert import Alert, Forecast
 
 from .record import Run
 from .truth import LOOSE, STRICT, Cuts, Events, Loss, events

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polar_monitor import entropy
+from polar_monitor.criteria import CRITERIA
 from polar_monitor.regime.judge import judge
 from polar_monitor.regime.label import Label
-from polar_monitor.regime.published import CRITERIA
 from polar_monitor.statistics.resolution import RESOLUTION, relative
 from polar_monitor.statistics.snapshot import Snapshot
 from polar_monitor.statistics.stream import LatentStream

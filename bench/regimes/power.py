@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from polar_monitor.criteria import CRITERIA
 from polar_monitor.regime.information import by_information
 from polar_monitor.regime.label import Label
-from polar_monitor.regime.published import CRITERIA
 from polar_monitor.statistics.snapshot import Snapshot
 
 from . import laws

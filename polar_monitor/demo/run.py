@@ -11,7 +11,7 @@ from torch import Tensor
 
 import polar_monitor
 
-from ..alerts import AlertKind
+from ..alerts.alert import AlertKind
 from ..monitor import PolarMonitor
 from ..sinks import Sink
 from . import data

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from .._validation import checked_count
-from ..alerts import Alert, AlertKind
+from ..alerts.alert import Alert, AlertKind
 from ..errors import PolarMonitorError, warn
 from ..evaluation import Evaluation
 from . import memory

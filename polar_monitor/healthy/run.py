@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..alerts import Alert
+from ..alerts.alert import Alert
 from .series import Series
 
 Key = tuple[str, str]

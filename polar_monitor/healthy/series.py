@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..alerts import Alert
+from ..alerts.alert import Alert
 from ..evaluation import Evaluation
 from ..regime.regime import DWELL, Verdict
 

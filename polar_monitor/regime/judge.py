@@ -28,7 +28,7 @@ NAMED = 5
 def judge(snapshot: Snapshot, previous: Regime | None = None, criterion: str = "information") -> Regime:
     """Label every dimension of `snapshot`; with the `previous` regime of the same run, hold labels until three agree.
 
-    `criterion` is "information" (ours) or the name of a published one in `polar_monitor.regime.published`.
+    `criterion` is "information" (ours) or the name of a published one in `polar_monitor.criteria`.
     """
     latest = by_information(snapshot) if criterion == "information" else labels_by(criterion, snapshot)
     labels, agreeing = _settle(latest, previous)

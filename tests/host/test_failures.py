@@ -27,7 +27,7 @@ STAGES = {
     "statistics": "polar_monitor.statistics.stream.window_statistics",
     "snapshot": "polar_monitor.statistics.stream.LatentStream.snapshot",
     "labels": "polar_monitor.lane.judge",
-    "alerts": "polar_monitor.alarms.watch",
+    "alerts": "polar_monitor.alerts.engine.watch",
     "ask": "polar_monitor.told.Told.ask",
     "told": "polar_monitor.told.Told.take",
     "record": "polar_monitor.conductor.Evaluation",

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .alerts import Forecast
-from .detector import FLOOR
-from .statistics.snapshot import Array
+from ...statistics.snapshot import Array
+from ..alert import Forecast
+from .cusum import FLOOR
 from .trend import crossing, rates, slopes
 
 LEAST, MOST = 0.4, 2.7

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from .alerts import Alert, AlertRules
-from .context import Context
-from .regime.regime import Regime
-from .rules import Extra, plain
-from .statistics.snapshot import Snapshot
-from .watch import WatchState, watch
+from ..context import Context
+from ..regime.regime import Regime
+from ..statistics.snapshot import Snapshot
+from .alert import Alert
+from .alert_rules import AlertRules
+from .builtin.update import WatchState, watch
+from .custom_rule import Extra, plain
 
 
 class Alarms:

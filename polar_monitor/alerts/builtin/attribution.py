@@ -10,52 +10,21 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .alerts import ADVICE, CAUSES, AlertKind
-from .detector import FLOOR
-from .statistics.snapshot import Array, Snapshot
-from .tracks import BETA, RATE, RECONSTRUCTION, Flags, Ints, Tracks
+from ...statistics.snapshot import Array, Snapshot
+from ..advice import (
+    DECODER,
+    FASTER,
+    LIGHTER,
+    NOISE,
+    RESCALED,
+    SHRINK,
+    STRONGER,
+    SUDDEN,
+    UNKNOWN,
+)
+from ..signals.cusum import FLOOR
+from ..signals.history import BETA, RATE, RECONSTRUCTION, DimensionHistory, Flags, Ints
 
-UNKNOWN, NOISE, SHRINK, SUDDEN, DEAD, STRONGER, DECODER, LIGHTER, RESCALED, FASTER = range(10)
-NAMES = (
-    "unknown",
-    "noise grows",
-    "means shrink",
-    "all at once",
-    "dead encoder",
-    "beta rises",
-    "powerful decoder",
-    "reconstruction counts less",
-    "reconstruction rescaled",
-    "learning rate rises",
-)
-SAID = (
-    "",
-    "the noise of the posterior grows while its means stay: the KL term outweighs what the decoder makes of the code "
-    "(β rises or is too high, the decoder variance grows, or the decoder learns to do without the code)",
-    "the means shrink while the noise stays: weight decay or another penalty on the encoder and its heads",
-    "most dimensions in use fell within one evaluation: something changed at once (β, the reduction of a loss term, "
-    "the learning rate), or the units before the heads died",
-    "the means are constant and the noise is not the prior's: the encoder is dead (dying ReLUs, a learning-rate spike)",
-    "β has risen since, and the noise of the posterior with it",
-    "information falls and the reconstruction does not: the decoder learns to do without the code",
-    "β is what it was, and information and reconstruction both suffer: the reconstruction counts for less (a learned "
-    "decoder variance grows, or the term is averaged or weighted)",
-    "the reconstruction term fell to less than half at once, while information was lost: its reduction or its weight "
-    "has changed (sum against mean)",
-    "the learning rate has risen since",
-)
-TRY = (
-    "",
-    "lower β, or stop raising it; free bits or a target for the rate keep a dimension that is wanted",
-    "take the encoder's heads out of the weight decay, or lower it",
-    "compare the configuration with that of the last healthy step, and go back to it",
-    "go back to the last healthy step with a lower learning rate, gradient clipping, or leaky units before the heads",
-    "stop raising β, or lower it; free bits or a target for the rate keep a dimension that is wanted",
-    "weaken the decoder, drop out its input, or train the encoder more often than the decoder",
-    "bound or fix the decoder variance; check the weight of the reconstruction",
-    "sum both terms over pixels and over dimensions, or rescale β",
-    "lower the learning rate, clip gradients, and go back to the last healthy step",
-)
 GROWN = 0.2
 """Least rise of log E that counts as growing noise."""
 SHRUNK = 0.3
@@ -68,7 +37,7 @@ DOUBLED = np.log(2.0)
 """Least rise of the log of the learning rate, and least fall of that of the reconstruction term, that explain one."""
 
 
-def named(tracks: Tracks, s: Snapshot, plunged: Flags) -> Ints:
+def named(tracks: DimensionHistory, s: Snapshot, plunged: Flags) -> Ints:
     """(D,): the cause of each dimension's fall by what has changed since it was healthy, or UNKNOWN."""
     with np.errstate(divide="ignore", invalid="ignore"):
         grown = np.log(s.posterior_variance) - np.log(tracks.noise)
@@ -88,7 +57,7 @@ def named(tracks: Tracks, s: Snapshot, plunged: Flags) -> Ints:
     return np.asarray(np.where(faster, FASTER, found), np.int64)
 
 
-def _told(tracks: Tracks, risen: Array, used: Flags, found: NDArray[np.int_]) -> NDArray[np.int_]:
+def _told(tracks: DimensionHistory, risen: Array, used: Flags, found: NDArray[np.int_]) -> NDArray[np.int_]:
     """What explains growing noise, where β and the reconstruction term are known."""
     beta, now = tracks.told[-1, BETA], tracks.told[-1, RECONSTRUCTION]
     worse = now - tracks.told_then[:, RECONSTRUCTION]
@@ -100,7 +69,7 @@ def _told(tracks: Tracks, risen: Array, used: Flags, found: NDArray[np.int_]) ->
     return np.where(risen[:, BETA] >= RISEN, STRONGER, found)
 
 
-def together(tracks: Tracks, plunged: Flags, used: Flags) -> bool:
+def together(tracks: DimensionHistory, plunged: Flags, used: Flags) -> bool:
     """Whether half or more of what is in use plunged in this evaluation, from where it was before."""
     now, before = (np.log(np.maximum(level, FLOOR)) for level in (tracks.information[-1], tracks.information[-2:][0]))
     sudden = plunged & (before - now >= 0.5 * tracks.decline.fallen)
@@ -117,10 +86,3 @@ def common(places: NDArray[np.int64]) -> int:
     """The cause that most of these falls were put down to."""
     known = places[places != UNKNOWN]
     return int(np.bincount(known).argmax()) if known.size else UNKNOWN
-
-
-def told(kind: AlertKind, place: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Causes and advice of an alert: the named cause alone, or all that are possible."""
-    if place == UNKNOWN:
-        return CAUSES[kind], ADVICE[kind]
-    return (SAID[place],), (TRY[place], *ADVICE[kind])

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from .errors import PolarMonitorError
-from .rules import Extra, Rule
+from ..errors import PolarMonitorError
+from .custom_rule import Extra, Rule
 
 GROUP = "polar_monitor.rules"
 """Of entry points: an object or a class without arguments, with `start` and `update`."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields
+from collections.abc import Collection, Mapping
+from dataclasses import MISSING, Field, dataclass, fields
 from numbers import Integral, Real
 from typing import Any
 
-from .alerts import AlertRules
-from .errors import PolarMonitorError
+from ..errors import PolarMonitorError
+from .alert import AlertKind
 
 SETS = (frozenset, tuple, list)
 INFINITE = (float("inf"), float("-inf"))
@@ -30,7 +30,7 @@ def from_plain(values: Mapping[str, Any], where: str = "rules") -> AlertRules:
     meant.
 
     Example:
-        >>> from polar_monitor.rules_file import from_plain
+        >>> from polar_monitor.alerts.alert_rules import from_plain
         >>> from_plain({"patience": 3}).patience
         3
     """
@@ -91,3 +91,64 @@ def _value(f: Field[Any], value: Any, where: str) -> Any:
     if not fits or value != value:
         raise PolarMonitorError(f"{where}: expected {f.name} to be {expected}, got {value!r}")
     return type(default)(value) if isinstance(default, (float, *SETS)) else value
+
+
+@dataclass(frozen=True)
+class AlertRules:
+    """When to alert. Counts are evaluations, horizons too, so that the rules do not depend on `every`.
+
+    Example:
+        >>> from polar_monitor import AlertRules
+        >>> AlertRules(kinds=frozenset({"collapse", "non_finite"})).patience
+        2
+    """
+
+    kinds: frozenset[str] = frozenset(AlertKind)
+    """Kinds to raise, those of third parties' rules ("custom") among them; the others stay silent."""
+    horizon: float = 20.0
+    """FADING when the dimension is forecast to be out of use within so many evaluations."""
+    patience: int = 2
+    """Evaluations in a row that must see the fall; a plunge needs one."""
+    established: int = 5
+    """Evaluations for which a dimension must have been worth an alert before it can raise one."""
+    worth: float = 0.35
+    """Nats that it must surely carry in them. A Gaussian dimension pays twice its price in the ELBO from there on."""
+    fall: float = 0.35
+    """FADING when this share of a dimension's highest level is lost."""
+    plunge: float = 0.1
+    """A share lost within one evaluation, by several dimensions at once, that is told at once."""
+    significance: float = 4.0
+    """Least fall in standard errors."""
+    drain: float = 0.4
+    """DRAIN when this share of the total is lost and it still falls."""
+    collapsed: int = 60
+    """Evaluations without any informative dimension that make a COLLAPSE of a model that never had one."""
+
+    def __post_init__(self) -> None:
+        """Raise PolarMonitorError for rules that cannot be meant."""
+        kinds = self.kinds
+        unknown = isinstance(kinds, str) or not isinstance(kinds, Collection) or set(map(str, kinds)) - set(AlertKind)
+        if unknown:
+            raise PolarMonitorError(f"kinds: expected some of {', '.join(AlertKind)}; got {_plainly(kinds)}")
+        object.__setattr__(self, "kinds", frozenset(AlertKind(str(kind)) for kind in kinds))
+        counts = {"patience": 1, "established": 0, "collapsed": 1}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name in counts and (isinstance(value, bool) or not isinstance(value, Integral)):
+                raise PolarMonitorError(f"{field.name}: expected a whole number, got {value!r}")
+            if field.name != "kinds" and (isinstance(value, bool) or not isinstance(value, Real)):
+                raise PolarMonitorError(f"{field.name}: expected a number, got {value!r}")
+        for name, least in counts.items():
+            if not getattr(self, name) >= least:
+                raise PolarMonitorError(f"{name}: expected {least} or more evaluations, got {getattr(self, name)!r}")
+        for name in ("fall", "plunge", "drain"):
+            if not 0 < getattr(self, name) < 1:
+                raise PolarMonitorError(f"{name}: expected a share between 0 and 1, got {getattr(self, name)!r}")
+        for name in ("horizon", "worth", "significance"):
+            if not getattr(self, name) >= 0:
+                raise PolarMonitorError(f"{name}: expected 0 or more, got {getattr(self, name)!r}")
+
+
+def _plainly(kinds: Any) -> str:
+    several = isinstance(kinds, Collection) and not isinstance(kinds, str)
+    return ", ".join(sorted(map(str, kinds))) if several else repr(kinds)

@@ -11,14 +11,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from . import causes
-from .alerts import Alert, AlertKind, AlertRules, Forecast, raised
-from .forecast import outlook
-from .regime.label import INFORMATIVE_LABELS, Label
-from .regime.regime import Regime
-from .statistics.snapshot import Array, Snapshot
-from .statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, PASSIVE, Z
-from .tracks import BETA, NEVER, RATE, Flags, Tracks
+from ...regime.label import INFORMATIVE_LABELS, Label
+from ...regime.regime import Regime
+from ...statistics.snapshot import Array, Snapshot
+from ...statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, PASSIVE, Z
+from .. import advice
+from ..advice import raised
+from ..alert import Alert, AlertKind, Forecast
+from ..alert_rules import AlertRules
+from ..signals.forecast import outlook
+from ..signals.history import BETA, NEVER, RATE, DimensionHistory, Flags
+from . import attribution
 
 SLIGHT = 0.05
 """A fall of the logarithm by less is no trouble yet."""
@@ -26,7 +29,9 @@ STOPPED = 20
 """Evaluations without a fall after which one is over."""
 
 
-def follow(tracks: Tracks, s: Snapshot, regime: Regime, rules: AlertRules) -> tuple[Tracks, list[Alert]]:
+def follow(
+    tracks: DimensionHistory, s: Snapshot, regime: Regime, rules: AlertRules
+) -> tuple[DimensionHistory, list[Alert]]:
     """One evaluation, already remembered: the new tracks, and the alerts in the order of the dimensions."""
     now, error = tracks.information[-1], tracks.errors[-1]
     informative, passive = (_are(regime.labels, *kinds) for kinds in (INFORMATIVE_LABELS, (Label.PASSIVE,)))
@@ -69,12 +74,12 @@ def follow(tracks: Tracks, s: Snapshot, regime: Regime, rules: AlertRules) -> tu
         variance=np.where(slight, s.variance, tracks.variance),
         noise=np.where(slight, s.posterior_variance, tracks.noise),
         told_then=np.where(slight[:, None], tracks.told_before, tracks.told_then),
-        named=np.where(slight & going, causes.UNKNOWN, tracks.named),
+        named=np.where(slight & going, advice.UNKNOWN, tracks.named),
     )
     fading = ((new.falling >= rules.patience) | plunges) & ~new.warned
     if fading.any():
-        found = causes.named(tracks, s, plunges)
-        named = np.where(fading & (new.named == causes.UNKNOWN), found, new.named)
+        found = attribution.named(tracks, s, plunges)
+        named = np.where(fading & (new.named == advice.UNKNOWN), found, new.named)
         new = replace(new, warned=new.warned | fading, named=named)
     alerts = [_revived(s, j) for j in np.flatnonzero(revived).tolist()]
     alerts += [_lost(s, j, tracks) for j in np.flatnonzero(lost).tolist()]
@@ -105,16 +110,16 @@ def _revived(s: Snapshot, j: int) -> Alert:
     return raised(AlertKind.REVIVED, s.step, j, f"is in use again with {s.information[j]:.3f} nats", _now(s, j))
 
 
-def _lost(s: Snapshot, j: int, tracks: Tracks) -> Alert:
+def _lost(s: Snapshot, j: int, tracks: DimensionHistory) -> Alert:
     where = np.arange(s.dimensions) == j
-    place = causes.DEAD if causes.dead(s, where) else int(tracks.named[j])
+    place = advice.DEAD if attribution.dead(s, where) else int(tracks.named[j])
     said = f"is lost: {tracks.information[-1, j]:.3f} nats are left"
     return raised(
-        AlertKind.LOST, s.step, j, said, _now(s, j), None, _step(tracks, j), causes.told(AlertKind.LOST, place)
+        AlertKind.LOST, s.step, j, said, _now(s, j), None, _step(tracks, j), advice.told(AlertKind.LOST, place)
     )
 
 
-def _fading(s: Snapshot, j: int, tracks: Tracks, forecast: Forecast) -> Alert:
+def _fading(s: Snapshot, j: int, tracks: DimensionHistory, forecast: Forecast) -> Alert:
     until = "no end" if forecast.high is None else f"{forecast.high}"
     now = float(s.information[j])
     highest = now * float(np.exp(tracks.decline.fallen[j]))
@@ -122,11 +127,11 @@ def _fading(s: Snapshot, j: int, tracks: Tracks, forecast: Forecast) -> Alert:
         f"is fading: {now:.3f} of {highest:.3f} nats are left, "
         f"expected to be out of use at step {forecast.step} ({forecast.low} to {until})"
     )
-    told = causes.told(AlertKind.FADING, int(tracks.named[j]))
+    told = advice.told(AlertKind.FADING, int(tracks.named[j]))
     return raised(AlertKind.FADING, s.step, j, said, _now(s, j) | {"from": highest}, forecast, _step(tracks, j), told)
 
 
-def _step(tracks: Tracks, j: int) -> int | None:
+def _step(tracks: DimensionHistory, j: int) -> int | None:
     return None if tracks.healthy[j] == NEVER else int(tracks.healthy[j])
 
 

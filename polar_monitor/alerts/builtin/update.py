@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
-from .alerts import Alert, AlertKind, AlertRules, raised
-from .context import NOTHING, Context
-from .losses import follow
-from .regime.regime import Regime
-from .statistics.snapshot import Snapshot
-from .watched import CLEAN
-from .watched import WatchState as WatchState
-from .whole import collapse, drain, variance_collapse
+from ...context import NOTHING, Context
+from ...regime.regime import Regime
+from ...statistics.snapshot import Snapshot
+from ..advice import raised
+from ..alert import Alert, AlertKind
+from ..alert_rules import AlertRules
+from .collapse import collapse
+from .drain import drain
+from .fading import follow
+from .non_finite import non_finite
+from .state import WatchState as WatchState
+from .variance_collapse import variance_collapse
 
 
 def watch(
@@ -32,7 +34,7 @@ def watch(
         alerts.append(raised(AlertKind.SILENT, step, None, "no latent has been seen since the last evaluation", {}))
     state = replace(state, silent=observed == 0)
     if snapshot is not None and regime is not None and observed > 0:
-        state, more = _non_finite(state, snapshot)
+        state, more = non_finite(state, snapshot)
         alerts += more
         before = state
         tracks, held = follow(state.tracks.remember(snapshot, context), snapshot, regime, rules)
@@ -45,16 +47,3 @@ def watch(
         else:  # nothing counts yet, so that what is still going on afterwards is told then
             state = state.calmed()
     return state, tuple(alert for alert in alerts if alert.kind in rules.kinds)
-
-
-def _non_finite(state: WatchState, s: Snapshot) -> tuple[WatchState, list[Alert]]:
-    count = float(np.sum(s.non_finite))
-    if count <= state.non_finite:
-        return replace(state, finite_since=state.finite_since + 1), []
-    new = replace(state, non_finite=count, finite_since=0)
-    if state.finite_since < CLEAN:
-        return new, []
-    j = int(np.argmax(s.non_finite))
-    said = f"{count - state.non_finite:.0f} values are NaN or infinite, most in dimension {j}"
-    evidence = {"values": count - state.non_finite, "dimension": float(j)}
-    return new, [raised(AlertKind.NON_FINITE, s.step, None, said, evidence, None, state.healthy_step)]

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .context import Context
-from .detector import Decline
-from .statistics.snapshot import Array, Snapshot
+from ...context import Context
+from ...statistics.snapshot import Array, Snapshot
+from .cusum import Cusum
 from .trend import BEFORE, SHORT
 
 NEVER = -1
@@ -29,7 +29,7 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Tracks:
+class DimensionHistory:
     """The history of all dimensions, as far as alerts depend on it."""
 
     steps: Ints
@@ -39,7 +39,7 @@ class Tracks:
     """(h, D): `Snapshot.information` and its standard error; 0 where it is not finite."""
     told: Array
     """(h, 3): β, the learning rate and the reconstruction term; NaN where the loop has not told them."""
-    decline: Decline
+    decline: Cusum
     """Of the information."""
     variance: Array
     noise: Array
@@ -66,21 +66,21 @@ class Tracks:
     """The last step before it began to fall."""
 
     @classmethod
-    def empty(cls, dimensions: int) -> Tracks:
+    def empty(cls, dimensions: int) -> DimensionHistory:
         """Before the first evaluation."""
         none, no = np.zeros(dimensions, np.int64), np.zeros(dimensions, np.bool_)
         history = np.zeros((0, dimensions))
-        unknown, whole = np.full(dimensions, np.nan), Decline.none(dimensions)
+        unknown, whole = np.full(dimensions, np.nan), Cusum.none(dimensions)
         return cls(
             np.zeros(0, np.int64), history, history, np.zeros((0, TOLD)), whole,
             unknown, unknown, np.full((dimensions, TOLD), np.nan),
             none, none, none, none, no, none, none, no, none + NEVER,
         )  # fmt: skip
 
-    def remember(self, s: Snapshot, context: Context) -> Tracks:
+    def remember(self, s: Snapshot, context: Context) -> DimensionHistory:
         """With one evaluation more; from the beginning if it has another number of dimensions."""
         if len(self.in_use) != s.dimensions:
-            return Tracks.empty(s.dimensions).remember(s, context)
+            return DimensionHistory.empty(s.dimensions).remember(s, context)
         now = _known(s.information)
         return replace(
             self,
@@ -91,7 +91,7 @@ class Tracks:
             decline=self.decline.after(self.information[-1], now) if len(self.steps) else self.decline,
         )
 
-    def calmed(self) -> Tracks:
+    def calmed(self) -> DimensionHistory:
         """As if nothing had been falling: what still falls is news."""
         none = np.zeros_like(self.falling)
         return replace(
@@ -111,13 +111,13 @@ class Tracks:
     def to_dict(self) -> dict[str, Any]:
         """Plain lists; None where there is no number."""
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {name: value.to_dict() if isinstance(value, Decline) else _plain(value) for name, value in plain.items()}
+        return {name: value.to_dict() if isinstance(value, Cusum) else _plain(value) for name, value in plain.items()}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Tracks:
+    def from_dict(cls, data: Mapping[str, Any]) -> DimensionHistory:
         """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError for what is none."""
         dimensions = len(data["in_use"])
-        empty, decline = cls.empty(dimensions), Decline.from_dict(data["decline"])
+        empty, decline = cls.empty(dimensions), Cusum.from_dict(data["decline"])
         names = [f.name for f in fields(cls) if f.name != "decline"]
         arrays = {name: np.array(data[name], getattr(empty, name).dtype) for name in names}
         history = len(arrays["steps"])

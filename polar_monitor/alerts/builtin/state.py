@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .detector import Decline
-from .errors import PolarMonitorError
-from .tracks import Tracks
+from ...errors import PolarMonitorError
+from ..signals.cusum import Cusum
+from ..signals.history import DimensionHistory
 
 CLEAN = 10
 """Evaluations without trouble after which the same trouble is news again."""
@@ -20,7 +20,7 @@ CLEAN = 10
 class WatchState:
     """`to_dict` and `from_dict` carry it over a restart. What is not `tracks` is about the model as a whole."""
 
-    tracks: Tracks = field(default_factory=lambda: Tracks.empty(0))
+    tracks: DimensionHistory = field(default_factory=lambda: DimensionHistory.empty(0))
     total: float = 0.0
     """Nats, of the dimensions that have been established."""
     total_fallen: float = 0.0
@@ -44,10 +44,10 @@ class WatchState:
     silent: bool = False
 
     @property
-    def decline(self) -> Decline:
+    def decline(self) -> Cusum:
         """Of the total, as arrays (1,)."""
         numbers = (self.total_fallen, self.total_deepest, self.total_forgiven, self.total_excused)
-        return Decline(*(np.array([number]) for number in numbers))
+        return Cusum(*(np.array([number]) for number in numbers))
 
     def calmed(self) -> WatchState:
         """As if nothing had been falling: what still falls is news."""
@@ -82,4 +82,4 @@ class WatchState:
         values = {f.name: data[f.name] for f in fields(cls)}
         if more := set(data) - set(values):
             raise ValueError(f"a state of the alerts with {', '.join(map(str, more))}")
-        return cls(**(values | {"tracks": Tracks.from_dict(data["tracks"])}))
+        return cls(**(values | {"tracks": DimensionHistory.from_dict(data["tracks"])}))

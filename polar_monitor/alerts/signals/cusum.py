@@ -30,7 +30,7 @@ DEEP = 1.2
 
 
 @dataclass(frozen=True, eq=False)
-class Decline:
+class Cusum:
     """How far each of D series is below where it was; all arrays (D,), in units of the logarithm."""
 
     fallen: Array
@@ -43,31 +43,31 @@ class Decline:
     """The part of S that is no news: of the warm-up, or of a fall that has stopped."""
 
     @classmethod
-    def none(cls, dimensions: int) -> Decline:
+    def none(cls, dimensions: int) -> Cusum:
         """Nothing has fallen."""
         zero = np.zeros(dimensions)
         return cls(zero, zero, zero, zero)
 
-    def after(self, before: Array, now: Array) -> Decline:
+    def after(self, before: Array, now: Array) -> Cusum:
         """With one evaluation more, in which the level went from `before` to `now`."""
         change = np.log(np.maximum(now, FLOOR)) - np.log(np.maximum(before, FLOOR))
         fallen = np.maximum(self.fallen - change - ALLOWANCE, 0.0)
         deepest = np.maximum(self.deepest, fallen)
         back = fallen <= (1 - RETURN) * deepest
-        return Decline(
+        return Cusum(
             fallen,
             np.where(back, fallen, deepest),
             np.where(back, np.maximum(self.forgiven, np.minimum(deepest, DEEP)), self.forgiven),
             np.minimum(self.excused, fallen),
         )
 
-    def pardoned(self, where: Flags | bool = True) -> Decline:
+    def pardoned(self, where: Flags | bool = True) -> Cusum:
         """There, as it is now is how it should be; what comes back is still remembered."""
         return replace(self, excused=np.where(where, self.fallen, self.excused))
 
-    def only(self, where: Flags) -> Decline:
+    def only(self, where: Flags) -> Cusum:
         """Nothing has fallen elsewhere."""
-        return Decline(*(np.where(where, getattr(self, f.name), 0.0) for f in fields(self)))
+        return Cusum(*(np.where(where, getattr(self, f.name), 0.0) for f in fields(self)))
 
     def exceeds(self, share: float) -> Flags:
         """Which have lost more than a share of their level, and more than they are known to get back."""
@@ -78,6 +78,6 @@ class Decline:
         return {f.name: getattr(self, f.name).tolist() for f in fields(self)}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Decline:
+    def from_dict(cls, data: Mapping[str, Any]) -> Cusum:
         """The inverse of `to_dict`."""
         return cls(**{f.name: np.array(data[f.name], np.float64) for f in fields(cls)})

@@ -1,0 +1,88 @@
+"""What an alert is, the rules that raise one, and what each kind means.
+
+Alerts are about the loss of information *in use*, never about passivity itself: superfluous dimensions that go to the
+prior are healthy. The fold that raises them is in `watch`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+class AlertKind(enum.StrEnum):
+    """What happened."""
+
+    FADING = "fading"
+    LOST = "lost"
+    REVIVED = "revived"
+    DRAIN = "drain"
+    COLLAPSE = "collapse"
+    VARIANCE_COLLAPSE = "variance_collapse"
+    NON_FINITE = "non_finite"
+    SILENT = "silent"
+    CUSTOM = "custom"
+    """Raised by a rule of a third party."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """When a dimension is expected to be out of use, with an interval that holds 80 % of losses.
+
+    Out of use is below 0.15 nats, or 0.35 of resolved entropy where there is no variance.
+    """
+
+    step: int
+    low: int
+    high: int | None
+    """None where that is beyond any number of steps."""
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One event. `evidence` are the numbers it rests on."""
+
+    kind: AlertKind
+    step: int
+    dimension: int | None
+    message: str
+    evidence: Mapping[str, float]
+    forecast: Forecast | None
+    last_healthy_step: int | None
+    """The last evaluation before the trouble began: the checkpoint to go back to."""
+    causes: tuple[str, ...]
+    advice: tuple[str, ...]
+    name: str = ""
+    """Of the monitored latent, where a model has several."""
+    mode: str = "train"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Alert:
+        """The inverse of `to_dict`."""
+        forecast = data["forecast"]
+        return cls(
+            kind=AlertKind(data["kind"]),
+            step=int(data["step"]),
+            dimension=None if data["dimension"] is None else int(data["dimension"]),
+            message=str(data["message"]),
+            evidence=dict(data["evidence"]),
+            forecast=None if forecast is None else Forecast(**forecast),
+            last_healthy_step=None if data["last_healthy_step"] is None else int(data["last_healthy_step"]),
+            causes=tuple(data["causes"]),
+            advice=tuple(data["advice"]),
+            name=str(data["name"]),
+            mode=str(data["mode"]),
+        )
+
+
+def line(alert: Alert) -> str:
+    """One alert on one line."""
+    back = "" if alert.last_healthy_step is None else f" (last healthy step {alert.last_healthy_step})"
+    which = "/".join(part for part in (alert.name, "" if alert.mode == "train" else alert.mode) if part)
+    return f"step {alert.step} {f'{which} ' if which else ''}{str(alert.kind).upper()}: {alert.message}{back}"
