@@ -18,7 +18,7 @@ from .checked_state import check_lane
 from .conductor import Conductor
 from .errors import PolarMonitorError
 from .lane import Lane
-from .rest import Rest
+from .schedule.duty_cycle import HookDutyCycle
 from .told import Told
 
 VERSION = 1
@@ -93,7 +93,7 @@ def _array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
 def _clock(conductor: Conductor, saved: Mapping[str, Any]) -> dict[str, Any]:
     """The counters of a run."""
     clock = {key: saved[key] for key in conductor.state_dict()}
-    rest = Rest()
+    rest = HookDutyCycle()
     clock["rest"] = {key: state_count(key, clock["rest"][key]) for key in rest.state_dict()}
     rest.load_state_dict(clock["rest"])
     least = {"next": 1, "every": 1}

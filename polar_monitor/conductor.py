@@ -19,11 +19,11 @@ from .context import Context
 from .errors import warn
 from .evaluation import Evaluation, Health
 from .faults import Faults
-from .governor import Governor
 from .lane import Lane
 from .options import Options
 from .process import forks
-from .rest import Rest
+from .schedule.duty_cycle import HookDutyCycle
+from .schedule.governor import Governor
 from .sinks.group import SinkGroup
 from .told import Told
 
@@ -60,7 +60,7 @@ class Conductor:
         self.paused = False
         """No step is counted."""
         self._stop = stop
-        self.rest = Rest()
+        self.rest = HookDutyCycle()
         self._asked: int | None = None
         self._evaluated = -1
         self._handing = False

@@ -7,9 +7,9 @@ from pathlib import Path
 from .alerts.advice import CAUSES
 from .alerts.alert import Alert, AlertKind, line
 from .evaluation import Health
-from .governor import Governor
 from .regime.label import Label
 from .regime.regime import Regime
+from .schedule.governor import Governor
 from .statistics.snapshot import Snapshot
 
 SILENT = "likely causes: " + "; ".join(CAUSES[AlertKind.SILENT])

@@ -24,7 +24,6 @@ from .alerts.custom_rule import Rule
 from .arrays.spread import one_spread
 from .capture.hooks import HookSet
 from .capture.tap import Tap
-from .clock import Clock
 from .conductor import STOPPING, Conductor
 from .discovery import find
 from .discovery.conditional_prior import standardise
@@ -34,6 +33,7 @@ from .errors import CollapseError, PolarMonitorError, PolarMonitorWarning, warn
 from .evaluation import Evaluation, Health
 from .options import checked
 from .regime.regime import Regime
+from .schedule.optimizer_clock import OptimizerClock
 from .sinks import Sink
 from .sinks.default import default_sinks
 from .sinks.group import SinkGroup
@@ -141,7 +141,7 @@ class PolarMonitor:
         self.log_dir: Path | None = None
         """Where the default sinks write; None without them."""
         self._conductor = Conductor(options, self._group, _WeakCall(self._switch_off))
-        self._clock: Clock | None = None
+        self._clock: OptimizerClock | None = None
         self._by_hand = False
         self._model: weakref.ref[nn.Module] | None = None
         self._detached = 0
@@ -188,7 +188,7 @@ class PolarMonitor:
                 "torch._dynamo.reset() now"
             )
         self._model = weakref.ref(model)
-        self._clock = Clock(model, conductor.tick, conductor.failed)
+        self._clock = OptimizerClock(model, conductor.tick, conductor.failed)
         if "train" in conductor.lanes:
             self._clock.expect(conductor.lanes["train"].ring)
 

@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import nn
 
-from polar_monitor import governor as module
-from polar_monitor.clock import PATIENCE, Clock
-from polar_monitor.governor import AIM, Governor
 from polar_monitor.process import forks
+from polar_monitor.schedule import governor as module
+from polar_monitor.schedule.governor import AIM, Governor
+from polar_monitor.schedule.optimizer_clock import PATIENCE, OptimizerClock
 
 
 class Counter:
@@ -27,7 +27,7 @@ class Counter:
 
 def test_updates_of_the_model_are_counted_and_others_are_not() -> None:
     model, other, counter = nn.Linear(2, 2), nn.Linear(2, 2), Counter()
-    clock = Clock(model, counter.tick)
+    clock = OptimizerClock(model, counter.tick)
     mine, theirs = torch.optim.SGD(model.parameters(), 0.1), torch.optim.SGD(other.parameters(), 0.1)
     for _ in range(3):
         mine.step()
@@ -41,7 +41,7 @@ def test_updates_of_the_model_are_counted_and_others_are_not() -> None:
 
 def test_accumulated_gradients_are_one_step_and_skipped_steps_are_none() -> None:
     model, counter = nn.Linear(2, 2), Counter()
-    clock = Clock(model, counter.tick)
+    clock = OptimizerClock(model, counter.tick)
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     scaler = torch.amp.GradScaler("cpu")
     for bad in (False, True, False):
@@ -59,7 +59,7 @@ def test_accumulated_gradients_are_one_step_and_skipped_steps_are_none() -> None
 
 def test_two_optimisers_of_one_model_count_once_an_iteration() -> None:
     model, counter = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)), Counter()
-    clock = Clock(model, counter.tick)
+    clock = OptimizerClock(model, counter.tick)
     first, second = (torch.optim.SGD(part.parameters(), 0.1) for part in model)
     for _ in range(5):
         first.step()
@@ -75,7 +75,7 @@ def test_two_optimisers_of_one_model_count_once_an_iteration() -> None:
 def test_the_optimiser_that_steps_most_leads(rare_is_first: bool) -> None:
     """Of an embedding whose optimiser steps every seventh time, and the rest."""
     model, counter = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)), Counter()
-    clock = Clock(model, counter.tick)
+    clock = OptimizerClock(model, counter.tick)
     rare, main = (torch.optim.SGD(part.parameters(), 0.1) for part in model)
     for step in range(50):
         if rare_is_first and step % 7 == 0:
@@ -89,7 +89,7 @@ def test_the_optimiser_that_steps_most_leads(rare_is_first: bool) -> None:
 
 def test_a_leader_of_long_is_replaced_by_one_that_steps_more() -> None:
     model, counter = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)), Counter()
-    clock = Clock(model, counter.tick)
+    clock = OptimizerClock(model, counter.tick)
     first, second = (torch.optim.SGD(part.parameters(), 0.1) for part in model)
     for _ in range(100):
         first.step()
@@ -104,7 +104,7 @@ def test_a_leader_of_long_is_replaced_by_one_that_steps_more() -> None:
 @pytest.mark.parametrize("order", ["ab", "abba", "aabb", "baab", "abc", "abccba"])
 def test_optimisers_that_step_as_often_count_once_in_any_order(order: str) -> None:
     model, counter = nn.Sequential(*(nn.Linear(2, 2) for _ in range(3))), Counter()
-    clock = Clock(model, counter.tick)
+    clock = OptimizerClock(model, counter.tick)
     optimizers = dict(zip("abc", (torch.optim.SGD(part.parameters(), 0.1) for part in model), strict=True))
     for _ in range(50):
         for name in order:
@@ -116,7 +116,7 @@ def test_optimisers_that_step_as_often_count_once_in_any_order(order: str) -> No
 def test_an_optimiser_that_took_the_place_of_a_dead_one_is_looked_at() -> None:
     """Two that were never alive together may have one id."""
     model, counter = nn.Linear(2, 2), Counter()
-    clock = Clock(model, counter.tick)
+    clock = OptimizerClock(model, counter.tick)
     other = torch.optim.SGD(nn.Linear(2, 2).parameters(), 0.1)
     other.step()
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
@@ -131,7 +131,7 @@ def test_an_optimiser_that_took_the_place_of_a_dead_one_is_looked_at() -> None:
 
 def test_a_clock_keeps_nothing_alive() -> None:
     model, counter = nn.Linear(2, 2), Counter()
-    clock = Clock(model, counter.tick)
+    clock = OptimizerClock(model, counter.tick)
     gone = weakref.ref(model)
     optimizer = torch.optim.SGD(nn.Linear(2, 2).parameters(), 0.1)
     del model

@@ -11,8 +11,8 @@ from torch.optim.optimizer import _global_optimizer_post_hooks as post_hooks
 
 import polar_monitor
 from polar_monitor.evaluation import Evaluation
-from polar_monitor.governor import GROWTH
-from polar_monitor.rest import MARGIN
+from polar_monitor.schedule.duty_cycle import MARGIN
+from polar_monitor.schedule.governor import GROWTH
 
 from .loop import Loop
 

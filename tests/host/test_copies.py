@@ -18,8 +18,9 @@ from torch.optim.optimizer import _global_optimizer_post_hooks
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from watching import Memory, same, watched
 
-from polar_monitor import PolarMonitorWarning, clock
+from polar_monitor import PolarMonitorWarning
 from polar_monitor.capture.tap import Inert
+from polar_monitor.schedule import optimizer_clock
 
 
 def saved(model: nn.Module, folder: Path) -> nn.Module:
@@ -199,13 +200,13 @@ def test_a_hook_that_is_not_found_does_nothing_and_holds_nothing(compiled: bool)
 def test_all_monitors_share_one_hook_on_the_optimisers() -> None:
     """It stays, and does nothing: one that is taken out while torch goes through its hooks would break a step."""
     watched(Vae()).detach()
-    before, running = dict(_global_optimizer_post_hooks), len(clock._clocks)
+    before, running = dict(_global_optimizer_post_hooks), len(optimizer_clock._clocks)
     monitors = [watched(Vae()) for _ in range(3)]
-    assert len(clock._clocks) == running + 3
+    assert len(optimizer_clock._clocks) == running + 3
     for monitor in monitors:
         monitor.detach()
     assert dict(_global_optimizer_post_hooks) == before
-    assert len(clock._clocks) <= running
+    assert len(optimizer_clock._clocks) <= running
 
 
 def test_nothing_keeps_the_model_alive_and_nothing_outlives_it() -> None:

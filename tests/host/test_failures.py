@@ -12,14 +12,15 @@ from models import Vae, train
 from torch import Tensor, nn
 from watching import Memory, watched
 
-from polar_monitor import PolarMonitor, PolarMonitorWarning, clock
+from polar_monitor import PolarMonitor, PolarMonitorWarning
 from polar_monitor.lane import Lane
+from polar_monitor.schedule import optimizer_clock
 from polar_monitor.sinks.console import PlainConsole
 from polar_monitor.sinks.jsonl import JsonlSink
 from polar_monitor.sinks.tensorboard import TensorBoardSink
 
 STAGES = {
-    "clock": "polar_monitor.clock.Clock._leads",
+    "clock": "polar_monitor.schedule.optimizer_clock.OptimizerClock._leads",
     "commit": "polar_monitor.capture.ring.PairedRingBuffer.commit",
     "drain": "polar_monitor.capture.ring.PairedRingBuffer.requests",
     "transfer": "polar_monitor.capture.transfer.HostTransfer.take",
@@ -31,7 +32,7 @@ STAGES = {
     "ask": "polar_monitor.told.Told.ask",
     "told": "polar_monitor.told.Told.take",
     "record": "polar_monitor.conductor.Evaluation",
-    "rest": "polar_monitor.rest.Rest.begin",
+    "rest": "polar_monitor.schedule.duty_cycle.HookDutyCycle.begin",
 }
 SINKS = {"tensorboard": TensorBoardSink, "jsonl": JsonlSink, "console": PlainConsole}
 EVERY, STEPS = 4, 60
@@ -40,7 +41,7 @@ EVERY, STEPS = 4, 60
 @pytest.fixture(autouse=True)
 def nobody_else_listens() -> None:
     """Monitors that other tests left behind hear our optimisers too, and would fail beside ours."""
-    for reference in tuple(clock._clocks):
+    for reference in tuple(optimizer_clock._clocks):
         left = reference()
         if left is not None:
             left.stop()
@@ -322,7 +323,7 @@ def test_an_optimiser_without_a_hash_is_heard() -> None:
 def test_an_optimiser_that_cannot_be_looked_at_is_left_alone(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("polar_monitor.clock._clocks", [])  # strict ones of other tests would raise
+    monkeypatch.setattr("polar_monitor.schedule.optimizer_clock._clocks", [])  # strict ones of other tests would raise
     model, other = Vae(), OtherGroups(nn.Linear(2, 2))
     monitor = watched(model, strict=False)
     optimizer = torch.optim.SGD(model.parameters(), 0.01)

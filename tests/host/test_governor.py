@@ -31,7 +31,7 @@ class Loop:
     monitor: PolarMonitor = field(init=False)
 
     def start(self, patch: pytest.MonkeyPatch, **options: Any) -> Loop:
-        patch.setattr("polar_monitor.governor.perf_counter", lambda: self.now)
+        patch.setattr("polar_monitor.schedule.governor.perf_counter", lambda: self.now)
         patch.setattr("polar_monitor.conductor.perf_counter", lambda: self.now)
         self.monitor = PolarMonitor(sinks=(), max_overhead=BUDGET, strict=True, **options)
         self.monitor.observe(torch.zeros(8, 2))

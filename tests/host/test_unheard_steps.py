@@ -10,7 +10,7 @@ from models import Vae, train
 from torch import nn
 from watching import warned, watched
 
-from polar_monitor.unheard import UNHEARD
+from polar_monitor.schedule.missing_steps import UNHEARD
 
 X = torch.randn(16, 12, generator=torch.Generator().manual_seed(0))
 

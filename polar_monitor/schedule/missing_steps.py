@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from .capture.ring import PairedRingBuffer
-    from .capture.row_buffer import RowBuffer
+    from ..capture.ring import PairedRingBuffer
+    from ..capture.row_buffer import RowBuffer
 
 UNHEARD = 200
 """Forwards in training, with no step from the beginning on, after which that is told."""
 
 
-class Unheard:
+class MissingStepDetector:
     """Counts forwards until a step is heard. It stands before a ring's `write`, which eager forwards alone call."""
 
     def __init__(self, ring: PairedRingBuffer, tell: Callable[[], None]) -> None:

@@ -12,16 +12,16 @@ from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from .capture.tap import was_copied
-from .errors import warn
-from .unheard import UNHEARD, Unheard, weak
+from ..capture.tap import was_copied
+from ..errors import warn
+from .missing_steps import UNHEARD, MissingStepDetector, weak
 
 if TYPE_CHECKING:
-    from .capture.ring import PairedRingBuffer
+    from ..capture.ring import PairedRingBuffer
 
 SILENCE = 50
 """Steps of others, with none of the model's own before them, after which it is asked whether they are meant for it."""
-_clocks: list[weakref.ref[Clock]] = []
+_clocks: list[weakref.ref[OptimizerClock]] = []
 """All that run. One hook of ours serves them: torch goes through its hooks while they are called, and one that were
 taken out then (a monitor that ends within a step, or is collected) would be an error of the user's step."""
 _hooked: list[object] = []
@@ -44,7 +44,7 @@ class _Heard:
         """Its steps less the leader's, from where it was behind last."""
 
 
-class Clock:
+class OptimizerClock:
     """Calls `tick` after each step of the leading optimiser among those that hold a parameter of the model.
 
     Where several optimisers share the model (encoder and decoder, GANs), the one that steps most leads, the first seen
@@ -61,7 +61,7 @@ class Clock:
         """Steps of the leader."""
         self._foreign = 0
         self._told = False
-        self._unheard: Unheard | None = None
+        self._unheard: MissingStepDetector | None = None
         _clocks[:] = [*(clock for clock in _clocks if clock() is not None), weakref.ref(self)]
         if not _hooked:
             _hooked.append(register_optimizer_step_post_hook(_all_stepped))
@@ -82,7 +82,7 @@ class Clock:
 
     def expect(self, ring: PairedRingBuffer) -> None:
         """From now on, forwards that are recorded in `ring`, and no step, are told."""
-        self._unheard = Unheard(ring, self._tell_of_no_step)
+        self._unheard = MissingStepDetector(ring, self._tell_of_no_step)
 
     def _forget_forwards(self) -> None:
         if self._unheard is not None:

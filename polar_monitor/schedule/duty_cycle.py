@@ -9,7 +9,7 @@ MARGIN = 1.25
 """Waking time, in units of what fills the window at the rate of rows seen last."""
 
 
-class Rest:
+class HookDutyCycle:
     """When to rest, from the rows that came while it was awake the last time."""
 
     def __init__(self) -> None:
