@@ -14,13 +14,13 @@ from .errors import CollapseError as CollapseError
 from .errors import PolarMonitorError as PolarMonitorError
 from .errors import PolarMonitorWarning as PolarMonitorWarning
 from .monitor import PolarMonitor as PolarMonitor
-from .offline import classify as classify
+from .offline.classify import classify as classify
 from .regime.label import Label as Label
 
 if TYPE_CHECKING:
     from . import downstream as downstream
     from . import entropy as entropy
-    from . import replay as replay
+    from .replay import replay as replay
 
 __version__ = "0.1.0"
 

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from polar_monitor import PolarMonitorError, classify, keys, stored
-from polar_monitor.cli import main
+from polar_monitor import PolarMonitorError, classify
+from polar_monitor.cli import main, npz, npz_keys
 from polar_monitor.regime.regime import Regime
 from polar_monitor.statistics.snapshot import Snapshot
 
@@ -89,7 +89,7 @@ def test_what_cannot_be_judged_does_not_pass_a_gate(tmp_path: Path, capsys: pyte
 def test_however_it_is_stored_the_numbers_are_the_same(
     compressed: bool, order: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(stored, "BYTES", 1000)
+    monkeypatch.setattr(npz, "BYTES", 1000)
     save = np.savez_compressed if compressed else np.savez
     with np.errstate(all="ignore"):
         save(tmp_path / "a.npz", z_mean=np.array(MEAN, order=order), sigma=np.array(np.sqrt(VAR), order=order))
@@ -245,7 +245,7 @@ def test_a_damaged_file_is_read_or_is_an_error(
     (tmp_path / "a").write_bytes(content[:at] if cut else content[:at] + bytes([byte]) + content[at + 1 :])
     said = ""
     try:
-        with stored.Stored(tmp_path / "a") as opened:
+        with npz.Stored(tmp_path / "a") as opened:
             for name in opened.names:
                 assert all(piece.size for piece in opened.rows(name)[1])
     except PolarMonitorError as error:
@@ -263,12 +263,12 @@ def test_the_command_as_it_is_installed(file: Path) -> None:
 
 
 def test_usual_names_are_of_one_kind() -> None:
-    names = [*keys.MEANS, *keys.OTHERS, *(name for kind in keys.SPREADS.values() for name in kind)]
+    names = [*npz_keys.MEANS, *npz_keys.OTHERS, *(name for kind in npz_keys.SPREADS.values() for name in kind)]
     assert len(set(names)) == len(names)
     assert all(name == name.lower() and not name.startswith("prior") for name in names)
 
 
-@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in keys.SPREADS.items() for name in names])
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in npz_keys.SPREADS.items() for name in names])
 def test_a_spread_under_any_usual_name_is_read(
     kind: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,7 +18,7 @@ MODULES = [
 
 
 def test_there_are_examples() -> None:
-    assert {"polar_monitor.offline", "polar_monitor.statistics.stream"} <= set(MODULES)
+    assert {"polar_monitor.offline.classify", "polar_monitor.statistics.stream"} <= set(MODULES)
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -17,8 +17,9 @@ from models import Autoencoder, ConvVae, Vae, vae_loss
 from torch import nn
 from watching import watched
 
-from polar_monitor import Label, PolarMonitor, PolarMonitorError, PolarMonitorWarning, batches, classify, subset
+from polar_monitor import Label, PolarMonitor, PolarMonitorError, PolarMonitorWarning, classify
 from polar_monitor.capture import tap
+from polar_monitor.offline import batches, subset
 from polar_monitor.regime.regime import Regime, Verdict
 from polar_monitor.statistics.snapshot import Snapshot
 
@@ -160,7 +161,7 @@ def test_of_too_many_rows_an_even_choice_is_judged_and_all_are_counted(tmp_path:
     assert s.histograms[2].counts.sum() == 30_000
     assert (s.histograms[2].low, s.histograms[2].high) == (mean[:, 2].min(), mean[:, 2].max())
     # the rows that are judged are the ones that `thinning` chooses, and the file and the chunks choose the same
-    taken = subset.thinning.chosen(0, 30_000, subset.thinning.level(30_000, 1024))
+    taken = subset.subsampling.chosen(0, 30_000, subset.subsampling.level(30_000, 1024))
     assert_same(s, classify(mean[taken], var=variance[taken]).snapshot, ("rows", "non_finite", "histograms"))
     np.save(tmp_path / "mean.npy", mean)
     for same in (

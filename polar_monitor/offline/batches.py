@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays.rows import F32, Floats, as_array
-from .arrays.spread import to_variance
-from .errors import PolarMonitorError
-from .listed import CHUNK, WHOLE, first_array, refuse
+from ..arrays.rows import F32, Floats, as_array
+from ..arrays.spread import to_variance
+from ..errors import PolarMonitorError
+from .nested_lists import CHUNK, WHOLE, first_array, refuse
 
 NUMBERS = 2**22
 """Numbers of an array that are read at once."""

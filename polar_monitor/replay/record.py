@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from .alerts.alert_rules import AlertRules, from_plain, unknown
-from .alerts.engine import Alarms
-from .errors import PolarMonitorError
-from .evaluation import Evaluation
+from ..alerts.alert_rules import AlertRules, from_plain, unknown
+from ..alerts.engine import Alarms
+from ..errors import PolarMonitorError
+from ..evaluation import Evaluation
 
 BROKEN = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 """What numbers that no run can have made may raise."""

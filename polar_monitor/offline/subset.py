@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import subsampling
-from .arrays.rows import F32
+from ..arrays import subsampling
+from ..arrays.rows import F32
+from ..statistics.snapshot import Histogram, Snapshot
+from ..statistics.stream import WINDOW_BYTES, LatentStream
+from ..statistics.windowed_histogram import WindowedHistogram
 from .batches import Batch
-from .statistics.snapshot import Histogram, Snapshot
-from .statistics.stream import WINDOW_BYTES, LatentStream
-from .statistics.windowed_histogram import WindowedHistogram
 
 MOST = 2**16
 """Most rows that statistics are taken over; more than half of it are, where there are more."""

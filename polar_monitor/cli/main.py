@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from . import __version__, check, replay_command
+from .. import __version__
+from . import check, replay
 
 UNREAD = 128 + 13
 """The exit code of a command that SIGPIPE ended, which Python ignores: 13 is its number."""
@@ -50,10 +51,10 @@ def _run(arguments: Sequence[str] | None) -> int:
     check.add_arguments(labels)
     labels.set_defaults(run=check.run)
     again = commands.add_parser(
-        "replay", help="the alerts of a recorded run again, under its own rules or others", epilog=replay_command.CODES
+        "replay", help="the alerts of a recorded run again, under its own rules or others", epilog=replay.CODES
     )
-    replay_command.add_arguments(again)
-    again.set_defaults(run=replay_command.run)
+    replay.add_arguments(again)
+    again.set_defaults(run=replay.run)
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
@@ -65,8 +66,8 @@ def _run(arguments: Sequence[str] | None) -> int:
 def _demo(options: argparse.Namespace) -> int:
     import torch
 
-    from .demo import run
-    from .sinks.console import console
+    from ..demo import run
+    from ..sinks.console import console
 
     plan = run.PLANS[options.data]
     steps = plan.steps if options.steps is None else max(1, min(options.steps, plan.steps))

@@ -6,13 +6,13 @@ import warnings
 from dataclasses import replace
 from typing import Any
 
-from ._validation import checked_prior, checked_resolution
-from .arrays.spread import one_spread, unit_doubt
+from .._validation import checked_prior, checked_resolution
+from ..arrays.spread import one_spread, unit_doubt
+from ..errors import PolarMonitorError, PolarMonitorWarning
+from ..regime import published
+from ..regime.judge import judge
+from ..regime.regime import Regime
 from .batches import batches, is_of_each_row
-from .errors import PolarMonitorError, PolarMonitorWarning
-from .regime import published
-from .regime.judge import judge
-from .regime.regime import Regime
 
 SUSPICIOUS = 512
 """Rows after which a spread that fits another unit only is pointed out."""
@@ -76,7 +76,7 @@ def judged(
 
     `kind` is that of `spread`: "logvar", "var", "std" or None. Raises PolarMonitorError as `classify` does.
     """
-    from .subset import Subset  # compiles the kernels, so not on `import polar_monitor`
+    from .subset import Subset
 
     published.check(criterion)
     shared, conditional = _prior(prior)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .errors import PolarMonitorError
+from ..errors import PolarMonitorError
 
 WHOLE = (
     "an array (n, D) or an iterator of chunks",

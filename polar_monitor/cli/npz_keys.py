@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 
-from .errors import PolarMonitorError
-from .stored import Stored
+from ..errors import PolarMonitorError
+from .npz import Stored
 
 MEANS = ("mean", "mu", "z_mean", "means", "mus", "loc", "z_mu", "z_loc", "z_means", "posterior_mean")
 SPREADS = {

@@ -16,15 +16,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .alerts.alert import Alert
-from .alerts.alert_rules import AlertRules, from_plain, to_plain
-from .alerts.custom_rule import Extra, Rule, of_rule
-from .alerts.engine import Alarms
-from .alerts.registry import choose, installed
-from .errors import PolarMonitorError
-from .evaluation import Evaluation
-from .recorded import Setup, resumed, setup_of, told
-from .sinks.jsonl import read_numbered
+from ..alerts.alert import Alert
+from ..alerts.alert_rules import AlertRules, from_plain, to_plain
+from ..alerts.custom_rule import Extra, Rule, of_rule
+from ..alerts.engine import Alarms
+from ..alerts.registry import choose, installed
+from ..errors import PolarMonitorError
+from ..evaluation import Evaluation
+from ..sinks.jsonl import read_numbered
+from .record import Setup, resumed, setup_of, told
 
 
 @dataclass(frozen=True)

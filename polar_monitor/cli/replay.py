@@ -9,12 +9,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from .alerts.alert import Alert, line
-from .alerts.alert_rules import read_rules
-from .alerts.custom_rule import of_rule
-from .alerts.registry import installed, named
-from .errors import PolarMonitorError
-from .replay import Replay, replay
+from ..alerts.alert import Alert, line
+from ..alerts.alert_rules import read_rules
+from ..alerts.custom_rule import of_rule
+from ..alerts.registry import installed, named
+from ..errors import PolarMonitorError
+from ..replay.replay import Replay, replay
 
 CODES = (
     "exit codes: 0 the log gives exactly the alerts of the run, but for rules that are not installed here, or other "

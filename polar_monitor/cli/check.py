@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import keys
-from .errors import PolarMonitorError
-from .keys import MEANS, PRIORS, SPREADS
-from .offline import judged
-from .regime.label import Label
-from .regime.regime import Regime, Verdict
-from .stored import Stored
+from ..errors import PolarMonitorError
+from ..offline.classify import judged
+from ..regime.label import Label
+from ..regime.regime import Regime, Verdict
+from . import npz_keys
+from .npz import Stored
+from .npz_keys import MEANS, PRIORS, SPREADS
 
 CODES = (
     "exit codes: 0 judged; 1 judged, and a condition of --fail-on holds; 2 a file or an argument that cannot be used, "
@@ -124,7 +124,7 @@ def as_options(message: str) -> str:
 def _judge(options: argparse.Namespace) -> tuple[dict[str, str], Regime, str]:
     """The keys that were read, what they hold, and a doubt about the unit of the spread or ''."""
     with Stored(options.file) as stored:
-        found = keys.find(stored, options)
+        found = npz_keys.find(stored, options)
         shapes: dict[str, tuple[int, ...]] = {}
         arrays: dict[str, Any] = {}
         for word, key in found.items():

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from .errors import PolarMonitorError
+from ..errors import PolarMonitorError
 
 BYTES = 2**24
 """Most that is read at once, but one row at least."""
