@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from polar_monitor.evaluation import Evaluation
-from polar_monitor.sinks._strip import Strip
 from polar_monitor.sinks.jsonl import JsonlSink
 from polar_monitor.sinks.tensorboard import TensorBoardSink
+from polar_monitor.sinks.tensorboard.state_strip import StateStrip
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from records import ACTIVE, MIXED, PASSIVE, UNDECIDED, make_evaluation
@@ -60,7 +60,7 @@ def test_add_histogram_of_torch(benchmark, tmp_path, dimensions):
 
 @pytest.mark.parametrize("dimensions", [10, 128])
 def test_strip(benchmark, dimensions):
-    strip = Strip(range(dimensions))
+    strip = StateStrip(range(dimensions))
     for i in range(100):
         strip.add(i, [LABELS[(i // 9 + j) % 4] for j in range(dimensions)])
     assert benchmark(strip.png)[1] == 512

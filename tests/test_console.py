@@ -11,8 +11,8 @@ from records import ACTIVE, MIXED, PASSIVE, UNDECIDED, make_alert, make_evaluati
 from rich.console import Console
 
 from polar_monitor.alerts.alert import AlertKind
-from polar_monitor.sinks._live import ASCII_BARS, BARS, LiveConsole
 from polar_monitor.sinks.console import PlainConsole, console, plain_line
+from polar_monitor.sinks.console.live import ASCII_BARS, BARS, LiveConsole
 
 
 def live(height: int = 40, total: int | None = 1000, encoding: str = "utf-8") -> tuple[LiveConsole, Console]:
@@ -107,6 +107,6 @@ def test_it_draws_without_a_thread_and_nothing_observed_is_said() -> None:
 def test_without_a_terminal_lines_are_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(console(), PlainConsole)
     assert isinstance(console(headless=False), LiveConsole)
-    monkeypatch.setitem(sys.modules, "polar_monitor.sinks._live", None)
+    monkeypatch.setitem(sys.modules, "polar_monitor.sinks.console.live", None)
     with pytest.raises(ImportError, match=r'pip install "polar-monitor\[console\]"'):
         console(headless=False)

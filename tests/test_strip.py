@@ -13,18 +13,27 @@ from PIL import Image
 from records import ACTIVE, MIXED, PASSIVE, UNDECIDED
 
 from polar_monitor.regime.label import Label
-from polar_monitor.sinks import _strip
-from polar_monitor.sinks._strip import CODES, COLOURS, COLUMNS, FOOTER, GUTTER, MARGIN, WIDTH, Strip
+from polar_monitor.sinks.tensorboard import state_strip
+from polar_monitor.sinks.tensorboard.state_strip import (
+    CODES,
+    COLOURS,
+    COLUMNS,
+    FOOTER,
+    GUTTER,
+    MARGIN,
+    WIDTH,
+    StateStrip,
+)
 
 LABELS = (ACTIVE, PASSIVE, MIXED, UNDECIDED)
 
 
-def history(strip: Strip, evaluations: int, dimensions: int) -> None:
+def history(strip: StateStrip, evaluations: int, dimensions: int) -> None:
     for i in range(evaluations):
         strip.add(10 * i, [LABELS[(i + j) % 4] for j in range(dimensions)])
 
 
-def picture(strip: Strip) -> np.ndarray:
+def picture(strip: StateStrip) -> np.ndarray:
     png, width, height = strip.png()
     image = Image.open(io.BytesIO(png))
     assert image.format == "PNG"
@@ -34,7 +43,7 @@ def picture(strip: Strip) -> np.ndarray:
 
 @given(st.integers(1, 1500))
 def test_columns_are_bounded_even_and_end_with_the_newest(evaluations):
-    strip = Strip([0])
+    strip = StateStrip([0])
     history(strip, evaluations, 1)
     steps, codes = strip.columns()
     assert len(steps) == codes.shape[1] <= COLUMNS + 1
@@ -47,7 +56,7 @@ def test_columns_are_bounded_even_and_end_with_the_newest(evaluations):
 
 
 def test_only_the_rows_asked_for():
-    strip = Strip([3, 0, 7])
+    strip = StateStrip([3, 0, 7])
     strip.add(5, [ACTIVE, PASSIVE, PASSIVE, MIXED, PASSIVE, PASSIVE, PASSIVE, UNDECIDED])
     steps, codes = strip.columns()
     assert steps == (5,)
@@ -56,7 +65,7 @@ def test_only_the_rows_asked_for():
 
 @pytest.mark.parametrize("step", [0, 5, 990, 5000, 9990, 20_000])
 def test_rewound_to_a_step_it_goes_on_from_there(step):
-    strip = Strip([0])
+    strip = StateStrip([0])
     history(strip, 1000, 1)
     kept = [column for column in strip.columns()[0] if column < step]
     strip.rewind(step)
@@ -70,7 +79,7 @@ def test_rewound_to_a_step_it_goes_on_from_there(step):
 
 @pytest.mark.parametrize(("dimensions", "evaluations"), [(1, 1), (10, 3), (10, 60), (64, 119), (128, 700)])
 def test_every_cell_has_the_colour_of_its_state(dimensions, evaluations):
-    strip = Strip(range(dimensions))
+    strip = StateStrip(range(dimensions))
     history(strip, evaluations, dimensions)
     steps, codes = strip.columns()
     drawn = picture(strip)
@@ -84,7 +93,7 @@ def test_every_cell_has_the_colour_of_its_state(dimensions, evaluations):
 
 
 def test_numbers_and_legend_are_lettered_and_nothing_is_cut_off():
-    strip = Strip(range(128))
+    strip = StateStrip(range(128))
     history(strip, 500, 128)
     drawn = picture(strip)
     ink = (drawn == 64).all(axis=2)
@@ -99,10 +108,10 @@ def test_numbers_and_legend_are_lettered_and_nothing_is_cut_off():
 
 
 def test_the_frame_is_drawn_once(monkeypatch):
-    strip = Strip(range(64))
+    strip = StateStrip(range(64))
     history(strip, 3, 64)
     first = strip.png()
-    monkeypatch.setattr(_strip.Strip, "_drawn_frame", lambda self: pytest.fail("drawn again"))
+    monkeypatch.setattr(state_strip.StateStrip, "_drawn_frame", lambda self: pytest.fail("drawn again"))
     assert strip.png() == first
     strip.add(1234, [PASSIVE] * 64)
     assert strip.png() != first

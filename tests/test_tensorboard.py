@@ -29,9 +29,9 @@ from polar_monitor.errors import PolarMonitorError
 from polar_monitor.evaluation import Evaluation
 from polar_monitor.kernels.crc32c import crc32c
 from polar_monitor.regime.regime import Verdict
-from polar_monitor.sinks import _append, _events
-from polar_monitor.sinks._buckets import pooled
-from polar_monitor.sinks.tensorboard import TensorBoardSink, default_log_dir
+from polar_monitor.sinks import _append
+from polar_monitor.sinks.tensorboard import TensorBoardSink, default_log_dir, event_file
+from polar_monitor.sinks.tensorboard.buckets import pooled
 from polar_monitor.statistics.snapshot import Histogram
 
 LABELS = (ACTIVE, PASSIVE, MIXED, UNDECIDED)
@@ -84,7 +84,7 @@ def test_framing_is_tensorboards(data):
 
     expected = io.BytesIO()
     RecordWriter(expected).write(data)
-    assert bytes(_events.framed(data)) == expected.getvalue()
+    assert bytes(event_file.framed(data)) == expected.getvalue()
 
 
 def test_one_event_for_each_evaluation_after_the_version(tmp_path):
@@ -108,21 +108,21 @@ def test_name_of_the_file(tmp_path):
 
 def test_files_sort_as_they_were_opened_even_within_a_second_or_when_the_clock_goes_back(tmp_path, monkeypatch):
     seconds = iter([1_800_000_000.2, 1_800_000_000.7, *[1_799_999_000.0] * 10])
-    monkeypatch.setattr(_events, "_numbers", itertools.count(5))
-    monkeypatch.setattr(_events.time, "time", lambda: next(seconds, 0.0))
-    opened = [_events.EventFile(str(tmp_path)) for _ in range(8)]
+    monkeypatch.setattr(event_file, "_numbers", itertools.count(5))
+    monkeypatch.setattr(event_file.time, "time", lambda: next(seconds, 0.0))
+    opened = [event_file.EventFile(str(tmp_path)) for _ in range(8)]
     for file in opened:
         file.close()
     assert [Path(file.path) for file in opened] == files(tmp_path)
 
 
 def test_a_name_that_is_taken_is_left_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr(_events, "_numbers", itertools.count(7))
-    monkeypatch.setattr(_events.os, "listdir", lambda folder: [])  # as if another machine made it just now
-    monkeypatch.setattr(_events.time, "time", lambda: 1_800_000_000.0)
-    first = _events.EventFile(str(tmp_path))
-    monkeypatch.setattr(_events, "_numbers", itertools.count(7))
-    second = _events.EventFile(str(tmp_path))
+    monkeypatch.setattr(event_file, "_numbers", itertools.count(7))
+    monkeypatch.setattr(event_file.os, "listdir", lambda folder: [])  # as if another machine made it just now
+    monkeypatch.setattr(event_file.time, "time", lambda: 1_800_000_000.0)
+    first = event_file.EventFile(str(tmp_path))
+    monkeypatch.setattr(event_file, "_numbers", itertools.count(7))
+    second = event_file.EventFile(str(tmp_path))
     first.close()
     second.close()
     assert first.path != second.path

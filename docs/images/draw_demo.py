@@ -9,7 +9,7 @@ from rich.console import Console
 
 from polar_monitor.demo import run
 from polar_monitor.evaluation import Evaluation
-from polar_monitor.sinks._live import LiveConsole
+from polar_monitor.sinks.console.live import LiveConsole
 
 WHEN = 0.86
 """Share of the run after which the view is drawn: some dimensions are lost, some are fading."""

@@ -67,7 +67,7 @@ def _demo(options: argparse.Namespace) -> int:
     import torch
 
     from ..demo import run
-    from ..sinks.console import console
+    from ..sinks.console.plain import console
 
     plan = run.PLANS[options.data]
     steps = plan.steps if options.steps is None else max(1, min(options.steps, plan.steps))

@@ -18,3 +18,10 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Flush and let go; more than one call does nothing."""
+
+
+# At the end, so that the function takes the place of the folder of its name: `from polar_monitor.sinks import console`.
+from .console import console as console  # noqa: E402
+from .jsonl import JsonlSink as JsonlSink  # noqa: E402
+from .jsonl import read_jsonl as read_jsonl  # noqa: E402
+from .tensorboard import TensorBoardSink as TensorBoardSink  # noqa: E402

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from . import Sink
 from .jsonl import JsonlSink
-from .tensorboard import LOG, TensorBoardSink
+from .tensorboard.sink import LOG, TensorBoardSink
 
 
 def default_sinks(log_dir: str | os.PathLike[str] | None) -> tuple[Path, tuple[Sink, ...]]:

@@ -1,7 +1,7 @@
 """Evaluations as TensorBoard events, one event each, without torch's SummaryWriter and without a thread.
 
-The tags are listed in `_values`. TensorBoard, and all else that a write needs, is imported when a sink is constructed,
-through `_board`.
+The tags are listed in `values`. TensorBoard, and all else that a write needs, is imported when a sink is constructed,
+through `board`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import weakref
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ..errors import PolarMonitorError
-from ..evaluation import Evaluation
+from ...errors import PolarMonitorError
+from ...evaluation import Evaluation
 
 if TYPE_CHECKING:
-    from ._board import Board
+    from .board import Board
 
 LOG = "polar.jsonl"
 """Name of the JSONL log in a run's folder."""
@@ -92,7 +92,7 @@ def _open(log_dir: str) -> Board:
             f"log_dir: expected a local folder, got {log_dir!r}; log to a local one and copy it there, "
             "since a remote store cannot append an event without writing the whole file again"
         )
-    from ._board import Board
+    from .board import Board
 
     try:
         os.makedirs(log_dir, exist_ok=True)

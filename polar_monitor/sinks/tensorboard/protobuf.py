@@ -15,8 +15,8 @@ from tensorboard.compat.proto.summary_pb2 import SummaryMetadata
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.types_pb2 import DT_STRING
 
-from ..alerts.alert import Alert
-from ._buckets import Buckets
+from ...alerts.alert import Alert
+from .buckets import Buckets
 
 TEXT = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="text"))
 LARGEST = 3.4e38

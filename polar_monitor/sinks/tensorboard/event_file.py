@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from tensorboard.compat.proto.event_pb2 import Event
 
-from ..kernels.crc32c import crc32c
-from ._append import append
+from ...kernels.crc32c import crc32c
+from .._append import append
 
 SUFFIX = ".polar"
 """Ends the names of our event files, so that they collide with no other writer's."""

@@ -10,10 +10,10 @@ import time
 
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
-from ..evaluation import Evaluation
-from ._events import EventFile
-from ._layout import layout
-from ._values import Channel
+from ...evaluation import Evaluation
+from .event_file import EventFile
+from .layout import layout
+from .values import Channel
 
 _prefixes: dict[str, dict[str, None]] = {}
 """Of every folder: the page shows the newest layout alone, so each has to name the prefixes of all boards there."""

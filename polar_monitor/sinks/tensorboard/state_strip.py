@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ..regime.label import Label
+from ...regime.label import Label
 
 Image.preinit()  # else the first picture would load the formats' drivers, in a training step
 
@@ -37,7 +37,7 @@ PAPER, INK = 4, 5
 """Palette indices of the background and of the lettering."""
 
 
-class Strip:
+class StateStrip:
     """History of the states of `rows` (indices of latent dimensions, at most 128)."""
 
     def __init__(self, rows: Sequence[int]) -> None:

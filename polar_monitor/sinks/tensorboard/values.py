@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from ..evaluation import Evaluation
-from ..regime.label import Label
-from ..regime.regime import Regime, Verdict
-from ..statistics.snapshot import Snapshot
-from ._buckets import pooled
-from ._extremes import extremes
-from ._proto import add_histogram, add_scalars, add_text, alert_markdown, escape
-from ._strip import CODES, ROWS, Strip
+from ...evaluation import Evaluation
+from ...regime.label import Label
+from ...regime.regime import Regime, Verdict
+from ...statistics.snapshot import Snapshot
+from ..scalars import extremes
+from .buckets import pooled
+from .protobuf import add_histogram, add_scalars, add_text, alert_markdown, escape
+from .state_strip import CODES, ROWS, StateStrip
 
 DIMENSIONS = 32
 """Dimensions with lines of their own."""
@@ -43,7 +43,7 @@ class Channel:
         self._chosen: tuple[int, ...] = ()
         self._tags: dict[str, tuple[str, ...]] = {}
         self._verdict: Verdict | None = None
-        self._strip: Strip | None = None
+        self._strip: StateStrip | None = None
         self._evaluations, self._due = 0, 1
         self._drawn = True
 
@@ -93,7 +93,7 @@ class Channel:
         digits = max(3, len(str(s.dimensions - 1)))
         for what in ("information", "entropy", "state", "mean"):
             self._tags[what] = tuple(f"polar_dims/{self.prefix}{what}/{j:0{digits}d}" for j in self._chosen)
-        self._strip = Strip(extremes(s.information, ROWS))
+        self._strip = StateStrip(extremes(s.information, ROWS))
 
     def _add_measured(self, s: Snapshot, values: Any) -> None:
         known = s.information[np.isfinite(s.information)]

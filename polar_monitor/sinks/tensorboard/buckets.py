@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..statistics.snapshot import Histogram
+from ...statistics.snapshot import Histogram
 
 MOST = 32
 """Most buckets of a histogram; the page itself draws 30."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from ..evaluation import Evaluation
-from ..regime.label import Label
+from ...evaluation import Evaluation
+from ...regime.label import Label
 
 if TYPE_CHECKING:
-    from ._live import LiveConsole
+    from .live import LiveConsole
 
 
 def console(total: int | None = None, *, headless: bool | None = None) -> PlainConsole | LiveConsole:
@@ -26,7 +26,7 @@ def console(total: int | None = None, *, headless: bool | None = None) -> PlainC
     if headless:
         return PlainConsole(total)
     try:
-        from ._live import LiveConsole
+        from .live import LiveConsole
     except ImportError as missing:
         raise ImportError('the live view needs rich: pip install "polar-monitor[console]"') from missing
     return LiveConsole(total)

@@ -15,13 +15,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ..alerts.alert import Alert, AlertKind, line
-from ..evaluation import Evaluation
-from ..regime.label import Label
-from ..regime.regime import Regime
-from ..statistics.snapshot import Snapshot
-from ..statistics.thresholds import INFORMATIVE
-from ._extremes import extremes
+from ...alerts.alert import Alert, AlertKind, line
+from ...evaluation import Evaluation
+from ...regime.label import Label
+from ...regime.regime import Regime
+from ...statistics.snapshot import Snapshot
+from ...statistics.thresholds import INFORMATIVE
+from ..scalars import extremes
 
 STYLES = {Label.ACTIVE: "bold cyan", Label.MIXED: "yellow", Label.PASSIVE: "dim", Label.UNDECIDED: "magenta"}
 GOOD = {AlertKind.REVIVED}

@@ -1,0 +1,5 @@
+"""Evaluations on the console: a live view on a terminal, plain lines elsewhere."""
+
+from .plain import PlainConsole as PlainConsole
+from .plain import console as console
+from .plain import plain_line as plain_line
