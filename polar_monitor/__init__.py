@@ -2,6 +2,12 @@
 
 >>> import polar_monitor
 >>> monitor = polar_monitor.attach(model)  # doctest: +SKIP
+
+Beside the names of `__all__` there are these modules, each imported when it is asked for: `alerts` (kinds of alerts,
+forecasts), `context` (what `PolarMonitor.log` was given), `criteria` (published criteria), `downstream` (what passive
+dimensions add to a task), `evaluation` (the record that sinks are given), `healthy` (checkpoints of healthy steps),
+`replay` (a recorded run judged again), `rules` (alert rules of your own) and `sinks` (TensorBoard, JSONL, the console,
+and what a sink of your own needs).
 """
 
 import importlib
@@ -9,24 +15,56 @@ from typing import TYPE_CHECKING, Any
 
 from .alerts.alert import Alert as Alert
 from .alerts.alert_rules import AlertRules as AlertRules
-from .attach import attach as attach
 from .errors import CollapseError as CollapseError
 from .errors import PolarMonitorError as PolarMonitorError
 from .errors import PolarMonitorWarning as PolarMonitorWarning
-from .monitor import PolarMonitor as PolarMonitor
+from .monitor.attach import attach as attach
+from .monitor.monitor import PolarMonitor as PolarMonitor
 from .offline.classify import classify as classify
 from .regime.label import Label as Label
 
 if TYPE_CHECKING:
+    from . import criteria as criteria
     from . import downstream as downstream
     from . import entropy as entropy
-    from .replay import replay as replay
+    from . import healthy as healthy
+    from . import replay as replay
+    from . import rules as rules
+    from . import sinks as sinks
 
 __version__ = "0.1.0"
+__all__ = [  # noqa: RUF022
+    "attach",
+    "classify",
+    "entropy",
+    "PolarMonitor",
+    "AlertRules",
+    "Alert",
+    "Label",
+    "PolarMonitorError",
+    "PolarMonitorWarning",
+    "CollapseError",
+]
+MODULES = (
+    "alerts",
+    "context",
+    "criteria",
+    "downstream",
+    "entropy",
+    "evaluation",
+    "healthy",
+    "replay",
+    "rules",
+    "sinks",
+)
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 def __getattr__(name: str) -> Any:
-    """`polar_monitor.entropy`, `.downstream`, `.replay` when asked for: the one compiles kernels, few need the rest."""
-    if name in ("downstream", "entropy", "replay"):
+    """Import a public module when it is asked for: some compile kernels, and few programs need them."""
+    if name in MODULES:
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

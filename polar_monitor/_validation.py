@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from .errors import PolarMonitorError
 
 if TYPE_CHECKING:
-    from .sinks import Sink
+    pass
 
 Prior = tuple[Any, Any] | None
 
@@ -51,22 +50,6 @@ def checked_prior(prior: Any) -> Prior:
     if not (pair[1] > 0).all():
         raise PolarMonitorError(f"prior: expected a variance above 0, got {prior[1]!r}")
     return pair[0], pair[1]
-
-
-def checked_output(log_dir: Any, sinks: Any) -> tuple[str | os.PathLike[str] | None, tuple[Sink, ...] | None]:
-    """Where results go. Raises PolarMonitorError for what is no folder's name, or no sink."""
-    if log_dir is not None and not isinstance(log_dir, str | os.PathLike):
-        raise PolarMonitorError(f"log_dir: expected the name of a folder, got {log_dir!r}")
-    if sinks is None:
-        return log_dir, None
-    chosen = tuple(sinks) if isinstance(sinks, Iterable) and not isinstance(sinks, str) else (sinks,)
-    for sink in chosen:
-        lacking = [verb for verb in ("write", "flush", "close") if not callable(getattr(sink, verb, None))]
-        if lacking or isinstance(sink, str | bytes):
-            raise PolarMonitorError(
-                f"sinks: expected a list of objects with write(evaluation), flush() and close(), got {sink!r}"
-            )
-    return log_dir, chosen
 
 
 def checked_resolution(value: Any) -> float | None:

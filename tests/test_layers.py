@@ -63,18 +63,18 @@ PURE = {
 """Everything from the statistics to the alerts: none of it knows torch, nor anything that does."""
 KNOW_TORCH = {
     "_torch_compat",
-    "attach",
+    "monitor.attach",
     "capture",
-    "checkpoint",
+    "monitor.checkpoint",
     "schedule.optimizer_clock",
     "cli.main",
     "discovery",
     "distributed",
     "healthy.keeper",
-    "monitor",
-    "options",
+    "monitor.monitor",
+    "monitor.options",
     "schedule",
-    "told",
+    "monitor.training_context",
     "schedule.missing_steps",
 }
 ONLY_IN = {
@@ -137,8 +137,8 @@ def test_the_files_are_read() -> None:
     assert {f"polar_monitor.{name}" for name in PURE} <= FILES.keys()
     assert "polar_monitor.kernels._jit" in GRAPH["polar_monitor.kernels.crc32c"]
     assert {"polar_monitor.alerts.alert"} <= GRAPH["polar_monitor"]
-    assert "polar_monitor.statistics.stream" not in GRAPH["polar_monitor.lane"]
-    assert "polar_monitor.statistics.stream" in imports("polar_monitor.lane", everywhere=True)
+    assert "polar_monitor.statistics.stream" not in GRAPH["polar_monitor.monitor.pipeline"]
+    assert "polar_monitor.statistics.stream" in imports("polar_monitor.monitor.pipeline", everywhere=True)
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith("polar_monitor.kernels.")])

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polar_monitor.monitor import PolarMonitor
+from polar_monitor.monitor.monitor import PolarMonitor
 
 from .models import LinearVae, Vae
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 import polar_monitor
 from polar_monitor.evaluation import Evaluation
-from polar_monitor.monitor import PolarMonitor
+from polar_monitor.monitor.monitor import PolarMonitor
 
 from .course import Course, Host, Setup
 from .data import HELD, images

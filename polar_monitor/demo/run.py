@@ -12,7 +12,7 @@ from torch import Tensor
 import polar_monitor
 
 from ..alerts.alert import AlertKind
-from ..monitor import PolarMonitor
+from ..monitor.monitor import PolarMonitor
 from ..sinks import Sink
 from . import data
 from .models import BetaVae

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pkgutil
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from watching import Memory, watched
 
 from polar_monitor import PolarMonitor, PolarMonitorWarning
-from polar_monitor.lane import Lane
+from polar_monitor.monitor.pipeline import ModePipeline
 from polar_monitor.schedule import optimizer_clock
 from polar_monitor.sinks.console import PlainConsole
 from polar_monitor.sinks.jsonl import JsonlSink
@@ -27,11 +28,11 @@ STAGES = {
     "histogram": "polar_monitor.statistics.windowed_histogram.WindowedHistogram.update",
     "statistics": "polar_monitor.statistics.stream.window_statistics",
     "snapshot": "polar_monitor.statistics.stream.LatentStream.snapshot",
-    "labels": "polar_monitor.lane.judge",
+    "labels": "polar_monitor.monitor.pipeline.judge",
     "alerts": "polar_monitor.alerts.engine.watch",
-    "ask": "polar_monitor.told.Told.ask",
-    "told": "polar_monitor.told.Told.take",
-    "record": "polar_monitor.conductor.Evaluation",
+    "ask": "polar_monitor.monitor.training_context.TrainingContextBuffer.ask",
+    "told": "polar_monitor.monitor.training_context.TrainingContextBuffer.take",
+    "record": "polar_monitor.monitor.evaluation_loop.Evaluation",
     "rest": "polar_monitor.schedule.duty_cycle.HookDutyCycle.begin",
 }
 SINKS = {"tensorboard": TensorBoardSink, "jsonl": JsonlSink, "console": PlainConsole}
@@ -64,11 +65,12 @@ class Broken:
         raise RuntimeError(self.said)
 
 
-def break_(patch: pytest.MonkeyPatch, target: str, stage: str, first: int, steps: Callable[[], int]) -> Broken:
-    module, _, name = target.rpartition(".")
-    owner = __import__("pkgutil").resolve_name(module)
+def break_(patch: pytest.MonkeyPatch, target: Any, stage: str, first: int, steps: Callable[[], int]) -> Broken:
+    """Break `target`, a dotted name or (owner, name)."""
+    owner, name = target if isinstance(target, tuple) else target.rsplit(".", 1)
+    owner = pkgutil.resolve_name(owner) if isinstance(owner, str) else owner
     broken = Broken(vars(owner)[name], stage, first, steps)
-    patch.setattr(target, broken)
+    patch.setattr(owner, name, broken)
     return broken
 
 
@@ -173,7 +175,7 @@ def test_a_sink_that_fails_is_told_once_and_switched_off_and_the_others_go_on(
 ) -> None:
     model, other = Vae(), Memory()
     monitor = watched(model, strict=False, every=EVERY, log_dir=tmp_path, sinks=(PlainConsole(), other))
-    broken = break_(monkeypatch, f"{SINKS[kind].__module__}.{SINKS[kind].__name__}.write", kind, first,
+    broken = break_(monkeypatch, (SINKS[kind], "write"), kind, first,
                     lambda: monitor.health().steps)  # fmt: skip
     with caplog.at_level(logging.ERROR, logger="polar_monitor"):
         train(model, STEPS)
@@ -193,7 +195,7 @@ def test_strict_raises_what_failed_in_a_sink(kind: str, monkeypatch: pytest.Monk
     model = Vae()
     monitor = watched(model, every=EVERY, log_dir=tmp_path, sinks=(PlainConsole(),))
     steps = lambda: monitor.health().steps  # noqa: E731
-    break_(monkeypatch, f"{SINKS[kind].__module__}.{SINKS[kind].__name__}.write", kind, 9, steps)
+    break_(monkeypatch, (SINKS[kind], "write"), kind, 9, steps)
     with pytest.raises(RuntimeError, match=f"broken {kind}"):
         train(model, STEPS)
     assert monitor.health().steps == 12
@@ -277,7 +279,7 @@ def test_what_the_loop_may_call_raises_nothing_while_we_are_broken(
 def test_a_cause_with_a_number_in_it_is_one_cause(
     works_between: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    model, calls, works = Vae(), [0], Lane.evaluate
+    model, calls, works = Vae(), [0], ModePipeline.evaluate
 
     def broken(*args: Any) -> Any:
         calls[0] += 1
@@ -285,7 +287,7 @@ def test_a_cause_with_a_number_in_it_is_one_cause(
             return works(*args)
         raise ValueError(f"bad value {0.123 * calls[0]}")
 
-    monkeypatch.setattr(Lane, "evaluate", broken)
+    monkeypatch.setattr(ModePipeline, "evaluate", broken)
     monitor = watched(model, strict=False, every=EVERY)
     with caplog.at_level(logging.ERROR, logger="polar_monitor"):
         train(model, STEPS)

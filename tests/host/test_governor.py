@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from polar_monitor import PolarMonitor
-from polar_monitor.lane import Lane
+from polar_monitor.monitor.pipeline import ModePipeline
 
 BUDGET = 0.01
 SPAN = 500
@@ -32,17 +32,17 @@ class Loop:
 
     def start(self, patch: pytest.MonkeyPatch, **options: Any) -> Loop:
         patch.setattr("polar_monitor.schedule.governor.perf_counter", lambda: self.now)
-        patch.setattr("polar_monitor.conductor.perf_counter", lambda: self.now)
+        patch.setattr("polar_monitor.monitor.evaluation_loop.perf_counter", lambda: self.now)
         self.monitor = PolarMonitor(sinks=(), max_overhead=BUDGET, strict=True, **options)
         self.monitor.observe(torch.zeros(8, 2))
 
-        def evaluate(lane: Lane, step: int, context: object) -> tuple[int, tuple[()]]:
+        def evaluate(lane: ModePipeline, step: int, context: object) -> tuple[int, tuple[()]]:
             self.now += self.evaluation_takes
             self.own[-1] += self.evaluation_takes
             self.evaluated.append(step)
             return 1, ()
 
-        patch.setattr(Lane, "evaluate", evaluate)
+        patch.setattr(ModePipeline, "evaluate", evaluate)
         return self
 
     def run(self, steps: int) -> None:
@@ -123,7 +123,7 @@ def test_an_evaluation_that_becomes_cheap_again_comes_as_often_as_before(monkeyp
 
 
 def test_without_a_budget_the_interval_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("test_governor.BUDGET", 1.0)
+    monkeypatch.setitem(globals(), "BUDGET", 1.0)
     loop = Loop(1.0, 500.0).start(monkeypatch, every=10)
     loop.run(200)
     assert loop.evaluated == list(range(10, 201, 10))

@@ -15,7 +15,8 @@ from watching import watched
 
 from polar_monitor.capture.ring import PairedRingBuffer
 from polar_monitor.capture.row_buffer import BYTES
-from polar_monitor.lane import Lane, Settings
+from polar_monitor.monitor.options import Settings
+from polar_monitor.monitor.pipeline import ModePipeline
 from polar_monitor.statistics.stream import WINDOW_BYTES
 from polar_monitor.statistics.windowed_histogram import PANES
 
@@ -42,7 +43,7 @@ BOUNDS = {8: 2 * MIB, 1024: 117 * MIB, 4096: 276 * MIB}
 """Bytes of ring, window and histograms that a latent of D dimensions may hold, at the default window."""
 
 
-def state_bytes(lane: Lane) -> int:
+def state_bytes(lane: ModePipeline) -> int:
     """Bytes of all arrays that a lane holds."""
     channels = [lane.ring.mean, lane.ring.spread]
     tensors = [c.buffer for c in channels if c is not None and c.buffer is not None]
@@ -72,7 +73,7 @@ def test_what_a_latent_may_hold_is_computed_and_stated(dimensions: int) -> None:
 
 @pytest.mark.parametrize("dimensions", BOUNDS)
 def test_what_a_latent_holds_is_under_the_stated_bound(dimensions: int) -> None:
-    lane = Lane("train", "logvar", Settings(WINDOW, None, "information", None, 0), None)  # type: ignore[arg-type]
+    lane = ModePipeline("train", "logvar", Settings(WINDOW, None, "information", None, 0), None)  # type: ignore[arg-type]
     blocks = 10 if dimensions < 4096 else 6
     block = torch.randn(2048, dimensions, generator=torch.Generator().manual_seed(0))
     sizes = []

@@ -219,7 +219,7 @@ def test_a_validation_that_is_not_seen_is_told(
     modes: tuple[str, ...], ends: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not ends:
-        monkeypatch.setattr("polar_monitor.conductor.NO_VALIDATION", 150)
+        monkeypatch.setattr("polar_monitor.monitor.evaluation_loop.NO_VALIDATION", 150)
     model = Vae()
     monitor = watched(model, modes=modes, every=20)
 
@@ -240,7 +240,7 @@ def test_a_validation_that_is_not_seen_is_told(
 
 
 def test_a_validation_that_is_seen_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polar_monitor.conductor.NO_VALIDATION", 150)
+    monkeypatch.setattr("polar_monitor.monitor.evaluation_loop.NO_VALIDATION", 150)
     model = Vae()
     monitor = watched(model, modes=("train", "eval"), every=20)
 

@@ -169,7 +169,7 @@ HOSTILE: dict[str, tuple[tuple[Any, ...], Any]] = {
 def test_a_state_that_is_none_gives_one_error_and_changes_nothing(
     case: str, run: PolarMonitor, good: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("polar_monitor.checkpoint.MOST", 10**5)
+    monkeypatch.setattr("polar_monitor.monitor.checkpoint.MOST", 10**5)
     bad = edited(good, *HOSTILE[case])
     tracemalloc.start()
     try:

@@ -1,0 +1,97 @@
+"""The arguments of a monitor, checked before anything is watched: an error is raised here or never."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+from .._validation import checked_prior, checked_resolution
+from ..alerts.alert import Alert
+from ..alerts.alert_rules import AlertRules, to_plain
+from ..alerts.custom_rule import Extra, Rule
+from ..alerts.registry import choose
+from ..errors import PolarMonitorError
+from ..regime import published
+
+LEAST_WINDOW = 512
+
+
+@dataclass(frozen=True)
+class Options:
+    """All but where the latents are and where the results go."""
+
+    settings: Settings
+    every: int
+    max_overhead: float
+    modes: tuple[str, ...]
+    name: str
+    on_alert: Callable[[Alert], None] | None
+    strict: bool
+
+
+def checked(
+    *,
+    prior: Any,
+    resolution: Any,
+    criterion: str,
+    every: int,
+    window: int,
+    max_overhead: float,
+    warmup: int,
+    alerts: AlertRules | None,
+    extra_rules: Sequence[str | Rule],
+    on_alert: Callable[[Alert], None] | None,
+    name: str | None,
+    modes: Sequence[str],
+    strict: bool,
+) -> Options:
+    """The options, or PolarMonitorError for the first that cannot be used."""
+    published.check(criterion)
+    for word, number, least in (("every", every, 1), ("window", window, LEAST_WINDOW), ("warmup", warmup, 0)):
+        if isinstance(number, bool) or not isinstance(number, Integral) or int(number) < least:
+            raise PolarMonitorError(f"{word}: expected a whole number from {least} on, got {number!r}")
+    if isinstance(max_overhead, bool) or not isinstance(max_overhead, Real) or not 0 < max_overhead <= 1:
+        raise PolarMonitorError(f"max_overhead: expected a share above 0 and at most 1, got {max_overhead!r}")
+    if isinstance(modes, str) or not modes or not set(modes) <= {"train", "eval"}:
+        raise PolarMonitorError(f'modes: expected some of ("train", "eval"), got {modes!r}')
+    if alerts is not None and not isinstance(alerts, AlertRules):
+        raise PolarMonitorError(f"alerts: expected AlertRules(…), got {type(alerts).__name__}")
+    if on_alert is not None and not callable(on_alert):
+        raise PolarMonitorError(f"on_alert: expected a callable that takes an Alert, got {type(on_alert).__name__}")
+    if name is not None and not isinstance(name, str):
+        raise PolarMonitorError(f"name: expected a string, got {type(name).__name__}")
+    if name in ("train", "eval"):
+        raise PolarMonitorError(f"name: expected another than a mode's, got {name!r}: tags could not be told apart")
+    settings = Settings(
+        window=int(window),
+        prior=checked_prior(prior),
+        resolution=checked_resolution(resolution),
+        criterion=criterion,
+        rules=alerts or AlertRules(),
+        warmup=int(warmup),
+        name=name or "",
+        extra=choose(extra_rules, strict=strict),
+    )
+    return Options(settings, int(every), float(max_overhead), tuple(modes), name or "", on_alert, strict)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every lane of a monitor shares."""
+
+    window: int
+    prior: tuple[Any, Any] | None
+    criterion: str
+    rules: AlertRules
+    warmup: int
+    name: str = ""
+    resolution: float | None = None
+    extra: tuple[Extra, ...] = ()
+    """The rules of third parties."""
+
+    def setup(self) -> dict[str, Any]:
+        """What a log has to hold for its alerts to be replayed, as plain data."""
+        extra = [one.name for one in self.extra]
+        return {"rules": to_plain(self.rules), "warmup": self.warmup, "extra_rules": extra}

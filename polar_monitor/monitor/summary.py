@@ -1,0 +1,58 @@
+"""The monitor in words: what is watched, the table of dimensions, the alerts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..alerts.advice import CAUSES
+from ..alerts.alert import Alert, AlertKind, line
+from ..evaluation import Health
+from ..regime.label import Label
+from ..regime.regime import Regime
+from ..schedule.governor import Governor
+from ..statistics.snapshot import Snapshot
+
+SILENT = "likely causes: " + "; ".join(CAUSES[AlertKind.SILENT])
+
+
+def explain(why: str, modes: tuple[str, ...], governor: Governor, log_dir: Path | None) -> str:
+    """What was found and why, when it is evaluated and where it goes."""
+    lines = [
+        why or "nothing is watched yet: call observe(mean, logvar=…)",
+        f"modes {', '.join(modes)}; evaluated every {governor.every} steps "
+        f"(asked for {governor.base}; overhead at most {governor.max_overhead:.1%}, now {governor.overhead:.2%})",
+    ]
+    if log_dir is not None:
+        lines.append(f"written to {log_dir}; see it with: tensorboard --logdir {log_dir}")
+    return "\n".join(lines)
+
+
+def summary(snapshot: Snapshot | None, regime: Regime | None, alerts: tuple[Alert, ...], health: Health) -> str:
+    """A table of all dimensions, the verdict and the alerts."""
+    if snapshot is None or regime is None:
+        return f"nothing has been evaluated yet ({health.steps} steps, {health.rows_seen} rows seen)"
+    counts = ", ".join(f"{regime.count(label)} {label}" for label in Label if regime.count(label))
+    lines = [
+        f"step {snapshot.step}: {regime.verdict}; {counts}",
+        *(f"  {reason}" for reason in regime.reasons),
+        "",
+        "  dim  label        nats      ± se   reliability    KL   in use by",
+    ]
+    lines += [_row(snapshot, regime, j) for j in range(snapshot.dimensions)]
+    if alerts:
+        lines += ["", *(f"  {line(alert)}" for alert in alerts)]
+    rows = f"{health.rows_seen} rows of {health.calls} forwards seen, {health.rows_dropped} dropped"
+    lines += ["", f"  {rows}; at rest in {health.steps_rested} of {health.steps} steps; overhead {health.overhead:.2%}"]
+    return "\n".join(lines)
+
+
+def _row(s: Snapshot, regime: Regime, j: int) -> str:
+    return (
+        f"  {j:>3}  {regime.labels[j]:<10} {s.information[j]:>6.3f}  {s.information_se[j]:>8.3f}"
+        f"  {_or_dash(s.reliability[j], '10.3f')}  {_or_dash(s.kl[j], '6.2f')}  {_or_dash(s.share_active[j], '8.0%')}"
+    )
+
+
+def _or_dash(value: float, form: str) -> str:
+    width = int(form.split(".")[0])
+    return format(value, form) if value == value else "-".rjust(width)

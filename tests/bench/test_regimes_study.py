@@ -1,0 +1,266 @@
+"""The study of trained models: its statistics against slow twins, and its committed tables against their own data."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import polar_monitor
+from polar_monitor.regime.information import by_information
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+from bench.regimes import (  # noqa: E402  # noqa: E402
+    collect,
+    columns,
+    coupling,
+    dimensions,
+    grid,
+    intervals,
+    laws,
+    passive,
+    power,
+    report,
+    separation,
+    thresholds,
+    verdicts,
+    zoo,
+)
+
+RESULTS = ROOT / "docs" / "results"
+DATA = RESULTS / "data"
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 7), (7, 7), (3, 7), (190, 200), (1, 1)])
+def test_wilson_is_scipys(successes: int, trials: int) -> None:
+    from scipy.stats import binomtest
+
+    theirs = binomtest(successes, trials).proportion_ci(0.95, method="wilson")
+    ours = intervals.wilson(successes, trials)
+    assert ours.value == successes / trials
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
+
+
+def slow_bootstrap(hits: list[float], models: list[str], families: list[str], resamples: int) -> tuple[float, float]:
+    """One loop a resample, one draw a model of a family, all dimensions of a drawn model appended."""
+    rng, means = np.random.default_rng(1), []
+    for _ in range(resamples):
+        drawn: list[float] = []
+        for family in sorted(set(families)):
+            names = sorted({m for m, f in zip(models, families, strict=True) if f == family})
+            for name in rng.choice(names, len(names)):
+                drawn += [hit for hit, m in zip(hits, models, strict=True) if m == name]
+        means.append(sum(drawn) / len(drawn))
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def test_bootstrap_resamples_models_within_families_as_its_slow_twin_does() -> None:
+    rng = np.random.default_rng(0)
+    models = [f"m{k}" for k in range(12) for _ in range(3 + k % 4)]
+    families = ["a" if int(m[1:]) < 7 else "b" for m in models]
+    hits = [float(rng.random() < (0.9 if f == "a" else 0.3)) for f in families]
+    ours = intervals.bootstrap(np.array(hits), np.array(models), np.array(families))
+    low, high = slow_bootstrap(hits, models, families, 3000)
+    assert ours.value == pytest.approx(np.mean(hits))
+    assert (ours.low, ours.high) == pytest.approx((low, high), abs=0.02)
+
+
+def test_dimensions_of_one_model_are_no_independent_evidence() -> None:
+    many = intervals.bootstrap(np.repeat([0.0, 1.0], 500), np.repeat(["m", "n"], 500), np.repeat("f", 1000))
+    assert (many.low, many.high) == (0.0, 1.0)
+    apart = intervals.bootstrap(np.repeat([0.0, 1.0], 500), np.repeat(["m", "n"], 500), np.repeat(["f", "g"], 500))
+    assert (apart.low, apart.high) == (0.5, 0.5)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_area_under_the_curve_is_the_share_of_ordered_pairs(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    value, positive = rng.integers(0, 5, 20).astype(float), rng.random(20) < 0.4
+    pairs = [(v > w) + 0.5 * (v == w) for v in value[positive] for w in value[~positive]]
+    found = separation.auc(value, positive)
+    assert found == pytest.approx(np.mean(pairs)) if pairs else math.isnan(found)
+
+
+def test_both_halves_have_every_kind_of_model() -> None:
+    kinds = {half: [] for half in dimensions.HALVES}  # type: ignore[var-annotated]
+    for spec in grid.full():
+        kinds[dimensions.half_of(spec.seed)].append(spec.name.rpartition("_")[0])
+    assert sorted(kinds["choose"]) == sorted(kinds["report"])
+
+
+def seen() -> list[dimensions.View]:
+    """Dimensions of every kind, near the cuts and far from them, with a variance and without one."""
+    rng = np.random.default_rng(0)
+    kinds = [laws.mixed(p) for p in (0.0, 0.03, 0.07, 0.1, 0.5, 0.97)]
+    kinds += [laws.gaussian(v, s) for v in (0.02, 0.3, 0.75, 0.95) for s in (0.0, 0.7)]
+    drawn = [kind(rng, 1024, 3) for kind in kinds]
+    mean, variance = (np.concatenate([d[i] for d in drawn], axis=1) for i in (0, 1))
+    code = mean * np.geomspace(1e-3, 1, mean.shape[1])
+    return [
+        dimensions.View("raw", mean, variance, dimensions.snapshot(mean, variance)),
+        dimensions.View("raw", code, None, dimensions.snapshot(code, None)),
+    ]
+
+
+@pytest.mark.parametrize("view", seen(), ids=["with a variance", "without one"])
+def test_the_rule_over_columns_is_the_rule(view: dimensions.View) -> None:
+    s = view.seen
+    c = {name: getattr(s, name) for name in dimensions.STATISTICS} | dimensions.at_other_cuts(view)
+    c |= {"has_variance": np.full(s.dimensions, float(s.has_variance)), "n": np.full(s.dimensions, float(s.n))}
+    expected = [str(label) for label in by_information(s)]
+    assert thresholds.ours(c).tolist() == expected
+    assert set(expected) >= ({"active", "mixed", "passive"} if s.has_variance else {"active", "passive"})
+
+
+def test_the_chosen_cut_is_the_best_of_all() -> None:
+    rng = np.random.default_rng(0)
+    c = {"variance": rng.random(60)}
+    truth = np.where(c["variance"] + 0.3 * rng.normal(size=60) > 0.5, "active", "passive")
+    cut = thresholds.choose_one_cut(c, "Var μ", truth)
+    hits = (thresholds.one_cut(c, "Var μ", cut) == truth).sum()
+    assert hits == max((thresholds.one_cut(c, "Var μ", x) == truth).sum() for x in np.linspace(-0.1, 1.1, 3000))
+
+
+def test_an_excess_beyond_its_error_is_a_violation() -> None:
+    seen = dimensions.snapshot(*laws.mixed(0.5)(np.random.default_rng(0), 2048, 4))
+    names = (*dimensions.STATISTICS, "kl_se", "ties")
+    t = {n: np.stack([getattr(seen, n)] * 3) for n in names} | {"step": np.arange(3.0)}
+    model = SimpleNamespace(name="m", family="f", trajectory=t, logvar=np.zeros(1))
+    row = coupling.checked(model)  # type: ignore[arg-type]
+    assert [row[f"{bound}_violated"] for bound in coupling.BOUNDS] == [0] * 5
+    assert [row[f"{bound}_checked"] for bound in coupling.BOUNDS] == [12] * 5
+    t["information"] = t["information_upper"] + 5 * t["information_se"]
+    t["entropy_knn"] = t["entropy_knn"] + 10.0
+    row = coupling.checked(model)  # type: ignore[arg-type]
+    assert [row[f"{bound}_violated"] for bound in coupling.BOUNDS] == [12, 12, 0, 12, 0]
+
+
+def test_where_values_repeat_the_other_rows_have_a_bound_of_their_own() -> None:
+    """Two fifths of the inputs are one blank image, and have one mean."""
+    rng = np.random.default_rng(0)
+    mean = np.where(rng.random((4096, 1)) < 0.4, 0.0, rng.normal(size=(4096, 1)))
+    found = dimensions.snapshot(mean, np.full(mean.shape, 0.5))
+    t = {name: np.stack([getattr(found, name)]) for name in (*dimensions.STATISTICS, "kl_se", "ties")}
+    excess, error = coupling.excesses(t, True)["h_variance"]
+    assert abs(excess[0, 0]) < 4 * error[0, 0]
+    excess, error = coupling.excesses(t | {"ties": np.zeros((1, 1))}, True)["h_variance"]
+    assert excess[0, 0] > 4 * error[0, 0]
+
+
+def test_pairs_differ_in_the_variance_alone() -> None:
+    for name, both in power.PAIRS.items():
+        means = [draw(np.random.default_rng(0), 4096, 8)[0] for draw in both]
+        assert np.abs(np.quantile(means[0], [0.1, 0.5, 0.9]) - np.quantile(means[1], [0.1, 0.5, 0.9])).max() < 0.1, name
+
+
+@cache
+def page(name: str) -> str:
+    return (RESULTS / name).read_text(encoding="utf-8")
+
+
+@cache
+def texts(part: str) -> dict[str, str]:
+    return report.TABLES[part](DATA)
+
+
+@pytest.mark.parametrize("part", report.TABLES)
+def test_every_table_is_what_its_data_give(part: str) -> None:
+    for name, text in texts(part).items():
+        assert report.between(page(report.page_of(name)), name) == text, name
+
+
+def test_labels_are_what_the_stored_latents_give() -> None:
+    with np.load(DATA / collect.LATENTS) as file:
+        name, regime = str(file["name"]), polar_monitor.classify(file["mean"], logvar=file["logvar"])
+    c = columns.read(DATA / collect.DIMENSIONS)
+    rows = columns.where(c, c["model"] == name)
+    assert rows["by_ours"].tolist() == [str(label) for label in regime.labels]
+    assert regime.snapshot is not None
+    np.testing.assert_allclose(rows["information"], regime.snapshot.information, rtol=1e-4, atol=1e-6)
+
+
+def test_one_pair_and_one_rate_are_found_again() -> None:
+    stored, again = columns.read(DATA / collect.PAIRS), power.pairs()
+    for i, row in enumerate(again):
+        assert row["pair"] == stored["pair"][i]
+        for name in ("ours_active", "ours_mixed", "mean_only_active", "mean_only_mixed", "within"):
+            assert abs(row[name] - stored[name][i]) <= 2, name
+        assert row["entropy_mixed"] == pytest.approx(stored["entropy_mixed"][i], abs=0.01)
+    curve = columns.read(DATA / collect.CURVE)
+    for case, draw in (("7%", laws.mixed(0.07)), *power.HOMOGENEOUS.items()):
+        rows = columns.where(curve, (curve["case"] == case) & (curve["window"] == 4096) & (curve["rule"] == "ours"))
+        labels = by_information(dimensions.snapshot(*draw(np.random.default_rng(1), 4096, 100)))
+        share = np.mean([str(label) == "mixed" for label in labels])
+        assert share == pytest.approx(float(rows["mixed"][0] / rows["dimensions"][0]), abs=0.15), case
+
+
+def test_one_model_is_trained_and_judged_again(tmp_path: Path) -> None:
+    """Its verdict, its labels and its bounds; the last digits differ between machines."""
+    (spec,) = [s for s in grid.full() if s.name == "linear-vae_linear-gaussian_1_s2"]
+    model = zoo.make(spec)
+    stored = columns.where(c := columns.read(DATA / collect.MODELS), c["model"] == spec.name)
+    for name, value in dimensions.verdict_row(model).items():
+        if name in ("truth", "verdict", "live", "half"):
+            assert stored[name][0] == value, name
+    kept = columns.where(c := columns.read(DATA / collect.DIMENSIONS), c["model"] == spec.name)
+    for row, truth, live, label, nats in zip(
+        dimensions.rows(model), kept["truth"], kept["live"], kept["by_ours"], kept["information"], strict=True
+    ):
+        assert (row["truth"], row["live"], row["by_ours"]) == (truth, live, label)
+        assert row["information"] == pytest.approx(nats, abs=0.02)
+    bounds = columns.where(c := columns.read(DATA / collect.BOUNDS), c["model"] == spec.name)
+    again = coupling.checked(model)
+    assert all(again[name] == bounds[name][0] for name in again if name.endswith(("_violated", "_checked")))
+
+
+def test_a_linear_probe_of_the_digits_is_made_again() -> None:
+    stored = [row for row in json.loads((DATA / collect.PASSIVE).read_text()) if row["data"] == "digits"]
+    for row in passive.model_rows("digits", 0, ("linear",)):
+        (kept,) = [
+            k for k in stored if (k["seed"], k["probe"], k["scaling"]) == (row.seed, row.probe, row.scaling)
+        ]  # fmt: skip
+        for arm, score in row.scores.items():
+            assert score == pytest.approx(kept["scores"][arm], abs=0.02), arm
+        assert row.gain == pytest.approx(kept["gain"], abs=0.01)
+
+
+def test_counts_by_hand() -> None:
+    """Two cells counted here without any of the study's own code but the reader."""
+    c = columns.read(DATA / collect.DIMENSIONS)
+    standardised = set(c["model"][c["view"] == "given prior"])
+    kept = [
+        i for i in range(len(c["model"]))
+        if c["truth"][i] != "unclear" and (c["model"][i] not in standardised or c["view"][i] == "given prior")
+        and c["seed"][i] >= 2
+    ]  # fmt: skip
+    agree = sum(c["by_ours"][i] == c["truth"][i] for i in kept)
+    line = next(row for row in page("README.md").splitlines() if row.startswith("| **ours** |"))
+    assert line.split("|")[2].strip() == str(len(kept))
+    assert line.split("|")[3].split()[0] == f"{100 * agree / len(kept):.1f}"
+    models = columns.where(m := columns.read(DATA / collect.MODELS), m["seed"] >= 2)
+    both = zip(models["verdict"].tolist(), models["truth"].tolist(), strict=True)
+    right = sum(verdict in verdicts.MEANT[truth] for verdict, truth in both)
+    assert f"conditional | {len(models['raw'])} | {100 * right / len(models['raw']):.1f} (" in page("README.md")
+
+
+def test_no_bound_is_violated() -> None:
+    c = columns.read(DATA / collect.BOUNDS)
+    assert c["snapshots"].sum() > 1000
+    assert all(c[f"{bound}_violated"].sum() == 0 for bound in coupling.BOUNDS)
+
+
+def test_every_link_of_the_pages_leads_somewhere() -> None:
+    for path in RESULTS.glob("*.md"):
+        for link in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
+            assert link.startswith("http") or (path.parent / link).exists(), f"{path.name}: {link}"

@@ -1,0 +1,233 @@
+"""What `kernels/_jit.py` promises, held for every kernel, and the same answers without the compiler."""
+
+import gc
+import importlib
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+
+import polar_monitor.kernels._jit as jit
+from polar_monitor.kernels.crc32c import crc32c
+from polar_monitor.statistics.precompile import compile_kernels
+
+ROOT = Path(__file__).resolve().parents[2]
+KERNELS = ROOT / "kernels"
+FILES = {".".join(path.relative_to(KERNELS).with_suffix("").parts): path for path in KERNELS.rglob("*.py")}
+ALL = sorted(FILES.keys() - {"_jit"})
+COMPILED = {name for name in ALL if "@kernel(" in FILES[name].read_text()}
+
+# The kernels without the package around them, so that a fresh interpreter need not load torch.
+ALONE = f"""
+import sys, types
+package = types.ModuleType("polar_monitor")
+package.__path__ = [{str(ROOT / "polar_monitor")!r}]
+sys.modules["polar_monitor"] = package
+"""
+
+EXERCISE = """
+import numpy as np
+import pickle, sys
+from polar_monitor.statistics.windowed_histogram import WindowedHistogram
+from polar_monitor.kernels import copula, knn_1d, mixture, moments, negentropy, posterior, published, valley
+from polar_monitor.kernels.joint import joint
+
+def exercise():
+    rng = np.random.default_rng(0)
+    x = (10.0 ** rng.uniform(-6, 6, (4, 1)) * rng.normal(size=(4, 300))).astype(np.float32)
+    x[0, 3], x[1, 5], x[1, 6], x[2, 50], x[3] = np.nan, np.inf, -np.inf, 1e30, 0.1
+    x[2, :20] = 1e-42
+    found = []
+    for rows in (300, 1, 0):
+        part = np.ascontiguousarray(x[:, :rows])
+        histogram = WindowedHistogram(4, bins=32, panes=2, pane_rows=70)
+        histogram.update(part)
+        histogram.update_rows(np.ascontiguousarray(part.T))
+        histogram.merge(histogram.__class__(4, bins=32, panes=2))
+        state = histogram.state_dict()
+        found += [state[name] for name in ("counts", "exponent", "low", "high", "extremes", "tallies")]
+        found += list(histogram.entropy())
+        found += [np.array(drawn[:2]) for drawn in histogram.draw(8)] + [drawn[2] for drawn in histogram.draw(8)]
+        count, mean, m2 = np.zeros(4, np.int64), np.zeros(4), np.zeros(4)
+        moments.update(count, mean, m2, part)
+        moments.merge(count, mean, m2, count.copy(), mean + 1, m2.copy())
+        found += [count, mean, m2]
+        variance = np.abs(part) + np.float32(0.1)
+        for cluster in (np.zeros(0, np.int64), np.arange(rows, dtype=np.int64) // 4):
+            found.append(posterior.posterior(part, variance, np.log(variance), cluster, np.zeros(4), np.ones(4)))
+        counts = np.zeros((4, valley.BINS), np.int64)
+        valley._count(np.log(variance), np.zeros(4), counts)
+        found.append(counts)
+    rng = np.random.default_rng(1)
+    cluster = np.arange(96, dtype=np.int64) // 4
+    whole = np.ascontiguousarray(rng.normal(size=(6, 96)), np.float32)
+    whole[1], whole[2] = 0.1, np.round(4 * whole[2]) / 4
+    whole[3, :5] = 1e30, -1e30, 1e-42, 0.0, -0.0
+    whole[4] = np.maximum(whole[4], 0) * np.float32(1e-3)
+    spread = np.exp(rng.normal(size=(6, 96))).astype(np.float32)
+    spread[2], spread[4] = 1e-12, 0.5
+    for ids in (None, cluster):
+        found.append(posterior.posterior(whole, spread, np.log(spread), cluster[:0], np.zeros(6), np.ones(6)))
+        found.append(published.baselines(whole, spread, np.log(spread), np.full(6, 96), np.zeros(6), np.ones(6)))
+        found += knn_1d.entropy(whole, ids)
+        found += knn_1d.estimate(whole, dependent=ids is None)
+        found += negentropy.negentropy(whole, ids)
+        found += knn_1d.entropy(whole[:, :12].copy(), None if ids is None else ids[:12], 11, 7)
+        found += mixture.information(whole, spread, ids)
+        found += mixture.resolved(whole, np.full(6, 0.3), ids)
+    found.append(published.baselines(whole, None, None, np.full(6, 96), np.zeros(6), np.ones(6)))
+    found.append(np.array(copula.copula_entropy(whole[[0, 3, 5]])))
+    found.append(np.array(joint.joint(whole[[0, 3, 5]])[:5]))
+    return found
+"""
+
+
+def run(code: str, *, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=cwd, env=os.environ | environment, capture_output=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done
+
+
+def exercised() -> list[np.ndarray]:
+    scope: dict[str, object] = {}
+    exec(EXERCISE, scope)
+    return scope["exercise"]()  # type: ignore[operator]
+
+
+@pytest.fixture(scope="module")
+def kernels() -> list[object]:
+    for name in ALL:
+        importlib.import_module(f"polar_monitor.kernels.{name}")
+    return jit.KERNELS
+
+
+def test_every_file_of_kernels_is_compiled_on_import(kernels):
+    assert {kernel.py_func.__module__.removeprefix("polar_monitor.kernels.") for kernel in kernels} == COMPILED
+    for kernel in kernels:
+        assert kernel.signatures, kernel
+
+
+def test_every_kernel_follows_the_policy(kernels):
+    for kernel in kernels:
+        options = kernel.targetoptions
+        assert options["nogil"] is True, kernel
+        assert options["error_model"] == "numpy", kernel
+        assert not options.get("parallel"), kernel
+        assert not options.get("fastmath"), kernel
+
+
+def test_use_compiles_nothing(kernels):
+    before = [list(kernel.signatures) for kernel in kernels]
+    exercised()
+    assert [list(kernel.signatures) for kernel in kernels] == before
+    assert len(kernels) == len(set(kernels)) >= len(COMPILED)
+
+
+def test_other_types_are_an_error_not_a_compilation():
+    with pytest.raises(TypeError, match="No matching definition"):
+        crc32c(np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("cannot cache function: no locator available"), OSError(28, "disk full")]
+)
+def test_without_a_cache_it_is_compiled_all_the_same(monkeypatch, error):
+    original, seen = numba.njit, []
+
+    def failing(*args, **options):
+        seen.append(options.get("cache", False))
+        if options.get("cache"):
+            raise error
+        return original(*args, **options)
+
+    monkeypatch.setattr(numba, "njit", failing)
+    monkeypatch.setattr(jit, "KERNELS", [])
+    double = jit.kernel("float64(float64)")(lambda x: 2.0 * x)
+    assert double(1.5) == 3.0
+    assert seen == [True, False]
+    assert len(jit.KERNELS) == 1
+    assert jit.KERNELS[0] is double
+    assert double.targetoptions["nogil"] is True
+
+
+def test_no_writable_place_for_a_cache(tmp_path):
+    copy = tmp_path / "polar_monitor" / "kernels"
+    copy.mkdir(parents=True)
+    for name in ("_jit", "crc32c"):
+        shutil.copy(KERNELS / f"{name}.py", copy)
+    # a file where a folder is wanted: not even an administrator can write below it
+    (copy / "__pycache__").write_text("")
+    blocked = tmp_path / "blocked"
+    blocked.write_text("")
+    code = f"""
+import sys, types
+sys.dont_write_bytecode = True
+package = types.ModuleType("polar_monitor")
+package.__path__ = [{str(copy.parent)!r}]
+sys.modules["polar_monitor"] = package
+import numpy as np
+from polar_monitor.kernels.crc32c import crc32c
+print(crc32c(np.frombuffer(b"123456789", np.uint8).copy()), type(crc32c._cache).__name__)
+"""
+    nowhere = str(blocked / "below")
+    done = run(code, HOME=nowhere, XDG_CACHE_HOME=nowhere, NUMBA_CACHE_DIR=nowhere, IPYTHONDIR=nowhere)
+    assert done.stdout.split() == [b"3808858755", b"NullCache"]
+
+
+def test_the_compiler_changes_no_answer():
+    code = ALONE + EXERCISE + "sys.stdout.buffer.write(pickle.dumps(exercise()))"
+    interpreted = pickle.loads(run(code, NUMBA_DISABLE_JIT="1").stdout)
+    compiled = exercised()
+    assert len(compiled) == len(interpreted)
+    for ours, plain in zip(compiled, interpreted, strict=True):
+        np.testing.assert_allclose(ours, plain, rtol=1e-12, atol=1e-300)
+
+
+def test_no_access_is_out_of_bounds(tmp_path):
+    run(ALONE + EXERCISE + "exercise()", NUMBA_BOUNDSCHECK="1", NUMBA_CACHE_DIR=str(tmp_path))
+
+
+def test_bounds_are_indeed_checked_there(tmp_path):
+    code = ALONE + (
+        "import numpy as np\nfrom polar_monitor.kernels.posterior import _influences\n"
+        "rows, room = np.ones((3, 2, 4), np.float32), np.ones((5, 4))\n"
+        "try:\n    _influences(rows, rows, rows, np.ones(2), np.ones(2), room, np.empty((9, 3)))\n"
+        "except IndexError:\n    print('caught')"
+    )
+    assert run(code, NUMBA_BOUNDSCHECK="1", NUMBA_CACHE_DIR=str(tmp_path)).stdout.strip() == b"caught"
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(enabled):
+    was = gc.isenabled()
+    try:
+        (gc.enable if enabled else gc.disable)()
+        compile_kernels()
+        assert gc.isenabled() is enabled
+    finally:
+        (gc.enable if was else gc.disable)()
+
+
+def test_the_folder_hides_no_other_package_of_its_name(tmp_path):
+    assert not (KERNELS / "__init__.py").exists()
+    other = tmp_path / "kernels"
+    other.mkdir()
+    (other / "__init__.py").write_text("owner = 'another project'\n")
+    code = f"import sys; sys.path.append({str(tmp_path)!r}); import kernels; print(sys.path[0] == '', kernels.owner)"
+    assert run(code, PYTHONPATH="").stdout.split(maxsplit=1) == [b"True", b"another project\n"]
+
+
+def test_kernels_know_only_numpy_numba_and_math():
+    code = (
+        ALONE + "import importlib\n" + "".join(f"importlib.import_module('polar_monitor.kernels.{n}')\n" for n in ALL)
+    )
+    code += "print(sorted({'torch', 'tensorboard', 'sklearn', 'rich'} & set(sys.modules)))"
+    assert run(code, NUMBA_DISABLE_JIT="1").stdout.strip() == b"[]"
