@@ -23,7 +23,7 @@ PURE = {
     "alerts.engine",
     "alerts.alert",
     "offline.batches",
-    "alerts.builtin.attribution",
+    "alerts.signals.attribution",
     "alerts.registry",
     "context",
     "regime.published",
@@ -56,8 +56,8 @@ PURE = {
     "offline.subset",
     "alerts.signals.history",
     "alerts.signals.trend",
-    "alerts.builtin.update",
-    "alerts.builtin.state",
+    "alerts.observation",
+    "alerts.signals.falls",
     "alerts.builtin.drain",
 }
 """Everything from the statistics to the alerts: none of it knows torch, nor anything that does."""

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from polar_monitor.alerts import advice
-from polar_monitor.alerts.advice import NAMES, SAID
+from polar_monitor.alerts.advice import CAUSE_ADVICE, Cause
 from polar_monitor.alerts.alert import Alert
 from polar_monitor.alerts.alert_rules import AlertRules
-from polar_monitor.alerts.builtin.update import WatchState, watch
+from polar_monitor.alerts.engine import AlertEngine
+from polar_monitor.alerts.observation import Observation
 from polar_monitor.regime.judge import judge
 
 from .record import Run
@@ -23,33 +23,38 @@ from .tally import Warned, concerns, plain, tally
 from .truth import LOOSE, events
 
 GROUPS = {"of the model": ("drain", "collapse"), "FADING": ("fading",)}
-TOLD = NAMES[advice.STRONGER :]
-"""Causes that are named only where the loop tells its numbers."""
-_PRESSED = ((advice.NOISE, advice.SUDDEN), (advice.STRONGER,))
+NAMES = tuple(CAUSE_ADVICE[cause].name for cause in Cause)
+NEED_CONTEXT = NAMES[Cause.BETA_RISES :]
+"""Causes that are named only if the training loop logs its numbers."""
+_PRESSED = ((Cause.NOISE_GROWS, Cause.ALL_AT_ONCE), (Cause.BETA_RISES,))
 RIGHT: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "beta_ramp": _PRESSED,
     "beta_jump": _PRESSED,
     "linear": _PRESSED,
-    "reduction": (_PRESSED[0], (advice.RESCALED, advice.LIGHTER)),
-    "decoder_variance": (_PRESSED[0], (advice.LIGHTER,)),
-    "teacher_forcing": (_PRESSED[0], (advice.DECODER,)),
-    "lagging": (_PRESSED[0], (advice.DECODER, advice.STRONGER)),
-    "rate_spike": ((advice.SUDDEN, advice.DEAD), (advice.SUDDEN, advice.DEAD, advice.FASTER)),
-    "dying_relu": ((advice.SUDDEN, advice.DEAD, advice.SHRINK),) * 2,
-    "weight_decay": ((advice.SHRINK,),) * 2,
+    "reduction": (_PRESSED[0], (Cause.RECONSTRUCTION_RESCALED, Cause.RECONSTRUCTION_COUNTS_LESS)),
+    "decoder_variance": (_PRESSED[0], (Cause.RECONSTRUCTION_COUNTS_LESS,)),
+    "teacher_forcing": (_PRESSED[0], (Cause.POWERFUL_DECODER,)),
+    "lagging": (_PRESSED[0], (Cause.POWERFUL_DECODER, Cause.BETA_RISES)),
+    "rate_spike": (
+        (Cause.ALL_AT_ONCE, Cause.DEAD_ENCODER),
+        (Cause.ALL_AT_ONCE, Cause.DEAD_ENCODER, Cause.LEARNING_RATE_RISES),
+    ),
+    "dying_relu": ((Cause.ALL_AT_ONCE, Cause.DEAD_ENCODER, Cause.MEANS_SHRINK),) * 2,
+    "weight_decay": ((Cause.MEANS_SHRINK,),) * 2,
 }
 """Of each kind of run, the causes that are true of it: where the loop tells nothing, and where it tells all."""
 QUANTILES = (0.05, 0.1, 0.5, 0.85, 0.9, 0.95)
 
 
 def cause(alert: Alert) -> str:
-    """The short name of the one cause that an alert names, or "unknown"."""
-    return NAMES[SAID.index(alert.causes[0])] if len(alert.causes) == 1 and alert.causes[0] in SAID else NAMES[0]
+    """Return the short name of the one cause that an alert names, or "unknown"."""
+    names = {(one.explanation,): one.name for one in CAUSE_ADVICE.values()}
+    return names.get(alert.causes, NAMES[Cause.UNKNOWN])
 
 
 def confusion(runs: Sequence[Run], told: bool = True) -> str:
     """Kind by kind of the collapsing runs: which causes DRAIN and COLLAPSE name, and which FADING does."""
-    seen = [name for name in NAMES if told or name not in TOLD]
+    seen = [name for name in NAMES if told or name not in NEED_CONTEXT]
     lines = ["| kind | alerts | " + " | ".join(seen) + " |", "| --- " * (2 + len(seen)) + "|"]
     for kind in dict.fromkeys(run.kind for run in runs if not run.healthy):
         alerts = [alert for run in runs if run.kind == kind for alert in replay(run, told=told)[0]]
@@ -73,7 +78,7 @@ def judged(runs: Sequence[Run]) -> str:
                 if alert.kind in ("fading", "drain", "collapse", "lost")
             )
             if total := sum(found.values()):
-                right, unknown = found["right"], found[NAMES[advice.UNKNOWN]]
+                right, unknown = found["right"], found[NAMES[Cause.UNKNOWN]]
                 numbers = [f"{n} ({n / total:.0%})" for n in (right, unknown, total - right - unknown)]
                 words = "β, learning rate, reconstruction" if told else "nothing"
                 lines.append(f"| {title} | {words} | {total} | {' | '.join(numbers)} |")
@@ -131,14 +136,14 @@ def calibration(runs: Sequence[Run]) -> str:
 def cost(run: Run, dimensions: int = 512) -> str:
     """Milliseconds of all rules in one evaluation: the run's dimensions over and over, up to a number."""
     copies = -(-dimensions // run.labels.shape[1])
-    state, regime, rules = WatchState(), None, AlertRules()
+    engine, regime, rules = AlertEngine(), None, AlertRules()
     taken: list[float] = []
     for step, observed, snapshot in run.evaluations():
         wide = {k: np.tile(v, copies)[:dimensions] for k, v in vars(snapshot).items() if isinstance(v, np.ndarray)}
         many = replace(snapshot, **wide)
         regime = judge(many, regime)
         begun = time.perf_counter()
-        state, _ = watch(state, step, observed, many, regime, rules, run.warmup)
+        engine.evaluate(Observation(step, observed, many, regime), rules, run.warmup)
         taken.append(1e3 * (time.perf_counter() - begun))
     middle, most = np.quantile(taken, [0.5, 0.95])
     return f"{dimensions} dimensions of {run.name}: median {middle:.2f} ms an evaluation, 95 % quantile {most:.2f} ms\n"

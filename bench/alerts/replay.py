@@ -1,6 +1,6 @@
-"""The monitor's own rules over a stored run: exactly what the live monitor said, in milliseconds.
+"""Runs the built-in alerts over a stored run, in milliseconds: exactly the alerts of the live monitor.
 
-Or what it would have said, had the loop told its β, its learning rate and its reconstruction term.
+Or the alerts that it would have raised if the loop had logged β, the learning rate and the reconstruction term.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from polar_monitor.alerts.alert import Alert
 from polar_monitor.alerts.alert_rules import AlertRules
-from polar_monitor.alerts.builtin.update import WatchState, watch
+from polar_monitor.alerts.engine import AlertEngine
+from polar_monitor.alerts.observation import Observation
 from polar_monitor.context import NOTHING, Context
 from polar_monitor.regime.judge import judge
 from polar_monitor.regime.regime import Regime
@@ -21,15 +22,17 @@ from .record import LABELS, Run
 
 
 def replay(run: Run, rules: AlertRules | None = None, told: bool = False) -> tuple[tuple[Alert, ...], NDArray[np.int8]]:
-    """The alerts under `rules`, and the settled labels (T, D) as places in `LABELS`."""
-    state, regime = WatchState(), None
+    """Return the alerts under `rules`, and the settled labels (T, D) as places in `LABELS`.
+
+    With `told` the loop logs its context.
+    """
+    engine, regime = AlertEngine(), None
     alerts: list[Alert] = []
     labels = []
     for (step, observed, snapshot), context in zip(run.evaluations(), contexts(run), strict=True):
         regime = judge(snapshot, regime)
-        now = context if told else NOTHING
-        state, new = watch(state, step, observed, snapshot, regime, rules or AlertRules(), run.warmup, now)
-        alerts += new
+        observation = Observation(step, observed, snapshot, regime, context if told else NOTHING)
+        alerts += engine.evaluate(observation, rules or AlertRules(), run.warmup)
         labels.append(_places(regime))
     return tuple(alerts), np.array(labels, np.int8)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..alerts.alert import Alert, line
 from ..alerts.alert_rules import read_rules
 from ..alerts.custom_rule import of_rule
-from ..alerts.registry import installed, named
+from ..alerts.registry import import_rule, installed
 from ..errors import PolarMonitorError
 from ..replay.replay import Replay, replay
 
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         if options.log is None:
             raise PolarMonitorError("expected a log or the folder of a run, got neither")
         other = None if options.rules is None else read_rules(options.rules)
-        found = replay(options.log, other, options.warmup, extra_rules=[named(place) for place in options.extra])
+        found = replay(options.log, other, options.warmup, extra_rules=[import_rule(place) for place in options.extra])
     except PolarMonitorError as error:
         print(f"polar-monitor replay: {error}", file=sys.stderr)
         return 2

@@ -153,7 +153,7 @@ class EvaluationLoop:
         settings = replace(self.options.settings, extra=())
         self.options = replace(self.options, settings=settings, on_alert=None)
         for lane in self.lanes.values():
-            lane.settings, lane.alarms.extra = settings, ()
+            lane.settings, lane.alarms.custom_rules = settings, ()
         self.sinks.sinks = ()
 
     def _charge(self) -> None:

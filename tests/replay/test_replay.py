@@ -19,7 +19,7 @@ import polar_monitor
 from polar_monitor import AlertRules, PolarMonitor, PolarMonitorError
 from polar_monitor.alerts.alert import AlertKind
 from polar_monitor.alerts.alert_rules import from_plain, read_rules, to_plain
-from polar_monitor.alerts.builtin.update import WatchState
+from polar_monitor.alerts.engine import AlertEngine
 from polar_monitor.cli import main
 from polar_monitor.replay import replay
 from polar_monitor.sinks.jsonl import JsonlSink, read_jsonl
@@ -275,7 +275,7 @@ def test_a_warm_up_that_cannot_be_meant(tmp_path: Path, capsys: pytest.CaptureFi
             replay(tmp_path, warmup=wrong)  # type: ignore[arg-type]
 
 
-STATE = json.dumps({"watch": WatchState().to_dict(), "extra": {"states": {}}})
+STATE = json.dumps(AlertEngine().state_dict())
 
 
 def state(place: str, value: Any) -> str:
@@ -296,12 +296,12 @@ def state(place: str, value: Any) -> str:
         ("resumed", "", "the state of this version's alerts"),
         ("resumed", "[" * 100_000, "the state of this version's alerts"),
         ("resumed", "[]", "the state of this version's alerts"),
-        ("resumed", "{}", "got no field 'watch'"),
-        ("resumed", state("watch.total", "much"), "expected total to be a number"),
-        ("resumed", state("watch.further", 1), "with further"),
-        ("resumed", state("watch.tracks", {}), "got no field 'in_use'"),
-        ("resumed", state("watch.tracks.in_use", [1]), "the state of this version's alerts"),
-        ("resumed", state("extra", 3), "the state of this version's alerts"),
+        ("resumed", "{}", "got no field 'history'"),
+        ("resumed", state("builtin.drain.total", "much"), "expected drain total to be a number"),
+        ("resumed", state("builtin.further", 1), "with further"),
+        ("resumed", state("history", {}), "got no field 'in_use'"),
+        ("resumed", state("history.in_use", [1]), "the state of this version's alerts"),
+        ("resumed", state("custom", 3), "the state of this version's alerts"),
         ("setup", {"rules": {"sharpness": 1.0}}, "the log is of a newer version, whose rules have 'sharpness'"),
         ("setup", {"rules": {"horizon": "far"}}, "expected horizon to be a number"),
         ("setup", {"rules": [1]}, "expected the rules of a run"),
@@ -357,7 +357,7 @@ def test_anything_in_one_place_of_a_state_is_replayed_or_refused(data: Any, seco
 
     def change(record: dict[str, Any]) -> None:
         state = json.loads(record["resumed"])
-        inner = state["watch"] if data.draw(st.booleans()) else state["watch"]["tracks"]
+        inner = state["builtin"] if data.draw(st.booleans()) else state["history"]
         inner[data.draw(st.sampled_from(sorted(inner)))] = value
         record["resumed"] = json.dumps(state)
 
