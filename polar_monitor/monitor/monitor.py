@@ -32,7 +32,6 @@ from ..regime.regime import Regime
 from ..schedule.optimizer_clock import OptimizerClock
 from ..sinks import Sink
 from ..sinks.group import SinkGroup
-from ..sinks.jsonl import JsonlSink
 from ..statistics.precompile import compile_kernels
 from ..statistics.snapshot import Snapshot
 from . import checkpoint, summary
@@ -205,9 +204,7 @@ class PolarMonitor:
                     _writers[os.path.realpath(log_dir), self.name] = self
                 chosen = (*defaults, *chosen)
             self._group.sinks = chosen
-            for sink in chosen:
-                if isinstance(sink, JsonlSink):
-                    sink.begin(self.name, self._conductor.options.settings.setup())
+            self._group.begin(self.name, self._conductor.options.settings.setup())
         compile_kernels()
         self._opened = True
 

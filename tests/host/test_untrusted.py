@@ -296,7 +296,7 @@ def test_a_pickle_for_a_log_is_refused_and_never_opened(end: bytes, protocol: in
 
 
 def test_a_log_of_one_endless_line_costs_no_more_than_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polar_monitor.sinks.jsonl.LONGEST", MIB)
+    monkeypatch.setattr("polar_monitor.sinks.jsonl_reader.MAX_LINE_BYTES", MIB)
     path = tmp_path / "log"
     with open(path, "wb") as file:
         file.write(b'{"version":')

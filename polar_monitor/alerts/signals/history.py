@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays.finite_json import finite_json
 from ...context import Context
 from ...statistics.snapshot import Array, Snapshot
 from .cusum import Cusum
@@ -126,7 +127,9 @@ class DimensionHistory:
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists; None where there is no number."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {name: value.to_dict() if isinstance(value, Cusum) else _plain(value) for name, value in values.items()}
+        return {
+            name: value.to_dict() if isinstance(value, Cusum) else finite_json(value) for name, value in values.items()
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> DimensionHistory:
@@ -154,11 +157,3 @@ def _row(context: Context) -> list[float]:
     return [
         np.nan if value is None else value for value in (context.beta, context.learning_rate, context.reconstruction)
     ]
-
-
-def _plain(array: NDArray[Any]) -> list[Any]:
-    if array.dtype == np.float64:
-        plain = array.astype(object)
-        plain[~np.isfinite(array)] = None
-        return list(plain.tolist())
-    return list(array.tolist())
