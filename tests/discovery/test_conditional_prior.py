@@ -17,9 +17,9 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from watching import warned, watched
 
 import polar_monitor
+from bench.zoo import train
 from polar_monitor import Label, PolarMonitor, PolarMonitorError, classify
 from polar_monitor.demo import data, models
-from polar_monitor.demo.training import train
 from polar_monitor.discovery import conditional_prior
 from polar_monitor.offline import batches
 from polar_monitor.statistics.snapshot import Snapshot
