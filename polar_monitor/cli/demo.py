@@ -22,8 +22,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
-    import torch
-
     from ..demo import run
     from ..sinks.console.plain import console
 
@@ -32,8 +30,7 @@ def run(options: argparse.Namespace) -> int:
     screen = console(steps, headless=True if options.headless else None)
     logging.getLogger("polar_monitor").addHandler(logging.NullHandler())  # the screen shows the alerts
     folder = options.log_dir or Path("runs") / f"polar-demo-{options.data}-{datetime.now():%Y%m%d-%H%M%S}"
-    torch.manual_seed(options.seed)
-    training = run.start(run.images(options.data), plan, sinks=(screen,), log_dir=folder)
+    training = run.start(run.images(options.data), plan, sinks=(screen,), log_dir=folder, seed=options.seed)
     screen.say(training.monitor.explain().splitlines()[0])
     code = 0
     try:
