@@ -1,4 +1,4 @@
-"""Small data sets: drawn or sampled here from a seed, or shipped with scikit-learn; nothing is downloaded.
+"""Small data sets, drawn from a seed or shipped with scikit-learn; nothing is downloaded.
 
 Inputs are float32 tensors (n, inputs), images flattened; factors are float64 arrays (n, f).
 """
