@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference.valley import slow
 
-from bench.regimes import laws
+from bench.regimes.scoring import laws
 from polar_monitor.kernels.valley import BINS, _count, valley
 from polar_monitor.regime.information import MIXED_VALLEY, Z_VALLEY
 

@@ -19,7 +19,7 @@ from watching import watched
 
 from polar_monitor import Label, PolarMonitor, PolarMonitorError, PolarMonitorWarning, classify
 from polar_monitor.capture import tap
-from polar_monitor.offline import batches, subset
+from polar_monitor.offline import batches, source, subset
 from polar_monitor.regime.regime import Regime, Verdict
 from polar_monitor.statistics.snapshot import Snapshot
 
@@ -143,8 +143,8 @@ def test_a_loader_is_chunks_and_one_dimension_may_be_flat() -> None:
 @pytest.fixture
 def fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     """So few rows are held that small arrays are thinned, and read in many parts."""
-    monkeypatch.setattr(subset, "MOST", 1024)
-    monkeypatch.setattr(batches, "NUMBERS", 1000)
+    monkeypatch.setattr(subset, "MAX_ROWS", 1024)
+    monkeypatch.setattr(source, "MAX_NUMBERS", 1000)
 
 
 @pytest.mark.usefixtures("fewer")

@@ -214,7 +214,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["replay", str(tmp_path)]) == 0
     first, *lines = capsys.readouterr().out.splitlines()
     assert first.startswith("60 evaluations; ")
-    assert "0 of the run alone, 0 new" in first
+    assert "0 only in the run, 0 only in the replay" in first
     assert all(line.startswith("  step ") for line in lines)
     file = tmp_path / "rules.toml"
     file.write_text('kinds = ["lost"]\n')
@@ -260,7 +260,7 @@ def test_a_torn_last_line_is_told_of(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["replay", str(log)]) == 0
     out, err = capsys.readouterr()
     assert out.startswith("2 evaluations; ")
-    assert err == "polar-monitor replay: line 3 is torn, as a killed run leaves it, and left out\n"
+    assert err == "polar-monitor replay: line 3 is incomplete, as a killed run leaves it, and is left out\n"
     log.write_bytes(log.read_bytes()[:50])
     assert main(["replay", str(log)]) == 2
     assert capsys.readouterr().err.endswith("run.jsonl: expected evaluations, got a part of one\n")
