@@ -13,15 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays.rows import F32, Floats, as_array
-from ..arrays.spread import to_variance
+from ..arrays.rows import F32, MAX_ROWS_PER_INPUT, Floats, as_array
+from ..arrays.spread import UNITS, to_variance
 from ..errors import PolarMonitorError
 from .nested_lists import CHUNK, WHOLE, first_array, refuse
 
 NUMBERS = 2**22
 """Numbers of an array that are read at once."""
-PER_INPUT = 16
-"""Most rows (pixels, tokens) taken of one input, as in the live path."""
 
 
 class Batch(NamedTuple):
@@ -149,17 +147,8 @@ def standardised(
     centre, variance = prior
     with np.errstate(all="ignore"):
         variance = np.where((variance > 0) & np.isfinite(variance), variance, np.float32("nan"))
-        scale = np.sqrt(variance)
-        moved = (mean - centre) / scale
-        match kind:
-            case None:
-                return moved, None
-            case "logvar":
-                return moved, spread - np.log(variance)
-            case "std":
-                return moved, spread / scale
-            case _:
-                return moved, spread / variance
+        moved = (mean - centre) / np.sqrt(variance)
+        return moved, None if kind is None else UNITS[kind].rescaled(spread, variance, np)
 
 
 def _batch(mean: Floats, mantissa: int, kind: str | None, spread: Floats | None, prior: list[Floats]) -> Batch:
@@ -187,7 +176,7 @@ def rows_of(array: Floats) -> tuple[Floats, int]:
     if array.ndim > 3:
         array = np.moveaxis(array, 1, -1)
     flat = array.reshape(len(array), -1, array.shape[-1])
-    flat = flat[:, :: -(-flat.shape[1] // PER_INPUT)]
+    flat = flat[:, :: -(-flat.shape[1] // MAX_ROWS_PER_INPUT)]
     return flat.reshape(-1, flat.shape[-1]), flat.shape[1]
 
 
