@@ -8,30 +8,16 @@ from __future__ import annotations
 
 import argparse
 
+from ..discovery import vocabulary
 from ..errors import PolarMonitorError
 from .npz import ArrayFile
 
-MEANS = ("mean", "mu", "z_mean", "means", "mus", "loc", "z_mu", "z_loc", "z_means", "posterior_mean")
-SPREADS = {
-    "logvar": (
-        "logvar", "log_var", "z_logvar", "z_log_var", "log_variance", "logvariance", "logvars", "log_vars",
-        "z_log_variance", "posterior_logvar", "posterior_log_var", "log_sigma2", "log_sigma_sq",
-    ),
-    "var": (
-        "var", "variance", "z_var", "vars", "variances", "z_variance", "posterior_var", "posterior_variance",
-        "sigma2", "sigma_sq",
-    ),
-    "std": (
-        "std", "stddev", "sigma", "scale", "stds", "sigmas", "z_std", "z_stddev", "z_sigma", "z_scale",
-        "posterior_std", "posterior_scale",
-    ),
-}  # fmt: skip
+MEANS, SPREADS, PRIORS = vocabulary.MEAN_KEYS, vocabulary.SPREAD_KEYS, vocabulary.PRIOR_KEYS
 OTHERS = (
     "z", "zs", "sample", "samples", "z_sample", "z_samples", "eps", "noise", "x", "input", "inputs", "y", "label",
     "labels", "target", "targets", "factor", "factors",
 )  # fmt: skip
 """Names that are no spread's: of draws, of inputs and of what is known of them; so are all that begin with "prior"."""
-PRIORS = ("prior_mean", "prior_var")
 MAX_LISTED = 25
 """Names in one message."""
 

@@ -93,7 +93,7 @@ class ModePipeline:
             if not self._checked:
                 self._check(batch.spread, self.kind)
             variance = to_variance(batch.spread, self.kind)
-        self.stream.update(batch.mean, variance, batch.per, self.ring.mantissa)
+        self.stream.update(batch.mean, variance, batch.rows_per_input, self.ring.mantissa)
         self.seen += batch.mean.shape[0]
         self.observed += batch.mean.shape[0]
 

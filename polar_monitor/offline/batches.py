@@ -7,15 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays.rows import F32, Floats
+from ..arrays.rows import F32, MAX_ROWS_PER_INPUT, Floats
 from ..arrays.spread import to_variance
 from ..errors import PolarMonitorError
 from .nested_lists import first_array
 from .source import Source, is_chunked, read, read_chunk
 from .standardise import at_least_float32, beside, standardised
-
-PER_INPUT = 16
-"""Maximum of rows (pixels, tokens) taken of one input, as in a training run."""
 
 
 class Batch(NamedTuple):
@@ -90,7 +87,7 @@ def rows_of(array: Floats) -> tuple[Floats, int]:
     if array.ndim > 3:
         array = np.moveaxis(array, 1, -1)
     flat = array.reshape(len(array), -1, array.shape[-1])
-    flat = flat[:, :: -(-flat.shape[1] // PER_INPUT)]
+    flat = flat[:, :: -(-flat.shape[1] // MAX_ROWS_PER_INPUT)]
     return flat.reshape(-1, flat.shape[-1]), flat.shape[1]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arrays.rows import Floats
+from ..arrays.spread import UNITS
 from ..errors import PolarMonitorError
 
 
@@ -18,17 +19,8 @@ def standardised(
     centre, variance = prior
     with np.errstate(all="ignore"):
         variance = np.where((variance > 0) & np.isfinite(variance), variance, np.float32("nan"))
-        scale = np.sqrt(variance)
-        moved = (mean - centre) / scale
-        match kind:
-            case None:
-                return moved, None
-            case "logvar":
-                return moved, spread - np.log(variance)
-            case "std":
-                return moved, spread / scale
-            case _:
-                return moved, spread / variance
+        moved = (mean - centre) / np.sqrt(variance)
+        return moved, None if kind is None else UNITS[kind].rescaled(spread, variance, np)
 
 
 def beside(mean: Floats, side: Floats) -> Floats:

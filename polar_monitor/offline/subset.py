@@ -46,13 +46,13 @@ class Subset:
         self._non_finite = self._non_finite + (len(finite) - finite.sum(axis=0))
         if self._histogram is not None:
             self._histogram.update_rows(batch.mean)
-        taken = subsampling.chosen(self.inputs, self.inputs + n, self._level)
+        taken = subsampling.kept_rows(self.inputs, self.inputs + n, self._level)
         if taken.size:
             self._held.append(_chosen(batch, taken - self.inputs))
             self._places.append(taken)
         self.inputs += n
         self.rows += len(batch.mean)
-        level = subsampling.level(self.inputs, _max_inputs(batch))
+        level = subsampling.halvings_needed(self.inputs, _max_inputs(batch))
         if level > self._level:
             self._thin(level)
 
@@ -79,7 +79,7 @@ class Subset:
         if self._histogram is None:  # until now all rows were held
             self._histogram = WindowedHistogram(batch.mean.shape[1], panes=1)
             self._histogram.update_rows(batch.mean)
-        keep = np.flatnonzero(places == subsampling.path(places >> level, level))
+        keep = np.flatnonzero(places == subsampling.row_of_block(places >> level, level))
         self._held, self._places, self._level = [_chosen(batch, keep)], [places[keep]], level
 
     def _joined(self) -> Batch:

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from polar_monitor.capture.output_rows import rows_of
 from polar_monitor.capture.ring import PairedRingBuffer
-from polar_monitor.capture.tap import Tap, rows_of
+from polar_monitor.capture.tap import Tap
 
 
 def tapped(model: nn.Module, ring: PairedRingBuffer, side: str = "mean") -> None:
