@@ -57,7 +57,7 @@ def _prior(s: Snapshot, j: int) -> str:
 def _mean(s: Snapshot, j: int) -> str:
     """Return the mean's variance, the variance gap and the shares of inputs."""
     shares = f"{s.share_active[j]:.0%} of inputs clearly use it, {s.share_passive[j]:.0%} clearly not"
-    return f"Var μ = {digits(s.variance[j])}, variance gap {s.variance_gap[j]:.2f}, {shares}"
+    return f"Var μ {digits(s.variance[j])}, variance gap {s.variance_gap[j]:.2f}, {shares}"
 
 
 CONTEXT = {"noise": _noise, "prior": _prior, "mean": _mean}

@@ -75,17 +75,17 @@ def test_our_label_is_the_truth_by_construction(case: str, label: Label) -> None
 @pytest.mark.parametrize(
     ("case", "said"),
     [
-        ("Homogeneous σ² = 0.3", "bonheme says mixed: mean σ² = 0.3 is above 0.1 and below 0.9, but Var μ = 0.69"),
+        ("Homogeneous σ² = 0.3", "bonheme says mixed: mean σ² = 0.3 is above 0.1 and below 0.9, but Var μ 0.69"),
         ("Homogeneous σ² = 0.3", "variance gap 0.00"),
         (
             "Constant at 2",
             "kl says active: KL = 2 nats is above 0.1 nats, but 2 nats are the aggregate posterior's distance",
         ),
         ("Constant at 2", "drvi says active: max |μ| = 2 is at least 0.5, but it leaves out the noise"),
-        ("Constant, narrow", "mean σ² = 0.02 is at most 0.1, but Var μ = "),
+        ("Constant, narrow", "mean σ² = 0.02 is at most 0.1, but Var μ "),
         ("Constant, narrow", "0% of inputs clearly use it, 100% clearly not"),
-        ("Noise as wide as the mean", "mean σ² = 1 is at least 0.9 and at most 1.1, but Var μ = 0.98"),
-        ("10 % mixed", "mean σ² = 0.9 is at least 0.9 and at most 1.1, but Var μ = "),
+        ("Noise as wide as the mean", "mean σ² = 1 is at least 0.9 and at most 1.1, but Var μ 0.98"),
+        ("10 % mixed", "mean σ² = 0.9 is at least 0.9 and at most 1.1, but Var μ "),
         ("10 % mixed", "variance gap 0.14, 10% of inputs clearly use it, 90% clearly not"),
         ("Three tight clusters", "mean_entropy says passive"),
         ("Three tight clusters", "information 1.1 nats"),
