@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from ..statistics.snapshot import Snapshot
-from .criterion import Criterion, digits
+from .criterion import digits
 from .label import Label
 from .published import CRITERIA
 
@@ -24,7 +24,7 @@ def disagreements(s: Snapshot, j: int, ours: Label) -> Iterator[str]:
     for name, criterion in CRITERIA.items():
         label = criterion(s)[j]
         if disagree(label, ours, criterion.knows_mixed):
-            yield f"{name} says {label}: {criterion.explain(s, j)}, but {_context(criterion, s, j)}"
+            yield f"{name} says {label}: {criterion.explain(s, j)}, but {CONTEXT[criterion.leaves_out](s, j)}"
 
 
 def opinions(s: Snapshot, j: int) -> str:
@@ -35,29 +35,26 @@ def opinions(s: Snapshot, j: int) -> str:
     return "; ".join(f"{label} by {', '.join(by[label])}" for label in Label if label in by and label != "undecided")
 
 
-def _context(criterion: Criterion, s: Snapshot, j: int) -> str:
-    """Return the numbers that our criterion uses and this one leaves out."""
-    return f"{CONTEXT[criterion.leaves_out](s, j)}; information {digits(s.information[j])} nats"
-
-
 def _noise(s: Snapshot, j: int) -> str:
     """Return ½ log(1 + V / E): the information of a Gaussian mean of variance V in noise of variance E."""
     noise = float(s.posterior_variance[j]) if s.has_variance else s.resolution**2
     scale = f"a posterior variance of {digits(noise)}" if s.has_variance else f"the resolution {digits(s.resolution)}"
     signal = 0.5 * math.log1p(float(s.variance[j]) / noise)
-    return f"it leaves out the noise: at {scale}, Var μ = {digits(s.variance[j])} is worth {digits(signal)} nats"
+    worth = f"Var μ = {digits(s.variance[j])} is worth {digits(signal)} nats"
+    return f"it leaves out the noise: at {scale}, {worth}; information {digits(s.information[j])} nats"
 
 
 def _prior(s: Snapshot, j: int) -> str:
     """Return KL − I_G, the part of the KL that is no information."""
     distance = digits(s.kl[j] - s.information_upper[j])
-    return f"{distance} nats are the aggregate posterior's distance from the prior (KL − I_G)"
+    apart = f"{distance} nats are the aggregate posterior's distance from the prior (KL − I_G)"
+    return f"{apart}; information {digits(s.information[j])} nats"
 
 
 def _mean(s: Snapshot, j: int) -> str:
     """Return the mean's variance, the variance gap and the shares of inputs."""
-    shares = f"{s.share_active[j]:.0%} of inputs clearly use it, {s.share_passive[j]:.0%} clearly not"
-    return f"Var μ {digits(s.variance[j])}, variance gap {s.variance_gap[j]:.2f}, {shares}"
+    shares = f"{s.share_active[j]:.0%} of the inputs clearly use it, {s.share_passive[j]:.0%} clearly do not"
+    return f"Var μ = {digits(s.variance[j])}, variance gap {s.variance_gap[j]:.2f}, {shares}"
 
 
 CONTEXT = {"noise": _noise, "prior": _prior, "mean": _mean}
