@@ -28,6 +28,7 @@ PURE = {
     "context",
     "regime.published",
     "alerts.signals.cusum",
+    "regime.criterion",
     "regime.disagreement",
     "entropy",
     "evaluation",
