@@ -1,4 +1,4 @@
-"""Shared set-up: imports by name, one thread for each process, the same examples each time, one compile for all workers.
+"""Shared set-up: imports by name, one thread for each process, repeated examples, one compile for all workers.
 
 Hypothesis draws the same few examples every time, so that a failure comes from the change. To look for new ones:
 `HYPOTHESIS_PROFILE=search python -m pytest -n auto`.

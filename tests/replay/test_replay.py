@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import polar_monitor
@@ -348,7 +348,6 @@ def second_half(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, for numbers out of bounds
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
 def test_anything_in_one_place_of_a_state_is_replayed_or_refused(data: Any, second_half: Path, tmp_path: Path) -> None:
     log = tmp_path / "run.jsonl"

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from records import ACTIVE, PASSIVE, make_alert, make_evaluation, make_run
 
@@ -181,7 +181,6 @@ def test_a_run_begun_anew_replaces_all_of_the_one_before(tmp_path):
 
 
 @given(st.lists(st.tuples(st.sampled_from(["", "a"]), st.integers(-2, 6)), max_size=12))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_a_record_replaces_the_earlier_ones_with_its_number_or_a_higher_one(tmp_path, run):
     """Whatever the numbers; records without one (below 1), which no monitor wrote, stay."""
     path = tmp_path / "log"
@@ -338,7 +337,6 @@ def test_a_line_without_end_is_refused_without_reading_it_all(tmp_path, monkeypa
         read_jsonl(path)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.binary(max_size=400))
 def test_random_bytes_are_refused_or_left_out(tmp_path, data):
     path = tmp_path / "log"
@@ -370,7 +368,6 @@ RECORD = json.loads(to_line(make_evaluation(100, (ACTIVE, PASSIVE), alerts=(make
 RECORD |= {"resumed": "{}", "setup": {"rules": {"horizon": 3.0}, "warmup": 3, "extra_rules": ["a"]}}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.sampled_from(places(RECORD)[1:]), values)
 def test_a_record_with_anything_in_one_place_is_read_or_refused(tmp_path, place, value):
     record = json.loads(json.dumps(RECORD))
