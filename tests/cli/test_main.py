@@ -49,6 +49,7 @@ def test_version_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> Non
     assert wrong.value.code == 2
 
 
+@pytest.mark.slow
 def test_an_interrupted_demo_leaves_a_readable_run(tmp_path: Path) -> None:
     log = tmp_path / "polar.jsonl"
     command = [sys.executable, "-m", "polar_monitor", "demo", "--headless", "--log-dir", str(tmp_path)]
@@ -81,7 +82,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["check", "latents.npz"],
         pytest.param(["check", "latents.npz", "--json", "--fail-on", "collapse"], marks=pytest.mark.slow),
         ["check", "--help"],
-        ["replay", "."],
+        pytest.param(["replay", "."], marks=pytest.mark.slow),
         pytest.param(["replay", ".", "--json"], marks=pytest.mark.slow),
         pytest.param(["demo", "--headless", "--steps", "40", "--log-dir", "again"], marks=pytest.mark.slow),
         ["--version"],

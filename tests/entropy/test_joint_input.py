@@ -243,6 +243,7 @@ def test_one_dimension_and_few_rows(z):
     assert math.isnan(entropy.joint(np.tile(z[:15], (4, 1))).value)
 
 
+@pytest.mark.slow
 def test_the_accuracy_that_is_promised(laws):
     """At 10⁴ rows: the mean of a few seeds, whose own deviation is half of what is allowed or less."""
 
