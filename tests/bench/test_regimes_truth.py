@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 from torch import Tensor, nn
@@ -117,7 +117,6 @@ def test_what_the_prior_knows_is_not_used_beyond_it() -> None:
 
 
 @given(st.floats(-3, 4), st.integers(0, 2**31))
-@settings(max_examples=60, deadline=None)
 def test_a_gaussian_dimension_that_all_inputs_use_alike_is_never_mixed(log: float, seed: int) -> None:
     """Rises of a linear VAE's inputs, see the module's docstring: skewed, but of one kind."""
     h = math.exp(log)

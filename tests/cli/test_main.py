@@ -46,6 +46,7 @@ def test_version_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> Non
     assert wrong.value.code == 2
 
 
+@pytest.mark.slow
 def test_an_interrupted_demo_leaves_a_readable_run(tmp_path: Path) -> None:
     log = tmp_path / "polar.jsonl"
     command = [sys.executable, "-m", "polar_monitor", "demo", "--headless", "--log-dir", str(tmp_path)]
@@ -71,16 +72,16 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("buffered", ["", "1"])
+@pytest.mark.parametrize("buffered", ["", pytest.param("1", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "words",
     [
         ["check", "latents.npz"],
-        ["check", "latents.npz", "--json", "--fail-on", "collapse"],
+        pytest.param(["check", "latents.npz", "--json", "--fail-on", "collapse"], marks=pytest.mark.slow),
         ["check", "--help"],
-        ["replay", "."],
-        ["replay", ".", "--json"],
-        ["demo", "--headless", "--steps", "40", "--log-dir", "again"],
+        pytest.param(["replay", "."], marks=pytest.mark.slow),
+        pytest.param(["replay", ".", "--json"], marks=pytest.mark.slow),
+        pytest.param(["demo", "--headless", "--steps", "40", "--log-dir", "again"], marks=pytest.mark.slow),
         ["--version"],
     ],
     ids=" ".join,
@@ -100,6 +101,7 @@ def test_a_reader_that_has_gone_ends_a_command_quietly(words: list[str], buffere
     assert done.returncode in ((0, 141) if argparse_hides_it else (141,))
 
 
+@pytest.mark.slow
 def test_an_interrupted_pipe_keeps_what_was_measured(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "polar_monitor", "demo", "--headless", "--log-dir", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:

@@ -153,6 +153,7 @@ def test_intervals_of_pure_noise_hold_zero_at_least_as_often_as_they_say() -> No
     assert coverage(0.0, 0.95) < 0.93, "the usual t interval is too narrow: the correction is needed"
 
 
+@pytest.mark.slow
 def test_false_findings_of_the_whole_comparison_are_rare() -> None:
     rng = np.random.default_rng(0)
     labels = ["active", "passive", "passive"]

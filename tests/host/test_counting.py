@@ -178,7 +178,7 @@ def rows(x: Any) -> int:
     return x.shape[0] * len(range(0, places, max(1, -(-places // MAX_ROWS_PER_INPUT))))
 
 
-CASES, PER_CASE = 500, 4
+PER_CASE = 4
 
 
 def taken(before: tuple[int, ...], after: tuple[int, ...], x: Any) -> bool:
@@ -192,7 +192,7 @@ def errors(monitor: PolarMonitor) -> tuple[int, ...]:
     return tuple(tap.errors for tap in wiring.taps)
 
 
-@settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(
     sent=st.lists(tensors(), min_size=PER_CASE, max_size=PER_CASE),
     others=st.lists(st.one_of(st.none(), tensors()), min_size=PER_CASE, max_size=PER_CASE),

@@ -234,7 +234,7 @@ def places(good: dict[str, Any]) -> list[tuple[Any, ...]]:
     return numbers(good)[1:]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(data=st.data(), value=anything)
 def test_a_state_with_anything_in_one_place_is_refused_or_trained_on(
     data: st.DataObject, value: Any, run: PolarMonitor, good: dict[str, Any], places: list[tuple[Any, ...]]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from models import Autoencoder, ConvVae, Vae, vae_loss
 from torch import nn
@@ -109,7 +109,6 @@ def test_the_live_path_takes_as_many_places_of_an_input() -> None:
         np.testing.assert_array_equal(batches.rows_of(value.numpy())[0], expected.numpy())
 
 
-@settings(max_examples=20)
 @given(
     cuts=st.lists(st.integers(0, 3000), max_size=5),
     kind=st.sampled_from(["logvar", "var", "std", None]),
