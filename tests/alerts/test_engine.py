@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from alert_histories import RAMP, STEADY, restarted, run
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from records import PASSIVE, make_snapshot
 
@@ -46,7 +46,6 @@ def test_dimensions_in_another_order_give_the_same_alerts() -> None:
 NUMBERS = st.one_of(st.floats(0, 20), st.sampled_from([0.0, 0.05, 0.15, 1e-300, 1e300, math.nan, math.inf]))
 
 
-@settings(max_examples=60)
 @given(st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS), min_size=1, max_size=25), st.integers(0, 15))
 def test_no_history_breaks_it_and_every_state_is_plain(rows: list[tuple[float, float, float]], warm: int) -> None:
     engine, regime = AlertEngine(), None
