@@ -74,7 +74,7 @@ class Estimate:
 
     @classmethod
     def of(cls, results: Mapping[str, Any], flat: bool, thinned: int = 0, **more: Any) -> Self:
-        """Build an estimate from arrays (D,) by name. A missing name is 0 or False; `flat` turns arrays into numbers."""
+        """Build an estimate from arrays (D,) by name. A missing name is 0 or False. `flat` makes them numbers."""
         dimensions = len(results["value"])
         values: dict[str, Any] = {"thinned": thinned} | more
         for f in fields(cls):

@@ -131,7 +131,7 @@ class OnlineHistogram:
             self._add(sized("x", chunk, self.dimensions))
 
     def merge(self, other: OnlineHistogram) -> None:
-        """Add the rows of another, which does not change. Raises PolarMonitorError unless grid and window are the same."""
+        """Add the rows of another, which does not change. Raises PolarMonitorError for another grid or window."""
         if not isinstance(other, OnlineHistogram):
             raise PolarMonitorError(f"merge: expected an OnlineHistogram, got {type(other).__name__}")
         for word in ("dimensions", "bins", "window", "_origin", "_unit"):
