@@ -101,7 +101,7 @@ def _clock(conductor: EvaluationLoop, saved: Mapping[str, Any]) -> dict[str, Any
 
 def _trial(conductor: EvaluationLoop, saved: Mapping[str, Any]) -> dict[str, ModePipeline]:
     """New lanes with the saved state; those of the conductor are not touched."""
-    from ..statistics.stream import check_histogram
+    from ..statistics.histogram_state import check_histogram
 
     trials = {}
     for mode in conductor.options.modes:
