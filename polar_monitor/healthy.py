@@ -92,12 +92,12 @@ class KeepHealthy:
         if alerts:
             self._point_back(step, alerts, paused)
         elif paused and not self._paused():
-            log.warning("what was lost is back at step %d: healthy checkpoints are saved again", step)
+            log.warning("all lost information is back at step %d: healthy checkpoints are saved again", step)
         if self._is_due(evaluation.mode, step) and not self._paused() and all(s.well for s in self._series.values()):
             self._save(step)
 
     def clear(self) -> None:
-        """Save again, although what was lost is not back; `healthy` becomes None."""
+        """Save again, although the lost dimensions are not back; `healthy` becomes None."""
         self._healthy, self._series = None, {key: _Series(non_finite=s.non_finite) for key, s in self._series.items()}
 
     def resume(self, step: int) -> None:
@@ -149,8 +149,8 @@ class KeepHealthy:
 
     def _start_again(self, step: int) -> None:
         if self.steps:
-            found = f"{str(self.folder)!r} has checkpoints up to step {self.steps[-1]}, now named healthy-<step>.pt.old"
-            warn(f"KeepHealthy: a run starts at step {step}; {found}; to go on, call monitor.load_state_dict() first")
+            files = f"{str(self.folder)!r} has checkpoints up to step {self.steps[-1]}, now named healthy-<step>.pt.old"
+            warn(f"KeepHealthy: a run starts at step {step}; {files}; to go on, call monitor.load_state_dict() first")
         for path in filter(Path.is_file, map(self.file, self.steps)):
             path.replace(f"{path}.old")
         self.steps, self._waited, self._series, self._healthy = [], self.every - 1, {}, None
@@ -163,8 +163,8 @@ class KeepHealthy:
         early = (one for one in self.steps if one <= self._healthy_until and self.file(one).is_file())
         self._healthy = max(early, default=None)
         if self._healthy is None:
-            found = f"found those of steps {self.steps} in {str(self.folder)!r}; use a smaller every= or a larger keep="
-            warn(f"KeepHealthy: expected a checkpoint of step {self._healthy_until} or earlier at an alert, {found}")
+            files = f"found those of steps {self.steps} in {str(self.folder)!r}; use a smaller every= or a larger keep="
+            warn(f"KeepHealthy: expected a checkpoint of step {self._healthy_until} or earlier at an alert, {files}")
         else:
             log.warning("the last healthy checkpoint is %s; saving is paused until a recovery or clear()", self.healthy)
 
