@@ -45,7 +45,7 @@ for evaluation in make_run(32, 4, bins=8):  # the picture is drawn at the 30th
 
 
 class Memory:
-    """Keeps what it is given; fails as told."""
+    """Keeps what it is given; fails in the given order."""
 
     def __init__(self, *failures: Exception | None) -> None:
         self.failures, self.taken, self.calls = list(failures), [], []
@@ -84,7 +84,7 @@ def board(folder: Path) -> EventAccumulator:
 # -- the group --------------------------------------------------------------------------------------------------------
 
 
-def test_a_failing_sink_is_told_once_and_counted_and_the_others_go_on(caplog):
+def test_a_failing_sink_is_logged_once_and_counted_and_the_others_go_on(caplog):
     bad, good = Memory(*[OSError(28, "disk full")] * 3, ValueError("odd"), None), Memory()
     group = SinkGroup((bad, good))
     with caplog.at_level(logging.ERROR, "polar_monitor"):
@@ -99,7 +99,7 @@ def test_a_failing_sink_is_told_once_and_counted_and_the_others_go_on(caplog):
     ]
 
 
-def test_two_sinks_that_fail_alike_are_both_told_of(caplog):
+def test_two_sinks_with_the_same_failure_are_both_logged(caplog):
     group = SinkGroup((Memory(OSError("one")), Memory(OSError("two"))))
     with caplog.at_level(logging.ERROR, "polar_monitor"):
         group.write(make_evaluation(empty=True))
