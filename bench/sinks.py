@@ -15,7 +15,7 @@ import pytest
 from polar_monitor.evaluation import Evaluation
 from polar_monitor.sinks.jsonl import JsonlSink
 from polar_monitor.sinks.tensorboard import TensorBoardSink
-from polar_monitor.sinks.tensorboard.state_strip import StateStrip
+from polar_monitor.sinks.tensorboard.state_strip import GUTTER, WIDTH, StateStrip
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from records import ACTIVE, MIXED, PASSIVE, UNDECIDED, make_evaluation
@@ -25,7 +25,7 @@ DIMENSIONS = [32, 512]
 
 
 def run(dimensions: int) -> Iterator[Evaluation]:
-    """Evaluations without end, with as many bins as the monitor draws."""
+    """Yield evaluations without end, with as many bins as the monitor draws."""
     labels = [LABELS[j % 4] for j in range(dimensions)]
     return itertools.cycle([make_evaluation(100 * i, labels, bins=64) for i in range(1, 33)])
 
@@ -63,4 +63,4 @@ def test_strip(benchmark, dimensions):
     strip = StateStrip(range(dimensions))
     for i in range(100):
         strip.add(i, [LABELS[(i // 9 + j) % 4] for j in range(dimensions)])
-    assert benchmark(strip.png)[1] == 512
+    assert benchmark(strip.png)[1] == GUTTER + WIDTH

@@ -1,7 +1,9 @@
-"""Checkpoints of healthy steps: which are kept, which one is pointed to, and what makes it save again."""
+"""Checkpoints of healthy steps: which are kept, which one is pointed to, what pauses saving, and what resumes it."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,25 +11,28 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from records import ACTIVE, PASSIVE, UNDECIDED, make_alert, make_evaluation
 
 from polar_monitor import PolarMonitor, PolarMonitorError, PolarMonitorWarning
 from polar_monitor.alerts.alert import Alert, AlertKind
 from polar_monitor.evaluation import Evaluation
-from polar_monitor.healthy import KeepHealthy
-from polar_monitor.healthy.keeper import BAD
-from polar_monitor.healthy.series import BACK, thinned
+from polar_monitor.healthy import PAUSING, RECOVERED_EVALUATIONS, KeepHealthy
 from polar_monitor.regime.label import Label
-from polar_monitor.regime.regime import DWELL, Verdict
+from polar_monitor.regime.regime import Verdict
+from polar_monitor.sinks.group import SinkGroup
 
-LOST, FADING, COLLAPSE = AlertKind.LOST, AlertKind.FADING, AlertKind.COLLAPSE
+LOST, FADING, DRAIN, COLLAPSE = AlertKind.LOST, AlertKind.FADING, AlertKind.DRAIN, AlertKind.COLLAPSE
 BOTH, ONE, NONE = (ACTIVE, ACTIVE), (ACTIVE, PASSIVE), (PASSIVE, PASSIVE)
+BACK = RECOVERED_EVALUATIONS
+FULL = OSError(28, "No space left on device")
 
 
-def told(step: int, kind: AlertKind, dimension: int | None = 1, healthy: int | None = None) -> tuple[Alert, ...]:
-    return (replace(make_alert(step, dimension, kind), last_healthy_step=healthy, evidence={}),)
+def alert(
+    step: int, kind: AlertKind, dimension: int | None = 1, healthy: int | None = None, **evidence: float
+) -> tuple[Alert, ...]:
+    return (replace(make_alert(step, dimension, kind), last_healthy_step=healthy, evidence=evidence),)
 
 
 def feed(
@@ -37,7 +42,7 @@ def feed(
     nats: tuple[float, ...] = (2.0, 1.0),
     **more: Any,
 ) -> None:
-    """Evaluations of two dimensions, two and one nats without more words."""
+    """Write evaluations of two dimensions, two and one nats without more words."""
     for step in steps:
         keeper.write(make_evaluation(step, labels, information=nats, **more))
 
@@ -46,20 +51,45 @@ def on_disk(folder: Path) -> list[int]:
     return sorted(int(file.stem.removeprefix("healthy-")) for file in folder.glob("healthy-*.pt"))
 
 
-def trained(keeper: KeepHealthy, steps: int, onset: int = 30, lost: int = 1) -> PolarMonitor:
-    """`lost` of two dimensions fade from `onset` on."""
+def run(
+    keeper: KeepHealthy,
+    steps: int,
+    onset: float = 30,
+    lost: int = 1,
+    with_state: bool = False,
+    state: dict[str, Any] | None = None,
+) -> PolarMonitor:
+    """Watch two dimensions, of which the last `lost` fade from `onset` on."""
     monitor = PolarMonitor(sinks=[keeper], every=1, window=512, max_overhead=1.0)
-    for step in range(1, steps + 1):
+    if state is not None:
+        monitor.load_state_dict(state)
+    if with_state:
+        keeper.save = lambda: {"monitor": monitor.state_dict()}
+    for step in range(monitor.health().steps + 1, steps + 1):
         left = np.ones(2)
         left[-lost:] = np.exp(-max(step - onset, 0) / 6)
         mean = np.random.default_rng(step).normal(size=(512, 2)) * left
         monitor.observe(mean, var=np.broadcast_to(np.clip(1 - 0.95 * left**2, 0.05, 1), mean.shape))
         monitor.step()
     monitor.detach()
+    assert monitor.health().sink_drops == monitor.health().errors == 0
     return monitor
 
 
-def test_the_file_of_the_last_healthy_step_is_kept_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.fixture
+def lost(tmp_path: Path) -> KeepHealthy:
+    """All well up to 35, a dimension lost at 38; the file of 30 is the one to go back to."""
+    keeper = KeepHealthy(tmp_path, dict, keep=9)
+    feed(keeper, range(5, 38, 5))
+    feed(keeper, [38], ONE, (2.0, 0.01), alerts=alert(38, LOST, 1, 31))
+    assert keeper.healthy == keeper.file(30)
+    return keeper
+
+
+# -- an alert ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_file_of_the_last_healthy_step_is_kept_and_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     counted: list[int] = []
 
     def save() -> dict[str, Any]:
@@ -67,163 +97,83 @@ def test_the_file_of_the_last_healthy_step_is_kept_and_told(tmp_path: Path, capl
         return {"saved": len(counted)}
 
     keeper = KeepHealthy(tmp_path, save, keep=6)
-    monitor = trained(keeper, 40)
-    first = next(alert for alert in monitor.alerts if alert.kind in (FADING, AlertKind.DRAIN))
+    monitor = run(keeper, 40)
+    first = next(one for one in monitor.alerts if one.kind in (FADING, DRAIN))
     assert first.last_healthy_step is not None
     assert keeper.healthy is not None
     step = int(keeper.healthy.stem.removeprefix("healthy-"))
-    assert step <= first.last_healthy_step
     assert step == max(one for one in keeper.steps if one <= first.last_healthy_step)
     assert first.last_healthy_step - step <= 0.5 * (first.step - step) + 1
     assert torch.load(keeper.healthy, weights_only=True) == {"saved": step}
     assert sum("last healthy checkpoint" in record.message for record in caplog.records) == 1
     assert sorted(tmp_path.glob("*.pt")) == sorted(keeper.file(step) for step in keeper.steps)
-    assert monitor.health().errors == 0
 
 
-@pytest.mark.parametrize("lost", [1, 2])
-def test_no_passing_of_time_makes_what_is_lost_well(lost: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("lost_dimensions", [1, 2])
+def test_no_passing_of_time_makes_what_is_lost_well(lost_dimensions: int, tmp_path: Path) -> None:
     keeper = KeepHealthy(tmp_path, dict)
-    monitor = trained(keeper, 150, lost=lost)
-    first = min(alert.step for alert in monitor.alerts if alert.kind in BAD)
-    assert {alert.kind for alert in monitor.alerts} >= {LOST} | ({COLLAPSE} if lost == 2 else set())
+    monitor = run(keeper, 150, lost=lost_dimensions)
+    first = min(one.step for one in monitor.alerts if one.kind in PAUSING)
+    assert {one.kind for one in monitor.alerts} >= {LOST} | ({COLLAPSE} if lost_dimensions == 2 else set())
     assert max(on_disk(tmp_path)) < first
     assert keeper.healthy is not None
     assert keeper.healthy.is_file()
 
 
-@pytest.mark.parametrize("kind", sorted(BAD))
-def test_each_kind_of_trouble_stops_it(kind: AlertKind, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", sorted(PAUSING))
+def test_each_kind_of_trouble_pauses_it(kind: AlertKind, tmp_path: Path) -> None:
     keeper = KeepHealthy(tmp_path, dict)
     feed(keeper, range(1, 21))
-    feed(keeper, [21], alerts=told(21, kind, None, 18))
+    feed(keeper, [21], alerts=alert(21, kind, 1, 18))
     feed(keeper, range(22, 60), ONE, (2.0, 0.01))
     assert keeper.steps == on_disk(tmp_path)
     assert keeper.steps[-1] == 20
     assert keeper.healthy == keeper.file(max(step for step in keeper.steps if step <= 18))
 
 
-@pytest.mark.parametrize("kind", sorted(set(AlertKind) - BAD))
-def test_what_is_no_loss_does_not(kind: AlertKind, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", sorted(set(AlertKind) - PAUSING))
+def test_an_alert_about_no_loss_does_not(kind: AlertKind, tmp_path: Path) -> None:
     keeper = KeepHealthy(tmp_path, dict)
-    feed(keeper, range(1, 21), alerts=told(20, kind))
+    feed(keeper, range(1, 21), alerts=alert(20, kind))
     assert keeper.steps[-1] == 20
+    assert keeper.healthy is None
+    assert set(AlertKind) - PAUSING == {AlertKind.REVIVED, AlertKind.VARIANCE_COLLAPSE, AlertKind.CUSTOM}
+
+
+def test_the_earliest_last_healthy_step_of_a_pause_decides(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    keeper = KeepHealthy(tmp_path, dict, keep=30)
+    feed(keeper, range(1, 21))
+    feed(keeper, [21], alerts=alert(21, AlertKind.SILENT, None))
+    feed(keeper, [21], alerts=alert(21, AlertKind.SILENT, None))
+    assert keeper.healthy == keeper.file(20)
+    assert len(caplog.records) == 1
+    feed(keeper, [22], alerts=alert(22, LOST, 1, 12))
+    feed(keeper, [23], alerts=alert(23, LOST, 0, 15))
+    assert keeper.healthy == keeper.file(12)
+
+
+def test_without_an_old_enough_file_it_says_why_once(tmp_path: Path) -> None:
+    keeper = KeepHealthy(tmp_path, dict, keep=1)
+    feed(keeper, range(1, 21))
+    with pytest.warns(PolarMonitorWarning, match=r"step 18 or earlier.* found those of steps \[20\].* keep=") as warned:
+        feed(keeper, [21], alerts=alert(21, FADING, 1, 18))
+        feed(keeper, [22], alerts=alert(22, LOST, 1, 18))
+    assert len(warned) == 1
     assert keeper.healthy is None
 
 
-@pytest.mark.parametrize(("nats", "back"), [((2.0, 0.89), False), ((2.0, 0.91), True), ((1.6, 0.95), False)])
-def test_it_saves_again_when_what_was_lost_is_back(nats: tuple[float, float], back: bool, tmp_path: Path) -> None:
-    """The dimension that was told of and the total, 2.7 of 3 nats, three times in a row."""
-    keeper = KeepHealthy(tmp_path, dict, keep=2)
-    feed(keeper, range(1, 21))
-    feed(keeper, [21], alerts=told(21, LOST, 1, 18))
-    healthy = keeper.healthy
-    feed(keeper, range(22, 40), ONE, (3.0, 0.01))
-    feed(keeper, range(40, 40 + DWELL - 1), BOTH, nats)
-    feed(keeper, [45], ONE, (3.0, 0.01))
-    feed(keeper, range(46, 46 + DWELL), BOTH, nats)
-    assert keeper.steps[-1] == 20
-    feed(keeper, range(49, 200), BOTH, nats)
-    assert keeper.steps[-1] == (199 if back else 20)
-    assert keeper.healthy == healthy
-    assert healthy is not None
-    assert healthy.is_file()
-    assert BACK == 0.9
+def test_a_file_that_somebody_removed_is_not_pointed_to(tmp_path: Path) -> None:
+    keeper = KeepHealthy(tmp_path, dict, keep=30)
+    feed(keeper, range(1, 10))
+    keeper.file(8).unlink()
+    feed(keeper, [10], alerts=alert(10, LOST, 1, 8))
+    assert keeper.healthy == keeper.file(7)
 
 
-def test_one_evaluation_asked_for_often_is_one(tmp_path: Path) -> None:
-    keeper = KeepHealthy(tmp_path, dict)
-    feed(keeper, range(1, 21))
-    feed(keeper, [21], alerts=told(21, LOST, 1, 18))
-    feed(keeper, [22] * DWELL)
-    feed(keeper, [23])
-    assert keeper.steps[-1] == 20
+# -- what is never saved ----------------------------------------------------------------------------------------------
 
 
-def test_what_is_wanted_is_of_the_last_healthy_step(tmp_path: Path) -> None:
-    """Not what was left when it was told, nor what was left of the other dimension during the trouble."""
-    keeper = KeepHealthy(tmp_path, dict)
-    feed(keeper, range(1, 15))
-    feed(keeper, range(15, 21), nats=(4.0, 0.4))
-    feed(keeper, [21], alerts=told(21, FADING, 1, 14))
-    feed(keeper, range(22, 30), nats=(4.0, 0.4))
-    assert keeper.steps[-1] == 20
-    feed(keeper, range(30, 33))
-    feed(keeper, [33])
-    assert keeper.steps[-1] == 33
-    feed(keeper, [34], alerts=told(34, FADING, 1, 33))
-    feed(keeper, range(35, 40), nats=(1.0, 1.0))
-    feed(keeper, [40], alerts=told(40, FADING, 0, 39))
-    feed(keeper, range(41, 60), nats=(1.0, 3.0))
-    assert keeper.steps[-1] == 33
-
-
-def test_the_total_that_is_wanted_is_of_the_first_alert(tmp_path: Path) -> None:
-    keeper = KeepHealthy(tmp_path, dict)
-    feed(keeper, range(1, 15))
-    feed(keeper, range(15, 21), nats=(4.0, 1.0))
-    feed(keeper, [21], alerts=told(21, AlertKind.DRAIN, None, 14))
-    feed(keeper, [22], alerts=told(22, AlertKind.SILENT, None))
-    feed(keeper, range(23, 23 + DWELL + 1))
-    assert keeper.steps[-1] == 26
-
-
-def test_without_a_past_the_alert_says_what_is_wanted(tmp_path: Path) -> None:
-    keeper = KeepHealthy(tmp_path, dict)
-    alert = replace(make_alert(1, 1, FADING), last_healthy_step=0, evidence={"from": 1.0})
-    with pytest.warns(PolarMonitorWarning, match="none has been saved"):
-        feed(keeper, [1], alerts=(alert,))
-    feed(keeper, range(2, 20), nats=(2.0, 0.5))
-    assert keeper.steps == []
-    feed(keeper, range(20, 20 + DWELL + 1))
-    assert keeper.steps == [23]
-
-
-def test_a_dimension_instead_of_the_lost_one_is_not_that_one_again(tmp_path: Path) -> None:
-    keeper = KeepHealthy(tmp_path, dict)
-    feed(keeper, range(1, 21), (ACTIVE, ACTIVE, PASSIVE), (2.0, 1.0, 0.01))
-    feed(keeper, [21], alerts=told(21, LOST, 1, 18))
-    feed(keeper, range(22, 60), (ACTIVE, PASSIVE, ACTIVE), (2.0, 0.01, 1.0))
-    assert keeper.steps[-1] == 20
-
-
-def test_the_next_trouble_after_a_recovery_has_its_own_file(tmp_path: Path) -> None:
-    keeper = KeepHealthy(tmp_path, dict, keep=3)
-    feed(keeper, range(1, 21))
-    feed(keeper, [21], alerts=told(21, FADING, 1, 18))
-    feed(keeper, [22], alerts=told(22, LOST, 1, 12))
-    first = keeper.healthy
-    assert first == keeper.file(max(step for step in keeper.steps if step <= 18))
-    feed(keeper, range(23, 101))
-    assert len(on_disk(tmp_path)) == 4  # the healthy one and three more
-    feed(keeper, [101], alerts=told(101, FADING, 0, 100))
-    assert keeper.healthy == keeper.file(100)
-    feed(keeper, range(102, 110))
-    assert len(on_disk(tmp_path)) == 4
-
-
-def test_clear_gives_up_what_is_lost(tmp_path: Path) -> None:
-    keeper = KeepHealthy(tmp_path, dict)
-    feed(keeper, range(1, 21))
-    feed(keeper, [21], ONE, (2.0, 0.01), alerts=told(21, LOST, 1, 18))
-    keeper.clear()
-    assert keeper.healthy is None
-    assert KeepHealthy(tmp_path, dict).healthy is None
-    feed(keeper, [22], ONE, (2.0, 0.01))
-    assert keeper.steps[-1] == 22
-
-
-def test_clear_forgets_a_latent_that_ended_unwell(tmp_path: Path) -> None:
-    keeper = KeepHealthy(tmp_path, dict)
-    feed(keeper, [1], name="gone", observed=0)
-    feed(keeper, [1, 2], name="here")
-    assert keeper.steps == []
-    keeper.clear()
-    feed(keeper, [3], name="here")
-    assert keeper.steps == [3]
-
-
-def test_what_is_not_well_by_itself_is_not_saved_without_any_alert(tmp_path: Path) -> None:
+def test_a_model_that_is_not_well_is_not_saved_without_any_alert(tmp_path: Path) -> None:
     def finite(step: int, rows: float) -> Evaluation:
         one = make_evaluation(step, BOTH)
         assert one.snapshot is not None
@@ -237,45 +187,141 @@ def test_what_is_not_well_by_itself_is_not_saved_without_any_alert(tmp_path: Pat
     assert keeper.steps == []
     keeper.write(finite(6, 3.0))  # no more than before
     assert keeper.steps == [6]
+    keeper.write(finite(7, 4.0))
+    keeper.clear()
+    keeper.write(finite(8, 4.0))
+    assert keeper.steps == [6, 8]
 
 
-def test_nothing_in_use_ever_is_no_trouble_that_waits_for_a_level(tmp_path: Path) -> None:
+def test_a_model_that_never_came_into_use_is_saved_once_it_did(tmp_path: Path) -> None:
     keeper = KeepHealthy(tmp_path, dict)
     collapsed: dict[str, Any] = {"verdict": Verdict.COLLAPSED}
-    with pytest.warns(PolarMonitorWarning, match="none has been saved"):
-        feed(keeper, [1], NONE, (0.0, 0.0), alerts=told(1, COLLAPSE, None), **collapsed)
+    with pytest.warns(PolarMonitorWarning, match=r"found those of steps \[\]"):
+        feed(keeper, [1], NONE, (0.0, 0.0), alerts=alert(1, COLLAPSE, None), **collapsed)
     feed(keeper, range(2, 30), NONE, (0.0, 0.0), **collapsed)
     feed(keeper, range(30, 40), (UNDECIDED, UNDECIDED), (0.1, 0.1))
     assert keeper.steps == []
     feed(keeper, range(40, 50))
-    assert keeper.steps[0] == 40 + DWELL
+    assert keeper.steps[0] == 40 + BACK - 1
 
 
-def test_without_an_old_enough_file_it_says_why(tmp_path: Path) -> None:
-    keeper = KeepHealthy(tmp_path, dict, keep=1)
+# -- recovery ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("labels", "back"), [(ONE, False), ((ACTIVE, UNDECIDED), False), (BOTH, True)])
+def test_it_saves_again_when_a_lost_dimension_is_in_use_three_times_in_a_row(
+    labels: tuple[Label, ...], back: bool, tmp_path: Path
+) -> None:
+    keeper = KeepHealthy(tmp_path, dict, keep=2)
     feed(keeper, range(1, 21))
-    said = "the last healthy step is 18, and the oldest one is of step 20"
-    with pytest.warns(PolarMonitorWarning, match=said) as warned:
-        feed(keeper, [21], alerts=told(21, FADING, 1, 18))
-        feed(keeper, [22], alerts=told(22, LOST, 1, 18))
-    assert len(warned) == 1
-    assert keeper.healthy is None
+    feed(keeper, [21], alerts=alert(21, LOST, 1, 18))
+    healthy = keeper.healthy
+    feed(keeper, range(22, 40), ONE, (3.0, 0.01))
+    feed(keeper, range(40, 40 + BACK - 1), labels)
+    feed(keeper, [45], ONE, (3.0, 0.01))
+    feed(keeper, range(46, 46 + BACK - 1), labels)
+    assert keeper.steps[-1] == 20
+    feed(keeper, range(46 + BACK - 1, 200), labels)
+    assert keeper.steps[-1] == (199 if back else 20)
+    assert keeper.healthy == healthy
+    assert healthy is not None
+    assert healthy.is_file()
 
 
-def test_the_first_known_step_decides(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    keeper = KeepHealthy(tmp_path, dict, keep=30)
+@pytest.mark.parametrize(
+    ("kind", "dimension", "evidence"), [(FADING, 1, {"from": 1.0}), (DRAIN, None, {"peak": 3.0, "total": 1.0})]
+)
+@pytest.mark.parametrize(("share", "back"), [(0.89, False), (0.91, True)])
+def test_after_a_fall_nine_tenths_of_the_information_must_be_back(
+    kind: AlertKind, dimension: int | None, evidence: dict[str, float], share: float, back: bool, tmp_path: Path
+) -> None:
+    keeper = KeepHealthy(tmp_path, dict)
     feed(keeper, range(1, 21))
-    feed(keeper, [21], alerts=told(21, AlertKind.SILENT, None))
-    feed(keeper, [21], alerts=told(21, AlertKind.SILENT, None))
-    assert keeper.healthy == keeper.file(20)
-    assert len(caplog.records) == 1
-    feed(keeper, [22], alerts=told(22, LOST, 1, 12))
-    feed(keeper, [23], alerts=told(23, LOST, 0, 5))
-    assert keeper.healthy == keeper.file(12)
+    feed(keeper, [21], nats=(1.0, 0.5), alerts=alert(21, kind, dimension, 18, **evidence))
+    feed(keeper, range(22, 40), nats=(1.0, 0.5))
+    assert keeper.steps[-1] == 20
+    feed(keeper, range(40, 60), nats=(2.0 * share, 1.0 * share))
+    assert keeper.steps[-1] == (59 if back else 20)
+
+
+def test_a_later_loss_of_the_dimension_needs_no_less(tmp_path: Path) -> None:
+    keeper = KeepHealthy(tmp_path, dict)
+    feed(keeper, range(1, 21))
+    feed(keeper, [21], nats=(2.0, 0.5), alerts=alert(21, FADING, 1, 18, **{"from": 1.0}))
+    feed(keeper, [22], ONE, (2.0, 0.01), alerts=alert(22, LOST, 1, 18))
+    feed(keeper, range(23, 40), nats=(2.0, 0.5))
+    assert keeper.steps[-1] == 20
+    feed(keeper, range(40, 60))
+    assert keeper.steps[-1] == 59
+
+
+def test_a_dimension_instead_of_the_lost_one_is_not_that_one_again(tmp_path: Path) -> None:
+    keeper = KeepHealthy(tmp_path, dict)
+    feed(keeper, range(1, 21), (ACTIVE, ACTIVE, PASSIVE), (2.0, 1.0, 0.01))
+    feed(keeper, [21], alerts=alert(21, LOST, 1, 18))
+    feed(keeper, range(22, 60), (ACTIVE, PASSIVE, ACTIVE), (2.0, 0.01, 1.0))
+    assert keeper.steps[-1] == 20
+
+
+def test_one_evaluation_asked_for_often_is_one(tmp_path: Path) -> None:
+    keeper = KeepHealthy(tmp_path, dict)
+    feed(keeper, range(1, 21))
+    feed(keeper, [21], alerts=alert(21, LOST, 1, 18))
+    feed(keeper, [22] * BACK)
+    feed(keeper, [23])
+    assert keeper.steps[-1] == 20
+
+
+def test_what_is_unknown_is_not_back(tmp_path: Path) -> None:
+    """A published criterion may call active what ours finds less than nothing in, or knows nothing of."""
+    keeper = KeepHealthy(tmp_path, dict)
+    feed(keeper, [1])
+    feed(keeper, [2], alerts=alert(2, FADING, 1, 1, **{"from": float("nan")}))
+    for step, nats in ((3, np.nan), (4, -0.1), (5, np.nan), (6, np.nan)):
+        one = make_evaluation(step, BOTH)
+        assert one.snapshot is not None
+        keeper.write(replace(one, snapshot=replace(one.snapshot, information=np.array([2.0, nats]))))
+    assert keeper.steps == [1]
+    feed(keeper, range(20, 30))
+    assert keeper.steps[-1] == 29
+
+
+def test_the_next_trouble_after_a_recovery_has_its_own_file(tmp_path: Path) -> None:
+    keeper = KeepHealthy(tmp_path, dict, keep=3)
+    feed(keeper, range(1, 21))
+    feed(keeper, [21], alerts=alert(21, FADING, 1, 18))
+    first = keeper.healthy
+    assert first == keeper.file(max(step for step in keeper.steps if step <= 18))
+    feed(keeper, range(22, 101))
+    assert len(on_disk(tmp_path)) == 4  # the healthy one and three more
+    feed(keeper, [101], alerts=alert(101, FADING, 0, 100))
+    assert keeper.healthy == keeper.file(100)
+    feed(keeper, range(102, 110))
+    assert len(on_disk(tmp_path)) == 4
+
+
+def test_clear_saves_although_something_is_lost(lost: KeepHealthy) -> None:
+    lost.clear()
+    assert lost.healthy is None
+    feed(lost, [39], ONE, (2.0, 0.01))
+    assert lost.steps[-1] == 39
+
+
+def test_clear_forgets_a_latent_that_ended_unwell(tmp_path: Path) -> None:
+    keeper = KeepHealthy(tmp_path, dict)
+    feed(keeper, [1], name="gone", observed=0)
+    feed(keeper, [1, 2], name="here")
+    assert keeper.steps == []
+    keeper.clear()
+    feed(keeper, [3], name="here")
+    assert keeper.steps == [3]
+
+
+# -- which evaluations count ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("mode", ["train", "eval"])
-def test_the_mode_that_there_is_counts(mode: str, tmp_path: Path) -> None:
+def test_the_only_mode_counts(mode: str, tmp_path: Path) -> None:
     keeper = KeepHealthy(tmp_path, dict, every=3, keep=9)
     feed(keeper, range(1, 9), mode=mode)
     assert keeper.steps == [1, 4, 7]
@@ -289,13 +335,13 @@ def test_a_validation_before_the_training_does_not_lead(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_beside_training_validation_counts_nothing_but_stops_it(order: int, tmp_path: Path) -> None:
+def test_beside_training_validation_counts_nothing_but_pauses(order: int, tmp_path: Path) -> None:
     keeper = KeepHealthy(tmp_path, dict, every=2, keep=9)
     for step in range(1, 10):
         for mode in ("train", "eval")[::order]:
             feed(keeper, [step], mode=mode)
     assert keeper.steps == [1, 3, 5, 7, 9]
-    feed(keeper, [10], mode="eval", alerts=told(10, LOST, 1, 7))
+    feed(keeper, [10], mode="eval", alerts=alert(10, LOST, 1, 7))
     feed(keeper, range(11, 30))
     assert keeper.steps[-1] == 9
     assert keeper.healthy == keeper.file(7)
@@ -310,9 +356,9 @@ def test_several_latents_count_once_and_each_must_be_well(names: tuple[str, str]
     assert keeper.steps == [1, 4, 7, 10]
     feed(keeper, [12, 13], name=names[0])
     assert keeper.steps[-1] == 13
-    feed(keeper, [13], name=names[1], alerts=told(13, LOST, 1, 11))
-    assert on_disk(tmp_path) == keeper.steps == [1, 4, 7, 10]  # it was not well at 13, as the second one said
-    for step in range(14, 14 + DWELL - 1):
+    feed(keeper, [13], name=names[1], alerts=alert(13, LOST, 1, 11))
+    assert on_disk(tmp_path) == keeper.steps == [1, 4, 7, 10]  # it was not well at 13, as the second one showed
+    for step in range(14, 14 + BACK - 1):
         for name in names:
             feed(keeper, [step], name=name)
     feed(keeper, [16], name=names[0])
@@ -329,6 +375,8 @@ def test_all_must_be_well_at_once(tmp_path: Path) -> None:
     assert keeper.steps == []
     feed(keeper, [9], name="a")
     assert keeper.steps == [9]
+    feed(keeper, [9], NONE, (0.0, 0.0), name="b", verdict=Verdict.COLLAPSED)
+    assert keeper.steps == on_disk(tmp_path) == []
 
 
 def test_two_monitors_share_a_keeper(tmp_path: Path) -> None:
@@ -344,25 +392,183 @@ def test_two_monitors_share_a_keeper(tmp_path: Path) -> None:
     assert keeper.steps == [1, 5, 9, 13]
 
 
-@given(st.integers(1, 8), st.lists(st.integers(1, 50), min_size=1, max_size=60))
-def test_the_newest_is_kept_and_the_rest_lie_the_wider_the_farther_back(keep: int, gaps: list[int]) -> None:
-    steps: list[int] = []
-    for step in np.cumsum(gaps).tolist():
-        steps.append(step)
-        gone = thinned(steps, keep)
-        assert len(gone) == max(len(steps) - keep, 0)
-        steps = [one for one in steps if one not in gone]
-    assert steps[-1] == sum(gaps)
-    assert len(steps) == min(keep, len(gaps))
+# -- which files are kept ---------------------------------------------------------------------------------------------
+
+
+@given(keep=st.integers(1, 8), gaps=st.lists(st.integers(1, 50), min_size=1, max_size=30))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+def test_the_newest_is_kept_and_the_others_lie_the_wider_apart_the_farther_back(
+    keep: int, gaps: list[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    keeper = KeepHealthy(tmp_path_factory.mktemp("healthy"), dict, keep=keep)
+    feed(keeper, np.cumsum(gaps).tolist(), bins=2)
+    assert keeper.steps == on_disk(keeper.folder)
+    assert keeper.steps[-1] == sum(gaps)
+    assert len(keeper.steps) == min(keep, len(gaps))
     if keep > 1:
-        assert steps[0] == gaps[0]
+        assert keeper.steps[0] == gaps[0]
 
 
-def test_thinning_by_hand() -> None:
+@pytest.mark.parametrize(
+    ("steps", "keep", "left"),
+    [([1, 2, 3, 4, 5], 4, [1, 3, 4, 5]), ([0, 6, 7, 8, 10], 4, [0, 6, 8, 10]), ([1, 2, 3], 1, [3])],
+)
+def test_files_by_hand(steps: list[int], keep: int, left: list[int], tmp_path: Path) -> None:
     """Ages 3, 2, 1 and gaps of two each: the oldest between the ends has the least gap for its age."""
-    assert thinned([1, 2, 3, 4, 5], 4) == [2]
-    assert thinned([0, 6, 7, 8, 10], 4) == [7]
-    assert thinned([1, 2, 3], 1) == [1, 2]
+    keeper = KeepHealthy(tmp_path, dict, keep=keep)
+    feed(keeper, steps)
+    assert keeper.steps == on_disk(tmp_path) == left
+
+
+@pytest.mark.parametrize("name", ["healthy-100-best.pt", "healthy-.pt", "healthy-007.pt", "healthy-²1.pt", "best.pt"])
+def test_other_files_are_left_alone(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("mine")
+    (tmp_path / "healthy-3.pt").mkdir()
+    keeper = KeepHealthy(tmp_path, dict, keep=1)
+    assert keeper.steps == []
+    feed(keeper, range(4, 9))
+    keeper.resume(5)
+    assert (tmp_path / name).read_text() == "mine"
+    assert (tmp_path / "healthy-3.pt").is_dir()
+
+
+# -- resumed runs and other runs --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("new_process", [False, True])
+def test_going_back_to_the_healthy_step_makes_it_save_again(new_process: bool, lost: KeepHealthy) -> None:
+    keeper = KeepHealthy(lost.folder, dict, keep=9) if new_process else lost
+    keeper.resume(30)
+    assert keeper.healthy is None
+    assert on_disk(lost.folder) == keeper.steps == [5, 10, 15, 20, 25, 30]  # 35 is of the abandoned branch
+    feed(keeper, [31])
+    assert keeper.steps[-1] == 31
+
+
+@pytest.mark.parametrize("step", [38, 60])
+def test_resuming_after_the_alert_does_not(step: int, lost: KeepHealthy) -> None:
+    lost.resume(step)
+    feed(lost, range(step + 1, step + 30), ONE, (2.0, 0.01))
+    assert lost.steps == on_disk(lost.folder) == [5, 10, 15, 20, 25, 30, 35]
+    assert lost.healthy == lost.file(30)
+
+
+def test_resuming_between_two_alerts_needs_what_the_first_lost(lost: KeepHealthy) -> None:
+    feed(lost, [45], NONE, (0.0, 0.0), alerts=alert(45, LOST, 0, 40))
+    lost.resume(40)
+    feed(lost, range(41, 41 + BACK), (PASSIVE, ACTIVE), (0.0, 3.0))
+    assert lost.steps == [5, 10, 15, 20, 25, 30, 35, 40 + BACK]
+
+
+def test_a_resume_counts_a_recovery_from_the_beginning(lost: KeepHealthy) -> None:
+    feed(lost, range(40, 40 + BACK - 1))
+    lost.resume(41)
+    feed(lost, [42, 43])
+    assert lost.steps[-1] == 35
+
+
+def test_an_evaluation_at_the_step_of_a_resume_leaves_its_file(lost: KeepHealthy) -> None:
+    lost.resume(30)
+    feed(lost, [30], observed=0)
+    assert on_disk(lost.folder)[-1] == 30
+
+
+def test_a_run_that_starts_again_without_its_state_is_another_run(lost: KeepHealthy) -> None:
+    keeper = KeepHealthy(lost.folder, dict)
+    with pytest.warns(PolarMonitorWarning, match=r"starts at step 5;.*up to step 35.*load_state_dict"):
+        feed(keeper, range(5, 20))
+    assert sorted(file.name for file in lost.folder.glob("*.old")) == sorted(
+        f"healthy-{step}.pt.old" for step in (5, 10, 15, 20, 25, 30, 35)
+    )
+    assert on_disk(lost.folder) == keeper.steps
+    assert (min(keeper.steps), max(keeper.steps)) == (5, 19)
+    with pytest.warns(PolarMonitorWarning, match=r"starts at step 1;.*up to step 19"):
+        feed(keeper, [1])
+    assert on_disk(lost.folder) == keeper.steps == [1]
+
+
+def test_a_run_goes_on_with_its_monitors_state(tmp_path: Path) -> None:
+    """Two dimensions, of which one fades; then the run goes on from the healthy file, in which the monitor is too."""
+    first = KeepHealthy(tmp_path, dict)
+    run(first, 70, 30, with_state=True)
+    assert first.healthy is not None
+    step = int(first.healthy.stem.removeprefix("healthy-"))
+    assert 20 <= step <= 31
+    state = torch.load(first.healthy, weights_only=True)["monitor"]
+    again = KeepHealthy(tmp_path, dict)
+    run(again, 70, np.inf, with_state=True, state=state)
+    assert again.healthy is None
+    assert on_disk(tmp_path) == again.steps
+    assert again.steps[-1] == 70
+
+
+# -- disks that fail, and bad arguments -------------------------------------------------------------------------------
+
+
+class Broken(dict[str, int]):
+    """Fails while it is written, as on a disk that is full."""
+
+    def __reduce__(self) -> Any:
+        raise FULL
+
+
+def fails() -> Any:
+    raise FULL
+
+
+@pytest.mark.parametrize("save", [fails, lambda: {"a": torch.zeros(1000), "b": Broken()}])
+def test_a_save_that_fails_leaves_no_file_and_all_else_as_it_is(save: Callable[[], Any], tmp_path: Path) -> None:
+    keeper = KeepHealthy(tmp_path, dict, every=2)
+    feed(keeper, range(1, 6))
+    before = sorted(tmp_path.iterdir())
+    keeper.save = save
+    group = SinkGroup([keeper])
+    for step in range(6, 26):
+        group.write(make_evaluation(step, BOTH, information=(2.0, 1.0)))
+    assert group.drops == 10  # never so often in a row that it is switched off
+    assert sorted(tmp_path.iterdir()) == before
+    assert keeper.steps == on_disk(tmp_path) == [1, 3, 5]
+    keeper.save = dict
+    feed(keeper, [26, 27])
+    assert keeper.steps == [1, 3, 5, 27]
+    feed(keeper, [28], alerts=alert(28, LOST, 1, 20))
+    assert keeper.healthy == keeper.file(5)
+
+
+def test_a_disk_that_fails_has_no_half_written_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper = KeepHealthy(tmp_path, dict)
+    feed(keeper, range(1, 10))
+
+    def full(*_: Any) -> None:
+        raise FULL
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", full)
+        with pytest.raises(OSError, match="No space"):
+            feed(keeper, [10])
+    assert sorted(tmp_path.iterdir()) == sorted(keeper.file(step) for step in keeper.steps)
+    feed(keeper, [11])
+    assert keeper.steps[-1] == 11
+
+
+def test_a_disk_that_fails_harms_no_monitor(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    monitor = PolarMonitor(sinks=[KeepHealthy(tmp_path, fails)], every=1, window=512, max_overhead=1.0)
+    for step in range(20):
+        monitor.observe(np.random.default_rng(step).normal(size=(512, 2)), var=np.full((512, 2), 0.05))
+        monitor.step()
+    monitor.detach()
+    assert monitor.health().sink_drops > 0
+    assert monitor.health().evaluations == 20
+    assert sum("No space left" in record.message for record in caplog.records) == 1
+
+
+def test_a_forked_process_does_nothing(tmp_path: Path) -> None:
+    keeper = KeepHealthy(tmp_path, dict)
+    feed(keeper, [1])
+    keeper._pid += 1
+    feed(keeper, [2])
+    keeper.resume(0)
+    assert on_disk(tmp_path) == [1]
 
 
 def test_bad_arguments(tmp_path: Path) -> None:
@@ -371,5 +577,5 @@ def test_bad_arguments(tmp_path: Path) -> None:
     with pytest.raises(PolarMonitorError, match="keep: expected a whole number of 1"):
         KeepHealthy(tmp_path, dict, keep=0)
     (tmp_path / "file").write_text("")
-    with pytest.raises(PolarMonitorError, match="cannot make"):
+    with pytest.raises(PolarMonitorError, match="folder: cannot make"):
         KeepHealthy(tmp_path / "file" / "below", dict)

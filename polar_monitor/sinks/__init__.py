@@ -1,4 +1,4 @@
-"""Where evaluations go: TensorBoard, a JSONL log, the console, or a sink of your own.
+"""Sinks write evaluations: to TensorBoard, a JSONL log, the console, or with a sink of your own anywhere else.
 
 A sink has `write`, `flush` and `close` (`Sink`), and may have `resume` (`ResumableSink`) and `begin` (`SetupSink`). It
 may raise: the monitor logs the failure once, drops the record, counts it and trains on. `scalars` gives the numbers of
@@ -38,17 +38,17 @@ class Sink(Protocol):
         """Write one evaluation. The training waits for it, so it must be quick."""
 
     def flush(self) -> None:
-        """Make what was written readable by others."""
+        """Make all written evaluations readable by others."""
 
     def close(self) -> None:
         """Flush, and release files and connections. A second call does nothing."""
 
 
 class ResumableSink(Sink, Protocol):
-    """Sink that hides or removes what it wrote when a run goes back to an earlier step. The method is optional."""
+    """Sink that hides or removes later evaluations when a run goes back to a step. The method is optional."""
 
     def resume(self, step: int) -> None:
-        """Hide what was written for steps after `step`: `load_state_dict` has set the run back to it."""
+        """Hide the evaluations after `step`: `load_state_dict` has set the run back to it."""
 
 
 class SetupSink(Sink, Protocol):

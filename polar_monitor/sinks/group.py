@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ..errors import WarnOnce
 from ..evaluation import Evaluation
 from . import Sink
 
@@ -24,7 +25,7 @@ class SinkGroup:
         self.strict = False
         self._failures: dict[int, int] = {}
         """Failures in a row of each sink."""
-        self._logged: set[tuple[int, str]] = set()
+        self._once = WarnOnce()
 
     def begin(self, name: str, setup: Mapping[str, Any]) -> None:
         """Give the settings of the latent `name` to the sinks that have `begin`."""
@@ -55,7 +56,7 @@ class SinkGroup:
             self._guard(number, sink, sink.close)
 
     def resume(self, step: int) -> None:
-        """Tell the sinks that have `resume` that the run goes on after `step`."""
+        """Call `resume` of the sinks that have it: the run goes on after `step`."""
         self._call_optional("resume", step)
 
     def _call_optional(self, method: str, *arguments: Any) -> None:
@@ -72,8 +73,7 @@ class SinkGroup:
             if self.strict:
                 raise
             cause = type(failure).__name__
-            if (number, cause) not in self._logged:
-                self._logged.add((number, cause))
+            if self._once((number, cause)):
                 log.error("%s failed (%s: %s); its records are dropped", type(sink).__name__, cause, failure)
             return False
         return True

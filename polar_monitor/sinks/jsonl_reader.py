@@ -27,7 +27,7 @@ UNREADABLE = (json.JSONDecodeError, UnicodeDecodeError)
 def read_jsonl(path: str | os.PathLike[str], *, strict: bool = False) -> list[Evaluation]:
     """Return the evaluations of a log, in the order of the file.
 
-    A truncated last line is left out (`strict=True`: an error). Where a run was resumed or begun again, a later record
+    A truncated last line is left out (`strict=True`: an error). If a run was resumed or begun again, a later record
     replaces those of the same name with its running number (`health.evaluations`) or a higher one. A record without a
     number (0) stays. Raises PolarMonitorError, with the line's number, for a line that is not a record or is of a newer
     version, and for a file that cannot be read.

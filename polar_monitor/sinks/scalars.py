@@ -46,8 +46,8 @@ STATE_CODES = {Label.PASSIVE: 0, Label.UNDECIDED: 1, Label.MIXED: 2, Label.ACTIV
 class Scalars:
     """Returns the numbers of an evaluation as {tag: number}. Each sink has its own, since the first evaluation counts.
 
-    Of more than 32 dimensions the first evaluation of a latent and mode chooses those with the highest and the lowest
-    information. The choice stays, as a set that followed the ranking would give lines with holes.
+    If there are more than 32 dimensions, the first evaluation of a latent and mode chooses those with the highest and
+    the lowest information. The choice stays, since a set that followed the ranking would give lines with holes.
 
     Example:
         >>> from polar_monitor.sinks.scalars import Scalars
@@ -125,7 +125,7 @@ def tag_prefix(name: str, mode: str) -> str:
 
 
 def extremes(information: Array, limit: int) -> tuple[int, ...]:
-    """Return all dimensions, or of more than `limit` the halves with the most and the least information, in order."""
+    """Return all dimensions, or the `limit` with the most and the least information, half of each, in order."""
     if len(information) <= limit:
         return tuple(range(len(information)))
     order = np.argsort(np.nan_to_num(information, nan=-np.inf), kind="stable")

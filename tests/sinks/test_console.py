@@ -27,11 +27,11 @@ def shown(view: LiveConsole, terminal: Console, **options: object) -> str:
 
 
 def test_a_plain_line_has_step_verdict_counts_nats_and_overhead() -> None:
-    said = plain_line(make_evaluation(300, information=(2.0, 0.01, 0.5, 0.09), overhead=0.0042), 1000)
-    assert " ".join(said.split()) == (
+    line = plain_line(make_evaluation(300, information=(2.0, 0.01, 0.5, 0.09), overhead=0.0042), 1000)
+    assert " ".join(line.split()) == (
         "step 300/1000 polarised active 1 passive 1 mixed 1 undecided 1 2.600 nats overhead 0.4%"
     )
-    assert said.isascii()
+    assert line.isascii()
 
 
 def test_plain_lines_name_the_latent_and_the_mode() -> None:
@@ -89,7 +89,7 @@ def test_more_dimensions_than_lines_shows_the_extremes() -> None:
     assert numbers == [0, 1, 2, 3, 4, 95, 96, 97, 98, 99]
 
 
-def test_it_draws_without_a_thread_and_nothing_observed_is_said() -> None:
+def test_it_draws_without_a_thread_and_names_an_evaluation_without_rows() -> None:
     before = threading.active_count()
     view, terminal = live(total=None)
     view.say("phase 1")

@@ -84,9 +84,10 @@ def test_the_line_is_strict_json(tmp_path):
 
 def test_a_replay_gives_the_same_alerts(tmp_path):
     def alerts(run: list[Evaluation]) -> list[Any]:
-        engine, raised = AlertEngine(), []
+        state, raised = WatchState(), []
         for e in run:
-            raised += engine.evaluate(Observation(e.step, e.observed, e.snapshot, e.regime), AlertRules())
+            state, new = watch(state, e.step, e.observed, e.snapshot, e.regime, AlertRules())
+            raised += new
         return raised
 
     nats = np.linspace(3.0, 0.01, 40)

@@ -202,5 +202,5 @@ def test_a_record_with_anything_in_one_place_is_read_or_refused(tmp_path, place,
     path = tmp_path / "log"
     path.write_bytes(json.dumps(record).encode("ascii") + b"\n")
     with contextlib.suppress(PolarMonitorError):
-        (found,) = read_jsonl(path)
-        assert isinstance(found, Evaluation)
+        (evaluation,) = read_jsonl(path)
+        assert isinstance(evaluation, Evaluation)

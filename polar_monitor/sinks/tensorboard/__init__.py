@@ -1,4 +1,4 @@
-"""Evaluations as TensorBoard events. Importing this loads no TensorBoard: a sink does when it is constructed."""
+"""Evaluations as TensorBoard events. This import loads no TensorBoard; the constructor of a sink does."""
 
 from .sink import LOG as LOG
 from .sink import TensorBoardSink as TensorBoardSink

@@ -48,7 +48,7 @@ class Board:
         self._written_layout = prefixes
 
     def purge(self, step: int) -> None:
-        """Hide what was written to this folder for `step` or later; the next event has layout and verdict again."""
+        """Hide the events of this folder at `step` or later; the next event has layout and verdict again."""
         self._file.append(Event(wall_time=time.time(), step=step, session_log=SessionLog(status=SessionLog.START)))
         self._written_layout = ()
         for of_key in self._values.values():

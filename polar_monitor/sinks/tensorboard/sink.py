@@ -69,7 +69,7 @@ class TensorBoardSink:
         self._board.write(evaluation)
 
     def resume(self, step: int) -> None:
-        """Hide what was written to this folder for steps after `step`, at which the run goes on."""
+        """Hide the events of this folder after `step`: the run goes on from there."""
         if os.getpid() == self._pid and self._at_exit.alive:
             self._board.purge(step + 1)
 
@@ -95,7 +95,7 @@ def _open(log_dir: str) -> Board:
     if "://" in log_dir:
         raise PolarMonitorError(
             f"log_dir: expected a local folder, got {log_dir!r}; log to a local one and copy it there, "
-            "since a remote store cannot append an event without writing the whole file again"
+            "since a remote store cannot append an event without writing the complete file again"
         )
     from .board import Board
 

@@ -36,20 +36,20 @@ def histograms(draw):
 
 @given(st.lists(histograms(), max_size=6))
 def test_pooling_all_at_once_is_pooling_one_by_one(many):
-    for h, found in zip(many, pooled(many), strict=True):
+    for h, drawn in zip(many, pooled(many), strict=True):
         expected = slowly(h)
         if expected is None:
-            assert found is None
+            assert drawn is None
             continue
         buckets, limits = expected
-        assert (found.bucket, found.bucket_limit) == (buckets, limits)
-        assert found.num == sum(buckets)
-        lefts = [found.min, *limits[:-1]]
+        assert (drawn.bucket, drawn.bucket_limit) == (buckets, limits)
+        assert drawn.num == sum(buckets)
+        lefts = [drawn.min, *limits[:-1]]
         middles = [(a + b) / 2 for a, b in zip(lefts, limits, strict=True)]
-        assert found.sum == pytest.approx(sum(c * m for c, m in zip(buckets, middles, strict=True)), abs=1e-9)
+        assert drawn.sum == pytest.approx(sum(c * m for c, m in zip(buckets, middles, strict=True)), abs=1e-9)
         squares = sum(c * m * m for c, m in zip(buckets, middles, strict=True))
-        assert found.sum_squares == pytest.approx(squares, abs=1e-9)
-        assert found.max == limits[-1]
+        assert drawn.sum_squares == pytest.approx(squares, abs=1e-9)
+        assert drawn.max == limits[-1]
 
 
 @pytest.mark.parametrize(
@@ -58,5 +58,5 @@ def test_pooling_all_at_once_is_pooling_one_by_one(many):
     ids=["known", "outlier_below", "outlier_above", "a_point"],
 )
 def test_ends_are_the_extreme_values_where_these_are_in_the_outermost_bins(low, high, ends):
-    (found,) = pooled([Histogram(0.0, 1.0, np.array([1, 0, 2, 1]), low, high)])
-    assert (found.min, found.max) == ends
+    (drawn,) = pooled([Histogram(0.0, 1.0, np.array([1, 0, 2, 1]), low, high)])
+    assert (drawn.min, drawn.max) == ends

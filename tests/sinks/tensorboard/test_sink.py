@@ -64,7 +64,7 @@ def test_a_full_disk_costs_one_record(tmp_path):
     sink.close()
     board = read(tmp_path)
     assert [step for step, _ in series(board, "polar/active")] == [200]
-    # what is told only when it changes was lost, and is told again
+    # values that are written only when they change were lost, and are written again
     assert len(texts(board, "polar/verdict")) == 1
     assert len(board.Tensors("custom_scalars__config__")) == 1
     assert [image.step for image in board.Images("polar/states")] == [200]

@@ -30,9 +30,9 @@ def test_headline(tmp_path):
         "observations": [640, 12_800],
     }
     for what, values in expected.items():
-        found = series(board, f"polar/{what}")
-        assert [step for step, _ in found] == [100, 200]
-        np.testing.assert_allclose([value for _, value in found], values, rtol=1e-6)
+        points = series(board, f"polar/{what}")
+        assert [step for step, _ in points] == [100, 200]
+        np.testing.assert_allclose([value for _, value in points], values, rtol=1e-6)
 
 
 def test_nothing_observed(tmp_path):
@@ -114,11 +114,11 @@ def test_alerts_and_verdict_are_texts(tmp_path):
         [make_evaluation(100, alerts=alerts), make_evaluation(200), make_evaluation(300, verdict=Verdict.COLLAPSED)],
     )
     board = read(tmp_path)
-    (said,) = texts(board, "polar/alerts")
-    assert said.startswith("**FADING** at step 100, dimension 2\n")
-    assert "information fell from 1.20 to 0.48 nats" in said
-    assert "out of use at about step 600 (from 400 to 1000)" in said
-    assert said.count("**FADING**") == 2
+    (markdown,) = texts(board, "polar/alerts")
+    assert markdown.startswith("**FADING** at step 100, dimension 2\n")
+    assert "information fell from 1.20 to 0.48 nats" in markdown
+    assert "out of use at about step 600 (from 400 to 1000)" in markdown
+    assert markdown.count("**FADING**") == 2
     assert [text.split("\n")[0] for text in texts(board, "polar/verdict")] == ["**polarised**", "**collapsed**"]
     assert [event.step for event in board.Tensors("polar/verdict")] == [100, 300]
     assert board.SummaryMetadata("polar/alerts").plugin_data.plugin_name == "text"
