@@ -7,6 +7,8 @@ same calls.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -36,6 +38,8 @@ class PairedRingBuffer:
         """Mantissa bits of the latents' own dtype: where ties come from."""
         self._committed = 0
         """Rows of both sides that belong together."""
+        self.listener: Callable[[], None] | None = None
+        """Called after each eager write of the mean; it must not raise."""
 
     def prepare_traced(self, dimensions: int, device: torch.device) -> None:
         """Allocate what compiled forwards will write to."""
@@ -73,6 +77,8 @@ class PairedRingBuffer:
         if not channel.fits(rows):
             self._replace(channel, rows)
         channel.write(rows)
+        if self.listener is not None and channel is self.mean:
+            self.listener()
 
     def _replace(self, channel: RowBuffer, rows: Tensor) -> None:
         """A new buffer for a channel: what waits is given up on both sides, the open step unless it can be paired."""

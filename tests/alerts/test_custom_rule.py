@@ -280,7 +280,7 @@ def test_numpy_scalars_are_numbers(tmp_path: Path, caplog: pytest.LogCaptureFixt
         float,
         float,
     ]
-    assert monitor.state_dict()["lanes"]["train"]["extra"]["states"] == {"Scalars": True}
+    assert monitor.state_dict()["pipelines"]["train"]["extra"]["states"] == {"Scalars": True}
     assert replay(log, extra_rules=[Scalars()]).replayed == monitor.alerts
 
 
@@ -323,7 +323,7 @@ def test_a_rule_that_failed_is_asked_again_after_a_resume(tmp_path: Path, caplog
     ]  # fmt: skip
     assert second.alerts[-1].evidence["count"] == 4
     old = first.state_dict()
-    old["lanes"]["train"]["extra"]["off"] = ["Repaired"]  # as an older version saved it
+    old["pipelines"]["train"]["extra"]["off"] = ["Repaired"]  # as an older version saved it
     assert len(custom(run(None, range(5, 7), old, extra_rules=[rule]).alerts)) == 4
     rule.broken = True
     before = len([record for record in caplog.records if "rule 'Repaired' failed" in record.message])
@@ -377,6 +377,6 @@ def test_rules_that_cannot_be_used(wanted: Any, said: str) -> None:
 
 def test_a_saved_state_that_is_no_plain_data_is_refused() -> None:
     state = run(None, range(1, 3), extra_rules=[Weak()]).state_dict()
-    state["lanes"]["train"]["extra"]["states"]["Weak"] = torch.zeros(2)
+    state["pipelines"]["train"]["extra"]["states"]["Weak"] = torch.zeros(2)
     with pytest.raises(PolarMonitorError, match="expected plain data, got ndarray"):
         run(None, range(3, 4), state, extra_rules=[Weak()])
