@@ -1,6 +1,10 @@
-"""Connection of a model to an evaluation loop: hooks on its latent, and a clock of its optimiser's steps."""
+"""Connection of a model to an evaluation loop: hooks on its latent, a clock of its steps, time without hooks."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
 
 from torch import nn
 
@@ -26,3 +30,20 @@ def connect(model: nn.Module, latent: Latent, loop: EvaluationLoop) -> Optimizer
     if "train" in loop.pipelines:
         clock.expect_steps(loop.pipelines["train"].ring)
     return clock
+
+
+@contextmanager
+def without_hooks(loop: EvaluationLoop) -> Iterator[None]:
+    """Take the hooks off and count no step until the outermost of these contexts ends."""
+    began = perf_counter()
+    loop.suspended += 1
+    if loop.hooks is not None:
+        loop.hooks.off("detached")
+    try:
+        yield
+    finally:
+        loop.suspended -= 1
+        if not loop.suspended:
+            loop.schedule.governor.leave_out(perf_counter() - began)
+            if loop.hooks is not None:
+                loop.hooks.on("detached")

@@ -1,4 +1,4 @@
-"""Warnings about a monitor that sees nothing: no latent, no validation, outputs that cannot be recorded."""
+"""Health of the monitor, and warnings if it sees nothing: no latent, no validation, outputs it cannot record."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from ..capture.hooks import HookSet
 from ..capture.ring import PairedRingBuffer
 from ..errors import WarnOnce, warn
+from ..evaluation import Health
+from ..schedule.schedule import Schedule
 from . import summary
+from .failures import FailurePolicy
 from .pipeline import ModePipeline
 
 SILENT_FROM_START = 50
@@ -19,7 +22,7 @@ NO_VALIDATION = 10_000
 
 
 class Diagnostics:
-    """Counter of the steps without a forward. It warns once for each cause."""
+    """Counter of the steps without a forward, which warns once for each cause."""
 
     def __init__(self, pipelines: Mapping[str, ModePipeline]) -> None:
         self.hooks: HookSet | None = None
@@ -92,6 +95,25 @@ class Diagnostics:
         if self.hooks is not None and self._tap_errors and "silence" not in self._once and self._once("taps"):
             warn(f"outputs of {self.hooks.where} could not be recorded: {self.hooks.last_error}")
         return not observed and self._tap_errors != before
+
+    def health(self, schedule: Schedule, failures: FailurePolicy, evaluations: int, sink_drops: int) -> Health:
+        """Collect the monitor's counters of its own work."""
+        pipelines, governor = self._pipelines.values(), schedule.governor
+        tap_errors, tap_error = (0, "") if self.hooks is None else (self.hooks.errors, self.hooks.last_error)
+        return Health(
+            steps=schedule.steps,
+            calls=sum(pipeline.ring.calls for pipeline in pipelines),
+            steps_rested=schedule.duty_cycle.steps(schedule.steps),
+            rows_seen=sum(pipeline.seen for pipeline in pipelines),
+            rows_dropped=sum(pipeline.rows_dropped for pipeline in pipelines),
+            rows_empty=sum(pipeline.ring.empty for pipeline in pipelines),
+            errors=failures.count + tap_errors,
+            last_error=failures.last or tap_error,
+            overhead=governor.overhead,
+            every=governor.every,
+            evaluations=evaluations,
+            sink_drops=sink_drops,
+        )
 
 
 def _may_be_compiled(pipeline: ModePipeline) -> bool:

@@ -43,8 +43,8 @@ class EvaluationLoop:
         self.schedule = Schedule(options.pace, self.diagnostics.restart)
         self.alerts = AlertLog()
         self.evaluations = 0
-        self.suspended = False
-        """True while no step is counted."""
+        self.suspended = 0
+        """Number of nested contexts in which no step is counted."""
         self._end = weak(stop)
         self._publishing = False
         """True while sinks and callbacks get an evaluation."""
@@ -253,19 +253,4 @@ class EvaluationLoop:
 
     def health(self) -> Health:
         """Return the monitor's counters of its own work."""
-        pipelines, governor = self.pipelines.values(), self.schedule.governor
-        tap_errors, tap_error = (0, "") if self.hooks is None else (self.hooks.errors, self.hooks.last_error)
-        return Health(
-            steps=self.schedule.steps,
-            calls=sum(pipeline.ring.calls for pipeline in pipelines),
-            steps_rested=self.schedule.duty_cycle.steps(self.schedule.steps),
-            rows_seen=sum(pipeline.seen for pipeline in pipelines),
-            rows_dropped=sum(pipeline.rows_dropped for pipeline in pipelines),
-            rows_empty=sum(pipeline.ring.empty for pipeline in pipelines),
-            errors=self.failures.count + tap_errors,
-            last_error=self.failures.last or tap_error,
-            overhead=governor.overhead,
-            every=governor.every,
-            evaluations=self.evaluations,
-            sink_drops=self.sinks.drops,
-        )
+        return self.diagnostics.health(self.schedule, self.failures, self.evaluations, self.sinks.drops)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import warnings
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from torch import nn
@@ -23,10 +22,9 @@ from ..evaluation import Evaluation, Health
 from ..regime.regime import Regime
 from ..schedule.optimizer_clock import OptimizerClock
 from ..sinks import Sink
-from ..statistics.precompile import compile_kernels
 from ..statistics.snapshot import Snapshot
 from . import checkpoint, summary
-from .connection import connect
+from .connection import connect, without_hooks
 from .evaluation_loop import EvaluationLoop
 from .observe import read_rows
 from .options import checked
@@ -134,10 +132,7 @@ class PolarMonitor:
         self._clock: OptimizerClock | None = None
         self._by_hand = False
         self._model: weakref.ref[nn.Module] | None = None
-        self._detached = 0
-        """Number of nested `detached()` contexts."""
         self._why = ""
-        self._opened = False
         self._finalizer = weakref.finalize(self, close_in, os.getpid(), self._outputs.group)
 
     @property
@@ -174,32 +169,14 @@ class PolarMonitor:
         return self
 
     def _open(self, replacing: PolarMonitor | None = None) -> None:
-        """Open the sinks and compile the kernels, before the first row: both may fail or take time."""
-        if not self._opened:
-            self._outputs.open(self, replacing, self._loop.options.settings.setup())
-            compile_kernels()
-            self._opened = True
+        self._outputs.open(self, replacing, self._loop.options.settings.setup())
 
-    @contextmanager
-    def detached(self) -> Iterator[None]:
+    def detached(self) -> AbstractContextManager[None]:
         """Context without hooks, for `torch.jit.script` and other tools that refuse them. No step is counted in it.
 
         A nested one ends with the outer one.
         """
-        loop, began = self._loop, perf_counter()
-        self._detached += 1
-        loop.suspended = True
-        if loop.hooks is not None:
-            loop.hooks.off("detached")
-        try:
-            yield
-        finally:
-            self._detached -= 1
-            if not self._detached:
-                loop.suspended = False
-                loop.schedule.governor.leave_out(perf_counter() - began)
-                if loop.hooks is not None:
-                    loop.hooks.on("detached")
+        return without_hooks(self._loop)
 
     @property
     def attached(self) -> bool:

@@ -14,6 +14,7 @@ from ..sinks import Sink
 from ..sinks.group import SinkGroup
 from ..sinks.jsonl import JsonlSink
 from ..sinks.tensorboard.sink import LOG, TensorBoardSink
+from ..statistics.precompile import compile_kernels
 
 Folder = str | os.PathLike[str] | None
 
@@ -38,17 +39,25 @@ class Outputs:
         self._name = name
         self.folder: Path | None = None
         """Folder of the default sinks; None without them."""
+        self._opened = False
         self.group = SinkGroup(())
         self.group.strict = strict
 
     def open(self, owner: Writer, replaced: Writer | None, setup: dict[str, Any]) -> None:
-        """Open the sinks on rank 0; other ranks measure their share of the data and write nothing.
+        """Open the sinks and compile the kernels, before the first row: both may fail or take time. Once only.
 
-        `setup` is written to a log, so that it can be replayed. Raises PolarMonitorError for a folder that cannot be
-        written to, or that another monitor of the same name uses, unless that one is `replaced`.
+        Only rank 0 has sinks: other ranks measure their share of the data and write nothing. `setup` is written to a
+        log, so that it can be replayed. Raises PolarMonitorError for a folder that cannot be written to, or that
+        another monitor of the same name uses, unless that one is `replaced`.
         """
-        if rank() != 0:
+        if self._opened:
             return
+        if rank() == 0:
+            self._open_sinks(owner, replaced, setup)
+        compile_kernels()
+        self._opened = True
+
+    def _open_sinks(self, owner: Writer, replaced: Writer | None, setup: dict[str, Any]) -> None:
         sinks = tuple(self._sinks or ())
         if self._sinks is None or self._log_dir is not None:
             self._check_folder(owner, replaced)
