@@ -20,7 +20,7 @@ def connect(model: nn.Module, latent: Latent, loop: EvaluationLoop) -> Optimizer
     rings = {mode == "train": pipeline.ring for mode, pipeline in loop.pipelines.items()}
     hooks = HookSet(model, latent, rings, loop.options.strict)
     loop.connect(hooks)
-    if hooks.late:
+    if hooks.class_compiled_before:
         warn(
             f"a {type(model).__name__} has run compiled before, and compiled code does not call hooks that are added "
             "later. If it is this model, or this model is compiled too: attach before the first call, or call "

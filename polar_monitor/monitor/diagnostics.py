@@ -68,7 +68,7 @@ class Diagnostics:
         """Warn if eval mode is watched, no forward in it was seen, and there was time for one."""
         pipeline, hooks = self._pipelines.get("eval"), self.hooks
         early = self._unvalidated < SILENT_FROM_START
-        if pipeline is None or hooks is None or early or pipeline.seen or pipeline.ring.heard:
+        if pipeline is None or hooks is None or early or pipeline.seen or pipeline.ring.seen_any_forward:
             return
         if self._once("no validation"):
             warn(
@@ -81,7 +81,7 @@ class Diagnostics:
         pipelines, hooks = self._pipelines, self.hooks
         ring = (pipelines.get("train") or next(iter(pipelines.values()))).ring
         if hooks is not None:
-            if hooks.surely_late and not ring.heard:
+            if hooks.model_compiled_before and not ring.seen_any_forward:
                 return  # `attach` has warned, with this cause
             if "taps" in self._once and hooks.errors > self._tap_errors:
                 return  # the taps still fail, which was reported
@@ -138,7 +138,7 @@ def _cause(ring: PairedRingBuffer, hooks: HookSet | None) -> str:
             "the compiled model is on another device than at attach(), and compiled code cannot allocate there: call "
             "attach() after model.to(…) and before the first forward"
         )
-    if hooks is not None and hooks.late:
+    if hooks is not None and hooks.class_compiled_before:
         return (
             "compiled code of another model of the same class, which contains no hooks, may be in use: call "
             "torch._dynamo.reset() once"

@@ -152,7 +152,7 @@ class PolarMonitor:
         model = unwrap(model)
         latent = find.find(model, *self._named)
         if self._prior is not None:
-            latent = find.beyond(latent, self._prior)
+            latent = find.in_units_of_prior(latent, self._prior)
         self._standardised = self._prior is not None
         self._named, self._prior = (None, {}, None), None  # they may hold the model
         self._loop.make_pipelines(latent.kind, latent.dimensions)

@@ -66,9 +66,7 @@ class Outputs:
                 _writers[os.path.realpath(self._log_dir), self._name] = owner
             sinks = (*defaults, *sinks)
         self.group.sinks = sinks
-        for sink in sinks:
-            if isinstance(sink, JsonlSink):
-                sink.begin(self._name, setup)
+        self.group.begin(self._name, setup)
 
     def release(self) -> None:
         """Drop the user's sinks, which may hold the model."""

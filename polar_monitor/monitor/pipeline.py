@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from .._validation import state_count
 from ..alerts.alert import Alert
 from ..alerts.custom_rule import to_json
-from ..alerts.engine import Alarms
+from ..alerts.engine import AlertEngine
+from ..alerts.observation import Observation
 from ..arrays.spread import to_variance, unit_doubt
 from ..capture.ring import PairedRingBuffer
 from ..capture.transfer import Batch, HostTransfer
@@ -41,7 +42,7 @@ class ModePipeline:
         self.stream = None if dimensions is None else self._new_stream(dimensions)
         self.snapshot: Snapshot | None = None
         self.regime: Regime | None = None
-        self.alarms = Alarms(settings.extra)
+        self.alerts = AlertEngine(settings.extra)
         self.loaded = False
         """True from the load of a state to the next evaluation."""
         self.transfers: list[HostTransfer] = []
@@ -103,7 +104,7 @@ class ModePipeline:
             if not self._unit_checked:
                 self._check_unit(batch.spread, self.kind)
             variance = to_variance(batch.spread, self.kind)
-        self.stream.update(batch.mean, variance, batch.per, self.ring.mantissa)
+        self.stream.update(batch.mean, variance, batch.rows_per_input, self.ring.mantissa)
         self.seen += batch.mean.shape[0]
         self.observed += batch.mean.shape[0]
 
@@ -124,13 +125,14 @@ class ModePipeline:
         if self.stream is not None and self.stream.rows:
             self.snapshot = self.stream.snapshot(step)
             self.regime = judge(self.snapshot, self.regime, s.criterion)
-        alerts = self.alarms.evaluate(step, observed, self.snapshot, self.regime, s.rules, s.warmup, context)
+        observation = Observation(step, observed, self.snapshot, self.regime, context)
+        alerts = self.alerts.evaluate(observation, s.rules, s.warmup)
         self.loaded = False
         return observed, tuple(replace(alert, name=s.name, mode=self.mode) for alert in alerts)
 
     def resumed(self) -> str | None:
         """Return the state of the alerts as JSON if it was loaded after the latest evaluation: a log may begin here."""
-        return to_json(self.alarms.state_dict()) if self.loaded else None
+        return to_json(self.alerts.state_dict()) if self.loaded else None
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything on which the next evaluations depend."""
@@ -139,7 +141,7 @@ class ModePipeline:
             "stream": None if self.stream is None else self.stream.state_dict(),
             "snapshot": None if self.snapshot is None else self.snapshot.to_dict(),
             "regime": None if self.regime is None else self.regime.to_dict(),
-            **self.alarms.state_dict(),
+            "alerts": self.alerts.state_dict(),
             "written": self.ring.rows,
             "dropped": self.dropped,
             "seen": self.seen,
@@ -154,16 +156,16 @@ class ModePipeline:
             stream.load_state_dict(state["stream"])
         snapshot = None if state["snapshot"] is None else Snapshot.from_dict(state["snapshot"])
         regime = None if state["regime"] is None else Regime.from_dict(state["regime"], snapshot)
-        alarms = Alarms(self.settings.extra)
-        alarms.load_state_dict(state)
+        alerts = AlertEngine(self.settings.extra)
+        alerts.load_state_dict(state["alerts"])
         dropped, seen, observed, written = (int(state[key]) for key in ("dropped", "seen", "observed", "written"))
-        self.stream, self.snapshot, self.regime, self.alarms, self.loaded = stream, snapshot, regime, alarms, True
+        self.stream, self.snapshot, self.regime, self.alerts, self.loaded = stream, snapshot, regime, alerts, True
         self.dropped, self.seen, self.observed, self.ring.rows = dropped, seen, observed, written
 
     def adopt(self, other: ModePipeline) -> None:
         """Continue from another pipeline's state. The ring stays, since the taps write to it."""
         self.stream, self.snapshot, self.regime = other.stream, other.snapshot, other.regime
-        self.alarms.take_over(other.alarms)
+        self.alerts.adopt(other.alerts)
         self.loaded = other.loaded
         self.dropped, self.seen, self.observed = other.dropped, other.seen, other.observed
         self.ring.requests()  # waiting rows belong to the earlier run
@@ -172,7 +174,7 @@ class ModePipeline:
 
     def release_user_objects(self, settings: Settings) -> None:
         """Drop the rules of third parties; `settings` are the same without them."""
-        self.settings, self.alarms.extra = settings, ()
+        self.settings, self.alerts.custom_rules = settings, ()
 
 
 def check_pipeline(pipeline: ModePipeline, saved: Mapping[str, Any]) -> None:
@@ -194,7 +196,7 @@ def check_pipeline(pipeline: ModePipeline, saved: Mapping[str, Any]) -> None:
                 raise PolarMonitorError(f"state: {word} must have shape {shape}, got {np.shape(saved['stream'][word])}")
         if n < stream.window and state["place"] != n:
             raise PolarMonitorError(f"state: place must be {n} after {n} rows, got {state['place']}")
-    widths = pipeline.alarms.watched.checked()
+    widths = pipeline.alerts.widths
     if pipeline.snapshot is not None:
         data = vars(pipeline.snapshot).values()
         widths |= {value.shape for value in data if isinstance(value, np.ndarray) and value.shape != (dimensions,)}

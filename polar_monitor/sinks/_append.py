@@ -1,4 +1,4 @@
-"""Appending to a log so that it holds whole records only, whatever happens to the process or to the disk."""
+"""Appending to a log so that it holds complete records only, whatever happens to the process or to the disk."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import os
 
 
 def append(file: io.FileIO, record: bytes | bytearray) -> None:
-    """Hand the whole record to the operating system, or cut off what was written of it and raise OSError.
+    """Hand the complete record to the operating system, or cut off the written part and raise OSError.
 
-    The file is unbuffered: what was appended outlives a killed process, and what a failed write leaves behind cannot
-    come out in front of the next record.
+    The file is unbuffered: a record outlives a killed process, and no rest of a failed write can appear in front of the
+    next record.
     """
     rest = memoryview(record)
     start = file.seek(0, os.SEEK_END)

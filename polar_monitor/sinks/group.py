@@ -1,70 +1,79 @@
-"""All sinks of a monitor together, none of which can harm the training."""
+"""All sinks of a monitor together. A failing sink harms neither the training nor the other sinks."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from ..evaluation import Evaluation
 from . import Sink
 
 log = logging.getLogger("polar_monitor")
 
-LIMIT = 5
-"""Evaluations in a row that a sink fails to take, after which it is switched off."""
+MAX_FAILURES = 5
+"""Evaluations in a row that a sink may fail to write; after them it gets no more."""
 
 
 class SinkGroup:
-    """Writes to every sink; what one fails to take is logged once, dropped and counted. In the end it is left alone."""
+    """Calls every sink. The first failure of each kind is logged; each evaluation that is not written is counted."""
 
     def __init__(self, sinks: Iterable[Sink]) -> None:
         self.sinks = tuple(sinks)
         self.drops = 0
         self.strict = False
-        self._row: dict[int, int] = {}
-        """Failures in a row of each."""
-        self._told: set[tuple[int, str]] = set()
+        self._failures: dict[int, int] = {}
+        """Failures in a row of each sink."""
+        self._logged: set[tuple[int, str]] = set()
+
+    def begin(self, name: str, setup: Mapping[str, Any]) -> None:
+        """Give the settings of the latent `name` to the sinks that have `begin`."""
+        self._call_optional("begin", name, setup)
 
     def write(self, evaluation: Evaluation) -> None:
-        """Hand an evaluation to every sink."""
+        """Give an evaluation to every sink that has not failed too often."""
         for number, sink in enumerate(self.sinks):
-            failed = self._row.get(number, 0)
-            if failed >= LIMIT:
+            failures = self._failures.get(number, 0)
+            if failures >= MAX_FAILURES:
                 self.drops += 1
-            elif self._guard(number, sink, lambda sink=sink: sink.write(evaluation)):  # type: ignore[misc]
-                self._row[number] = 0
+            elif self._guard(number, sink, sink.write, evaluation):
+                self._failures[number] = 0
             else:
                 self.drops += 1
-                self._row[number] = failed + 1
-                if failed + 1 == LIMIT:
-                    log.error("%s is switched off: it failed %d times in a row", type(sink).__name__, LIMIT)
+                self._failures[number] = failures + 1
+                if failures + 1 == MAX_FAILURES:
+                    log.error("%s is switched off: it failed %d times in a row", type(sink).__name__, MAX_FAILURES)
 
     def flush(self) -> None:
         """Flush every sink."""
         for number, sink in enumerate(self.sinks):
-            self._guard(number, sink, lambda sink=sink: sink.flush())  # type: ignore[misc]
+            self._guard(number, sink, sink.flush)
 
     def close(self) -> None:
         """Close every sink."""
         for number, sink in enumerate(self.sinks):
-            self._guard(number, sink, lambda sink=sink: sink.close())  # type: ignore[misc]
+            self._guard(number, sink, sink.close)
 
     def resume(self, step: int) -> None:
-        """Tell the sinks that can hide what they wrote after `step` that the run goes on from there."""
-        for number, sink in enumerate(self.sinks):
-            resume = getattr(sink, "resume", None)
-            if resume is not None:
-                self._guard(number, sink, lambda resume=resume: resume(step))  # type: ignore[misc]
+        """Tell the sinks that have `resume` that the run goes on after `step`."""
+        self._call_optional("resume", step)
 
-    def _guard(self, number: int, sink: Sink, act: Callable[[], None]) -> bool:
+    def _call_optional(self, method: str, *arguments: Any) -> None:
+        for number, sink in enumerate(self.sinks):
+            act = getattr(sink, method, None)
+            if act is not None:
+                self._guard(number, sink, act, *arguments)
+
+    def _guard(self, number: int, sink: Sink, act: Callable[..., None], *arguments: Any) -> bool:
+        """Call a method of a sink; return True if it did not fail."""
         try:
-            act()
+            act(*arguments)
         except Exception as failure:
             if self.strict:
                 raise
             cause = type(failure).__name__
-            if (number, cause) not in self._told:
-                self._told.add((number, cause))
+            if (number, cause) not in self._logged:
+                self._logged.add((number, cause))
                 log.error("%s failed (%s: %s); its records are dropped", type(sink).__name__, cause, failure)
             return False
         return True

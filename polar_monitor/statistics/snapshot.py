@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays.finite_json import finite_json
+
 Array = NDArray[np.float64]
 
 
@@ -148,7 +150,7 @@ class Snapshot:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists, ready for JSON: what is not finite becomes None. Histograms are left out."""
-        return {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name != "histograms"}
+        return {f.name: finite_json(getattr(self, f.name)) for f in fields(self) if f.name != "histograms"}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Snapshot:
@@ -172,12 +174,3 @@ class Snapshot:
                 case _:
                     values[f.name] = int(value)
         return cls(**values)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        numbers = value.tolist()
-        return numbers if np.isfinite(value).all() else [v if math.isfinite(v) else None for v in numbers]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value

@@ -322,7 +322,7 @@ def test_a_model_that_was_compiled_is_told_from_another_of_its_class(give: Any, 
     hooks = monitor._loop.hooks
     assert hooks is not None
     assert kept is not None
-    assert (hooks.late, hooks.surely_late) == (True, own)
+    assert (hooks.class_compiled_before, hooks.model_compiled_before) == (True, own)
 
 
 def test_another_model_that_is_compiled_during_rest_changes_nothing() -> None:

@@ -18,7 +18,14 @@ def made(*modes: str, **facts: Any) -> Diagnostics:
     """Diagnostics of hooks with these facts."""
     settings = Settings(512, None, "information", None, 0)  # type: ignore[arg-type]
     one = Diagnostics({mode: ModePipeline(mode, None, settings, 2) for mode in modes or ("train",)})
-    known = {"where": "fc_mu", "surely_late": False, "late": False, "moved": False, "errors": 0, "last_error": ""}
+    known = {
+        "where": "fc_mu",
+        "model_compiled_before": False,
+        "class_compiled_before": False,
+        "moved": False,
+        "errors": 0,
+        "last_error": "",
+    }
     one.hooks = SimpleNamespace(**(known | facts))  # type: ignore[assignment]
     return one
 
@@ -62,9 +69,9 @@ def test_rows_by_hand_may_be_rare() -> None:
     ("facts", "ring", "cause"),
     [
         ({"last_error": "ValueError: no", "moved": True}, {}, "the last error: ValueError: no"),
-        ({"moved": True, "late": True}, {}, "another device"),
-        ({"late": True}, {}, "another model of the same class"),
-        ({"late": True}, {"empty": 3, "calls": 4}, "3 of 4 forwards gave no rows"),
+        ({"moved": True, "class_compiled_before": True}, {}, "another device"),
+        ({"class_compiled_before": True}, {}, "another model of the same class"),
+        ({"class_compiled_before": True}, {"empty": 3, "calls": 4}, "3 of 4 forwards gave no rows"),
         ({}, {"empty": 3, "misaligned": 7}, "dropped 7 rows: .* a different number of times in a step"),
     ],
 )
@@ -77,7 +84,7 @@ def test_the_likely_cause_is_named(facts: dict[str, Any], ring: dict[str, int], 
 
 def test_a_cause_that_was_warned_of_is_not_repeated() -> None:
     with warned() as caught:
-        made(surely_late=True).warn_of_silence(50)
+        made(model_compiled_before=True).warn_of_silence(50)
     assert not caught
     one = made()
     failing = one.hooks

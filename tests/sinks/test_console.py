@@ -76,10 +76,10 @@ def test_a_terminal_without_unicode_gets_ascii_bars() -> None:
 def test_a_fading_dimension_is_marked_until_it_is_lost() -> None:
     view, terminal = live()
     labels = (ACTIVE,) * 3
-    assert "passive at about step 600" in shown(view, terminal, labels=labels, alerts=(make_alert(100, 2),))
-    assert "passive at about step 600" in shown(view, terminal, step=200, labels=labels)
+    assert "out of use at about step 600" in shown(view, terminal, labels=labels, alerts=(make_alert(100, 2),))
+    assert "out of use at about step 600" in shown(view, terminal, step=200, labels=labels)
     lost = make_alert(300, 2, AlertKind.LOST)
-    assert "passive at about" not in shown(view, terminal, step=300, labels=labels, alerts=(lost,))
+    assert "out of use at about" not in shown(view, terminal, step=300, labels=labels, alerts=(lost,))
 
 
 def test_more_dimensions_than_lines_shows_the_extremes() -> None:
@@ -110,3 +110,11 @@ def test_without_a_terminal_lines_are_plain(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "polar_monitor.sinks.console.live", None)
     with pytest.raises(ImportError, match=r'pip install "polar-monitor\[console\]"'):
         console(headless=False)
+
+
+def test_the_natural_line_gives_the_function() -> None:
+    from polar_monitor import sinks
+    from polar_monitor.sinks import console as natural
+
+    assert natural is console is sinks.console
+    assert isinstance(natural(10, headless=True), PlainConsole)

@@ -7,12 +7,16 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from records import make_evaluation
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from polar_monitor import PolarMonitor
 from polar_monitor.errors import PolarMonitorError
 from polar_monitor.evaluation import Evaluation
 from polar_monitor.monitor.outputs import default_sinks
@@ -59,9 +63,14 @@ class Memory:
         self.calls.append("close")
 
 
-class Resuming(Memory):
+class Optional(Memory):
+    """Has the two optional methods."""
+
     def resume(self, step: int) -> None:
         self.calls.append(f"resume {step}")
+
+    def begin(self, name: str, setup: Mapping[str, Any]) -> None:
+        self.calls.append(f"begin {name} {sorted(setup)}")
 
 
 def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -110,14 +119,38 @@ def test_what_is_no_error_of_the_sink_passes():
         group.write(make_evaluation(empty=True))
 
 
-def test_flush_resume_and_close_reach_those_that_have_them():
-    plain, resuming = Memory(), Resuming()
-    group = SinkGroup((plain, resuming))
+def test_every_method_reaches_the_sinks_that_have_it():
+    plain, optional = Memory(), Optional()
+    group = SinkGroup((plain, optional))
+    group.begin("z", {"warmup": 3})
     group.flush()
     group.resume(7)
     group.close()
     assert plain.calls == ["flush", "close"]
-    assert resuming.calls == ["flush", "resume 7", "close"]
+    assert optional.calls == ["begin z ['warmup']", "flush", "resume 7", "close"]
+
+
+def test_the_monitor_begins_every_sink_that_can_before_the_first_evaluation():
+    plain, optional = Memory(), Optional()
+    monitor = PolarMonitor(sinks=[plain, optional], every=1, name="z")
+    monitor.observe(np.zeros((64, 2)))
+    monitor.step()
+    monitor.detach()
+    assert plain.taken == optional.taken == [1]
+    assert optional.calls[0] == "begin z ['extra_rules', 'rules', 'warmup']"
+
+
+def test_a_sink_that_cannot_begin_is_logged_and_written_to(caplog):
+    class Stuck(Memory):
+        def begin(self, name: str, setup: Mapping[str, Any]) -> None:
+            raise OSError("stuck")
+
+    bad = Stuck()
+    group = SinkGroup((bad,))
+    group.begin("", {})
+    group.write(make_evaluation(empty=True))
+    assert bad.taken == [100]
+    assert "Stuck failed (OSError: stuck)" in caplog.text
 
 
 def test_a_sink_that_cannot_close_keeps_no_other_from_it(caplog):

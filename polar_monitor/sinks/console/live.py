@@ -25,18 +25,18 @@ from ..scalars import extremes
 
 STYLES = {Label.ACTIVE: "bold cyan", Label.MIXED: "yellow", Label.PASSIVE: "dim", Label.UNDECIDED: "magenta"}
 GOOD = {AlertKind.REVIVED}
-HISTORY = 24
+MAX_TREND = 24
 """Evaluations in a trend."""
-ALERTS = 6
+MAX_ALERTS = 6
 """Alerts that stay in view."""
-CHROME = 8 + ALERTS
+OTHER_LINES = 8 + MAX_ALERTS
 """Lines around the rows of the table."""
 BARS = "▁▂▃▄▅▆▇█"
 ASCII_BARS = "_.-~=+*#"
 
 
 class LiveConsole:
-    """A view of one latent, redrawn in place on a terminal; alerts also scroll past above it."""
+    """View of the latents, redrawn in place on a terminal at every evaluation."""
 
     def __init__(self, total: int | None = None, terminal: Console | None = None) -> None:
         self.total = total
@@ -44,12 +44,12 @@ class LiveConsole:
         self._live = Live(console=self._terminal, auto_refresh=False, transient=False)
         self._history: dict[tuple[str, str], deque[list[float]]] = {}
         self._fading: dict[tuple[str, str, int], Alert] = {}
-        self._alerts: deque[Alert] = deque(maxlen=ALERTS)
+        self._alerts: deque[Alert] = deque(maxlen=MAX_ALERTS)
         self._began = time.monotonic()
         self._bars = BARS if "utf" in (self._terminal.encoding or "").lower() else ASCII_BARS
 
     def say(self, words: str) -> None:
-        """A line of somebody else's, above the view."""
+        """Print a line above the view, such as a new phase of the training."""
         self._terminal.print(Text(words, style="bold"))
 
     def write(self, evaluation: Evaluation) -> None:
@@ -59,7 +59,7 @@ class LiveConsole:
         self._live.update(self.view(evaluation), refresh=True)
 
     def flush(self) -> None:
-        """Nothing to do: every view is drawn at once."""
+        """Do nothing: `write` draws the view."""
 
     def close(self) -> None:
         """Leave the last view on the terminal."""
@@ -67,7 +67,7 @@ class LiveConsole:
             self._live.stop()
 
     def view(self, evaluation: Evaluation) -> Group:
-        """Everything that is shown of one evaluation."""
+        """Return the view of one evaluation: progress, verdict, table of the dimensions, last alerts."""
         key = (evaluation.name, evaluation.mode)
         self._alerts.extend(evaluation.alerts)
         for alert in evaluation.alerts:
@@ -80,7 +80,7 @@ class LiveConsole:
         if s is None or regime is None:
             parts.append(Text("nothing observed yet", style="red"))
         else:
-            self._history.setdefault(key, deque(maxlen=HISTORY)).append(s.information.tolist())
+            self._history.setdefault(key, deque(maxlen=MAX_TREND)).append(s.information.tolist())
             parts += [self._headline(s, regime), self._table(key, s, regime)]
         parts += [Text(line(alert), style=_style(alert)) for alert in self._alerts]
         return Group(*parts)
@@ -108,9 +108,9 @@ class LiveConsole:
         table = Table(box=None, padding=(0, 1), header_style="dim")
         for name, justify in (("dim", "right"), ("label", "left"), ("nats", "right"), ("± se", "right")):
             table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-        table.add_column("trend", width=HISTORY, no_wrap=True)
+        table.add_column("trend", width=MAX_TREND, no_wrap=True)
         table.add_column("", no_wrap=True)
-        rows = max(self._terminal.height - CHROME, 4)
+        rows = max(self._terminal.height - OTHER_LINES, 4)
         for j in extremes(s.information, rows):
             label = regime.labels[j]
             table.add_row(
@@ -127,7 +127,7 @@ class LiveConsole:
         alert = self._fading.get((*key, j))
         if alert is None or label is Label.PASSIVE or alert.forecast is None:
             return ""
-        return f"fading, passive at about step {alert.forecast.step}"
+        return f"fading, out of use at about step {alert.forecast.step}"
 
     def _spark(self, values: list[float]) -> str:
         top = max([v for v in values if v == v] + [INFORMATIVE])

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
 
 def console(total: int | None = None, *, headless: bool | None = None) -> PlainConsole | LiveConsole:
-    """The live view where standard output is a terminal (or `headless` is False), plain lines elsewhere.
+    """Return the live view if standard output is a terminal (or `headless` is False), else plain lines.
 
     `total` is the number of optimiser steps of the run, for the progress bar. Raises ImportError, which names the
-    extra to install, for a live view without rich.
+    extra to install, if the live view lacks rich.
 
     Example:
+        >>> from polar_monitor.sinks import console
         >>> monitor = polar_monitor.attach(model, sinks=[console(total=10_000)])  # doctest: +SKIP
     """
     if headless is None:
@@ -33,14 +34,14 @@ def console(total: int | None = None, *, headless: bool | None = None) -> PlainC
 
 
 class PlainConsole:
-    """One ASCII line an evaluation and one an alert, on `stream` (None: standard output)."""
+    """Prints one ASCII line for each evaluation and each alert to `stream` (None: standard output)."""
 
     def __init__(self, total: int | None = None, stream: TextIO | None = None) -> None:
         self.total = total
         self._stream = stream
 
     def say(self, words: str) -> None:
-        """A line of somebody else's, such as a new phase of the training."""
+        """Print a line, such as a new phase of the training."""
         print(words, file=self._stream, flush=True)
 
     def write(self, evaluation: Evaluation) -> None:
@@ -50,17 +51,17 @@ class PlainConsole:
             self.say(f"  {str(alert.kind).upper()}: {alert.message}")
 
     def flush(self) -> None:
-        """Nothing to do: every line is flushed."""
+        """Do nothing: every line is flushed."""
 
     def close(self) -> None:
-        """Nothing to do: the stream is not ours."""
+        """Do nothing: the stream belongs to others."""
 
 
 def plain_line(evaluation: Evaluation, total: int | None = None) -> str:
-    """Step, verdict, counts of labels, total information and overhead on one line."""
-    of = "" if total is None else f"/{total}"
-    which = "/".join(part for part in (evaluation.name, "" if evaluation.mode == "train" else evaluation.mode) if part)
-    head = f"step {evaluation.step:>6}{of}{f'  {which}' if which else ''}"
+    """Return step, verdict, counts of labels, total information and overhead on one line."""
+    goal = "" if total is None else f"/{total}"
+    series = "/".join(part for part in (evaluation.name, "" if evaluation.mode == "train" else evaluation.mode) if part)
+    head = f"step {evaluation.step:>6}{goal}{f'  {series}' if series else ''}"
     s, regime = evaluation.snapshot, evaluation.regime
     if s is None or regime is None:
         return f"{head}  nothing observed"

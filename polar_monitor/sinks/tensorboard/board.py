@@ -1,6 +1,6 @@
-"""One folder's event file and what it has been told so far.
+"""The event file of one folder, with what the next event depends on.
 
-Imported by the TensorBoard sink only, once it is constructed; with it comes all that a write needs.
+Imported by the TensorBoard sink only, once it is constructed; this import loads all that a write needs.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from ...evaluation import Evaluation
 from .event_file import EventFile
 from .layout import layout
-from .values import Channel
+from .values import EvaluationValues
 
 _prefixes: dict[str, dict[str, None]] = {}
-"""Of every folder: the page shows the newest layout alone, so each has to name the prefixes of all boards there."""
+"""Prefixes of each folder: the page shows the newest layout only, so it names the prefixes of all boards there."""
 
 
 class Board:
@@ -25,42 +25,42 @@ class Board:
     def __init__(self, folder: str) -> None:
         self._file = EventFile(folder)
         self._prefixes = _prefixes.setdefault(os.path.realpath(folder), {})
-        self._channels: dict[tuple[str, str], Channel] = {}
-        self._laid_out: tuple[str, ...] = ()
+        self._values: dict[tuple[str, str], EvaluationValues] = {}
+        self._written_layout: tuple[str, ...] = ()
 
     def write(self, evaluation: Evaluation) -> None:
-        """One event with all values; with the layout too where it has changed."""
+        """Append one event with all values of an evaluation, and the layout if it has changed."""
         key = evaluation.name, evaluation.mode
-        if key not in self._channels:
-            self._channels[key] = Channel(*key)
-        channel = self._channels[key]
+        if key not in self._values:
+            self._values[key] = EvaluationValues(*key)
+        of_key = self._values[key]
         event = Event(wall_time=evaluation.time, step=evaluation.step)
-        self._prefixes[channel.prefix] = None
+        self._prefixes[of_key.prefix] = None
         prefixes = tuple(self._prefixes)
-        if prefixes != self._laid_out:
+        if prefixes != self._written_layout:
             event.summary.value.append(layout(prefixes))
-        channel.add(evaluation, event.summary.value)
+        of_key.add(evaluation, event.summary.value)
         try:
             self._file.append(event)
         except BaseException:
-            channel.lost()
+            of_key.repeat_changes()
             raise
-        self._laid_out = prefixes
+        self._written_layout = prefixes
 
     def purge(self, step: int) -> None:
-        """What was written to this folder for `step` or later is hidden; the layout and the verdict come again."""
+        """Hide what was written to this folder for `step` or later; the next event has layout and verdict again."""
         self._file.append(Event(wall_time=time.time(), step=step, session_log=SessionLog(status=SessionLog.START)))
-        self._laid_out = ()
-        for channel in self._channels.values():
-            channel.rewind(step)
+        self._written_layout = ()
+        for of_key in self._values.values():
+            of_key.rewind(step)
 
     def finish(self) -> None:
         """Write the last state strips and close the file."""
         try:
-            for channel in self._channels.values():
-                step, seconds = channel.last
+            for of_key in self._values.values():
+                step, seconds = of_key.last
                 event = Event(wall_time=seconds, step=step)
-                if channel.add_strip(event.summary.value):
+                if of_key.add_strip(event.summary.value):
                     self._file.append(event)
         finally:
             self._file.close()

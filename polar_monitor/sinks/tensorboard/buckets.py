@@ -10,12 +10,12 @@ import numpy as np
 
 from ...statistics.snapshot import Histogram
 
-MOST = 32
-"""Most buckets of a histogram; the page itself draws 30."""
+MAX_BUCKETS = 32
+"""Buckets of a histogram; the page itself draws 30."""
 
 
 class Buckets(NamedTuple):
-    """The fields of TensorBoard's `HistogramProto`; the sums take every value for the middle of its bucket."""
+    """Fields of TensorBoard's `HistogramProto`; the sums take every value for the middle of its bucket."""
 
     min: float
     max: float
@@ -27,7 +27,7 @@ class Buckets(NamedTuple):
 
 
 def pooled(histograms: Sequence[Histogram]) -> list[Buckets | None]:
-    """At most 32 buckets each, from the first filled bin to the last, pooled exactly; None for an empty histogram."""
+    """Pool each histogram exactly into at most 32 buckets, from its first filled bin to its last; None if empty."""
     drawn = [j for j, h in enumerate(histograms) if len(h.counts) and math.isfinite(h.width)]
     buckets: list[Buckets | None] = [None] * len(histograms)
     if drawn:
@@ -37,8 +37,8 @@ def pooled(histograms: Sequence[Histogram]) -> list[Buckets | None]:
 
 
 def _pooled(numbers: list[int], histograms: list[Histogram]) -> Iterator[tuple[int, Buckets]]:
-    """The buckets of those that hold a value, each with its number; every histogram has a bin."""
-    # All bins in one row; no count is lost where a histogram is left out, since it has none.
+    """Yield the number and the buckets of each histogram that holds a value; every histogram has a bin."""
+    # All bins in one row; no count is lost if a histogram is left out, since it has none.
     bins = np.concatenate([h.counts for h in histograms])
     sizes = np.array([len(h.counts) for h in histograms])
     ends = np.cumsum(sizes)
@@ -50,7 +50,7 @@ def _pooled(numbers: list[int], histograms: list[Histogram]) -> Iterator[tuple[i
     begin, first, last = (ends - sizes)[kept], filled[one[kept]], filled[none[kept] - 1]
     left, width, least, greatest = np.array([(h.left, h.width, h.low, h.high) for h in histograms])[kept].T
     # All buckets in one row too: b the histogram of each, heads and tails the outermost ones.
-    pool = (last - first) // MOST + 1
+    pool = (last - first) // MAX_BUCKETS + 1
     many = (last - first) // pool + 1
     after = np.cumsum(many)
     heads, tails = after - many, after - 1

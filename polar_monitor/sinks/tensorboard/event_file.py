@@ -23,21 +23,21 @@ from ...kernels.crc32c import crc32c
 from .._append import append
 
 SUFFIX = ".polar"
-"""Ends the names of our event files, so that they collide with no other writer's."""
-STAMPED = re.compile(rf"events\.out\.tfevents\.(\d{{10}})\..*{re.escape(SUFFIX)}")
-"""Name of an event file of ours, with its time."""
+"""End of the names of our event files, so that they collide with no other writer's."""
+NAME = re.compile(rf"events\.out\.tfevents\.(\d{{10}})\..*{re.escape(SUFFIX)}")
+"""Name of our event files; its group is the time."""
 _numbers = itertools.count()
 
 
 class EventFile:
-    """A new event file in `folder`; its name sorts after those of all our files there. Raises OSError."""
+    """New event file in `folder`, with a name that sorts after those of all our files there. Raises OSError."""
 
     def __init__(self, folder: str) -> None:
         self.path, self._file = _create(folder)
         self.append(Event(wall_time=time.time(), file_version="brain.Event:2"))
 
     def append(self, event: Any) -> None:
-        """Write one `Event`, whole or not at all. Raises OSError."""
+        """Write one `Event`, completely or not at all. Raises OSError."""
         append(self._file, framed(event.SerializeToString()))
 
     def close(self) -> None:
@@ -46,7 +46,7 @@ class EventFile:
 
 
 def framed(event: bytes) -> bytearray:
-    """The record of a serialised event."""
+    """Return the record of a serialised event."""
     record = bytearray(len(event) + 16)
     struct.pack_into("<Q", record, 0, len(event))
     record[12:-4] = event
@@ -61,9 +61,9 @@ def _masked(crc: int) -> int:
 
 
 def _create(folder: str) -> tuple[str, io.FileIO]:
-    """TensorBoard reads a folder's files in the order of their names, and a resumed run must come later."""
-    earlier = (STAMPED.fullmatch(name) for name in os.listdir(folder))
-    second = max(int(time.time()), *(int(found[1]) + 1 for found in earlier if found), 0)
+    """Open a new file with the latest name: TensorBoard reads the files of a folder in the order of their names."""
+    earlier = (NAME.fullmatch(name) for name in os.listdir(folder))
+    second = max(int(time.time()), *(int(match[1]) + 1 for match in earlier if match), 0)
     while True:
         name = f"events.out.tfevents.{second:010d}.{socket.gethostname()}.{os.getpid()}.{next(_numbers)}{SUFFIX}"
         path = os.path.join(folder, name)

@@ -15,11 +15,12 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.types_pb2 import DT_STRING
 from tensorboard.plugins.custom_scalar import layout_pb2, metadata
 
+from ..scalars import DIMENSION_SCALARS
+
 CHARTS = (
     ("Dimensions in each state", "polar", "(active|passive|mixed|undecided)"),
     ("Information of all dimensions (nats)", "polar", "information"),
-    ("Information by dimension (nats)", "polar_dims", r"information/\d+"),
-    ("Entropy of the mean by dimension (nats)", "polar_dims", r"entropy/\d+"),
+    *((line.title, "polar_dims", rf"{line.word}/\d+") for line in DIMENSION_SCALARS),
     ("State by dimension (passive 0, undecided 1, mixed 2, active 3)", "polar_dims", r"state/\d+"),
     ("Share of the loop's time spent in the monitor", "polar", "overhead"),
 )
@@ -27,9 +28,9 @@ CHARTS = (
 
 
 def layout(prefixes: Iterable[str]) -> Any:
-    """The `Summary.Value` of the layout for these tag prefixes ("" for the only latent in training, else "eval/", …).
+    """Return the `Summary.Value` of the layout for tag prefixes ("" for the only latent in training, else "eval/", …).
 
-    The page shows the newest layout of a run, so one that is written again must name all prefixes so far.
+    The page shows the newest layout of a run, so a layout that is written again names all prefixes so far.
     """
     categories = []
     for prefix in prefixes:

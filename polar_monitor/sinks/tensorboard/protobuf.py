@@ -1,14 +1,13 @@
 """The protocol buffers of single values: a number, a histogram, a text.
 
-Imported by the TensorBoard sink only, once it is constructed. Values are added to a `Summary` in place, since building
-them apart copies each of them.
+Imported by the TensorBoard sink only, once it is constructed. The functions add values to a `Summary` in place, since
+values that are built apart are copied.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from tensorboard.compat.proto.summary_pb2 import SummaryMetadata
@@ -19,37 +18,36 @@ from ...alerts.alert import Alert
 from .buckets import Buckets
 
 TEXT = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="text"))
-LARGEST = 3.4e38
-"""Of what `simple_value`, a float32, can hold."""
+MAX_FLOAT32 = 3.4e38
+"""Largest number that `simple_value`, a float32, holds."""
 
 
-def add_scalars(values: Any, tags: Iterable[str], numbers: Iterable[float]) -> None:
-    """A number for each tag; those that are not finite are left out."""
-    add, isfinite = values.add, math.isfinite
-    for tag, number in zip(tags, numbers, strict=True):
-        if isfinite(number):
-            add(tag=tag, simple_value=max(-LARGEST, min(number, LARGEST)))
+def add_scalars(values: Any, scalars: Mapping[str, float]) -> None:
+    """Add a finite number for each tag."""
+    add = values.add
+    for tag, number in scalars.items():
+        add(tag=tag, simple_value=max(-MAX_FLOAT32, min(number, MAX_FLOAT32)))
 
 
 def add_histogram(values: Any, tag: str, buckets: Buckets) -> None:
-    """A histogram for the Histograms and Distributions pages."""
+    """Add a histogram for the Histograms and Distributions pages."""
     values.add(tag=tag, histo=buckets._asdict())
 
 
 def add_text(values: Any, tag: str, markdown: str) -> None:
-    """A text for the Text page."""
+    """Add a text for the Text page."""
     content = markdown.encode("utf-8", "replace")
     values.add(tag=tag, metadata=TEXT, tensor=TensorProto(dtype=DT_STRING, string_val=[content]))
 
 
 def alert_markdown(alert: Alert) -> str:
-    """An alert as markdown, for people."""
+    """Return an alert as markdown, for people."""
     where = "" if alert.dimension is None else f", dimension {alert.dimension}"
     lines = [f"**{alert.kind.upper()}** at step {alert.step}{where}", "", escape(alert.message), ""]
     if alert.forecast is not None:
         f = alert.forecast
         until = "no end" if f.high is None else f"{f.high}"
-        lines.append(f"* passive at about step {f.step} (from {f.low} to {until})")
+        lines.append(f"* out of use at about step {f.step} (from {f.low} to {until})")
     if alert.last_healthy_step is not None:
         lines.append(f"* last healthy step: {alert.last_healthy_step}")
     if alert.evidence:
@@ -60,6 +58,6 @@ def alert_markdown(alert: Alert) -> str:
     return "\n".join(lines)
 
 
-def escape(said: str) -> str:
-    """The same words in markdown."""
-    return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", said)
+def escape(text: str) -> str:
+    """Return markdown that shows `text` as it is."""
+    return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", text)

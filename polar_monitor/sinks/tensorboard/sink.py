@@ -1,6 +1,6 @@
 """Evaluations as TensorBoard events, one event each, without torch's SummaryWriter and without a thread.
 
-The tags are listed in `values`. TensorBoard, and all else that a write needs, is imported when a sink is constructed,
+`scalars` and `values` list the tags. The constructor of a sink imports TensorBoard, and all else that a write needs,
 through `board`.
 """
 
@@ -25,20 +25,25 @@ _log = logging.getLogger("polar_monitor")
 
 
 def default_log_dir() -> str:
-    """Where `torch.utils.tensorboard.SummaryWriter()` would write, so that both share one run; none of ours twice."""
+    """Return where `torch.utils.tensorboard.SummaryWriter()` would write, so that both share one run.
+
+    Two runs of ours never share a folder: the second one gets a number.
+    """
     folder = os.path.join("runs", datetime.now().strftime("%b%d_%H-%M-%S") + "_" + socket.gethostname())
-    taken = (f"{folder}_{number}" for number in range(1, 10**6))
-    return folder if not os.path.exists(os.path.join(folder, LOG)) else next(f for f in taken if not os.path.exists(f))
+    if not os.path.exists(os.path.join(folder, LOG)):
+        return folder
+    numbered = (f"{folder}_{number}" for number in range(1, 10**6))
+    return next(path for path in numbered if not os.path.exists(path))
 
 
 class TensorBoardSink:
     """Writes every evaluation to an event file in `log_dir` (None: where torch's SummaryWriter would).
 
-    `purge_step` is the step from which a resumed run goes on: TensorBoard hides what an earlier run wrote to the same
-    folder at that step or later. An event is with the operating system once `write` returns, so a killed process loses
-    none; the last state strip is written by `close`, and also without it at a normal exit, after an exception and after
-    sys.exit. In a forked process every method does nothing. Raises PolarMonitorError if the folder cannot be written
-    to, or is not a local one.
+    `purge_step` is the step at which a resumed run goes on: TensorBoard hides what an earlier run wrote to the same
+    folder at that step or later. `write` hands its event to the operating system, so a killed process loses none.
+    `close` writes the last state strip, which is also written without it at a normal exit, after an exception and after
+    sys.exit. In a forked process every method does nothing. Raises PolarMonitorError if the folder is not a local one,
+    or if it cannot be written to.
 
     Example:
         >>> sink = TensorBoardSink("runs/beta4")                        # doctest: +SKIP
@@ -64,12 +69,12 @@ class TensorBoardSink:
         self._board.write(evaluation)
 
     def resume(self, step: int) -> None:
-        """The run goes on after `step`: TensorBoard hides what was written to this folder for later steps."""
+        """Hide what was written to this folder for steps after `step`, at which the run goes on."""
         if os.getpid() == self._pid and self._at_exit.alive:
             self._board.purge(step + 1)
 
     def flush(self) -> None:
-        """Nothing to do: every event goes to the operating system when it is written."""
+        """Do nothing: `write` hands every event to the operating system."""
 
     def close(self) -> None:
         """Write the last state strip and close the file. Raises OSError if the disk fails."""

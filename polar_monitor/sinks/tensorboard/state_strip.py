@@ -1,8 +1,8 @@
-"""The state strip: a picture of dimensions (rows) × evaluations (columns), one colour a state.
+"""The state strip: a picture of dimensions (rows) × evaluations (columns), one colour for each state.
 
-Bounded in time and memory whatever the length of the run: at most 120 columns are kept; when they are full every
-second one is dropped and from then on only every 2nd, 4th, … evaluation is added. The newest is always shown.
-Colours are Okabe and Ito's (2008), chosen so that they also differ in lightness: passive is dark, undecided is light.
+Time and memory do not grow with the run: the strip keeps at most 120 columns. When they are full, it drops every second
+one, and from then on adds only every 2nd, 4th, … evaluation. The newest is always shown. Colours are Okabe and Ito's
+(2008), chosen so that they also differ in lightness: passive is dark, undecided is light.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ...regime.label import Label
+from ..scalars import STATE_CODES
 
 Image.preinit()  # else the first picture would load the formats' drivers, in a training step
 
-CODES = {Label.PASSIVE: 0, Label.UNDECIDED: 1, Label.MIXED: 2, Label.ACTIVE: 3}
-"""The number that stands for a state in plots."""
 COLOURS = {
     Label.PASSIVE: (0, 0, 0),
     Label.UNDECIDED: (240, 228, 66),
@@ -27,18 +26,18 @@ COLOURS = {
     Label.ACTIVE: (0, 114, 178),
 }
 """Black, yellow, orange and blue of the palette, as RGB."""
-ROWS, COLUMNS = 128, 120
+MAX_ROWS, MAX_COLUMNS = 128, 120
 MARGIN, GUTTER, WIDTH, FOOTER = 6, 32, 312, 38
 """Pixels: above the strip, left of it for the dimensions' numbers, its width, below it for the steps and the legend.
 
-Together no wider than TensorBoard's cards, which would shrink the lettering.
+The picture is no wider than TensorBoard's cards, which would shrink the lettering.
 """
 PAPER, INK = 4, 5
 """Palette indices of the background and of the lettering."""
 
 
 class StateStrip:
-    """History of the states of `rows` (indices of latent dimensions, at most 128)."""
+    """History of the states of `rows` (indices of latent dimensions, at most 128), drawn as a picture."""
 
     def __init__(self, rows: Sequence[int]) -> None:
         self.rows = tuple(rows)
@@ -48,17 +47,17 @@ class StateStrip:
         self._frame: Image.Image | None = None
 
     def add(self, step: int, labels: Sequence[Label]) -> None:
-        """Take one evaluation's labels, of all D dimensions."""
-        self._latest = (step, bytes(CODES[labels[j]] for j in self.rows))
+        """Add one evaluation's labels, one for each of all D dimensions."""
+        self._latest = (step, bytes(STATE_CODES[labels[j]] for j in self.rows))
         if self._seen % self._stride == 0:
             self._columns.append(self._latest)
         self._seen += 1
-        if len(self._columns) > COLUMNS:
+        if len(self._columns) > MAX_COLUMNS:
             del self._columns[1::2]
             self._stride *= 2
 
     def columns(self) -> tuple[tuple[int, ...], NDArray[np.uint8]]:
-        """Steps of the columns, and their codes of shape (rows, columns)."""
+        """Return the steps of the columns, and their codes of shape (rows, columns)."""
         kept = list(self._columns)
         if self._latest is not None and kept[-1] is not self._latest:
             kept.append(self._latest)
@@ -72,7 +71,7 @@ class StateStrip:
         self._seen = len(self._columns) * self._stride
 
     def png(self) -> tuple[bytes, int, int]:
-        """The picture as PNG, its width and its height, in pixels; the columns share the whole width."""
+        """Return the picture as PNG, its width and its height in pixels; the columns share the width of the strip."""
         if self._frame is None:
             self._frame = self._drawn_frame()
         steps, codes = self.columns()
@@ -97,11 +96,11 @@ class StateStrip:
         return max(4, min(16, 320 // len(self.rows)))
 
     def _drawn_frame(self) -> Image.Image:
-        """What is the same in every picture: the dimensions' numbers and the legend."""
+        """Draw the part that all pictures share: the dimensions' numbers and the legend."""
         high = self._row_height()
         below = MARGIN + len(self.rows) * high
         image = Image.new("P", (GUTTER + WIDTH, below + FOOTER), PAPER)
-        image.putpalette([*(part for label in CODES for part in COLOURS[label]), 255, 255, 255, 64, 64, 64])
+        image.putpalette([*(part for label in STATE_CODES for part in COLOURS[label]), 255, 255, 255, 64, 64, 64])
         draw = ImageDraw.Draw(image)
         draw.fontmode, font = "1", ImageFont.load_default()
         every = next(k for k in (1, 2, 4, 8) if k * high >= 12)
@@ -110,6 +109,6 @@ class StateStrip:
             draw.text(place, str(self.rows[row]), fill=INK, font=font, anchor="rm")
         for i, label in enumerate((Label.ACTIVE, Label.MIXED, Label.UNDECIDED, Label.PASSIVE)):
             left, top = GUTTER + WIDTH // 4 * i, below + 22
-            draw.rectangle((left, top, left + 10, top + 10), fill=CODES[label])
+            draw.rectangle((left, top, left + 10, top + 10), fill=STATE_CODES[label])
             draw.text((left + 15, top + 5), str(label), fill=INK, font=font, anchor="lm")
         return image

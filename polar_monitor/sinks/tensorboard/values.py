@@ -1,126 +1,102 @@
-"""One evaluation as TensorBoard values. Imported by the TensorBoard sink only, once it is constructed.
+"""One evaluation as TensorBoard values: scalars, histograms, texts and the state strip.
 
-Tags: `polar/<prefix><what>` for the model, `polar_dims/<prefix><what>/<dimension>` for single dimensions; the prefix is
-empty for the only latent in training, else `<name>/`, `eval/` or `<name>/eval/`. Information and entropy are in nats.
-A value that is not finite is left out: a gap in the line says that there was nothing to measure.
+Imported by the TensorBoard sink only, once it is constructed. `scalars` documents the tags of numbers. Beside them are
+`polar/<prefix>verdict`, `alerts` and `states`, and the histograms `polar_dims/<prefix>mean/<dimension>`.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-import numpy as np
-
 from ...evaluation import Evaluation
-from ...regime.label import Label
 from ...regime.regime import Regime, Verdict
 from ...statistics.snapshot import Snapshot
-from ..scalars import extremes
+from ..scalars import ScalarTags, extremes
 from .buckets import pooled
 from .protobuf import add_histogram, add_scalars, add_text, alert_markdown, escape
-from .state_strip import CODES, ROWS, StateStrip
-
-DIMENSIONS = 32
-"""Dimensions with lines of their own."""
+from .state_strip import MAX_ROWS, StateStrip
 
 
-def prefix(name: str, mode: str) -> str:
-    """What stands between the group and the rest of a tag; characters that tags do not allow become "_"."""
-    parts = [re.sub(r"[^\w.\-/]+", "_", part) for part in (name, "" if mode == "train" else mode) if part]
-    return "".join(f"{part}/" for part in parts)
-
-
-class Channel:
-    """The tags of one latent in one mode, and what must be remembered between its evaluations."""
+class EvaluationValues:
+    """Turns the evaluations of one latent in one mode into values, and remembers what the next one depends on."""
 
     def __init__(self, name: str, mode: str) -> None:
-        self.prefix = prefix(name, mode)
         self.last = 0, 0.0
         """Step and time of the newest evaluation."""
+        self._scalars = ScalarTags(name, mode)
         self._head = f"polar/{self.prefix}"
-        self._dimensions = 0
-        self._chosen: tuple[int, ...] = ()
-        self._tags: dict[str, tuple[str, ...]] = {}
         self._verdict: Verdict | None = None
+        """Verdict that is in the file; a verdict is written when it changes."""
         self._strip: StateStrip | None = None
-        self._evaluations, self._due = 0, 1
-        self._drawn = True
+        self._dimensions = 0
+        self._evaluations, self._next_strip = 0, 1
+        self._strip_is_written = True
+
+    @property
+    def prefix(self) -> str:
+        """Part of every tag that names latent and mode."""
+        return self._scalars.prefix
 
     def add(self, evaluation: Evaluation, values: Any) -> None:
         """Add all of an evaluation to the `value` of a `Summary`."""
         self.last = evaluation.step, evaluation.time
-        snapshot, regime, head = evaluation.snapshot, evaluation.regime, self._head
-        numbers = evaluation.observed, evaluation.health.overhead
-        add_scalars(values, (f"{head}observations", f"{head}overhead"), numbers)
+        snapshot, regime = evaluation.snapshot, evaluation.regime
+        add_scalars(values, self._scalars.measured(evaluation))
         if snapshot is not None:
-            if snapshot.dimensions != self._dimensions:
-                self._choose(snapshot)
-            self._add_measured(snapshot, values)
+            self._add_histograms(snapshot, values)
             if regime is not None:
-                self._add_judged(regime, values)
+                add_scalars(values, self._scalars.judged(evaluation))
+                self._add_verdict(regime, values)
+                self._update_strip(snapshot, regime, values)
         if evaluation.alerts:
-            add_text(values, f"{head}alerts", "\n\n---\n\n".join(map(alert_markdown, evaluation.alerts)))
+            add_text(values, f"{self._head}alerts", "\n\n---\n\n".join(map(alert_markdown, evaluation.alerts)))
 
     def add_strip(self, values: Any) -> bool:
-        """Add the state strip, unless the newest evaluation is already drawn; whether it was added."""
-        if self._strip is None or self._drawn:
+        """Add the state strip unless the newest evaluation is already drawn; return True if it was added."""
+        if self._strip is None or self._strip_is_written:
             return False
         png, width, height = self._strip.png()
-        self._drawn = True
+        self._strip_is_written = True
         values.add(
             tag=f"{self._head}states",
             image={"width": width, "height": height, "colorspace": 3, "encoded_image_string": png},
         )
         return True
 
-    def lost(self) -> None:
-        """The newest evaluation was not written, so what is written only when it changes must come again."""
+    def repeat_changes(self) -> None:
+        """Write verdict and strip again: the newest evaluation, which may have had them, did not reach the file."""
         self._verdict = None
-        self._drawn = self._strip is None
+        self._strip_is_written = self._strip is None
 
     def rewind(self, step: int) -> None:
-        """Forget what came at `step` or later."""
+        """Forget the evaluations at `step` and later."""
         self._verdict = None
         if self._strip is not None:
             self._strip.rewind(step)
-            self._drawn = True
+            self._strip_is_written = True
 
-    def _choose(self, s: Snapshot) -> None:
-        """The dimensions to draw, chosen once: a set that followed the ranking would give lines with holes."""
-        self._dimensions = s.dimensions
-        self._chosen = extremes(s.information, DIMENSIONS)
-        digits = max(3, len(str(s.dimensions - 1)))
-        for what in ("information", "entropy", "state", "mean"):
-            self._tags[what] = tuple(f"polar_dims/{self.prefix}{what}/{j:0{digits}d}" for j in self._chosen)
-        self._strip = StateStrip(extremes(s.information, ROWS))
+    def _add_histograms(self, snapshot: Snapshot, values: Any) -> None:
+        if not snapshot.histograms:
+            return
+        drawn = pooled([snapshot.histograms[j] for j in self._scalars.chosen])
+        for tag, buckets in zip(self._scalars.dimension_tags("mean"), drawn, strict=True):
+            if buckets is not None:
+                add_histogram(values, tag, buckets)
 
-    def _add_measured(self, s: Snapshot, values: Any) -> None:
-        known = s.information[np.isfinite(s.information)]
-        if known.size:
-            add_scalars(values, (f"{self._head}information",), (float(known.sum()),))
-        chosen = list(self._chosen)
-        for what, array in (("information", s.information), ("entropy", s.entropy_knn)):
-            add_scalars(values, self._tags[what], array[chosen].tolist())
-        if s.histograms:
-            drawn = pooled([s.histograms[j] for j in self._chosen])
-            for tag, buckets in zip(self._tags["mean"], drawn, strict=True):
-                if buckets is not None:
-                    add_histogram(values, tag, buckets)
-
-    def _add_judged(self, regime: Regime, values: Any) -> None:
-        counts = [regime.labels.count(label) for label in Label]
-        add_scalars(values, [f"{self._head}{label}" for label in Label], counts)
-        add_scalars(values, self._tags["state"], [CODES[regime.labels[j]] for j in self._chosen])
+    def _add_verdict(self, regime: Regime, values: Any) -> None:
         if regime.verdict is not self._verdict:
             self._verdict = regime.verdict
-            said = "".join(f"\n* {escape(reason)}" for reason in regime.reasons)
-            add_text(values, f"{self._head}verdict", f"**{regime.verdict}**\n{said}")
-        assert self._strip is not None
+            reasons = "".join(f"\n* {escape(reason)}" for reason in regime.reasons)
+            add_text(values, f"{self._head}verdict", f"**{regime.verdict}**\n{reasons}")
+
+    def _update_strip(self, snapshot: Snapshot, regime: Regime, values: Any) -> None:
+        if self._strip is None or snapshot.dimensions != self._dimensions:
+            self._dimensions = snapshot.dimensions
+            self._strip = StateStrip(extremes(snapshot.information, MAX_ROWS))
         self._strip.add(regime.step, regime.labels)
-        self._drawn = False
+        self._strip_is_written = False
         self._evaluations += 1
-        if self._evaluations >= self._due:
+        if self._evaluations >= self._next_strip:
             # The picture is never older than a fifth of the run, and their number grows with its logarithm only.
-            self._due = self._evaluations + max(1, self._evaluations // 5)
+            self._next_strip = self._evaluations + max(1, self._evaluations // 5)
             self.add_strip(values)

@@ -13,14 +13,14 @@ from PIL import Image
 from records import ACTIVE, MIXED, PASSIVE, UNDECIDED
 
 from polar_monitor.regime.label import Label
+from polar_monitor.sinks.scalars import STATE_CODES
 from polar_monitor.sinks.tensorboard import state_strip
 from polar_monitor.sinks.tensorboard.state_strip import (
-    CODES,
     COLOURS,
-    COLUMNS,
     FOOTER,
     GUTTER,
     MARGIN,
+    MAX_COLUMNS,
     WIDTH,
     StateStrip,
 )
@@ -46,13 +46,13 @@ def test_columns_are_bounded_even_and_end_with_the_newest(evaluations):
     strip = StateStrip([0])
     history(strip, evaluations, 1)
     steps, codes = strip.columns()
-    assert len(steps) == codes.shape[1] <= COLUMNS + 1
+    assert len(steps) == codes.shape[1] <= MAX_COLUMNS + 1
     assert steps[0] == 0
     assert steps[-1] == 10 * (evaluations - 1)
-    assert evaluations < 2 or len(steps) >= min(evaluations, COLUMNS // 2)
+    assert evaluations < 2 or len(steps) >= min(evaluations, MAX_COLUMNS // 2)
     apart = np.diff(steps)[:-1]
     assert len(set(apart.tolist())) <= 1
-    assert [CODES[LABELS[step // 10 % 4]] for step in steps] == codes[0].tolist()
+    assert [STATE_CODES[LABELS[step // 10 % 4]] for step in steps] == codes[0].tolist()
 
 
 def test_only_the_rows_asked_for():
@@ -60,7 +60,7 @@ def test_only_the_rows_asked_for():
     strip.add(5, [ACTIVE, PASSIVE, PASSIVE, MIXED, PASSIVE, PASSIVE, PASSIVE, UNDECIDED])
     steps, codes = strip.columns()
     assert steps == (5,)
-    assert codes[:, 0].tolist() == [CODES[MIXED], CODES[ACTIVE], CODES[UNDECIDED]]
+    assert codes[:, 0].tolist() == [STATE_CODES[MIXED], STATE_CODES[ACTIVE], STATE_CODES[UNDECIDED]]
 
 
 @pytest.mark.parametrize("step", [0, 5, 990, 5000, 9990, 20_000])
@@ -72,7 +72,7 @@ def test_rewound_to_a_step_it_goes_on_from_there(step):
     strip.add(step, [ACTIVE])
     steps, codes = strip.columns()
     assert steps[-1] == step
-    assert codes[0, -1] == CODES[ACTIVE]
+    assert codes[0, -1] == STATE_CODES[ACTIVE]
     # the newest is shown off the grid, and is not kept
     assert list(steps[:-1]) in (kept, kept[:-1])
 
@@ -86,7 +86,7 @@ def test_every_cell_has_the_colour_of_its_state(dimensions, evaluations):
     high = (drawn.shape[0] - MARGIN - FOOTER) // dimensions
     assert drawn.shape == (MARGIN + FOOTER + dimensions * high, GUTTER + WIDTH, 3)
     assert high >= 4
-    colours = {CODES[label]: colour for label, colour in COLOURS.items()}
+    colours = {STATE_CODES[label]: colour for label, colour in COLOURS.items()}
     for row, column in itertools.product(range(0, dimensions, 7), range(0, len(steps), 7)):
         y, x = MARGIN + row * high + high // 2, GUTTER + int((column + 0.5) * WIDTH / len(steps))
         assert tuple(drawn[y, x]) == colours[codes[row, column]], (row, column)

@@ -1,0 +1,152 @@
+"""The values of an evaluation as TensorBoard reads them back."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import numpy as np
+import pytest
+from boards import read, series, texts, written
+from PIL import Image
+from records import ACTIVE, MIXED, PASSIVE, UNDECIDED, make_alert, make_evaluation, make_run
+
+from polar_monitor.regime.regime import Verdict
+
+LABELS = (ACTIVE, PASSIVE, MIXED, UNDECIDED)
+
+
+def test_headline(tmp_path):
+    evaluations = [make_evaluation(100, LABELS, observed=640), make_evaluation(200, (ACTIVE,) * 4, overhead=0.25)]
+    written(tmp_path, evaluations)
+    board = read(tmp_path)
+    expected = {
+        "active": [1, 4],
+        "passive": [1, 0],
+        "mixed": [1, 0],
+        "undecided": [1, 0],
+        "information": [float(e.snapshot.information.sum()) for e in evaluations],
+        "overhead": [0.004, 0.25],
+        "observations": [640, 12_800],
+    }
+    for what, values in expected.items():
+        found = series(board, f"polar/{what}")
+        assert [step for step, _ in found] == [100, 200]
+        np.testing.assert_allclose([value for _, value in found], values, rtol=1e-6)
+
+
+def test_nothing_observed(tmp_path):
+    written(tmp_path, [make_evaluation(empty=True)])
+    board = read(tmp_path)
+    assert board.Tags()["scalars"] == ["polar/observations", "polar/overhead"]
+    assert series(board, "polar/observations") == [(100, 0)]
+    assert board.Tags()["images"] == []
+
+
+def test_every_dimension_has_its_lines(tmp_path):
+    evaluation = make_evaluation(100, LABELS * 2)
+    written(tmp_path, [evaluation])
+    board = read(tmp_path)
+    states = {PASSIVE: 0, UNDECIDED: 1, MIXED: 2, ACTIVE: 3}
+    for j, label in enumerate(LABELS * 2):
+        ((_, information),) = series(board, f"polar_dims/information/{j:03d}")
+        ((_, entropy),) = series(board, f"polar_dims/entropy/{j:03d}")
+        assert information == pytest.approx(evaluation.snapshot.information[j], rel=1e-6)
+        assert entropy == pytest.approx(evaluation.snapshot.entropy_knn[j], rel=1e-6)
+        assert series(board, f"polar_dims/state/{j:03d}") == [(100, states[label])]
+    assert len(board.Tags()["scalars"]) == 7 + 3 * 8
+    assert len(board.Tags()["histograms"]) == 8
+
+
+def test_of_many_dimensions_the_extremes_of_the_first_evaluation(tmp_path):
+    information = np.random.default_rng(0).permutation(1200) / 1000
+    labels = [PASSIVE] * 1200
+    written(
+        tmp_path,
+        [make_evaluation(100, labels, information=information, bins=16),
+         make_evaluation(200, labels, information=information[::-1].copy(), bins=16)],
+    )  # fmt: skip
+    board = read(tmp_path)
+    order = np.argsort(information)
+    expected = sorted([*order[:16], *order[-16:]])
+    for what in ("information", "entropy", "state"):
+        tags = [tag for tag in board.Tags()["scalars"] if tag.startswith(f"polar_dims/{what}/")]
+        assert sorted(tags) == [f"polar_dims/{what}/{j:04d}" for j in expected]
+        assert all(len(series(board, tag)) == 2 for tag in tags)
+
+
+def test_what_is_not_finite_is_left_out(tmp_path):
+    information = [1.0, math.nan, math.inf, 0.5]
+    written(tmp_path, [make_evaluation(100, LABELS, information=information, overhead=math.nan)])
+    board = read(tmp_path)
+    tags = board.Tags()["scalars"]
+    assert [tag for tag in tags if "information" in tag] == [
+        "polar/information",
+        "polar_dims/information/000",
+        "polar_dims/information/003",
+    ]
+    assert "polar/overhead" not in tags
+    assert series(board, "polar/information") == [(100, 1.5)]
+    assert all(math.isfinite(value) for tag in tags for _, value in series(board, tag))
+
+
+def test_nothing_finite_at_all(tmp_path):
+    written(tmp_path, [make_evaluation(100, LABELS, information=[math.nan] * 4)])
+    assert "polar/information" not in read(tmp_path).Tags()["scalars"]
+
+
+def test_histograms_hold_our_counts(tmp_path):
+    evaluation = make_evaluation(100, LABELS)
+    written(tmp_path, [evaluation])
+    board = read(tmp_path)
+    for j, ours in enumerate(evaluation.snapshot.histograms):
+        (event,) = board.Histograms(f"polar_dims/mean/{j:03d}")
+        theirs = event.histogram_value
+        assert theirs.num == sum(theirs.bucket) == ours.counts.sum() == 1000
+        assert (theirs.min, theirs.max) == (ours.low, ours.high)
+        assert 1 < len(theirs.bucket) == len(theirs.bucket_limit) <= 32
+
+
+def test_alerts_and_verdict_are_texts(tmp_path):
+    alerts = make_alert(100, 2), make_alert(100, None)
+    written(
+        tmp_path,
+        [make_evaluation(100, alerts=alerts), make_evaluation(200), make_evaluation(300, verdict=Verdict.COLLAPSED)],
+    )
+    board = read(tmp_path)
+    (said,) = texts(board, "polar/alerts")
+    assert said.startswith("**FADING** at step 100, dimension 2\n")
+    assert "information fell from 1.20 to 0.48 nats" in said
+    assert "out of use at about step 600 (from 400 to 1000)" in said
+    assert said.count("**FADING**") == 2
+    assert [text.split("\n")[0] for text in texts(board, "polar/verdict")] == ["**polarised**", "**collapsed**"]
+    assert [event.step for event in board.Tensors("polar/verdict")] == [100, 300]
+    assert board.SummaryMetadata("polar/alerts").plugin_data.plugin_name == "text"
+
+
+def test_name_and_mode_stand_before_the_tag(tmp_path):
+    written(
+        tmp_path,
+        [
+            make_evaluation(100),
+            make_evaluation(100, mode="eval"),
+            make_evaluation(100, name="z top"),
+            make_evaluation(100, name="z top", mode="eval"),
+        ],
+    )
+    tags = read(tmp_path).Tags()["scalars"]
+    for prefix in ("", "eval/", "z_top/", "z_top/eval/"):
+        assert f"polar/{prefix}active" in tags
+        assert f"polar_dims/{prefix}state/003" in tags
+
+
+def test_the_state_strip_is_a_picture(tmp_path):
+    run = make_run(40, 6)
+    written(tmp_path, run)
+    shown = read(tmp_path).Images("polar/states")
+    assert shown[-1].step == run[-1].step
+    assert len(shown) < len(run)
+    picture = Image.open(io.BytesIO(shown[-1].encoded_image_string))
+    picture.load()
+    assert picture.format == "PNG"
+    assert picture.size == (shown[-1].width, shown[-1].height)
