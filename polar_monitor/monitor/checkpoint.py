@@ -121,7 +121,7 @@ def _pipelines(loop: EvaluationLoop, saved: Mapping[str, Any]) -> dict[str, Mode
 
 
 def _pipeline(loop: EvaluationLoop, mode: str, saved: Mapping[str, Any]) -> ModePipeline:
-    from ..statistics.stream import check_histogram
+    from ..statistics.histogram_state import check_histogram
 
     present, kind = loop.pipelines.get(mode), saved["kind"]
     if present is not None and present.kind != kind:
