@@ -20,6 +20,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from ..errors import WarnOnce
 from .alert import Alert, AlertKind, Forecast
 from .observation import Observation
 
@@ -109,7 +110,7 @@ class NamedRule:
     name: str
     rule: Rule
     strict: bool = False
-    _logged: bool = field(default=False, repr=False)
+    _once: WarnOnce = field(default_factory=WarnOnce, repr=False, compare=False)
     _older_form: bool = field(init=False, repr=False)
     _with_context: bool = field(init=False, repr=False)
 
@@ -129,14 +130,13 @@ class NamedRule:
         """Log the first failure, or raise it in a strict monitor."""
         if self.strict:
             raise failure
-        if not self._logged:
-            self._logged = True
+        if self._once("failed"):
             reason = f"{type(failure).__name__}: {failure}"
             log.error("rule %r failed (%s) and is disabled; training is not affected", self.name, reason)
 
     def forget_failure(self) -> None:
         """Log the next failure again: the run goes on from a saved state."""
-        self._logged = False
+        self._once.clear()
 
     def _arguments(self, o: Observation) -> tuple[Any, ...]:
         return (o.step, o.observed, o.snapshot, o.regime) if self._older_form else (replace(o, signals=None),)

@@ -45,7 +45,7 @@ class EvaluationLoop:
         self.evaluations = 0
         self.suspended = 0
         """Number of nested contexts in which no step is counted."""
-        self._end = weak(stop)
+        self._on_disable = weak(stop)
         self._publishing = False
         """True while sinks and callbacks get an evaluation."""
         self._forks = forks()
@@ -106,7 +106,7 @@ class EvaluationLoop:
             self._stop()
 
     def _stop(self) -> None:
-        stop = self._end()
+        stop = self._on_disable()
         if stop is not None:
             stop()
 
