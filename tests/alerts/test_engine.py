@@ -15,6 +15,8 @@ from records import PASSIVE, make_snapshot
 
 from polar_monitor.alerts.alert import Alert
 from polar_monitor.alerts.alert_rules import AlertRules
+from polar_monitor.alerts.builtin import BUILTIN_RULES
+from polar_monitor.alerts.custom_rule import Rule, plain
 from polar_monitor.alerts.engine import AlertEngine
 from polar_monitor.alerts.observation import Observation
 from polar_monitor.alerts.signals.history import DimensionHistory
@@ -113,3 +115,11 @@ def test_kinds_that_are_not_wanted_stay_silent() -> None:
 def test_an_alert_survives_json() -> None:
     for alert in run([STEADY, RAMP]):
         assert Alert.from_dict(json.loads(json.dumps(alert.to_dict()))) == alert
+
+
+def test_built_in_alerts_are_rules_like_those_of_third_parties() -> None:
+    for rule in BUILTIN_RULES:
+        assert isinstance(rule, Rule)
+        assert rule.start() == plain(rule.start())
+        assert rule.update(rule.start(), Observation(100, 1)) == (rule.start(), ())
+    assert len({rule.name for rule in BUILTIN_RULES}) == len(BUILTIN_RULES)
