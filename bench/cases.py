@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import polar_monitor
 from polar_monitor.criteria import CRITERIA
-from polar_monitor.regime.disagreement import THREE, disagree
+from polar_monitor.regime.disagreement import disagree
 from polar_monitor.regime.label import Label
 from polar_monitor.regime.regime import Regime
 from polar_monitor.statistics.snapshot import Snapshot
@@ -131,7 +131,10 @@ def row(case: str, found: Regime) -> str:
     """One line of the table; bold is what contradicts ours."""
     said = verdicts(found)
     ours = said.pop("information")
-    cells = [f"**{label}**" if disagree(label, ours, name in THREE) else str(label) for name, label in said.items()]
+    cells = [
+        f"**{label}**" if disagree(label, ours, CRITERIA[name].knows_mixed) else str(label)
+        for name, label in said.items()
+    ]
     return "| " + " | ".join([case, str(ours), *cells]) + " |"
 
 

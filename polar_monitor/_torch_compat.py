@@ -1,52 +1,140 @@
-"""The private or version-bound corners of torch, each behind a name of ours and with a fallback."""
+"""Every private or version-bound name of torch, each behind a name of ours and with a fallback.
+
+Names are looked up when they are used, or once at import if the use is on the path of a forward.
+"""
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-_in_backward = getattr(torch._C, "_current_graph_task_id", lambda: -1)
+_current_graph_task = getattr(torch._C, "_current_graph_task_id", lambda: -1)
 _fx = torch.fx._symbolic_trace
 _is_fx_tracing = getattr(_fx, "is_fx_symbolic_tracing", getattr(_fx, "is_fx_tracing", lambda: False))
+_jit_tracing_state = getattr(torch._C, "_get_tracing_state", lambda: None)
 _dispatch_mode = getattr(torch._C, "_get_dispatch_mode", lambda _: None)
 _PROXY = getattr(getattr(torch._C, "_TorchDispatchModeKey", None), "PROXY", None)
 _functorch = getattr(torch._C, "_functorch", None)
 _is_wrapped = getattr(_functorch, "is_functorch_wrapped_tensor", lambda _: False)
+_plain_dispatch = getattr(Tensor, "__torch_dispatch__", None)
+
+COMPILED_MODULE = "_orig_mod"
+"""Attribute and submodule of what `torch.compile` returns that is the model itself."""
+WRAPPED_MODULES = {"module", COMPILED_MODULE, "_checkpoint_wrapped_module", "_fsdp_wrapped_module"}
+"""Names of submodules in which torch's wrappers hold the wrapped module."""
+
+
+# -- the forward that runs now -----------------------------------------------------------------------------------------
 
 
 def in_backward() -> bool:
-    """Whether autograd runs now: a forward seen then is a checkpoint's recomputation.
+    """Return True if autograd runs now: a forward seen then is a checkpoint's recomputation.
 
     PyTorch's own module tracker and checkpointing ask the same.
     """
-    return bool(_in_backward() != -1)
-
-
-def is_plain(tensor: object) -> bool:
-    """Whether a tensor holds numbers of its own: not meta, fake, or wrapped by vmap and its like."""
-    if not isinstance(tensor, Tensor) or tensor.is_meta or _is_wrapped(tensor):
-        return False
-    return type(tensor).__name__ != "FakeTensor"
+    return bool(_current_graph_task() != -1)
 
 
 def is_exporting() -> bool:
-    """Whether `torch.export` runs now."""
+    """Return True if `torch.export` runs now."""
     ask = getattr(torch.compiler, "is_exporting", None)
     return bool(ask()) if ask is not None else False
 
 
 def is_tracing() -> bool:
-    """Whether `torch.jit.trace`, `torch.fx.symbolic_trace` or `make_fx` runs: what we do would go into the graph."""
-    if torch._C._get_tracing_state() is not None or _is_fx_tracing():
+    """Return True if `torch.jit.trace`, `torch.fx.symbolic_trace` or `make_fx` runs: it would record our operations."""
+    if _jit_tracing_state() is not None or _is_fx_tracing():
         return True
     return _PROXY is not None and _dispatch_mode(_PROXY) is not None
 
 
+def in_function_transform() -> bool:
+    """Return True within vmap, grad, jvp and their like, also while they are compiled. False if torch cannot say."""
+    ask = getattr(getattr(torch._C, "_functorch", None), "maybe_current_level", None)
+    return ask is not None and ask() is not None
+
+
+def operators_being_compiled() -> Iterator[str]:
+    """Yield the names of the operators that take functions (cond, map, scan) which the compiler is inside of.
+
+    Yields none where torch's own names have changed: a model with such an operator then fails to compile while it has
+    our hooks.
+    """
+    try:
+        from torch._dynamo.symbolic_convert import InstructionTranslator
+
+        tracer = InstructionTranslator.current_tx().output.current_tracer
+        while tracer.parent is not None:
+            name = getattr(tracer.source_target, "__name__", tracer.source_target)
+            yield str(name).rpartition(".")[2]
+            tracer = tracer.parent
+    except (ImportError, AttributeError):
+        return
+
+
+# -- tensors -----------------------------------------------------------------------------------------------------------
+
+
+def is_plain(tensor: object) -> bool:
+    """Return True if a tensor holds numbers of its own: it is not meta, fake, or wrapped by vmap and its like."""
+    if not isinstance(tensor, Tensor) or tensor.is_meta or _is_wrapped(tensor):
+        return False
+    return type(tensor).__name__ != "FakeTensor"
+
+
+def stands_for_others(kind: type) -> bool:
+    """Return True if tensors of this type stand for others, as those of DTensor do."""
+    return getattr(kind, "__torch_dispatch__", _plain_dispatch) is not _plain_dispatch
+
+
+# -- modules -----------------------------------------------------------------------------------------------------------
+
+
+def forward_hooks(module: nn.Module) -> dict[int, Callable[..., Any]]:
+    """Return the table of a module's forward hooks, by the id of their handle; a change of it changes the module."""
+    return getattr(module, "_forward_hooks", {})
+
+
+def is_compiled(model: nn.Module) -> bool:
+    """Return True if `torch.compile` was given this model, or one that holds it, and its result still exists.
+
+    Compiled code belongs to a class, so nothing else distinguishes its models. Goes through all objects: some 0.1 s.
+    True if torch cannot say.
+    """
+    if getattr(model, "_compiled_call_impl", None) is not None:
+        return True
+    try:
+        from torch._dynamo.eval_frame import OptimizedModule
+    except ImportError:
+        return True
+    wrappers = [thing for thing in gc.get_objects() if type(thing) is OptimizedModule]
+    return any(inner is model for wrapper in wrappers for inner in wrapper.modules())
+
+
+def has_run_compiled(model: nn.Module) -> bool:
+    """Return True if a model of this class has been compiled and run: it does not call hooks that come later.
+
+    False if torch cannot say; the monitor then warns later that it sees no latent.
+    """
+    try:
+        from torch._dynamo.eval_frame import _debug_get_cache_entry_list
+
+        return bool(_debug_get_cache_entry_list(type(model).forward.__code__))
+    except Exception:
+        return False
+
+
+# -- processes ---------------------------------------------------------------------------------------------------------
+
+
 def rank() -> int:
-    """This process's rank under `torch.distributed`, also where a launcher has set it and the group comes later."""
+    """Return this process's rank under `torch.distributed`, or the one that a launcher has set for a later group."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return int(torch.distributed.get_rank())
-    told = os.environ.get("RANK", "0")
-    return int(told) if told.isdigit() else 0
+    given = os.environ.get("RANK", "0")
+    return int(given) if given.isdigit() else 0

@@ -1,7 +1,7 @@
-"""The published criteria: what others would say of the same snapshot. See `polar_monitor.regime.published`."""
+"""Published criteria: each labels the dimensions of a `Snapshot`. The table is in `polar_monitor.regime.published`."""
 
 from .regime.published import CRITERIA as CRITERIA
-from .regime.published import SHARP as SHARP
+from .regime.published import MAX_DELTA_KL as MAX_DELTA_KL
 from .regime.published import active_units as active_units
 from .regime.published import bonheme as bonheme
 from .regime.published import clapham_code as clapham_code
@@ -16,3 +16,6 @@ from .regime.published import mean_entropy as mean_entropy
 from .regime.published import minmax_entropy as minmax_entropy
 from .regime.published import rolinek as rolinek
 from .regime.published import rolinek_sd as rolinek_sd
+
+SHARP = MAX_DELTA_KL
+"""`delta_kl` below this is a polarised regime."""

@@ -1,4 +1,7 @@
-"""Alert rules of third parties: what one is, and how it raises an alert. See `polar_monitor.alerts.custom_rule`."""
+"""Alert rules of third parties: the protocol `Rule`, and `alert`, which makes their alerts.
+
+See `polar_monitor.alerts.custom_rule`.
+"""
 
 from .alerts.custom_rule import Rule as Rule
 from .alerts.custom_rule import alert as alert

@@ -1,19 +1,59 @@
-"""Shared set-up: the tests' own helpers import by name, small models do not fight over the cores, and examples repeat.
+"""Shared set-up: imports by name, one thread for each process, repeated examples, one compile for all workers.
 
-Hypothesis draws the same examples every time, so that a failure is the change's. To look for new ones:
-`HYPOTHESIS_PROFILE=search python -m pytest`.
+Hypothesis draws the same few examples every time, so that a failure comes from the change. To look for new ones:
+`HYPOTHESIS_PROFILE=search python -m pytest -n auto`.
 """
 
+from __future__ import annotations
+
+import importlib
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-sys.path.insert(0, str(Path(__file__).parent))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the subprocesses
 torch.set_num_threads(1)
-settings.register_profile("repeat", derandomize=True, deadline=None)
-settings.register_profile("search", deadline=None)
+ALLOWED = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much)
+settings.register_profile("repeat", max_examples=40, derandomize=True, deadline=None, suppress_health_check=ALLOWED)
+settings.register_profile("search", max_examples=1000, deadline=None, suppress_health_check=ALLOWED)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Find a writable folder for compiled kernels, and fill it before the workers start."""
+    if hasattr(config, "workerinput"):
+        return
+    if not _writable(Path(os.environ.get("NUMBA_CACHE_DIR") or ROOT / "kernels" / "__pycache__")):
+        folder = tempfile.mkdtemp(prefix="kernels-")
+        os.environ["NUMBA_CACHE_DIR"] = folder  # read by numba, which nothing has imported so far
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    if config.getoption("numprocesses", None):
+        for path in sorted((ROOT / "kernels").rglob("*.py")):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            importlib.import_module(f"polar_monitor.{name}")
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let a worker that is done take over tests of another: durations differ a thousandfold."""
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)

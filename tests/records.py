@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from polar_monitor.alerts.advice import ADVICE, CAUSES
+from polar_monitor.alerts.advice import KIND_ADVICE
 from polar_monitor.alerts.alert import Alert, AlertKind, Forecast
 from polar_monitor.evaluation import Evaluation, Health
 from polar_monitor.regime.label import Label
@@ -151,8 +151,8 @@ def make_alert(step: int = 100, dimension: int | None = 7, kind: AlertKind = Ale
         evidence={"information": 0.48, "before": 1.2},
         forecast=Forecast(step + 500, step + 300, step + 900),
         last_healthy_step=max(step - 800, 0),
-        causes=CAUSES[kind],
-        advice=ADVICE[kind],
+        causes=KIND_ADVICE[kind].causes,
+        advice=KIND_ADVICE[kind].advice,
     )
 
 

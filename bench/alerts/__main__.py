@@ -13,10 +13,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import argparse
 from pathlib import Path
 
-from . import named, tables
-from .catalogue import collect, every, stored
-from .describe import line
-from .record import Run
+from .report import named, tables
+from .report.describe import line
+from .training.catalogue import collect, every, stored
+from .training.record import Run
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "results" / "alerts.md"
 SECTIONS = {

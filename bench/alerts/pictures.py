@@ -14,9 +14,9 @@ import numpy as np
 
 from polar_monitor.alerts.alert import Alert, AlertKind
 
-from .record import Run, load
-from .replay import replay
-from .truth import events
+from .scoring.replay import replay
+from .scoring.truth import events
+from .training.record import Run, load
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images"
 RUNS = {

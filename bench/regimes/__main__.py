@@ -19,8 +19,9 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from . import collect, figures, grid, provenance, report, zoo
-from .record import Trained, load
+from .report import collect, figures, pages, provenance
+from .training import grid, train
+from .training.record import Trained, load
 
 BUILD = provenance.ROOT / "build" / "regimes"
 RESULTS = provenance.ROOT / "docs" / "results"
@@ -52,7 +53,7 @@ def main() -> None:
 def trained_models(specs: Sequence[grid.Spec], records: Path) -> list[Trained]:
     """The records of these models, in their order; those that are not in the folder yet are trained, two at a time."""
     with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
-        waiting = [pool.submit(zoo.record, spec, records) for spec in specs]
+        waiting = [pool.submit(train.record, spec, records) for spec in specs]
         for done, one in enumerate(as_completed(waiting), 1):
             print(f"{done:4}/{len(specs)}  {one.result()}", flush=True)
     return [load(records / f"{spec.name}.npz") for spec in specs]
@@ -66,11 +67,11 @@ def run(out: Path, records: Path, quick: bool, parts: tuple[str, ...]) -> None:
     for part in parts:
         collect.PARTS[part](models, out / "data", quick)
         print(f"{part}: {time.perf_counter() - trained:.0f} s", flush=True)
-    texts = {name: text for part in parts for name, text in report.TABLES[part](out / "data").items()}
+    texts = {name: text for part in parts for name, text in pages.TABLES[part](out / "data").items()}
     command = f"python -m bench.regimes --{'quick' if quick else 'full'}"
     spent = time.perf_counter() - trained
     texts["provenance"] = provenance.said(command, len(models), spent, sum(model.seconds for model in models))
-    report.write(out, texts)
+    pages.write(out, texts)
     if importlib.util.find_spec("matplotlib") is None:
         print("matplotlib is not installed: no pictures")
     else:

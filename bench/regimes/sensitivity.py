@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from . import truth
-from .record import Trained, load_all
+from .training import truth
+from .training.record import Trained, load_all
 
 EDGES = (-math.inf, 0.0125, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, math.inf)
 """Of the histograms, in units: the cut for use and its halves and doubles."""

@@ -4,7 +4,6 @@ import io
 import tempfile
 from pathlib import Path
 
-import torch
 from rich.console import Console
 
 from polar_monitor.demo import run
@@ -29,7 +28,6 @@ def main() -> None:
     """Train the demo, and draw."""
     plan = run.PLANS["sprites"]
     camera = Camera(plan.steps, Console(height=40, file=io.StringIO()))
-    torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as folder:
         training = run.start(run.images("sprites"), plan, sinks=(camera,), log_dir=folder)
         training.run(lambda words: None, plan.steps)

@@ -1,4 +1,8 @@
-"""From the history of a latent to its alerts: what an alert is, when one is raised, what its causes may be."""
+"""From the history of a latent to its alerts: the records, the thresholds, the built-in alerts, rules of third parties.
+
+To add a built-in alert: write its rule in a new file of `builtin/`, add one line to the list in `builtin/__init__.py`,
+give it a kind in `alert.py`, and causes and advice in `advice.py`.
+"""
 
 from .alert import Alert as Alert
 from .alert import AlertKind as AlertKind

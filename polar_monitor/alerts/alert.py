@@ -1,7 +1,7 @@
-"""What an alert is, the rules that raise one, and what each kind means.
+"""The record of an alert, and its line of text.
 
 Alerts are about the loss of information *in use*, never about passivity itself: superfluous dimensions that go to the
-prior are healthy. The fold that raises them is in `watch`.
+prior are healthy. `engine` raises them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class AlertKind(enum.StrEnum):
-    """What happened."""
+    """The kind of event."""
 
     FADING = "fading"
     LOST = "lost"
@@ -24,12 +24,12 @@ class AlertKind(enum.StrEnum):
     NON_FINITE = "non_finite"
     SILENT = "silent"
     CUSTOM = "custom"
-    """Raised by a rule of a third party."""
+    """An alert from a rule of a third party."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """When a dimension is expected to be out of use, with an interval that holds 80 % of losses.
+    """The step at which a dimension is expected to be out of use, with an interval that holds 80 % of losses.
 
     Out of use is below 0.15 nats, or 0.35 of resolved entropy where there is no variance.
     """
@@ -37,12 +37,12 @@ class Forecast:
     step: int
     low: int
     high: int | None
-    """None where that is beyond any number of steps."""
+    """None if the end is beyond any number of steps."""
 
 
 @dataclass(frozen=True)
 class Alert:
-    """One event. `evidence` are the numbers it rests on."""
+    """One event. `evidence` holds the numbers behind it."""
 
     kind: AlertKind
     step: int
@@ -55,16 +55,16 @@ class Alert:
     causes: tuple[str, ...]
     advice: tuple[str, ...]
     name: str = ""
-    """Of the monitored latent, where a model has several."""
+    """Name of the monitored latent, if a model has several."""
     mode: str = "train"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
+        """Return plain data for JSON."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Alert:
-        """The inverse of `to_dict`."""
+        """Return the inverse of `to_dict`."""
         forecast = data["forecast"]
         return cls(
             kind=AlertKind(data["kind"]),
@@ -82,7 +82,7 @@ class Alert:
 
 
 def line(alert: Alert) -> str:
-    """One alert on one line."""
+    """Return an alert as one line of text."""
     back = "" if alert.last_healthy_step is None else f" (last healthy step {alert.last_healthy_step})"
     which = "/".join(part for part in (alert.name, "" if alert.mode == "train" else alert.mode) if part)
     return f"step {alert.step} {f'{which} ' if which else ''}{str(alert.kind).upper()}: {alert.message}{back}"

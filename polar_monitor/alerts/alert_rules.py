@@ -1,4 +1,4 @@
-"""`AlertRules` as plain data: what a log holds of them, and a TOML file that sets some."""
+"""The thresholds of the alerts, as an object, as plain data in a log, and as a TOML file."""
 
 from __future__ import annotations
 
@@ -12,22 +12,77 @@ from typing import Any
 from ..errors import PolarMonitorError
 from .alert import AlertKind
 
-SETS = (frozenset, tuple, list)
+COLLECTIONS = (frozenset, tuple, list)
 INFINITE = (float("inf"), float("-inf"))
-"""JSON has no such numbers: they are written as strings."""
+"""Numbers that JSON does not have; they are written as strings."""
+
+
+@dataclass(frozen=True)
+class AlertRules:
+    """Thresholds of the alerts. Counts and horizons are in evaluations, so that they do not depend on `every`.
+
+    Example:
+        >>> from polar_monitor import AlertRules
+        >>> AlertRules(kinds=frozenset({"collapse", "non_finite"})).patience
+        2
+    """
+
+    kinds: frozenset[str] = frozenset(AlertKind)
+    """Kinds to raise; "custom" stands for the rules of third parties. The others stay silent."""
+    horizon: float = 20.0
+    """Evaluations: FADING is raised if the dimension is forecast to be out of use within them."""
+    patience: int = 2
+    """Evaluations in a row that must show the fall; a plunge needs one."""
+    established: int = 5
+    """Evaluations for which a dimension must have been worth an alert before it can raise one."""
+    worth: float = 0.35
+    """Nats that it must surely carry in them. From there on a Gaussian dimension pays twice its price in the ELBO."""
+    fall: float = 0.35
+    """Share of its highest level that a dimension must lose for a FADING."""
+    plunge: float = 0.1
+    """Share that several dimensions must lose within one evaluation for an alert at once."""
+    significance: float = 4.0
+    """Standard errors that a fall must exceed."""
+    drain: float = 0.4
+    """Share that the total must lose, while it still falls, for a DRAIN."""
+    collapsed: int = 60
+    """Evaluations without an informative dimension after which a model that never had one has collapsed."""
+
+    def __post_init__(self) -> None:
+        """Raise PolarMonitorError for values that make no sense."""
+        kinds = self.kinds
+        unknown = isinstance(kinds, str) or not isinstance(kinds, Collection) or set(map(str, kinds)) - set(AlertKind)
+        if unknown:
+            raise PolarMonitorError(f"kinds: expected some of {', '.join(AlertKind)}; got {_listed(kinds)}")
+        object.__setattr__(self, "kinds", frozenset(AlertKind(str(kind)) for kind in kinds))
+        counts = {"patience": 1, "established": 0, "collapsed": 1}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name in counts and (isinstance(value, bool) or not isinstance(value, Integral)):
+                raise PolarMonitorError(f"{field.name}: expected a whole number, got {value!r}")
+            if field.name != "kinds" and (isinstance(value, bool) or not isinstance(value, Real)):
+                raise PolarMonitorError(f"{field.name}: expected a number, got {value!r}")
+        for name, minimum in counts.items():
+            if not getattr(self, name) >= minimum:
+                raise PolarMonitorError(f"{name}: expected {minimum} or more evaluations, got {getattr(self, name)!r}")
+        for name in ("fall", "plunge", "drain"):
+            if not 0 < getattr(self, name) < 1:
+                raise PolarMonitorError(f"{name}: expected a share between 0 and 1, got {getattr(self, name)!r}")
+        for name in ("horizon", "worth", "significance"):
+            if not getattr(self, name) >= 0:
+                raise PolarMonitorError(f"{name}: expected 0 or more, got {getattr(self, name)!r}")
 
 
 def to_plain(rules: AlertRules) -> dict[str, Any]:
-    """Numbers, and sorted lists for sets: ready for JSON."""
+    """Return the thresholds as numbers, and sorted lists for sets: ready for JSON."""
     values = {f.name: getattr(rules, f.name) for f in fields(rules)}
     return {name: _plain(value) for name, value in values.items()}
 
 
 def from_plain(values: Mapping[str, Any], where: str = "rules") -> AlertRules:
-    """The rules with these values, and the defaults for what is not named.
+    """Return the thresholds with these values, and the default for each that is missing.
 
-    Raises PolarMonitorError for an unknown name, a value of another type than the default's, or one that cannot be
-    meant.
+    Raises PolarMonitorError for an unknown name, a value of another type than the default's, or one without sense.
 
     Example:
         >>> from polar_monitor.alerts.alert_rules import from_plain
@@ -35,25 +90,24 @@ def from_plain(values: Mapping[str, Any], where: str = "rules") -> AlertRules:
         3
     """
     known = {f.name: f for f in fields(AlertRules)}
-    if more := unknown(values):
-        said = ", ".join(map(repr, more))
-        raise PolarMonitorError(f"{where}: expected some of {', '.join(known)}; got {said}")
+    if more := unknown_names(values):
+        raise PolarMonitorError(f"{where}: expected some of {', '.join(known)}; got {', '.join(map(repr, more))}")
     try:
         return AlertRules(**{name: _value(known[name], value, where) for name, value in values.items()})
     except PolarMonitorError as error:
         raise error if str(error).startswith(where) else PolarMonitorError(f"{where}: {error}") from None
 
 
-def unknown(values: Mapping[str, Any]) -> list[str]:
-    """The names that no field of `AlertRules` has."""
+def unknown_names(values: Mapping[str, Any]) -> list[str]:
+    """Return the names that no field of `AlertRules` has."""
     known = {f.name for f in fields(AlertRules)}
     return [name for name in values if name not in known]
 
 
 def read_rules(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Plain values from a TOML file with fields of `AlertRules` at its top, as in `horizon = 30.0`; checked.
+    """Return plain values from a TOML file with fields of `AlertRules`, as in `horizon = 30.0`.
 
-    Raises PolarMonitorError for a file that cannot be read, is no TOML, or has what `from_plain` refuses.
+    Raises PolarMonitorError for a file that cannot be read or is no TOML, and for values that `from_plain` refuses.
     """
     try:
         with open(path, "rb") as file:
@@ -67,13 +121,13 @@ def read_rules(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, SETS):
+    if isinstance(value, COLLECTIONS):
         return sorted(map(str, value))
     return str(value) if value in INFINITE else value
 
 
 def _value(f: Field[Any], value: Any, where: str) -> Any:
-    """The value as the type of the field's default."""
+    """Return the value with the type of the field's default."""
     default = f.default if f.default_factory is MISSING else f.default_factory()
     match default:
         case bool():
@@ -90,65 +144,9 @@ def _value(f: Field[Any], value: Any, where: str) -> Any:
             fits, expected = isinstance(value, type(default)), type(default).__name__
     if not fits or value != value:
         raise PolarMonitorError(f"{where}: expected {f.name} to be {expected}, got {value!r}")
-    return type(default)(value) if isinstance(default, (float, *SETS)) else value
+    return type(default)(value) if isinstance(default, (float, *COLLECTIONS)) else value
 
 
-@dataclass(frozen=True)
-class AlertRules:
-    """When to alert. Counts are evaluations, horizons too, so that the rules do not depend on `every`.
-
-    Example:
-        >>> from polar_monitor import AlertRules
-        >>> AlertRules(kinds=frozenset({"collapse", "non_finite"})).patience
-        2
-    """
-
-    kinds: frozenset[str] = frozenset(AlertKind)
-    """Kinds to raise, those of third parties' rules ("custom") among them; the others stay silent."""
-    horizon: float = 20.0
-    """FADING when the dimension is forecast to be out of use within so many evaluations."""
-    patience: int = 2
-    """Evaluations in a row that must see the fall; a plunge needs one."""
-    established: int = 5
-    """Evaluations for which a dimension must have been worth an alert before it can raise one."""
-    worth: float = 0.35
-    """Nats that it must surely carry in them. A Gaussian dimension pays twice its price in the ELBO from there on."""
-    fall: float = 0.35
-    """FADING when this share of a dimension's highest level is lost."""
-    plunge: float = 0.1
-    """A share lost within one evaluation, by several dimensions at once, that is told at once."""
-    significance: float = 4.0
-    """Least fall in standard errors."""
-    drain: float = 0.4
-    """DRAIN when this share of the total is lost and it still falls."""
-    collapsed: int = 60
-    """Evaluations without any informative dimension that make a COLLAPSE of a model that never had one."""
-
-    def __post_init__(self) -> None:
-        """Raise PolarMonitorError for rules that cannot be meant."""
-        kinds = self.kinds
-        unknown = isinstance(kinds, str) or not isinstance(kinds, Collection) or set(map(str, kinds)) - set(AlertKind)
-        if unknown:
-            raise PolarMonitorError(f"kinds: expected some of {', '.join(AlertKind)}; got {_plainly(kinds)}")
-        object.__setattr__(self, "kinds", frozenset(AlertKind(str(kind)) for kind in kinds))
-        counts = {"patience": 1, "established": 0, "collapsed": 1}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name in counts and (isinstance(value, bool) or not isinstance(value, Integral)):
-                raise PolarMonitorError(f"{field.name}: expected a whole number, got {value!r}")
-            if field.name != "kinds" and (isinstance(value, bool) or not isinstance(value, Real)):
-                raise PolarMonitorError(f"{field.name}: expected a number, got {value!r}")
-        for name, least in counts.items():
-            if not getattr(self, name) >= least:
-                raise PolarMonitorError(f"{name}: expected {least} or more evaluations, got {getattr(self, name)!r}")
-        for name in ("fall", "plunge", "drain"):
-            if not 0 < getattr(self, name) < 1:
-                raise PolarMonitorError(f"{name}: expected a share between 0 and 1, got {getattr(self, name)!r}")
-        for name in ("horizon", "worth", "significance"):
-            if not getattr(self, name) >= 0:
-                raise PolarMonitorError(f"{name}: expected 0 or more, got {getattr(self, name)!r}")
-
-
-def _plainly(kinds: Any) -> str:
+def _listed(kinds: Any) -> str:
     several = isinstance(kinds, Collection) and not isinstance(kinds, str)
     return ", ".join(sorted(map(str, kinds))) if several else repr(kinds)

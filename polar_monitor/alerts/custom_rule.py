@@ -1,12 +1,12 @@
-"""Rules of third parties: what one is and how it says something; `chosen_rules` finds them by their names.
+"""Rules of third parties: the protocol, and the function that makes their alerts.
 
-A rule is a pure fold over the evaluations of one latent in one mode, so a run that is resumed or replayed from its log
-raises the same alerts. A package offers rules under the entry-point group `polar_monitor.rules`:
+A rule is a pure fold over the evaluations of one latent in one mode. So a resumed run, and a replay of its log, raise
+the same alerts. A package offers rules under the entry-point group `polar_monitor.rules`:
 
     [project.entry-points."polar_monitor.rules"]
     weak_total = "my_package:WeakTotal"
 
-Nothing is imported before a rule is asked for by its name: `attach(model, extra_rules=["weak_total"])`.
+Nothing is imported before a rule is asked for by its name: `attach(model, extra_rules=["weak_total"])`. See `registry`.
 """
 
 from __future__ import annotations
@@ -20,51 +20,54 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from ..context import Context
-from ..regime.regime import Regime
-from ..statistics.snapshot import Snapshot
 from .alert import Alert, AlertKind, Forecast
+from .observation import Observation
 
 log = logging.getLogger("polar_monitor")
 
 
 @runtime_checkable
 class Rule(Protocol):
-    """What is asked of a rule. It keeps nothing itself: all that it needs later is in its state.
+    """The protocol of a rule. It keeps nothing in itself: its state holds all that it needs later.
 
-    It is not asked during the warm-up: the evaluation at or after its last step is the first that it sees. Its alerts
-    are of the kind CUSTOM, which `AlertRules.kinds` lets through or not. One that fails is told once and not asked any
-    more, until the run is resumed; it then goes on from the state it had.
+    A rule is not asked during the warm-up. It first sees the evaluation at or after the last step of the warm-up. Its
+    alerts have the kind CUSTOM, which `AlertRules.kinds` may leave out. A rule that fails is logged once and disabled
+    until the run is resumed; it then goes on from the state that it had.
 
-    An `update` with a further parameter named `context` is given the `polar_monitor.context.Context` of the evaluation:
-    what the loop has told of β, the learning rate and the reconstruction term by `monitor.log`.
+    An older form of `update` works too: `update(state, step, observed, snapshot, regime)`, with or without a further
+    parameter `context`. They are the fields of the observation.
 
     Example:
         >>> from polar_monitor import rules
         >>> class WeakTotal:
         ...     def start(self):
-        ...         return False
-        ...     def update(self, told, step, observed, snapshot, regime):
-        ...         if snapshot is None or told or snapshot.information.sum() > 1.0:
-        ...             return told, ()
-        ...         return True, [rules.alert(step, "all dimensions together carry less than 1 nat")]
+        ...         return {"raised": False}
+        ...     def update(self, state, observation):
+        ...         snapshot = observation.snapshot
+        ...         if snapshot is None or state["raised"] or snapshot.information.sum() > 1.0:
+        ...             return state, ()
+        ...         message = "all dimensions together carry less than 1 nat"
+        ...         return {"raised": True}, [rules.alert(observation.step, message)]
         >>> isinstance(WeakTotal(), rules.Rule)
         True
+        >>> from polar_monitor.alerts.observation import Observation
+        >>> rule = WeakTotal()
+        >>> rule.update(rule.start(), Observation(step=100, observed=0))
+        ({'raised': False}, ())
     """
 
     def start(self) -> Any:
-        """The state before the first evaluation: numbers, strings, None, lists and dicts with strings as keys.
+        """Return the state before the first evaluation: numbers, strings, None, lists, dicts with strings as keys.
 
-        NumPy scalars become numbers, tuples lists: `update` is given what JSON makes of them.
+        NumPy scalars become numbers and tuples become lists: `update` gets what JSON makes of the state.
         """
 
-    def update(
-        self, state: Any, step: int, observed: int, snapshot: Snapshot | None, regime: Regime | None
-    ) -> tuple[Any, Sequence[Alert]]:
-        """The state after one evaluation, and the alerts (`polar_monitor.rules.alert`) that it raises.
+    def update(self, state: Any, observation: Observation) -> tuple[Any, Sequence[Alert]]:
+        """Return the state after one evaluation, and the alerts (`polar_monitor.rules.alert`) that it raises.
 
-        `observed` is the number of rows since the evaluation before; `snapshot` and `regime` are None before the first
-        row, and those of the evaluation before where `observed` is 0. Histograms are left out, as in the log.
+        `observation` has the fields `step`, `observed` (rows since the evaluation before), `snapshot`, `regime` (both
+        None before the first row, and those of the evaluation before if `observed` is 0) and `context`: β, the learning
+        rate and the reconstruction term that the training loop logged. Histograms are left out, as in the log.
         """
 
 
@@ -79,7 +82,7 @@ def alert(
     causes: Sequence[str] = (),
     advice: Sequence[str] = (),
 ) -> Alert:
-    """The alert of a third party; the name of its rule is put before `message`.
+    """Return the alert of a third-party rule. The name of the rule is put before `message`.
 
     Example:
         >>> from polar_monitor import rules
@@ -100,72 +103,78 @@ def alert(
 
 
 @dataclass
-class Extra:
-    """A chosen rule under its name. In a `strict` monitor its failures are raised."""
+class NamedRule:
+    """A chosen rule under its name. A `strict` monitor raises its failures."""
 
     name: str
     rule: Rule
     strict: bool = False
-    _told: bool = field(default=False, repr=False)
+    _logged: bool = field(default=False, repr=False)
+    _older_form: bool = field(init=False, repr=False)
     _with_context: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        try:
-            self._with_context = "context" in inspect.signature(self.rule.update).parameters
-        except (TypeError, ValueError):  # of compiled code that does not say
-            self._with_context = False
+        self._older_form, self._with_context = _form(self.rule)
 
-    def begin(self) -> Any:
-        """Its first state, as plain data."""
+    def start(self) -> Any:
+        """Return its first state, as plain data."""
         return plain(self.rule.start())
 
-    def begin_again(self) -> None:
-        """The run goes on from a saved state: a failure is news again."""
-        self._told = False
+    def update(self, state: Any, observation: Observation) -> tuple[Any, tuple[Alert, ...]]:
+        """Ask the rule. Raises its exceptions, and TypeError or ValueError for a result that it may not return."""
+        state, alerts = self.rule.update(state, *self._arguments(observation), **self._context(observation))
+        return plain(state), tuple(self._checked(one) for one in alerts)
 
-    def update(
-        self,
-        state: Any,
-        step: int,
-        observed: int,
-        snapshot: Snapshot | None,
-        regime: Regime | None,
-        context: Context,
-    ) -> tuple[Any, tuple[Alert, ...]]:
-        """One evaluation. Raises whatever the rule raises, and TypeError or ValueError for what it may not return."""
-        more: dict[str, Any] = {"context": context} if self._with_context else {}
-        state, found = self.rule.update(state, step, observed, snapshot, regime, **more)
-        return plain(state), tuple(self._checked(one) for one in found)
-
-    def failed(self, failure: Exception) -> None:
-        """Tell of the first failure."""
+    def log_failure(self, failure: Exception) -> None:
+        """Log the first failure, or raise it in a strict monitor."""
         if self.strict:
             raise failure
-        if not self._told:
-            self._told = True
-            said = f"{type(failure).__name__}: {failure}"
-            log.error("rule %r failed (%s) and is switched off; training is not affected", self.name, said)
+        if not self._logged:
+            self._logged = True
+            reason = f"{type(failure).__name__}: {failure}"
+            log.error("rule %r failed (%s) and is disabled; training is not affected", self.name, reason)
 
-    def _checked(self, found: Any) -> Alert:
-        if not isinstance(found, Alert) or found.kind is not AlertKind.CUSTOM:
-            raise TypeError(f"expected alerts made by polar_monitor.rules.alert, got {found!r}")
-        one = Alert.from_dict(plain(found.to_dict()))
+    def forget_failure(self) -> None:
+        """Log the next failure again: the run goes on from a saved state."""
+        self._logged = False
+
+    def _arguments(self, o: Observation) -> tuple[Any, ...]:
+        return (o.step, o.observed, o.snapshot, o.regime) if self._older_form else (replace(o, signals=None),)
+
+    def _context(self, o: Observation) -> dict[str, Any]:
+        return {"context": o.context} if self._with_context else {}
+
+    def _checked(self, given: Any) -> Alert:
+        if not isinstance(given, Alert) or given.kind is not AlertKind.CUSTOM:
+            raise TypeError(f"expected alerts made by polar_monitor.rules.alert, got {given!r}")
+        one = Alert.from_dict(plain(given.to_dict()))
         evidence = {name: float(value) for name, value in one.evidence.items()}
         return replace(one, message=f"{self.name}: {one.message}", evidence=evidence)
 
 
+def _form(rule: Rule) -> tuple[bool, bool]:
+    """Return (True if `update` takes the fields of the observation one by one, True if `context` is among them)."""
+    try:
+        signature = inspect.signature(rule.update)
+        signature.bind_partial(*range(5))
+    except (TypeError, ValueError):  # fewer than five parameters, or compiled code without a signature
+        return False, False
+    older = "observation" not in signature.parameters
+    return older, older and "context" in signature.parameters
+
+
 def of_rule(raised: Alert, name: str) -> bool:
-    """Whether an alert is of the third-party rule of this name."""
+    """Return True if an alert comes from the third-party rule of this name."""
     return raised.kind is AlertKind.CUSTOM and raised.message.startswith(f"{name}: ")
 
 
 def to_json(value: Any) -> str:
-    """A state as text, NumPy scalars as numbers. NaN and infinity stay. Raises TypeError for what is no plain data."""
+    """Return a state as text, NumPy scalars as numbers. NaN and infinity stay. Raises TypeError for other objects."""
     return json.dumps(value, default=_number)
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON has it, so that a live run, a resumed one and a replayed one go on from the same."""
+    """Return the value as JSON has it, so that live, resumed and replayed runs go on from the same state."""
     return json.loads(to_json(value))
 
 

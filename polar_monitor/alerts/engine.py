@@ -1,6 +1,6 @@
-"""Everything that raises alerts, of one latent in one mode: our rules and those of third parties.
+"""Raises the alerts of one latent in one mode: the built-in alerts and the rules of third parties.
 
-A live run and a replayed log both go through here, which is why they agree.
+A live run and a replay of its log both use this engine. That is why they agree.
 """
 
 from __future__ import annotations
@@ -11,82 +11,94 @@ from typing import Any
 
 import numpy as np
 
-from ..context import Context
-from ..regime.regime import Regime
-from ..statistics.snapshot import Snapshot
 from .alert import Alert
 from .alert_rules import AlertRules
-from .builtin.update import WatchState, watch
-from .custom_rule import Extra, plain
+from .builtin import BUILTIN_RULES, check_states
+from .builtin.drain import Drain
+from .builtin.rule import SilentInWarmup
+from .custom_rule import NamedRule, plain
+from .observation import Observation
+from .signals.falls import follow
+from .signals.history import DimensionHistory
+from .signals.signals import Signals
 
 
-class Alarms:
-    """The state of the rules after the evaluations so far."""
+class AlertEngine:
+    """The rules, with their state after the evaluations so far."""
 
-    def __init__(self, extra: Sequence[Extra] = ()) -> None:
-        self.extra = tuple(extra)
-        self.watched = WatchState()
-        self.states: dict[str, Any] = {}
-        """Of the third-party rules, by name."""
-        self.off: set[str] = set()
-        """Those that failed. It is not saved: one that has been repaired since is asked again."""
+    def __init__(self, custom_rules: Sequence[NamedRule] = ()) -> None:
+        self.custom_rules = tuple(custom_rules)
+        self.history = DimensionHistory.empty(0)
+        self.states: dict[str, Any] = {rule.name: rule.start() for rule in BUILTIN_RULES}
+        """State of each built-in alert, by name. A new evaluation replaces the dict and changes nothing in place."""
+        self.custom_states: dict[str, Any] = {}
+        """State of each third-party rule, by name."""
+        self.failed: set[str] = set()
+        """Names of the third-party rules that failed. It is not saved: a resumed run asks them again."""
 
-    def evaluate(
-        self,
-        step: int,
-        observed: int,
-        snapshot: Snapshot | None,
-        regime: Regime | None,
-        rules: AlertRules,
-        warmup: int,
-        context: Context,
-    ) -> tuple[Alert, ...]:
-        """One evaluation, of which the rules see what a log holds: no histograms. Returns the alerts."""
-        if snapshot is not None:
-            snapshot = replace(snapshot, histograms=())
-        if regime is not None:
-            regime = replace(regime, snapshot=snapshot)
+    @property
+    def widths(self) -> set[int]:
+        """The number of dimensions in the state; empty before the first evaluation."""
+        return {len(self.history.in_use)} - {0}
+
+    def evaluate(self, observation: Observation, rules: AlertRules, warmup: int = 0) -> tuple[Alert, ...]:
+        """Return the alerts of one evaluation.
+
+        During the first `warmup` steps only NON_FINITE and SILENT are raised, and third-party rules are not asked: a
+        rule that raised an alert which nobody sees would not raise it again.
+        """
+        observation = observation.without_histograms()
+        in_warmup = observation.step < warmup
         with np.errstate(all="ignore"):  # logs hold what anybody wrote, and a host may have NumPy raise
-            self.watched, alerts = watch(self.watched, step, observed, snapshot, regime, rules, warmup, context)
-        if step < warmup:  # a rule that had spoken, unheard, would think that it is known
-            return alerts
-        further = [
-            found for extra in self.extra for found in self._ask(extra, step, observed, snapshot, regime, context)
-        ]
-        return (*alerts, *(alert for alert in further if alert.kind in rules.kinds))
+            alerts = self._evaluate_builtin(observation, rules, in_warmup)
+        if not in_warmup:
+            alerts += [alert for rule in self.custom_rules for alert in self._evaluate_custom(rule, observation)]
+        return tuple(alert for alert in alerts if alert.kind in rules.kinds)
 
-    def _ask(
-        self,
-        extra: Extra,
-        step: int,
-        observed: int,
-        snapshot: Snapshot | None,
-        regime: Regime | None,
-        context: Context,
-    ) -> tuple[Alert, ...]:
-        if extra.name in self.off:
+    def _evaluate_builtin(self, observation: Observation, rules: AlertRules, in_warmup: bool) -> list[Alert]:
+        history, signals = self.history, None
+        s, regime = observation.snapshot, observation.regime
+        if s is not None and regime is not None and observation.observed > 0:
+            history, changes = follow(history.remember(s, observation.context), s, regime, rules)
+            last_healthy_step = Drain.last_healthy_step(self.states[Drain.name])
+            signals = Signals(s, regime, rules, history, changes, last_healthy_step)
+        observation = replace(observation, signals=signals)
+        states, alerts = dict[str, Any](), list[Alert]()
+        for rule in BUILTIN_RULES:
+            state, raised = rule.update(self.states[rule.name], observation)
+            if in_warmup and signals is not None and isinstance(rule, SilentInWarmup):
+                state, raised = rule.reset_in_warmup(state), ()
+            states[rule.name] = state
+            alerts += raised
+        self.states = states
+        self.history = history.without_falls() if in_warmup and signals is not None else history
+        return alerts
+
+    def _evaluate_custom(self, rule: NamedRule, observation: Observation) -> tuple[Alert, ...]:
+        if rule.name in self.failed:
             return ()
         try:
-            state = self.states[extra.name] if extra.name in self.states else extra.begin()
-            self.states[extra.name], alerts = extra.update(state, step, observed, snapshot, regime, context)
+            state = self.custom_states[rule.name] if rule.name in self.custom_states else rule.start()
+            self.custom_states[rule.name], alerts = rule.update(state, observation)
         except Exception as failure:
-            self.off.add(extra.name)
-            extra.failed(failure)
+            self.failed.add(rule.name)
+            rule.log_failure(failure)
             return ()
         return alerts
 
-    def take_over(self, other: Alarms) -> None:
-        """Go on from where another is."""
-        self.watched, self.states, self.off = other.watched, other.states, other.off
+    def adopt(self, other: AlertEngine) -> None:
+        """Continue from the state of another engine."""
+        self.history, self.states = other.history, other.states
+        self.custom_states, self.failed = other.custom_states, other.failed
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain data: of our rules and of the others."""
-        return {"watch": self.watched.to_dict(), "extra": {"states": self.states}}
+        """Return plain data: the history of the dimensions, and the state of every rule."""
+        return {"history": self.history.to_dict(), "builtin": dict(self.states), "custom": self.custom_states}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take a state back; one of an older version has no other rules. Raises, and changes nothing, if broken."""
-        watched = WatchState.from_dict(state["watch"])
-        states = dict(plain(state.get("extra", {"states": {}})["states"]))
-        self.watched, self.states, self.off = watched, states, set()
-        for extra in self.extra:
-            extra.begin_again()
+        """Restore a saved state. A broken one raises KeyError, TypeError or ValueError, and changes nothing."""
+        history, states = DimensionHistory.from_dict(state["history"]), check_states(state["builtin"])
+        custom_states = dict(plain(state["custom"]))
+        self.history, self.states, self.custom_states, self.failed = history, states, custom_states, set()
+        for rule in self.custom_rules:
+            rule.forget_failure()

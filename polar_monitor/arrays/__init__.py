@@ -1,1 +1,1 @@
-"""TODO."""
+"""Users' numbers as rows: reading them, choosing some of them, scaling them for the kernels, units of a spread."""

@@ -1,53 +1,111 @@
-"""The posterior's spread in any of its units: "logvar", "var" or "std", and "logstd" where an output says so itself."""
+"""The one table of units in which a posterior's spread comes: log σ², σ², σ and log σ.
+
+A new unit is a new row here, and a row for its names in `discovery.vocabulary`. Formulas are written once for arrays
+and tensors: their argument `xp` is the module `numpy` or `torch`. They hold no branch on a value and no loop, so that a
+compiler can trace them.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import PolarMonitorError
 
-
-def one_spread(logvar: Any, var: Any, std: Any) -> tuple[str | None, Any]:
-    """Which of the three was given, and it; (None, None) for none. Raises PolarMonitorError for more than one."""
-    given = [(kind, value) for kind, value in (("logvar", logvar), ("var", var), ("std", std)) if value is not None]
-    if len(given) > 1:
-        got = " and ".join(kind for kind, _ in given)
-        raise PolarMonitorError(f"expected at most one of logvar, var, std; got {got}: pass one")
-    return given[0] if given else (None, None)
+CLEARLY_POSITIVE = 0.5
+"""Log-variance that no collapsed latent has: more noise than its prior by a factor of 1.6."""
 
 
-def to_variance(spread: NDArray[Any], kind: str) -> NDArray[Any]:
-    """σ² from a spread in its unit, float32; log-units cannot give a negative value, the others are not mended."""
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        match kind:
-            case "logvar":
-                return np.asarray(np.exp(spread))
-            case "logstd":
-                return np.asarray(np.exp(2.0 * spread))
-            case "std":
-                return np.where(spread < 0, np.float32("nan"), np.square(spread))
-            case _:
-                return np.asarray(spread)
+class Unit(NamedTuple):
+    """One unit of a spread."""
+
+    variance: Callable[[Any, Any], Any]
+    """(spread, xp) → σ²."""
+    rescaled: Callable[[Any, Any, Any], Any]
+    """(spread, prior's variance, xp) → the spread of z / σp, in the same unit."""
+    instead: str = ""
+    """The argument to write instead; '' if `attach`, `classify` and `observe` take one of this unit's name."""
+    hides_negative: bool = False
+    """True if a negative value, which is an error in this unit, has a positive variance."""
+    doubt: Callable[[float, float], str] = lambda smallest, largest: ""
+    """(smallest, largest value) → a warning if only another unit fits them, else ''."""
 
 
-def unit_doubt(kind: str | None, least: float, greatest: float) -> str:
-    """What to say of a spread whose values, from `least` to `greatest`, fit another unit only; '' if nothing.
-
-    An active dimension has log-variances far below 0, a passive one about 0, of either sign. None below 0 and some of
-    `PLAINLY` or more are variances, of which that of a passive dimension is about 1.
-    """
-    if kind in ("var", "std") and least < 0:
-        return f"the {kind} has values below 0 (least {least:.3g}): is it a log-variance? Then pass logvar="
-    if kind == "var" and least >= 1 and greatest >= math.exp(CLEARLY_POSITIVE):
-        return "every variance is 1 or more: is what was read as a log-variance a variance? Then pass var="
-    if kind == "logvar" and least >= 0 and greatest >= CLEARLY_POSITIVE:
+def _doubt_log_variance(smallest: float, largest: float) -> str:
+    if smallest >= 0 and largest >= CLEARLY_POSITIVE:
         return "no log-variance is below 0, so every variance is 1 or more: is it a variance? Then pass var="
     return ""
 
 
-CLEARLY_POSITIVE = 0.5
-"""A log-variance that no collapsed latent has: more noise than its prior by a factor of 1.6."""
+def _doubt_variance(smallest: float, largest: float) -> str:
+    if smallest < 0:
+        return _negative("var", smallest)
+    if smallest >= 1 and largest >= math.exp(CLEARLY_POSITIVE):
+        return "every variance is 1 or more: is what was read as a log-variance a variance? Then pass var="
+    return ""
+
+
+def _doubt_deviation(smallest: float, largest: float) -> str:
+    return _negative("std", smallest) if smallest < 0 else ""
+
+
+def _negative(unit: str, smallest: float) -> str:
+    return f"{unit} has values below 0 (the smallest is {smallest:.3g}): is it a log-variance? Then pass logvar="
+
+
+UNITS: dict[str, Unit] = {
+    "logvar": Unit(
+        variance=lambda spread, xp: xp.exp(spread),
+        rescaled=lambda spread, prior, xp: spread - xp.log(prior),
+        doubt=_doubt_log_variance,
+    ),
+    "var": Unit(
+        variance=lambda spread, xp: spread,
+        rescaled=lambda spread, prior, xp: spread / prior,
+        doubt=_doubt_variance,
+    ),
+    "std": Unit(
+        variance=lambda spread, xp: xp.square(spread),
+        rescaled=lambda spread, prior, xp: spread / xp.sqrt(prior),
+        hides_negative=True,
+        doubt=_doubt_deviation,
+    ),
+    "logstd": Unit(
+        variance=lambda spread, xp: xp.exp(2.0 * spread),
+        rescaled=lambda spread, prior, xp: spread - 0.5 * xp.log(prior),
+        instead="std=log_std.exp()",
+    ),
+}
+"""Units by name. Several spreads in one output: the first unit of this table that the output has is read."""
+ARGUMENTS = tuple(name for name, unit in UNITS.items() if not unit.instead)
+"""Units that are arguments, in the order in which messages name them."""
+
+
+def one_spread(logvar: Any, var: Any, std: Any) -> tuple[str | None, Any]:
+    """Return the unit that was given and its value; (None, None) for none. Raises PolarMonitorError for several."""
+    given = [(unit, value) for unit, value in (("logvar", logvar), ("var", var), ("std", std)) if value is not None]
+    if len(given) > 1:
+        got = " and ".join(unit for unit, _ in given)
+        raise PolarMonitorError(f"expected at most one of logvar, var, std; got {got}: pass one")
+    return given[0] if given else (None, None)
+
+
+def to_variance(spread: NDArray[Any], unit: str) -> NDArray[Any]:
+    """Return σ² of a spread in its unit; NaN where a unit hides that a value is negative. A negative σ² stays."""
+    row = UNITS[unit]
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        variance = np.asarray(row.variance(spread, np))
+        return np.where(spread < 0, np.float32("nan"), variance) if row.hides_negative else variance
+
+
+def unit_doubt(unit: str | None, smallest: float, largest: float) -> str:
+    """Return a warning about a spread whose values fit another unit only; '' if there is nothing to say.
+
+    An active dimension has log-variances far below 0, a passive one has them about 0, of either sign. If none is below
+    0 and some are `CLEARLY_POSITIVE` or more, they are variances: that of a passive dimension is about 1.
+    """
+    return "" if unit is None else UNITS[unit].doubt(smallest, largest)

@@ -1,8 +1,8 @@
-"""The ring: rows of the latents wait here, on the model's device, until an evaluation reads them.
+"""The ring: rows of a latent wait here, on the model's device, until an evaluation reads them.
 
-What is overwritten before it is read is counted as dropped. Mean and spread may come from two modules: the k-th call of
-one belongs to the k-th call of the other, and what a step has written is handed on only if both sides have taken the
-same calls.
+Rows that are overwritten before they are read are counted as dropped. Mean and spread may come from two modules. The
+k-th call of one module in a step belongs to the k-th call of the other, and the rows of a step are handed out only if
+both modules were called the same number of times with the same shapes.
 """
 
 from __future__ import annotations
@@ -15,41 +15,44 @@ from .transfer import CompiledTransfer, HostTransfer
 
 
 class PairedRingBuffer:
-    """The channels of one latent in one mode, kept in step with each other."""
+    """Buffers of the mean and the spread of one latent in one mode, kept in step with each other."""
 
     def __init__(self, rows: int, paired: bool) -> None:
         self.mean = RowBuffer(rows)
         self.spread = RowBuffer(rows) if paired else None
-        self.per = 1
+        self.rows_per_input = 1
         self.calls = 0
+        """Forwards that were recorded."""
         self.misaligned = 0
-        """Rows of means given up because the spread of the same call was not taken, or was not known to be."""
+        """Rows of means dropped because the spread of the same call is missing, or may be another call's."""
         self.replaced = 0
-        """Rows given up because those that followed had other dimensions, or came from another device."""
+        """Rows dropped because the rows after them had other dimensions, or came from another device."""
         self.refused = 0
-        """Rows of means that could not be recorded, where it is known how many those were."""
+        """Rows of means that could not be recorded, as far as their number is known."""
         self.traced = False
-        """Compiled code has written here."""
-        self._drained = 0
+        """True if compiled code has written here."""
         self.empty = 0
+        """Forwards that gave no rows."""
         self.mantissa = 23
-        """Mantissa bits of the latents' own dtype: where ties come from."""
+        """Mantissa bits of the latents' own dtype, which is where equal values come from."""
+        self._rows_read = 0
+        """Rows of the eager writer that have been read, in an earlier part of the run too."""
         self._committed = 0
         """Rows of both sides that belong together."""
 
     def prepare_traced(self, dimensions: int, device: torch.device) -> None:
-        """Allocate what compiled forwards will write to."""
-        for channel in self.channels:
-            channel.prepare_traced(dimensions, device)
+        """Allocate the memory of compiled forwards."""
+        for buffer in self.buffers:
+            buffer.prepare_traced(dimensions, device)
 
     @property
-    def channels(self) -> tuple[RowBuffer, ...]:
-        """The mean, and the spread if there is one."""
+    def buffers(self) -> tuple[RowBuffer, ...]:
+        """The buffer of the mean, and that of the spread if there is one."""
         return (self.mean,) if self.spread is None else (self.mean, self.spread)
 
     @property
-    def heard(self) -> bool | None:
-        """Whether any forward was seen since the beginning; None where only a wait for the device could tell."""
+    def seen_any_forward(self) -> bool | None:
+        """True if any forward was seen since the beginning; None if that takes a wait for the device."""
         if self.calls:
             return True
         cursor = self.mean.traced_cursor
@@ -59,94 +62,94 @@ class PairedRingBuffer:
 
     @property
     def lost(self) -> int:
-        """Rows recorded and given up."""
+        """Rows that were recorded and then dropped."""
         return self.misaligned + self.replaced
 
     @property
     def compiled(self) -> bool:
-        """Whether compiled code is known to write here."""
+        """True if compiled code is known to write here."""
         cursor = self.mean.traced_cursor
         return self.traced or (cursor is not None and cursor.device.type == "cpu" and bool(cursor[2]))
 
-    def write(self, channel: RowBuffer, rows: Tensor) -> None:
-        """Copy rows (n, D) or (n, p, D) to one of the channels. What it raises leaves no row without its partner."""
-        if not channel.fits(rows):
-            self._replace(channel, rows)
-        channel.write(rows)
+    def write(self, buffer: RowBuffer, rows: Tensor) -> None:
+        """Copy rows (n, D) or (n, p, D) to one of the buffers. An exception leaves no row without its partner."""
+        if not buffer.fits(rows):
+            self._replace(buffer, rows)
+        buffer.write(rows)
 
-    def _replace(self, channel: RowBuffer, rows: Tensor) -> None:
-        """A new buffer for a channel: what waits is given up on both sides, the open step unless it can be paired."""
-        channel.calls -= 1  # the present one is none of them
-        paired = self._paired
-        channel.calls += 1
+    def _replace(self, buffer: RowBuffer, rows: Tensor) -> None:
+        """Make new storage for a buffer. Rows that wait are dropped on both sides, and the open step if unpaired."""
+        buffer.step_calls -= 1  # the present call is none of those before it
+        paired = self._is_paired
+        buffer.step_calls += 1
         if paired:
             self._committed = self.mean.written
-            for side in self.channels:
-                side.sent = side.pattern = 0  # the calls are counted on: this one belongs to one of the other side
+            for side in self.buffers:
+                side.step_rows = side.step_pattern = 0  # calls are counted on: this one has a partner
         self.replaced += self._committed
         self._committed = 0
-        for side in self.channels:
-            if side.sent == 0:
-                side.written = side.reached = 0
-        channel.allocate(rows)
+        for side in self.buffers:
+            if side.step_rows == 0:
+                side.written = side.highest_written = 0
+        buffer.allocate(rows)
 
     @property
-    def _paired(self) -> bool:
-        """Whether both sides have taken the same calls since the last commit, to the same places."""
+    def _is_paired(self) -> bool:
+        """True if both sides have recorded the same calls since the last commit, to the same places."""
         mean, spread = self.mean, self.spread
         if spread is None:
             return True
-        alike = (mean.calls, mean.pattern) == (spread.calls, spread.pattern)
-        return alike and mean.written == spread.written == self._committed + mean.sent
+        same_calls = (mean.step_calls, mean.step_pattern) == (spread.step_calls, spread.step_pattern)
+        return same_calls and mean.written == spread.written == self._committed + mean.step_rows
 
     def commit(self) -> None:
-        """The end of a step: a mean without its spread (or the reverse) must not shift all that follows."""
-        if self._paired:
+        """End a step. A mean without its spread, or the reverse, is dropped, so that it does not shift later rows."""
+        if self._is_paired:
             self._committed = self.mean.written
         else:
-            self.misaligned += self.mean.sent
-        for channel in self.channels:
-            channel.written = self._committed
-            channel.close()
+            self.misaligned += self.mean.step_rows
+        for buffer in self.buffers:
+            buffer.written = self._committed
+            buffer.end_step()
             if self._committed == 0:
-                channel.reached = 0
+                buffer.highest_written = 0
 
     @property
-    def waiting(self) -> int:
+    def pending_rows(self) -> int:
         """Rows written eagerly, to either side, and not yet read."""
-        return max(channel.written for channel in self.channels)
+        return max(buffer.written for buffer in self.buffers)
 
     @property
     def rows(self) -> int:
         """All rows written eagerly so far, in an earlier part of the run too."""
-        return self._drained + self.mean.written
+        return self._rows_read + self.mean.written
 
     @rows.setter
     def rows(self, rows: int) -> None:
-        self._drained = rows - self.mean.written
+        self._rows_read = rows - self.mean.written
 
     def requests(self) -> list[HostTransfer]:
-        """Begin to read what has been written: eagerly, and from compiled code."""
+        """Begin to read all that was written: eagerly, and by compiled code."""
         self.commit()
-        drains: list[HostTransfer] = []
+        transfers: list[HostTransfer] = []
         if self._committed:
-            reached = max(channel.reached for channel in self.channels)
-            first = max(0, reached - self.mean.capacity)
+            highest = max(buffer.highest_written for buffer in self.buffers)
+            first = max(0, highest - self.mean.capacity)
             if first < self._committed:
-                spread = None if self.spread is None else self.spread.buffer
-                drains.append(HostTransfer(self.mean.buffer, spread, first, self._committed, self.per))
-            else:  # a step that was given up has overwritten all of them
+                spread = None if self.spread is None else self.spread.storage
+                transfers.append(HostTransfer(self.mean.storage, spread, first, self._committed, self.rows_per_input))
+            else:  # a step that was dropped has overwritten all of them
                 self.misaligned += self._committed
-            self._drained += self._committed
+            self._rows_read += self._committed
             self._committed = 0
-            for channel in self.channels:
-                channel.written = channel.reached = 0
+            for buffer in self.buffers:
+                buffer.written = buffer.highest_written = 0
         if self.mean.traced is not None:
-            sides = [(side.traced, side.traced_cursor) for side in self.channels]
-            buffers = [buffer for buffer, _ in sides if buffer is not None]
+            sides = [(side.traced, side.traced_cursor) for side in self.buffers]
+            traced = [rows for rows, _ in sides if rows is not None]
             cursors = [cursor for _, cursor in sides if cursor is not None]
-            drains.append(CompiledTransfer(buffers, cursors, self._count_compiled))
-        return drains
+            transfers.append(CompiledTransfer(traced, cursors, self._count_compiled))
+        return transfers
 
     def _count_compiled(self, calls: int, misaligned: int) -> None:
         self.calls += calls

@@ -1,8 +1,6 @@
-"""The tap: the only code of ours inside the user's forward.
+"""The tap: our only code inside the user's forward. It copies rows into a ring; `README.md` says what else it may do.
 
-It copies rows into a ring and does nothing else: no return value, no exception, no synchronisation, no random number,
-no Python side effect in compiled code. Checkpoint recomputations, traced, exported, transformed and fake forwards
-are passed over.
+Checkpoint recomputations, and traced, exported, transformed and fake forwards leave no row.
 """
 
 from __future__ import annotations
@@ -11,50 +9,20 @@ from collections.abc import Mapping
 from time import perf_counter_ns
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.compiler import is_compiling
 
-from .._torch_compat import in_backward, is_exporting, is_plain, is_tracing
+from .._torch_compat import forward_hooks, in_backward, is_exporting, is_plain, is_tracing
 from ..discovery.latent import Reader
-from .compiled import dispatches, follow, set_apart
+from .compiled import follow_device, may_not_write, stands_for_others
+from .inert import InertHook
+from .output_rows import MANTISSA, refusal, rows_of
 from .ring import PairedRingBuffer
 from .row_buffer import RowBuffer
 
-PER_INPUT = 16
-"""Most rows (pixels, tokens) taken of one input."""
-MANTISSA = {torch.bfloat16: 7, torch.float16: 10}
-
-
-def rows_of(tensor: Tensor, channels_first: bool | None) -> Tensor:
-    """A latent tensor as rows: (n, D) as it is, spatial and sequence latents as (n, p, D) with p ≤ 16.
-
-    (n, C, H, W) and (n, C, D, H, W) have one dimension a channel; (n, T, D) one a feature, unless `channels_first`.
-    """
-    if tensor.dim() == 2:
-        return tensor
-    if tensor.dim() == 1:
-        return tensor.unsqueeze(1)
-    first = tensor.dim() > 3 if channels_first is None else channels_first
-    flat = tensor.flatten(2).transpose(1, 2) if first else tensor.flatten(1, -2)
-    places = flat.shape[1]
-    stride = -(-places // PER_INPUT)
-    return flat[:, ::stride] if stride > 1 else flat
-
-
-def refused(tensor: Tensor) -> str:
-    """Why a tensor cannot be recorded, or ''. Whole numbers and truth values can: they are numbers."""
-    if tensor.is_complex():
-        return f"expected real numbers, got {tensor.dtype}: pass mean=lambda out: …, that gives out.real or out.abs()"
-    if tensor.layout is not torch.strided:
-        return f"expected a dense tensor, got {tensor.layout}"
-    if tensor.dim() == 0 or 0 in tensor.shape[1:]:  # of the batch, compiled code may not know whether it is empty
-        return f"expected (n, D) with at least one dimension, got shape {tuple(tensor.shape)}"
-    return ""
-
 
 class Tap:
-    """A forward hook. `side` says which part of the latent the module's output gives: "mean", "spread" or "both"."""
+    """A forward hook. `side` is the part of the latent that the module's output gives: "mean", "spread" or "both"."""
 
     def __init__(
         self,
@@ -65,20 +33,24 @@ class Tap:
         strict: bool = False,
     ) -> None:
         self.rings: dict[bool, PairedRingBuffer] = rings
+        """Rings by `module.training`."""
         self.reader = reader
         self.side = side
         self.channels_first = channels_first
         self.muted = False
+        """True if eager forwards leave no row."""
         self.nanoseconds = 0
+        """Time spent in here since it was last set to 0."""
         self.errors = 0
         self.failure: Exception | None = None
+        """The last exception that was swallowed."""
         self.strict = strict
         self.copied = False
-        """The model has been copied or pickled since."""
+        """True if the model has been copied or pickled since."""
         self.__name__ = "polar_monitor.Tap"
 
     def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
-        """Record one forward's latents."""
+        """Record the latents of one forward."""
         if is_compiling():
             self._trace(module, output)
             return
@@ -105,10 +77,10 @@ class Tap:
 
         A call that is refused is counted too: the k-th mean of a step belongs to the k-th spread.
         """
-        channels = self._channels(ring)
-        for channel in channels:
-            channel.calls += 1
-        mean, due = None, self.side != "spread"
+        buffers = self._buffers(ring)
+        for buffer in buffers:
+            buffer.step_calls += 1
+        mean, mean_is_due = None, self.side != "spread"
         try:
             value = output if self.reader is None else self.reader(output)
             if self.side == "both":
@@ -117,61 +89,64 @@ class Tap:
                     raise ValueError(f"expected mean and spread of one shape, got {mean.shape} and {spread.shape}")
             else:
                 mean, spread = value, None
-            for channel, tensor in zip(channels, (mean, spread), strict=False):
+            for buffer, tensor in zip(buffers, (mean, spread), strict=False):
                 if is_plain(tensor):
-                    self._write(ring, channel, tensor)
-                due = False
+                    self._write(ring, buffer, tensor)
+                mean_is_due = False
         except Exception:
-            if due:
-                ring.refused += self._rows(ring, mean, output)
+            if mean_is_due:
+                ring.refused += self._count_rows(ring, mean, output)
             raise
 
-    def _rows(self, ring: PairedRingBuffer, mean: Any, output: Any) -> int:
-        """How many rows were not recorded: of the mean, or, if it could not be read, of the batch; 0 if unknown."""
+    def _count_rows(self, ring: PairedRingBuffer, mean: Any, output: Any) -> int:
+        """Return the rows of a mean that was not recorded or, if it could not be read, of its batch; 0 if unknown."""
         try:
             if isinstance(mean, Tensor):
                 return rows_of(mean, self.channels_first).shape[:-1].numel()
             parts = (output,) if isinstance(output, Tensor) else output
             parts = output.values() if isinstance(output, Mapping) else parts
-            return next(part.shape[0] for part in parts if isinstance(part, Tensor)) * ring.per
+            return next(part.shape[0] for part in parts if isinstance(part, Tensor)) * ring.rows_per_input
         except Exception:
             return 0
 
-    def _channels(self, ring: PairedRingBuffer) -> tuple[RowBuffer, ...]:
-        """The channels that this tap writes to."""
+    def _buffers(self, ring: PairedRingBuffer) -> tuple[RowBuffer, ...]:
+        """Return the buffers that this tap writes to."""
         match self.side:
             case "both":
-                return ring.channels
+                return ring.buffers
             case "mean":
                 return (ring.mean,)
             case _:
-                return ring.channels[1:]
+                return ring.buffers[1:]
 
-    def _write(self, ring: PairedRingBuffer, channel: RowBuffer, tensor: Tensor) -> None:
-        refusal = refused(tensor)
-        if refusal:
-            raise ValueError(refusal)
+    def _write(self, ring: PairedRingBuffer, buffer: RowBuffer, tensor: Tensor) -> None:
+        reason = refusal(tensor)
+        if reason:
+            raise ValueError(reason)
         if type(tensor) is not Tensor and hasattr(tensor, "to_local"):
             raise ValueError("expected a plain tensor, got DTensor: pass mean=lambda out: out.to_local()")
         rows = tensor.detach()
         if rows.dim() != 2:
             rows = rows_of(rows, self.channels_first)
         empty = rows.shape[0] == 0
-        per = rows.shape[1] if rows.dim() == 3 else 1
-        if per != ring.per and not empty:
-            if ring.waiting:
-                raise ValueError(f"expected {ring.per} places an input, got {per}: the latent's size has changed")
-            ring.per = per
-        if channel is ring.mean:
+        places = rows.shape[1] if rows.dim() == 3 else 1
+        if places != ring.rows_per_input and not empty:
+            if ring.pending_rows:
+                raise ValueError(
+                    f"expected {ring.rows_per_input} places an input, got {places}: the latent's size has changed"
+                )
+            ring.rows_per_input = places
+        if buffer is ring.mean:
             ring.calls += 1
             ring.empty += empty
             ring.mantissa = MANTISSA.get(rows.dtype, 23)
         if empty:
-            channel.take(rows.shape)
+            buffer.note_recorded(rows.shape)
         else:
-            ring.write(channel, rows)
+            ring.write(buffer, rows)
 
     def _trace(self, module: nn.Module, output: Any) -> None:
+        """Put the recording of this forward into the graph that is being compiled."""
         if is_exporting():
             return
         ring = self.rings.get(module.training)
@@ -180,43 +155,34 @@ class Tap:
         try:
             value = output if self.reader is None else self.reader(output)
             values = value if self.side == "both" else (value,)
-        except Exception:  # a silence, which is told; raised here it would be an error of the user's compilation
+        except Exception:  # raised here, it would end the user's compilation; the monitor warns that it sees no latent
             values = (None, None)
-        for channel, tensor in zip(self._channels(ring), values, strict=False):
-            self._trace_into(channel, tensor)
+        for buffer, tensor in zip(self._buffers(ring), values, strict=False):
+            self._trace_into(buffer, tensor)
 
-    def _trace_into(self, channel: RowBuffer, tensor: Any) -> None:
-        if set_apart(channel.key):
+    def _trace_into(self, buffer: RowBuffer, tensor: Any) -> None:
+        if may_not_write(buffer.key):
             return
-        if not isinstance(tensor, Tensor) or dispatches(type(tensor)):
-            channel.pass_traced()
+        if not isinstance(tensor, Tensor) or stands_for_others(type(tensor)):
+            buffer.skip_traced()
             return
-        follow(channel.key, tensor.device)  # before the buffer is looked at: the compiled code holds on to what it sees
-        buffer = channel.traced
-        if buffer is not None and buffer.device == tensor.device and not refused(tensor):
-            channel.write_traced(rows_of(tensor.detach(), self.channels_first))
+        follow_device(buffer.key, tensor.device)  # before `traced` is read: compiled code holds on to what it reads
+        traced = buffer.traced
+        if traced is not None and traced.device == tensor.device and not refusal(tensor):
+            buffer.write_traced(rows_of(tensor.detach(), self.channels_first))
         else:
-            channel.pass_traced()
+            buffer.skip_traced()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Inert:
+    def __deepcopy__(self, memo: dict[int, Any]) -> InertHook:
         self.copied = True
-        return Inert()
+        return InertHook()
 
-    def __reduce__(self) -> tuple[type[Inert], tuple[()]]:
+    def __reduce__(self) -> tuple[type[InertHook], tuple[()]]:
         self.copied = True
-        return Inert, ()
+        return InertHook, ()
 
 
 def was_copied(model: nn.Module) -> bool:
-    """Whether there is a copy of a watched model, which is not watched."""
-    hooks = (hook for module in model.modules() for hook in module._forward_hooks.values())
+    """Return True if a monitored model has been copied; its copies are not monitored."""
+    hooks = (hook for module in model.modules() for hook in forward_hooks(module).values())
     return any(isinstance(hook, Tap) and hook.copied for hook in hooks)
-
-
-class Inert:
-    """What a copied or pickled model carries instead of a tap: a copy is not monitored."""
-
-    __name__ = "polar_monitor.Inert"
-
-    def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
-        """Do nothing."""

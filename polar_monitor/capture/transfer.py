@@ -1,4 +1,4 @@
-"""One read of a ring: from tensors on the model's device to a batch of arrays, without waiting for the device."""
+"""Transfers to the host: from tensors on the model's device to a batch of arrays, without waiting for the device."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class Batch:
     mean: NDArray[np.float32]
     """(n, D)."""
     spread: NDArray[np.float32] | None
-    """(n, D) in the unit the user named (log-variance, variance, standard deviation)."""
-    per: int
-    """Rows of one independent input."""
+    """(n, D) in the unit that the user named (log-variance, variance, standard deviation)."""
+    rows_per_input: int
+    """Consecutive rows of one independent input."""
     dropped: int
     """Rows that were overwritten."""
 
 
 def _to_host(tensor: Tensor) -> Tensor:
-    """A CPU tensor that holds, or on CUDA will hold, the values; CPU tensors themselves are not copied."""
+    """Return a CPU tensor that holds the values, or will hold them (CUDA); CPU tensors themselves are not copied."""
     if tensor.device.type == "cpu":
         return tensor
     if tensor.device.type == "cuda":
@@ -36,67 +36,67 @@ def _to_host(tensor: Tensor) -> Tensor:
 
 
 def to_hosts(tensors: list[Tensor]) -> tuple[list[Tensor], list[torch.cuda.Event]]:
-    """The same for several, which may be on different devices, and what to wait for before they are read."""
+    """Return CPU tensors of several, which may be on different devices, and the events to wait for before reading."""
     hosts, events = [_to_host(tensor) for tensor in tensors], []
     for device in {tensor.device for tensor in tensors if tensor.device.type == "cuda"}:
         event: torch.cuda.Event = torch.cuda.Event()  # type: ignore[no-untyped-call]
         event.record(torch.cuda.current_stream(device))
         events.append(event)
-    if events:  # read later, by when the ring has other rows
+    if events:  # those on the CPU are read later too, when the ring has other rows
         hosts = [host.clone() if host is tensor else host for host, tensor in zip(hosts, tensors, strict=True)]
     return hosts, events
 
 
 class HostTransfer:
-    """One read of a ring: at once on the CPU; on CUDA a copy that is taken at a later step, when it has arrived."""
+    """One read of what eager forwards wrote: at once on the CPU; on CUDA a copy that arrives some steps later."""
 
-    def __init__(self, mean: Tensor | None, spread: Tensor | None, first: int, end: int, per: int) -> None:
-        """Read rows `first` to `end`, counted since the last read; those before have been overwritten."""
+    def __init__(self, mean: Tensor | None, spread: Tensor | None, first: int, end: int, rows_per_input: int) -> None:
+        """Read rows `first` to `end`, counted since the last read; the rows before have been overwritten."""
         assert mean is not None
         capacity = mean.shape[0]
         part, self._first = (slice(first, end), 0) if end <= capacity else (slice(None), first % capacity)
-        self._per, self._dropped, self._kept = per, first, end - first
+        self._rows_per_input, self._dropped, self._kept = rows_per_input, first, end - first
         self._hosts, self._events = to_hosts([side[part] for side in (mean, spread) if side is not None])
 
     def ready(self) -> bool:
-        """Whether `take` will not have to wait."""
+        """Return True if `take` does not have to wait."""
         return all(event.query() for event in self._events)  # type: ignore[no-untyped-call]
 
     def wait(self) -> None:
-        """Wait until `take` does not have to."""
+        """Wait until the copy has arrived."""
         for event in self._events:
             event.synchronize()
 
     def take(self) -> Batch | None:
-        """The rows, oldest first where the order matters: where several belong to one input, or not all are left."""
-        roll = self._first if self._per > 1 or self._kept < self._hosts[0].shape[0] else 0
+        """Return the rows; oldest first if their order matters: several belong to one input, or not all are left."""
+        roll = self._first if self._rows_per_input > 1 or self._kept < self._hosts[0].shape[0] else 0
         sides = [(np.roll(host.numpy(), -roll, 0) if roll else host.numpy())[: self._kept] for host in self._hosts]
-        return Batch(sides[0], sides[1] if len(sides) > 1 else None, self._per, self._dropped)
+        return Batch(sides[0], sides[1] if len(sides) > 1 else None, self._rows_per_input, self._dropped)
 
 
 class CompiledTransfer(HostTransfer):
-    """A read of what compiled code has written; how much that is, is known only when the cursor has arrived.
+    """One read of what compiled code wrote; the number of rows is known only when the cursor has arrived.
 
-    `buffers` and `cursors` are those of the mean and, where there is one, the spread. `report` is told of every read
-    the number of calls and of rows that are given up.
+    `traced` and `cursors` are those of the mean and, if there is one, the spread. Each read calls `report` with the
+    number of calls, and of rows that are dropped.
     """
 
-    def __init__(self, buffers: list[Tensor], cursors: list[Tensor], report: Callable[[int, int], None]) -> None:
+    def __init__(self, traced: list[Tensor], cursors: list[Tensor], report: Callable[[int, int], None]) -> None:
         self._report = report
-        hosts, self._events = to_hosts([*buffers, *(cursor.clone() for cursor in cursors)])
-        self._hosts, self._counts = hosts[: len(buffers)], hosts[len(buffers) :]
+        hosts, self._events = to_hosts([*traced, *(cursor.clone() for cursor in cursors)])
+        self._hosts, self._cursors = hosts[: len(traced)], hosts[len(traced) :]
         for cursor in cursors:
             cursor.zero_()
 
     def take(self) -> Batch | None:
-        """The rows, or None if there are none or mean and spread were not called alike."""
-        counts = [count.tolist() for count in self._counts]
-        written, inputs, calls, pattern = counts[0]
-        aligned = (written, pattern) == (counts[-1][0], counts[-1][3])
+        """Return the rows; None if there are none, or mean and spread were not called with the same shapes."""
+        cursors = [cursor.tolist() for cursor in self._cursors]
+        written, inputs, calls, pattern = cursors[0]
+        aligned = (written, pattern) == (cursors[-1][0], cursors[-1][3])
         self._report(calls, 0 if aligned else written)
         if not aligned or written == 0:
             return None
-        self._per = max(written // inputs, 1)
+        self._rows_per_input = max(written // inputs, 1)
         self._kept = min(written, self._hosts[0].shape[0])
         self._dropped = written - self._kept
         self._first = written % self._hosts[0].shape[0] if self._dropped else 0

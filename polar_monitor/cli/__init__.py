@@ -1,3 +1,3 @@
-"""The command line, `polar-monitor`: `main` parses and dispatches, and each command has a file."""
+"""The command line, `polar-monitor`: `main` parses and dispatches; each command has a file."""
 
 from .main import main as main

@@ -15,12 +15,12 @@ from ..offline.classify import judged
 from ..regime.label import Label
 from ..regime.regime import Regime, Verdict
 from . import npz_keys
-from .npz import Stored
+from .npz import ArrayFile
 from .npz_keys import MEANS, PRIORS, SPREADS
 
 CODES = (
     "exit codes: 0 judged; 1 judged, and a condition of --fail-on holds; 2 a file or an argument that cannot be used, "
-    "or latents that cannot be judged though --fail-on asks for it"
+    "or --fail-on with latents that cannot be judged"
 )
 CONDITIONS: dict[str, Callable[[Regime], bool]] = {
     "collapse": lambda regime: regime.verdict is Verdict.COLLAPSED,
@@ -29,11 +29,11 @@ CONDITIONS: dict[str, Callable[[Regime], bool]] = {
     "mixed": lambda regime: regime.count(Label.MIXED) > 0,
     "undecided": lambda regime: regime.count(Label.UNDECIDED) > 0,
 }
-"""What `--fail-on` knows: a verdict, or one dimension with a label."""
+"""Conditions of `--fail-on`: a verdict, or at least one dimension with a label."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the command."""
+    """Add the options of the command."""
     parser.add_argument("file", type=Path, help=".npz with mean and spread, or .npy with the means alone")
     parser.add_argument("--mean", metavar="KEY", help=f"key of the means (default: the only one of {', '.join(MEANS)})")
     for kind, names in SPREADS.items():
@@ -63,9 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the command; returns its exit code."""
+    """Run the command and return its exit code."""
     try:
-        names, regime, doubt = _judge(options)
+        keys, regime, doubt = _judge(options)
     except PolarMonitorError as error:
         print(f"polar-monitor check: {as_options(str(error))}", file=sys.stderr)
         return 2
@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"polar-monitor check: {options.file}: too many dimensions for this machine's memory", file=sys.stderr)
         return 2
     failed = [name for name in options.fail_on if CONDITIONS[name](regime)]
-    print(json.dumps(_plain(options.file, names, regime, failed)) if options.json else table(regime))
+    print(json.dumps(_as_json(options.file, keys, regime, failed)) if options.json else table(regime))
     if doubt:
         print(f"polar-monitor check: {as_options(doubt)}", file=sys.stderr)
     if failed:
@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def table(regime: Regime) -> str:
-    """The verdict and all dimensions, as plain text."""
+    """Return the verdict and all dimensions as plain text."""
     s = regime.snapshot
     assert s is not None
     counts = ", ".join(f"{regime.count(label)} {label}" for label in Label if regime.count(label))
@@ -111,7 +111,7 @@ def table(regime: Regime) -> str:
 
 
 def as_options(message: str) -> str:
-    """A message that speaks of arguments of `classify`, in the options of the command.
+    """Return a message about arguments of `classify` with the options of the command in their place.
 
     Example:
         >>> as_options("is it a variance? Then pass var=")
@@ -122,28 +122,25 @@ def as_options(message: str) -> str:
 
 
 def _judge(options: argparse.Namespace) -> tuple[dict[str, str], Regime, str]:
-    """The keys that were read, what they hold, and a doubt about the unit of the spread or ''."""
-    with Stored(options.file) as stored:
-        found = npz_keys.find(stored, options)
-        shapes: dict[str, tuple[int, ...]] = {}
-        arrays: dict[str, Any] = {}
-        for word, key in found.items():
-            shapes[word], arrays[word] = stored.rows(key)
-        for word, shape in shapes.items():
-            if shape != shapes["mean"]:
-                raise PolarMonitorError(f"{found[word]}: expected shape {shapes['mean']}, got {shape}")
-        prior = tuple(arrays.pop(word) for word in PRIORS) if options.prior else None
-        kind = next((kind for kind in SPREADS if kind in arrays), None)
-        spread = None if kind is None else arrays[kind]
-        return found, *judged(arrays["mean"], kind, spread, prior, options.resolution, options.criterion)
+    """Return the keys that were read, the regime, and a doubt about the unit of the spread or ''."""
+    with ArrayFile(options.file) as file:
+        keys = npz_keys.choose(file, options)
+        arrays: dict[str, Any] = {word: file.array(key) for word, key in keys.items()}
+    for word, array in arrays.items():
+        if array.shape != arrays["mean"].shape:
+            raise PolarMonitorError(f"{keys[word]}: expected shape {arrays['mean'].shape}, got {array.shape}")
+    prior = tuple(arrays[word] for word in PRIORS) if options.prior else None
+    kind = next((kind for kind in SPREADS if kind in arrays), None)
+    spread = None if kind is None else arrays[kind]
+    return keys, *judged(arrays["mean"], kind, spread, prior, options.resolution, options.criterion)
 
 
-def _plain(file: Path, names: dict[str, str], regime: Regime, failed: list[str]) -> dict[str, Any]:
-    """What `--json` prints; numbers that are not known are null."""
+def _as_json(file: Path, keys: dict[str, str], regime: Regime, failed: list[str]) -> dict[str, Any]:
+    """Return the object that `--json` prints; unknown numbers are null."""
     assert regime.snapshot is not None
     return {
         "file": str(file),
-        "keys": names,
+        "keys": keys,
         "failed": failed,
         "regime": regime.to_dict(),
         "snapshot": regime.snapshot.to_dict(),

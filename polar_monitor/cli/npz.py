@@ -1,7 +1,8 @@
-"""Arrays in .npy and .npz files, read a piece at a time: files of any size in bounded memory, and nothing unpickled.
+"""Arrays of .npy and .npz files, read by `numpy.load`; nothing is unpickled.
 
-A member of an .npz is read through the archive, compressed or not, so that it is never unpacked whole. What a header
-claims is held against the bytes that are there before anything is allocated.
+An .npy file is mapped into memory: its pages are read where they are needed. An array of an .npz file, compressed or
+not, is read as a whole and costs its full size. The size that a header states is compared with the bytes in the file
+before anything is read.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import math
 import warnings
 import zipfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,124 +21,101 @@ from numpy.typing import NDArray
 
 from ..errors import PolarMonitorError
 
-BYTES = 2**24
-"""Most that is read at once, but one row at least."""
-ROW_BYTES = 2**26
-"""Most bytes of one row."""
-HEADERS = {
-    (1, 0): npy.read_array_header_1_0,
-    (2, 0): npy.read_array_header_2_0,
-    (3, 0): npy.read_array_header_2_0,  # the same but for the letters in names of fields, which plain numbers lack
-}
 
+class ArrayFile:
+    """File of arrays; `names` are its keys, "" for the only array of an .npy. Use it as a context.
 
-class Stored:
-    """One file of arrays; `names` are its keys, "" for the only array of an .npy.
-
-    Use as a context. Raises PolarMonitorError for a file that is neither, cut, or made to harm: the parsers of NumPy
-    and zipfile raise almost anything at forged bytes, so all of it is caught.
+    Raises PolarMonitorError for a file that is neither, and for one that is cut or damaged: NumPy and zipfile raise
+    almost any exception for damaged bytes, so all are caught.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._open = ExitStack()
         self._archive: zipfile.ZipFile | None = None
-        try:
+        with self._reading():
             with path.open("rb") as file:
-                magic = file.read(6)
+                magic = file.read(len(npy.MAGIC_PREFIX))
             if magic.startswith(b"PK"):
-                self._archive = self._open.enter_context(zipfile.ZipFile(path))
-        except Exception as failure:
-            raise self._unreadable(failure) from None
+                self._archive = zipfile.ZipFile(path)
         if self._archive is None and magic != npy.MAGIC_PREFIX:
-            said = "an empty file" if not magic else "neither"
-            raise PolarMonitorError(f"{path}: expected an .npz or .npy file, got {said}: write it with numpy.savez")
+            got = "neither" if magic else "an empty file"
+            raise PolarMonitorError(f"{path}: expected an .npz or .npy file, got {got}: write it with numpy.savez")
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The keys, in the order of the file."""
+        """Keys, in the order of the file."""
         if self._archive is None:
             return ("",)
         return tuple(name.removesuffix(".npy") for name in self._archive.namelist() if name.endswith(".npy"))
 
     def header(self, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-        """The shape and the type that an array claims to have. Raises PolarMonitorError for a header that is broken."""
-        file, _, shape, _, dtype = self._opened(name)
-        file.close()
-        return shape, dtype
+        """Return the shape and the type that an array has by its header."""
+        return self._header(name)[:2]
 
-    def rows(self, name: str) -> tuple[tuple[int, ...], Iterator[NDArray[Any]]]:
-        """The shape of an array, and its rows in pieces. Raises PolarMonitorError for what is no array of numbers."""
-        file, held, shape, fortran, dtype = self._opened(name)
-        where = f"{self.path}{f' {name!r}' if name else ''}"
+    def array(self, name: str) -> NDArray[Any]:
+        """Return an array of real numbers, from an .npy as a memory map. Raises PolarMonitorError for anything else."""
+        shape, dtype, size = self._header(name)
+        where = self._place(name)
         if dtype.hasobject:
             raise PolarMonitorError(f"{where}: expected numbers, got objects, which are not unpickled")
         if dtype.kind not in "fiub" or dtype.itemsize > 8:
             raise PolarMonitorError(f"{where}: expected real numbers of at most 64 bits, got {dtype}")
-        if not shape or 0 in shape or min(shape) < 0:
+        if not shape or min(shape) < 1:
             raise PolarMonitorError(f"{where}: expected shape (n, D) with n and D above 0, got {shape}")
-        row = math.prod(shape[1:]) * dtype.itemsize
-        if row * shape[0] != held:
-            raise PolarMonitorError(
-                f"{where}: expected {row * shape[0]} bytes for shape {shape}, got {held}: is it cut?"
-            )
-        if row > ROW_BYTES:
-            raise PolarMonitorError(f"{where}: expected rows of at most {ROW_BYTES} bytes, got {row}")
-        if fortran and len(shape) > 1:
-            if held > 64 * BYTES:
-                raise PolarMonitorError(f"{where}: too large to be read in Fortran order: np.save it in C order")
-            return shape, iter([self._whole(file, shape, dtype, held, name)])
-        return shape, self._pieces(file, shape, dtype, row, name)
+        expected = math.prod(shape) * dtype.itemsize
+        if size != expected:
+            raise PolarMonitorError(f"{where}: expected {expected} bytes for shape {shape}, got {size}: is it cut?")
+        with self._reading(name):
+            return np.asarray(self._load(name, shape))
 
-    def _pieces(
-        self, file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], row: int, name: str
-    ) -> Iterator[NDArray[Any]]:
-        size = max(1, BYTES // row)
-        for start in range(0, shape[0], size):
-            count = min(size, shape[0] - start)
-            yield np.frombuffer(self._read(file, count * row, name), dtype).reshape(count, *shape[1:])
-
-    def _whole(
-        self, file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], size: int, name: str
-    ) -> NDArray[Any]:
-        return np.frombuffer(self._read(file, size, name), dtype).reshape(shape, order="F")
-
-    def _read(self, file: IO[bytes], size: int, name: str) -> bytes:
-        try:
-            data = file.read(size)
-        except Exception as failure:
-            raise self._unreadable(failure, name) from None
-        if len(data) < size:
-            raise self._unreadable(EOFError("it ends early"), name)
-        return data
-
-    def _opened(self, name: str) -> tuple[IO[bytes], int, tuple[int, ...], bool, np.dtype[Any]]:
-        """An array's file at its first byte, how many bytes follow, and what the header says: shape, order, type."""
-        try:
-            file, size = self._member(name)
-            read = HEADERS.get(npy.read_magic(file))
-            if read is None:
-                raise ValueError("a version of the format that is not known")
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of a header that Python 2 wrote, or that is a program
-                shape, fortran, dtype = read(file)
-            return file, size - file.tell(), shape, fortran, dtype
-        except Exception as failure:
-            raise self._unreadable(failure, name) from None
-
-    def _member(self, name: str) -> tuple[IO[bytes], int]:
+    def _load(self, name: str, shape: tuple[int, ...]) -> Any:
         if self._archive is None:
-            return self._open.enter_context(self.path.open("rb")), self.path.stat().st_size
-        info = self._archive.getinfo(f"{name}.npy")
-        return self._open.enter_context(self._archive.open(info)), info.file_size
+            return np.load(self.path, mmap_mode="r", allow_pickle=False)
+        try:
+            with self._archive.open(f"{name}.npy") as part:
+                return np.load(part, allow_pickle=False)
+        except MemoryError:
+            raise MemoryError(
+                f"an array of shape {shape} does not fit in memory: save .npy files and pass them to "
+                'polar_monitor.classify with numpy.load(..., mmap_mode="r")'
+            ) from None
 
-    def _unreadable(self, failure: Exception, name: str = "") -> PolarMonitorError:
-        where = f"{self.path}{f' {name!r}' if name else ''}"
-        said = str(failure.strerror if isinstance(failure, OSError) and failure.strerror else failure)
-        return PolarMonitorError(f"{where}: cannot be read: {said.splitlines()[0][:120] if said else 'it is cut'}")
+    def _header(self, name: str) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+        """Return the shape and the type of an array, and how many bytes follow the header."""
+        with self._reading(name), self._opened(name) as (file, size):
+            old = npy.read_magic(file) == (1, 0)
+            shape, _, dtype = npy.read_array_header_1_0(file) if old else npy.read_array_header_2_0(file)
+            return shape, dtype, size - file.tell()
 
-    def __enter__(self) -> Stored:
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[tuple[IO[bytes], int]]:
+        """Open an array's bytes, header included, with their number."""
+        if self._archive is None:
+            with self.path.open("rb") as file:
+                yield file, self.path.stat().st_size
+        else:
+            member = self._archive.getinfo(f"{name}.npy")
+            with self._archive.open(member) as part:
+                yield part, member.file_size
+
+    @contextmanager
+    def _reading(self, name: str = "") -> Iterator[None]:
+        """Turn any exception into one clear error, and ignore warnings about headers that Python 2 wrote."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
+        except Exception as failure:
+            reason = str(failure.strerror if isinstance(failure, OSError) and failure.strerror else failure)
+            reason = reason.splitlines()[0][:200] if reason else "it is cut"
+            raise PolarMonitorError(f"{self._place(name)}: cannot be read: {reason}") from None
+
+    def _place(self, name: str) -> str:
+        return f"{self.path} {name!r}" if name else str(self.path)
+
+    def __enter__(self) -> ArrayFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._open.close()
+        if self._archive is not None:
+            self._archive.close()

@@ -1,1 +1,1 @@
-"""Small data sets and models that the command line, the examples and the benches share."""
+"""Small data sets and models that `polar-monitor demo` and the examples train on."""

@@ -1,4 +1,4 @@
-"""The demo: a β-VAE polarises, then β ramps up and its dimensions are lost one by one, each warned of before."""
+"""The demo: a β-VAE polarises, then β rises and its dimensions are lost one by one, each after a warning."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ LATENTS, HIDDEN, BATCH = 10, 128, 128
 RATE = 2e-3
 EVERY = 20
 MAX_OVERHEAD = 0.1
-"""The demo looks every 20 steps, which only a demo needs to do: it may spend more than the usual 1 %."""
+"""Share of the loop's time. The demo evaluates every 20 steps, so it may take more than the usual 1 %."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How β goes: constant for `settle` steps, then up by a constant factor a step to `top` in `ramp` steps."""
+    """Schedule of β: constant for `settle` steps, then up by a constant factor a step to `top` in `ramp` steps."""
 
     beta: float
     top: float
@@ -35,26 +35,26 @@ class Plan:
 
     @property
     def steps(self) -> int:
-        """Optimiser steps in all."""
+        """Number of optimiser steps."""
         return self.settle + self.ramp
 
     def at(self, step: int) -> float:
-        """β at a step."""
-        risen = max(step - self.settle, 0) / max(self.ramp, 1)
-        return float(self.beta * (self.top / self.beta) ** risen)
+        """Return β at a step."""
+        progress = max(step - self.settle, 0) / max(self.ramp, 1)
+        return float(self.beta * (self.top / self.beta) ** progress)
 
 
 PLANS = {"sprites": Plan(1.0, 120.0, 1200, 1200), "digits": Plan(0.5, 8.0, 1200, 1200)}
 
 
 def images(name: str) -> Tensor:
-    """The data set (n, pixels). Raises ImportError, which names the extra to install, for digits without theirs."""
+    """Return the images of a data set (n, pixels). Raises ImportError for digits without scikit-learn."""
     return data.digits()[0] if name == "digits" else data.sprites(16384)[0]
 
 
 @dataclass
 class Training:
-    """A training loop as anybody's; nothing in `run` knows of the monitor."""
+    """Plain training loop; nothing in `run` knows of the monitor."""
 
     model: BetaVae
     monitor: PolarMonitor
@@ -62,7 +62,7 @@ class Training:
     plan: Plan
 
     def run(self, say: Callable[[str], None], steps: int) -> None:
-        """Train for so many steps of the plan; `say` is told of its phases."""
+        """Train for so many steps of the plan; `say` gets a line at the start of each phase."""
         optimizer = torch.optim.Adam(self.model.parameters(), RATE)
         say(f"phase 1: {len(self.x)} images, {LATENTS} latents, beta = {self.plan.beta:g}: the latents polarise")
         for step in range(steps):
@@ -74,8 +74,11 @@ class Training:
             optimizer.step()
 
 
-def start(x: Tensor, plan: Plan, *, sinks: tuple[Sink, ...], log_dir: str | os.PathLike[str]) -> Training:
-    """A β-VAE and its monitor, ready to train on x (n, pixels)."""
+def start(
+    x: Tensor, plan: Plan, *, sinks: tuple[Sink, ...], log_dir: str | os.PathLike[str], seed: int = 0
+) -> Training:
+    """Return a β-VAE and its monitor, ready to train on x (n, pixels); `seed` fixes the weights and the training."""
+    torch.manual_seed(seed)
     model = BetaVae(x.shape[1], LATENTS, HIDDEN)
     monitor = polar_monitor.attach(
         model, every=EVERY, max_overhead=MAX_OVERHEAD, warmup=plan.settle, log_dir=log_dir, sinks=sinks
@@ -84,7 +87,7 @@ def start(x: Tensor, plan: Plan, *, sinks: tuple[Sink, ...], log_dir: str | os.P
 
 
 def outcome(monitor: PolarMonitor) -> list[str]:
-    """For each dimension that was lost: when that was warned of, and how far ahead."""
+    """Return a line for each lost dimension: the step of its loss, and the warning before it."""
     warned: dict[int | None, int] = {}
     lines = []
     for alert in monitor.alerts:

@@ -1,4 +1,4 @@
-"""Finding the latents that the user named; what was left unnamed is looked for in `candidates`."""
+"""The latent that the user named; `search` looks for one that is not named."""
 
 from __future__ import annotations
 
@@ -15,43 +15,42 @@ from ..errors import PolarMonitorError
 from . import search
 from .conditional_prior import standardising
 from .latent import Latent, Part
-from .layer_widths import gives, is_channels_first, likely
+from .layer_widths import is_channels_first, likely_dimensions, output_width
 from .module_names import role
 from .outputs import one_tensor, structured
+from .suggestions import MAX_NAMES
 from .unwrap import unwrapped
-
-Named = str | nn.Module | Callable[[Any], Any]
 
 
 def find(model: nn.Module, mean: Any, spreads: dict[str, Any], latent: Any) -> Latent:
-    """The latent that the arguments of `attach` name, or the only one that the model's names leave open.
+    """Return the latent that the arguments of `attach` name, or else the only one that the model's names leave open.
 
-    `spreads` holds what was passed for logvar, var and std. Raises PolarMonitorError where there is none, or a choice.
+    `spreads` are the arguments logvar, var and std. Raises PolarMonitorError if there is none, or a choice.
     """
     kind, spread = one_spread(**spreads)
     if latent is not None:
-        return _from_one(model, latent, mean, kind, spread)
+        return _from_one_output(model, latent, mean, kind, spread)
     if mean is None and kind is None:
-        found = search.discover(model)
-        if found.halves:
-            return _halves(*_module(model, found.mean, "latent"), found.why)
-        return _pair(model, found.mean, found.kind, found.spread, found.why)
+        candidate = search.discover(model)
+        if candidate.halves:
+            return _from_halves(*_module(model, candidate.mean, "latent"), candidate.why)
+        return _from_modules(model, candidate.mean, candidate.kind, candidate.spread, candidate.why)
     if mean is None:
         raise PolarMonitorError(f'got {kind}= without mean=: pass mean="<module>" beside it')
     if _is_reader(mean):
-        return _from_one(model, model, mean, kind, spread)
-    return _pair(model, mean, kind, spread, "as the arguments say")
+        return _from_one_output(model, model, mean, kind, spread)
+    return _from_modules(model, mean, kind, spread, "as the arguments say")
 
 
-def beyond(latent: Latent, prior: Callable[[Any], Any]) -> Latent:
-    """The same latent, standardised by a prior of each row that a callable reads from the module's output.
+def in_units_of_prior(latent: Latent, prior: Callable[[Any], Any]) -> Latent:
+    """Return the same latent, standardised by a prior of each row that a callable reads from the module's output.
 
-    Raises PolarMonitorError where no one output has both.
+    Raises PolarMonitorError if no single output has both.
     """
     if isinstance(prior, nn.Module):
         raise PolarMonitorError(
             f"prior: expected a callable on the module's output, got the module {type(prior).__name__}, which "
-            "takes the auxiliary variable: return what it gives from the forward and pass prior=lambda out: …"
+            "takes the auxiliary variable: return its output from the forward and pass prior=lambda out: …"
         )
     part = latent.parts[0]
     if part.side != "both" or part.reader is None:
@@ -69,14 +68,15 @@ def _is_reader(value: Any) -> bool:
     return callable(value) and not isinstance(value, nn.Module)
 
 
-def _pair(model: nn.Module, mean: Any, kind: str | None, spread: Any, why: str) -> Latent:
+def _from_modules(model: nn.Module, mean: Any, kind: str | None, spread: Any, why: str) -> Latent:
+    """Return the latent of one module for the mean and, if there is a spread, another for it."""
     if spread is not None and _is_reader(spread):
         raise PolarMonitorError(
             f"{kind}= is a callable but mean= is a module: pass latent= and two callables, or two modules"
         )
     module, name = _module(model, mean, "mean")
     parts = [Part(module, name, one_tensor, "mean")]
-    dimensions = gives(module)
+    dimensions = output_width(module)
     if spread is not None:
         other, other_name = _module(model, spread, str(kind))
         if other is module:
@@ -84,32 +84,29 @@ def _pair(model: nn.Module, mean: Any, kind: str | None, spread: Any, why: str) 
                 f"mean= and {kind}= are the same module {name!r}: use latent={name!r} if it gives both"
             )
         parts.append(Part(other, other_name, one_tensor, "spread"))
-        beside = gives(other)
-        if dimensions is not None and beside is not None and dimensions != beside:
+        other_width = output_width(other)
+        if dimensions is not None and other_width is not None and dimensions != other_width:
             raise PolarMonitorError(
-                f"mean {name!r} has {dimensions} dimensions, {kind} {other_name!r} has {beside}: they must be equal"
+                f"mean {name!r} has {dimensions} dimensions, {kind} {other_name!r} has {other_width}: they must be "
+                f"equal; pass the module that gives the {kind} of {name!r}"
             )
-        dimensions = beside if dimensions is None else dimensions
-    said = f"mean from {name!r}" + (f", {kind} from {parts[1].name!r}" if spread is not None else ", no variance")
-    return Latent(
-        tuple(parts),
-        kind,
-        dimensions,
-        is_channels_first(module),
-        f"{said}: {why}",
-        dimensions or likely(module, halves=False),
-    )
+        dimensions = other_width if dimensions is None else dimensions
+    read = f"mean from {name!r}" + (f", {kind} from {parts[1].name!r}" if spread is not None else ", no variance")
+    likely = dimensions or likely_dimensions(module, halves=False)
+    return Latent(tuple(parts), kind, dimensions, is_channels_first(module), f"{read}: {why}", likely)
 
 
-def _halves(module: nn.Module, name: str, why: str) -> Latent:
-    """A module whose output carries both sides."""
-    channels_first, width = is_channels_first(module), gives(module)
+def _from_halves(module: nn.Module, name: str, why: str) -> Latent:
+    """Return the latent of one module whose output carries both sides, read by `structured`."""
+    channels_first, width = is_channels_first(module), output_width(module)
     part = Part(module, name, partial(structured, channels_first=channels_first), "both")
     dimensions = None if width is None else width // 2
-    return Latent((part,), "var", dimensions, channels_first, why, dimensions or likely(module, halves=True))
+    likely = dimensions or likely_dimensions(module, halves=True)
+    return Latent((part,), "var", dimensions, channels_first, why, likely)
 
 
-def _from_one(model: nn.Module, latent: Any, mean: Any, kind: str | None, spread: Any) -> Latent:
+def _from_one_output(model: nn.Module, latent: Any, mean: Any, kind: str | None, spread: Any) -> Latent:
+    """Return the latent of one module, read by the user's callables or, without any, by `structured`."""
     module, name = _module(model, latent, "latent")
     where = name or "the model"
     if mean is None:
@@ -119,35 +116,40 @@ def _from_one(model: nn.Module, latent: Any, mean: Any, kind: str | None, spread
             )
         _check_carries_both(module, name)
         why = f"mean and variance from the output of {where!r}, by its type (a pair or halves: mean, log-variance)"
-        return _halves(module, name, why)
+        return _from_halves(module, name, why)
     for word, value in (("mean", mean), (kind, spread)):
         if value is not None and not _is_reader(value):
-            raise PolarMonitorError(f"{word}: expected a callable on the output of {where!r}, got {value!r}")
+            raise PolarMonitorError(
+                f"{word}: expected a callable on the output of {where!r}, got {value!r}: write {word}=lambda out: …"
+            )
 
     def read(output: Any) -> Any:
         return mean(output), None if spread is None else spread(output)
 
-    said = f"mean and {kind or 'no variance'} from the output of {where!r}, as the arguments say"
-    width = likely(module, True) or _suggested(model) if name else _suggested(model) or likely(module, True)
-    return Latent((Part(module, name, read, "both"),), kind, None, is_channels_first(module), said, width)
+    why = f"mean and {kind or 'no variance'} from the output of {where!r}, as the arguments say"
+    if name:
+        likely = likely_dimensions(module, True) or _discovered_dimensions(model)
+    else:
+        likely = _discovered_dimensions(model) or likely_dimensions(module, True)
+    return Latent((Part(module, name, read, "both"),), kind, None, is_channels_first(module), why, likely)
 
 
-def _suggested(model: nn.Module) -> int | None:
-    """D of the latent that the names find, which a callable that reads another module's output may be meant to give."""
+def _discovered_dimensions(model: nn.Module) -> int | None:
+    """Return D of the latent that the names give; a callable on another module's output may be meant to read it."""
     try:
-        found = search.discover(model)
+        candidate = search.discover(model)
     except PolarMonitorError:
         return None
-    width = gives(_module(model, found.mean, "mean")[0])
-    return width // 2 if width is not None and found.halves else width
+    width = output_width(_module(model, candidate.mean, "mean")[0])
+    return width // 2 if width is not None and candidate.halves else width
 
 
 def _check_carries_both(module: nn.Module, name: str) -> None:
-    width, said = gives(module), role(name)
+    width, stated = output_width(module), role(name)
     if width is None:
         return
-    if said is not None:
-        side = "mean" if said.kind == "mean" else "spread"
+    if stated is not None:
+        side = "mean" if stated.kind == "mean" else "spread"
         raise PolarMonitorError(
             f"latent: expected a module whose output carries mean and spread, but the name of {name!r} says {side}: "
             f'pass mean="<module>" and logvar=, var= or std="<module>"'
@@ -160,6 +162,7 @@ def _check_carries_both(module: nn.Module, name: str) -> None:
 
 
 def _module(model: nn.Module, which: Any, word: str) -> tuple[nn.Module, str]:
+    """Return a module and its name, from either; `word` is the argument. Raises PolarMonitorError for another."""
     names = {unwrapped(name): module for name, module in model.named_modules(remove_duplicate=False)}
     if isinstance(which, str):
         name = unwrapped(which)
@@ -167,7 +170,7 @@ def _module(model: nn.Module, which: Any, word: str) -> tuple[nn.Module, str]:
             return names[name], name
         close = difflib.get_close_matches(which, names, n=1)
         known = f"did you mean {close[0]!r}? " if close else ""
-        known += f"The model has {', '.join(repr(name) for name in list(names)[1:25])}"
+        known += f"The model has {', '.join(repr(name) for name in list(names)[1:MAX_NAMES])}"
         raise PolarMonitorError(f"{word}: expected the name of a module, got {which!r}; {known}")
     for name, module in names.items():
         if module is which:

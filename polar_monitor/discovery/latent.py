@@ -1,4 +1,4 @@
-"""TODO."""
+"""The latent of a model: which modules to hook and how to read their outputs."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from typing import Any
 
 from torch import nn
 
-KINDS = ("logvar", "var", "std")
-
-
 Reader = Callable[[Any], Any]
-"""From a module's output to its mean, its spread, or the pair (mean, spread)."""
+"""A module's output → its mean, its spread, or the pair (mean, spread)."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +25,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Latent:
-    """A latent variable found in a model."""
+    """A latent variable of a model."""
 
     parts: tuple[Part, ...]
     kind: str | None
+    """Unit of the spread; None without a spread."""
     dimensions: int | None
-    """D where the modules tell it for certain before they have run."""
+    """D if the modules' types fix it before they have run."""
     channels_first: bool | None
     why: str
+    """Reason for this choice, as `explain` shows it."""
     likely: int | None = None
-    """D where they only suggest it; used to reserve memory for compiled forwards, which cannot do so themselves."""
+    """D if the layers only suggest it; used to reserve memory for compiled forwards, which cannot do so themselves."""

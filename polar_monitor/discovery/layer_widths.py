@@ -1,4 +1,4 @@
-"""How many dimensions (or channels) a module gives and takes, as far as its layers tell that without running it."""
+"""Widths of modules: dimensions (or channels) that they return and take, read off their layers without running them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import Any
 from torch import nn
 
 SAME_WIDTH = {f"torch.nn.modules.{file}" for file in ("activation", "batchnorm", "dropout", "instancenorm", "pooling")}
+"""Files of PyTorch whose layers return as many dimensions as they take."""
 Conv = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
 
 
-def gives(module: nn.Module) -> int | None:
-    """Width of the one tensor that a module returns; None where its type does not settle that."""
+def output_width(module: nn.Module) -> int | None:
+    """Return the width of the one tensor that a module returns; None if its type does not fix it."""
     layer = _end(module, last=True)
     if isinstance(layer, nn.Linear):
         return layer.out_features
     return layer.out_channels if isinstance(layer, Conv) else None
 
 
-def takes(module: nn.Module) -> int | None:
-    """Width of a module's input: certain for plain layers and nn.Sequential, else that of its first layer."""
+def input_width(module: nn.Module) -> int | None:
+    """Return the width of a module's input: certain for plain layers and nn.Sequential, else its first layer's."""
     layer = _end(module, last=False)
     if isinstance(layer, nn.Unflatten):
         return math.prod(layer.unflattened_size)
@@ -30,8 +31,8 @@ def takes(module: nn.Module) -> int | None:
     return (first.in_features if isinstance(first, nn.Linear) else first.in_channels) or None
 
 
-def likely(module: nn.Module, halves: bool) -> int | None:
-    """D of a module whose output is not known before it runs, from its last layer; good enough to reserve memory.
+def likely_dimensions(module: nn.Module, halves: bool) -> int | None:
+    """Return a guess of D from a module's last layer, good enough to reserve memory; None if it has no layer.
 
     With `halves` the output carries mean and spread: in one layer of width 2 D, or in two of width D.
     """
@@ -44,7 +45,7 @@ def likely(module: nn.Module, halves: bool) -> int | None:
 
 
 def is_channels_first(module: nn.Module) -> bool | None:
-    """Whether a module's 3-D output has its channels second, as conv layers have; None where it cannot be told."""
+    """Return True if a module's 3-D output has its channels second, as conv layers have; None if its type is open."""
     layer = _end(module, last=True)
     if isinstance(layer, nn.Linear | nn.LayerNorm):
         return False
@@ -52,7 +53,7 @@ def is_channels_first(module: nn.Module) -> bool | None:
 
 
 def _end(module: nn.Module, last: bool) -> nn.Module | None:
-    """The first or last layer of a module that sets a width."""
+    """Return the first or last layer of a module that sets a width."""
     if type(module).forward is not nn.Sequential.forward:
         return module
     children = list(module.children())

@@ -1,83 +1,106 @@
-"""A reading of a model as the line of code that states it, and the errors that leave the choice to the user."""
+"""Errors that leave the choice of the latent to the user: what was found, and the lines of code to choose from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .latent import KINDS
+from ..arrays.spread import ARGUMENTS, UNITS
+from .module_names import parent
 
-LINES = 16
-"""Most lines that an error proposes."""
-UNIT = "whether a module gives σ², σ or log σ² cannot be read off its name"
+MAX_LINES = 16
+"""Lines that an error proposes."""
+MAX_NAMES = 25
+"""Modules that an error lists."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One reading of a model: the module of the mean, and of the spread; `halves` where the mean's carries both."""
+    """One reading of a model: the module of the mean, and of the spread."""
 
     mean: str
     kind: str | None
-    """None with a spread: its unit is not told by its name."""
+    """Unit of the spread; None if its name does not settle the unit, or without a spread."""
     spread: str | None
     why: str = ""
     halves: bool = False
+    """True if the module of the mean gives both sides in one tensor."""
 
 
-def parent(name: str) -> str:
-    """The name of the module around a module; '' at the top."""
-    return name.rpartition(".")[0]
+def several(pairs: list[Candidate]) -> str:
+    """Return the error for pairs of mean and spread that are not clearly one latent."""
+    unclear = list(dict.fromkeys(str(pair.spread) for pair in pairs if pair.kind is None))
+    listed = "; ".join(f"{pair.mean!r} and {pair.spread!r}" for pair in pairs[:MAX_LINES])
+    if unclear:
+        verb = ", ".join(map(repr, unclear[:MAX_LINES])) + " may output log σ², σ² or σ"
+        return _choose(f"found {listed}, but {verb}", _lines(pairs))
+    if len(pairs) > 1:
+        return _choose(f"found {listed}, so there may be more than one latent", _lines(pairs))
+    return _choose(f"found {listed}, but the names may mean another variable than the latent", _lines(pairs))
 
 
-def several(pairs: list[Candidate], doubt: str) -> str:
-    """What to write for each of several readings."""
-    lines = [line for pair in pairs for line in _lines(pair, pairs)]
-    if any(pair.kind is None for pair in pairs):
-        around = dict.fromkeys(parent(pair.mean) for pair in pairs)
-        lines += [f"{_latent(name)}   # if its output is a distribution" for name in around if name]
-    return f"expected one latent, got several readings ({doubt}). Write the line that is true:\n{_listed(lines)}"
+def unpaired(pairs: list[Candidate]) -> str:
+    """Return the error for spreads that have no module beside them that is named a mean."""
+    spreads = ", ".join(repr(spread) for spread in dict.fromkeys(pair.spread for pair in pairs))
+    return _choose(f"found the spread {spreads}, but no module beside it is named a mean", _lines(pairs))
 
 
 def means_only(names: list[str]) -> str:
-    """What to write for each of several means (or one that is not surely one)."""
-    lines = [_mean(name) for name in names]
-    return f"expected one latent, got {len(names)} candidates. Write the line that is true:\n{_listed(lines)}"
+    """Return the error for means without a spread that are not clearly one latent."""
+    listed = ", ".join(map(repr, names[:MAX_LINES]))
+    found = f"only {listed}, which may mean another variable" if len(names) == 1 else f"{len(names)}: {listed}"
+    return _choose(f"expected one latent, found {found}", [_mean_line(name) for name in names])
 
 
 def nothing(encoders: dict[str, bool], modules: Iterable[str], outside: list[str]) -> str:
-    """What to write where no name and no width tells anything; `encoders` with whether each may carry both sides."""
+    """Return the error for a model without a name or width to go by.
+
+    `encoders` are modules named encoder, with True for each that may carry both sides; `outside` are modules named as a
+    mean or spread inside another part than the encoder.
+    """
     lines = ['attach(model, mean="<module>", logvar="<module>")   # two modules']
     for name, both in (encoders or {"<module>": True}).items():
         if both:
-            lines.append(f"{_latent(name)}   # one module whose output carries both")
-        lines.append(f"{_mean(name)}   # an autoencoder: no variance")
+            lines.append(f"{_latent_line(name)}   # one module whose output carries both")
+        lines.append(f"{_mean_line(name)}   # an autoencoder: no variance")
     lines.append("attach(model, mean=lambda out: out[1], logvar=lambda out: out[2])   # the model's own output")
     aside = f"\nNot taken, as they belong to a decoder or a prior: {', '.join(outside)}" if outside else ""
-    return (
-        f"no latent was found by the names and widths of the model's modules. Write one of\n{_listed(lines)}\n"
-        f"The model's modules: {', '.join(list(modules)[:25]) or 'none'}{aside}"
-    )
+    names = ", ".join(list(modules)[:MAX_NAMES]) or "none"
+    found = "no latent was found by the names and widths of the model's modules"
+    return f"{_choose(found, lines)}\nThe model's modules: {names}{aside}"
 
 
-def _lines(pair: Candidate, pairs: list[Candidate]) -> list[str]:
-    if pair.kind != "logstd":
-        kinds = KINDS if pair.kind is None else (pair.kind,)
+def _choose(found: str, lines: list[str]) -> str:
+    """Return a message that says what was found and lists the lines to choose from."""
+    excess = len(lines) - MAX_LINES
+    listed = "\n".join(f"    {line}" for line in lines[:MAX_LINES])
+    more = f"\n    … and {excess} more" if excess > 0 else ""
+    return f"{found}. Use {'one of' if len(lines) > 1 else 'this line if it is the latent'}:\n{listed}{more}"
+
+
+def _lines(pairs: list[Candidate]) -> list[str]:
+    lines = [line for pair in pairs for line in _pair_lines(pair, pairs)]
+    if any(pair.kind is None for pair in pairs):
+        around = dict.fromkeys(parent(pair.mean) for pair in pairs)
+        lines += [f"{_latent_line(name)}   # if its output is a distribution" for name in around if name]
+    return lines
+
+
+def _pair_lines(pair: Candidate, pairs: list[Candidate]) -> list[str]:
+    instead = "" if pair.kind is None else UNITS[pair.kind].instead
+    if not instead:
+        kinds = ARGUMENTS if pair.kind is None else (pair.kind,)
         return [f'attach(model, mean="{pair.mean}", {kind}="{pair.spread}")' for kind in kinds]
-    # There is no argument for log σ, which is read only where it is found by its name.
+    # A unit that is no argument is read only if the name of its module is discovered.
     around = parent(pair.mean)
     if around and [parent(other.mean) for other in pairs].count(around) == 1 and parent(str(pair.spread)) == around:
         return [f'attach(model.get_submodule("{around}"))   # finds {pair.mean!r} and {pair.spread!r}']
-    return [f"PolarMonitor().observe(mean, std=log_std.exp())   # outputs of {pair.mean!r} and {pair.spread!r}"]
+    return [f"PolarMonitor().observe(mean, {instead})   # outputs of {pair.mean!r} and {pair.spread!r}"]
 
 
-def _latent(name: str) -> str:
+def _latent_line(name: str) -> str:
     return f'attach(model, latent="{name}")'
 
 
-def _mean(name: str) -> str:
+def _mean_line(name: str) -> str:
     return f'attach(model, mean="{name}")'
-
-
-def _listed(lines: list[str]) -> str:
-    rest = len(lines) - LINES
-    return "\n".join(f"    {line}" for line in lines[:LINES]) + (f"\n    … and {rest} more" if rest > 0 else "")

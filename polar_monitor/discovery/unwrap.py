@@ -1,4 +1,4 @@
-"""TODO."""
+"""The model inside its wrappers, and the names of its modules without those of wrappers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from .._torch_compat import COMPILED_MODULE, WRAPPED_MODULES
 from ..errors import PolarMonitorError
 
 
 def unwrap(model: Any) -> nn.Module:
-    """The model inside its wrappers. Raises PolarMonitorError for what cannot take hooks, with what to do instead."""
+    """Return the model inside its wrappers. Raises PolarMonitorError for one that takes no hooks, with the way out."""
     if isinstance(model, torch.jit.ScriptModule):
         raise PolarMonitorError(
             "expected an nn.Module, got a ScriptModule, which takes no hooks: attach before torch.jit.script, and "
@@ -24,16 +25,12 @@ def unwrap(model: Any) -> nn.Module:
         )
     if not isinstance(model, nn.Module):
         raise PolarMonitorError(f"model: expected an nn.Module, got {type(model).__name__}")
-    for wrapper in ("_orig_mod", "module"):
-        inner = getattr(model, wrapper, None)
-        if isinstance(inner, nn.Module) and (
-            wrapper == "_orig_mod" or isinstance(model, nn.parallel.DistributedDataParallel)
-        ):
-            return unwrap(inner)
-    return model
+    inner = getattr(model, COMPILED_MODULE, None)
+    if not isinstance(inner, nn.Module) and isinstance(model, nn.parallel.DistributedDataParallel):
+        inner = model.module
+    return unwrap(inner) if isinstance(inner, nn.Module) else model
 
 
 def unwrapped(name: str) -> str:
-    """A module's name without what wrappers put into it, so that tags do not change with wrapping."""
-    drop = {"module", "_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"}
-    return ".".join(part for part in name.split(".") if part not in drop)
+    """Return a module's name without the parts that wrappers put into it, so that wrapping does not change tags."""
+    return ".".join(part for part in name.split(".") if part not in WRAPPED_MODULES)

@@ -1,6 +1,6 @@
-"""What latent dimensions are worth to a task downstream, passive ones too: scikit-learn probes, with controls.
+"""Value of latent dimensions for a task downstream, also of passive ones: scikit-learn probes, with controls.
 
-A passive dimension is passive at the noise of its posterior. Its mean may still tell something, at a scale that a
+A passive dimension is passive at the noise of its posterior. Its mean may still carry information, at a scale that a
 regularised probe does not see until it is standardised. `compare` measures that. Shapes: latents (n, D), targets (n,).
 """
 

@@ -1,4 +1,4 @@
-"""The arguments of `compare`, checked."""
+"""Checks of the arguments of `compare`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TASKS = ("classification", "regression")
 
 
 def checked_latents(latents: Any) -> NDArray[np.float64]:
-    """(n, D), finite. Raises PolarMonitorError for anything else."""
+    """Return finite latents (n, D). Raises PolarMonitorError for anything else."""
     array, _ = as_array("latents", latents)
     if array.ndim != 2 or 0 in array.shape:
         raise PolarMonitorError(f"latents: expected shape (n, D) with n and D above 0, got {array.shape}")
@@ -28,38 +28,38 @@ def checked_latents(latents: Any) -> NDArray[np.float64]:
     return x
 
 
-def _check_finite(fine: NDArray[np.bool_]) -> None:
-    """Raise PolarMonitorError unless all of (n, D) is finite; it says whether rows or dimensions are to go."""
-    bad = np.flatnonzero(~fine.all(axis=0)).tolist()
+def _check_finite(finite: NDArray[np.bool_]) -> None:
+    """Raise PolarMonitorError unless all of (n, D) is finite; the message names the rows or dimensions to drop."""
+    bad = np.flatnonzero(~finite.all(axis=0)).tolist()
     if not bad:
         return
-    empty = np.flatnonzero(~fine.any(axis=0)).tolist()
-    out = "of the latents and their labels out of the regime: pass [regime.labels[j] for j in kept]"
+    empty = np.flatnonzero(~finite.any(axis=0)).tolist()
+    remedy = "pass latents[:, kept] and [regime.labels[j] for j in kept]"
     if empty:
         raise PolarMonitorError(
-            f"latents: expected finite values, got none in dimensions {empty}: leave them out {out}"
+            f"latents: expected finite values, got none in dimensions {empty}: leave these dimensions out: {remedy}"
         )
-    rows = int(fine.all(axis=1).sum())
+    rows = int(finite.all(axis=1).sum())
     if not rows:
         raise PolarMonitorError(
-            f"latents: expected finite values, got others in dimensions {bad} and no row without one: leave some of "
-            f"them out {out}"
+            f"latents: expected finite values, got NaN or infinity in dimensions {bad}, and no row without one: leave "
+            f"some of these dimensions out: {remedy}"
         )
     raise PolarMonitorError(
-        f"latents: expected finite values, got others in dimensions {bad}: drop the {len(fine) - rows} rows that have "
-        "them, of the targets too"
+        f"latents: expected finite values, got NaN or infinity in dimensions {bad}: drop the {len(finite) - rows} rows "
+        "that have them, from the targets too"
     )
 
 
 def checked_level(level: Any) -> float:
-    """A number between 0 and 1, both excluded. Raises PolarMonitorError for anything else."""
+    """Return a number between 0 and 1, both excluded. Raises PolarMonitorError for anything else."""
     if isinstance(level, bool) or not isinstance(level, Real) or not 0 < float(level) < 1:
         raise PolarMonitorError(f"level: expected a number between 0 and 1, got {level!r}")
     return float(level)
 
 
 def checked_labels(regime: Regime | Sequence[str], dimensions: int) -> tuple[Label, ...]:
-    """One label a dimension. Raises PolarMonitorError for another number of them, or words that are no label."""
+    """Return one label per dimension. Raises PolarMonitorError for another number of them, or for unknown labels."""
     given = regime.labels if isinstance(regime, Regime) else regime
     try:
         labels = tuple(Label(label) for label in given)
@@ -74,9 +74,9 @@ def checked_labels(regime: Regime | Sequence[str], dimensions: int) -> tuple[Lab
 
 
 def checked_targets(targets: Any, rows: int, task: str | None, folds: int) -> tuple[NDArray[Any], int]:
-    """Targets (n,) and how many classes there are, 0 for regression. Raises PolarMonitorError for unusable ones.
+    """Return the targets (n,) and the number of classes, 0 for regression. Raises PolarMonitorError for unusable ones.
 
-    Floats are numbers to predict and all else is classes, unless `task` says otherwise.
+    Floats are numbers to predict and all other types are classes, unless `task` is given.
     """
     try:
         y = np.asarray(targets.detach().cpu() if hasattr(targets, "detach") else targets)
@@ -119,7 +119,7 @@ def _classes(y: NDArray[Any], folds: int) -> tuple[NDArray[np.intp], int]:
 
 
 def checked_probes(probes: Iterable[str]) -> tuple[str, ...]:
-    """The names of the probes to run. Raises PolarMonitorError for none, or one that is unknown."""
+    """Return the names of the probes to run. Raises PolarMonitorError for none, or for an unknown one."""
     given = tuple(probes) if isinstance(probes, Iterable) and not isinstance(probes, str) else (probes,)
     if not given or any(probe not in PROBES for probe in given):
         raise PolarMonitorError(f"probes: expected one or more of {', '.join(PROBES)}, got {given!r}")

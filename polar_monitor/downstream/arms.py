@@ -1,4 +1,4 @@
-"""The arms of a comparison: which columns a probe is given, and what is done to them first."""
+"""Arms of a comparison: the columns that a probe gets, and the permutation of some of them before."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from ..regime.label import INFORMATIVE_LABELS, Label
 
 
 class Arm(NamedTuple):
-    """What one probe sees."""
+    """Columns that one probe sees."""
 
     columns: tuple[int, ...]
     shuffled: tuple[int, ...] = ()
-    """Those of them whose rows are permuted, all in the same way: their joint law stays, their information goes."""
+    """Columns whose rows are permuted, all in the same way: their joint distribution stays, their information goes."""
     random: bool = False
-    """Whether the targets are permuted instead: what the probe scores when there is nothing to learn."""
+    """True if the targets are permuted instead, which gives the score when there is nothing to learn."""
 
 
 ARMS = ("active", "informative", "all", "passive", "shuffled", "random")
-"""`informative`: active and mixed. `shuffled`: all, of which the passive ones are permuted. `random`: all, against
-permuted targets."""
+"""`informative`: active and mixed. `shuffled`: all, with the passive ones permuted. `random`: all, against permuted
+targets."""
 
 
 def arms_of(labels: Sequence[Label]) -> tuple[dict[str, Arm], dict[str, str]]:
-    """The arms that there are, and why the others are absent."""
+    """Return the arms of these labels, and for each absent arm the reason."""
     active = _where(labels, Label.ACTIVE)
     informative = _where(labels, *INFORMATIVE_LABELS)
     passive = _where(labels, Label.PASSIVE)

@@ -1,4 +1,4 @@
-"""What a comparison found: scores of every arm, and differences with intervals."""
+"""Results of a comparison: scores of every arm, and differences with intervals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Difference:
-    """The mean score of `of` less that of `over`, in accuracy or R²."""
+    """Mean score of `of` minus that of `over`, in accuracy or R²."""
 
     of: str
     over: str
@@ -29,7 +29,7 @@ class Difference:
     high: float
     """The interval of this difference alone."""
     p: float
-    """Two-sided, of no difference; in `Comparison.gains` adjusted for all of them by Holm's method."""
+    """Two-sided p value of no difference; in `Comparison.gains` adjusted for all of them by Holm's method."""
 
     def __str__(self) -> str:
         return (
@@ -47,19 +47,19 @@ class Comparison:
     rows: int
     arms: Mapping[str, Arm]
     absent: Mapping[str, str]
-    """The arms that could not be, and why."""
+    """Reason for each arm that is absent."""
     scores: Mapping[Key, tuple[float, ...]]
-    """By (probe, scaling, arm), in the same order of repeats and folds everywhere: they are paired."""
+    """Scores by (probe, scaling, arm), in one order of repeats and folds everywhere, so that they are paired."""
     probes: tuple[str, ...]
     folds: int
     repeats: int
     seed: int
     level: float
     warned: Mapping[str, int]
-    """What scikit-learn warned of, and in how many folds: a solver that stopped early, say."""
+    """Warnings of scikit-learn (a solver that stopped early, for example), with the number of folds."""
 
     def score(self, arm: str, *, probe: str = "linear", scaling: str = "standardised") -> float:
-        """Mean score of an arm. Raises PolarMonitorError for one that is absent, or a probe that did not run."""
+        """Return the mean score of an arm. Raises PolarMonitorError for an absent arm, or a probe that did not run."""
         return float(np.mean(self._of(arm, probe, scaling)))
 
     def gain(
@@ -71,9 +71,9 @@ class Comparison:
         scaling: str = "standardised",
         over_scaling: str | None = None,
     ) -> Difference:
-        """The score of one arm less another's, paired by fold. `over_scaling` is `scaling` unless it is given.
+        """Return the score of one arm minus that of another, paired by fold. `over_scaling` is `scaling` unless given.
 
-        The default is what passive dimensions add: all dimensions, over all with the passive ones shuffled. The p
+        The default is the gain by passive dimensions: all dimensions over all with the passive ones shuffled. The p
         value is of this difference alone. Raises PolarMonitorError for an arm that is absent, or a probe that did not
         run.
         """
@@ -84,22 +84,22 @@ class Comparison:
 
     @property
     def gains(self) -> tuple[Difference, ...]:
-        """For each probe and scaling: what passive dimensions add, and what they tell by themselves (over chance).
+        """Gains for each probe and scaling: passive dimensions beside the others, and alone (over chance).
 
-        The p values are adjusted for all of them by Holm's method; the intervals are each one's own.
+        The p values are adjusted for all gains by Holm's method; each interval is of its gain alone.
         """
         pairs = (("all", "shuffled"), ("passive", "random")) if "passive" in self.arms else ()
-        found = [
+        gains = [
             self.gain(of, over, probe=probe, scaling=scaling)
             for of, over in pairs
             for probe in self.probes
             for scaling in scalings(probe)
         ]
-        adjusted = holm([one.p for one in found])
-        return tuple(replace(one, p=p) for one, p in zip(found, adjusted, strict=True))
+        adjusted = holm([one.p for one in gains])
+        return tuple(replace(one, p=p) for one, p in zip(gains, adjusted, strict=True))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
+        """Return plain data for JSON."""
         plain = {name: value for name, value in vars(self).items() if name not in ("arms", "scores")}
         return plain | {
             "absent": dict(self.absent),
@@ -125,9 +125,13 @@ class Comparison:
                 continue
             cells = [f"{self.score(arm, probe=probe, scaling=scaling):20.4f}" for probe, scaling in columns]
             lines.append("  ".join([f"{arm + ' (' + str(len(self.arms[arm].columns)) + ')':22}", *cells]))
-        lines += [f"{self.level:.0%} intervals, each its own; p adjusted by Holm for all of them"] if self.gains else []
+        lines += (
+            [f"{self.level:.0%} intervals, each of one difference; p adjusted by Holm for all of them"]
+            if self.gains
+            else []
+        )
         lines += [str(one) for one in self.gains]
-        lines += [f"warned of in {times} fits: {message}" for message, times in self.warned.items()]
+        lines += [f"warning in {times} fits: {message}" for message, times in self.warned.items()]
         return "\n".join(lines)
 
     def _of(self, arm: str, probe: str, scaling: str) -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""The comparison: every probe on every arm, over the same folds."""
+"""Run every probe on every arm, over the same folds."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def compare(
 
     The subsets are the active dimensions, the informative ones (active and mixed), all, and the passive ones, by the
     labels of `regime`. Two controls go with them: `shuffled`, all dimensions with the rows of the passive ones
-    permuted (what passive dimensions add counts from there, since more columns alone change a score), and `random`,
+    permuted (the gain by passive dimensions counts from there, since more columns alone change a score), and `random`,
     all dimensions against permuted targets (chance). Scores are accuracy for classes and R² for numbers, by repeated
-    (stratified) k-fold cross-validation over the same folds for all; whatever is fitted, the scaler too, is fitted to
-    the training rows.
+    (stratified) k-fold cross-validation over the same folds for all. Each fit, also that of the scaler, uses the
+    training rows only.
 
-    Floats are numbers to predict, other targets are classes; `task` ("classification" or "regression") overrides.
+    Floats are numbers to predict, other targets are classes; `task` ("classification" or "regression") overrides this.
     `probes` are some of "linear" (logistic regression or ridge with scikit-learn's default penalty), "tuned" (the
     penalty chosen within the training rows) and "boosted" (histogram gradient boosting, which no scale affects).
     The same `seed` gives the same numbers. Raises PolarMonitorError for arguments that cannot be used, ImportError
@@ -51,9 +51,9 @@ def compare(
         >>> y = rng.integers(0, 2, 200)
         >>> latents = rng.normal(size=(200, 17))
         >>> latents[:, 0] = 0.02 * (2 * y - 1 + 0.1 * latents[:, 0])
-        >>> found = downstream.compare(latents, y, ["passive"] + ["active"] * 16, probes="linear")
+        >>> comparison = downstream.compare(latents, y, ["passive"] + ["active"] * 16, probes="linear")
         >>> for scaling in ("raw", "standardised"):
-        ...     print(f"{scaling}: {found.score('all', scaling=scaling):.2f}")
+        ...     print(f"{scaling}: {comparison.score('all', scaling=scaling):.2f}")
         raw: 0.57
         standardised: 1.00
     """
@@ -81,8 +81,8 @@ def compare(
                 done: dict[Arm, list[float]] = {}
                 for name, arm in arms.items():
                     if arm not in done:
-                        done[arm], said = trial.scores(probe, scaling, arm)
-                        warned += said
+                        done[arm], messages = trial.scores(probe, scaling, arm)
+                        warned += messages
                     scores[probe, scaling, name] += done[arm]
     return Comparison(
         metric="accuracy" if classes else "R²",
@@ -100,13 +100,13 @@ def compare(
 
 
 class _Trial(NamedTuple):
-    """One repeat: its folds and its permutations, the same for all probes and arms."""
+    """Folds and permutations of one repeat, the same for all probes and arms."""
 
     x: NDArray[np.float64]
     y: NDArray[Any]
     classes: int
     order: NDArray[np.intp]
-    """The row that each row takes its shuffled columns from."""
+    """Row from which each row takes its shuffled columns."""
     permuted: NDArray[Any]
     splits: list[tuple[NDArray[np.intp], NDArray[np.intp]]]
     seed: int
@@ -117,15 +117,15 @@ class _Trial(NamedTuple):
         return cls(x, y, classes, order, permuted, list(splitter(classes, folds, seed).split(x, y)), seed)
 
     def scores(self, probe: str, scaling: str, arm: Arm) -> tuple[list[float], Counter[str]]:
-        """One score a fold, and what the fits warned of, each as often as there were such folds."""
+        """Return one score per fold, and the warnings of the fits with the number of folds that had them."""
         x, shuffled = self.x.copy(), list(arm.shuffled)
         x[:, shuffled] = self.x[self.order][:, shuffled]
         x, y = x[:, list(arm.columns)], self.permuted if arm.random else self.y
-        found, warned = [], Counter[str]()
+        scores, warned = [], Counter[str]()
         for train, test in self.splits:
             model = make(probe, scaling, self.classes, x.shape[1], self.seed)
-            with warnings.catch_warnings(record=True) as said:
+            with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                found.append(float(model.fit(x[train], y[train]).score(x[test], y[test])))
-            warned.update({str(one.message).split("\n")[0] for one in said})
-        return found, warned
+                scores.append(float(model.fit(x[train], y[train]).score(x[test], y[test])))
+            warned.update({str(one.message).split("\n")[0] for one in caught})
+        return scores, warned

@@ -2,8 +2,8 @@
 
 Scores of different folds share most of their training rows, so they are not independent, and the usual t interval is
 too narrow. The corrected resampled t-test (Nadeau & Bengio 2003; for repeated k-fold, Bouckaert & Frank 2004) replaces
-the variance s²/J of the mean of J differences by (1/J + test rows / training rows) s². It is preferred to a bootstrap,
-which resamples folds as if they were independent and so inherits the fault.
+the variance s²/J of the mean of J differences by (1/J + test rows / training rows) s². A bootstrap would
+resample the folds as if they were independent and so be too narrow as well.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 
 def corrected(differences: ArrayLike, ratio: float, level: float = 0.95) -> tuple[float, float, float, float]:
-    """Mean, lower and upper bound, and the two-sided p of a mean of 0.
+    """Return the mean, its lower and upper bound, and the two-sided p of a mean of 0.
 
     `differences` (J,) of scores, `ratio` of test to training rows (0: the usual t interval), `level` of the interval.
 
@@ -37,7 +37,7 @@ def corrected(differences: ArrayLike, ratio: float, level: float = 0.95) -> tupl
 
 
 def holm(p: Sequence[float]) -> tuple[float, ...]:
-    """p values adjusted for being one of several (Holm 1979): the chance of any false finding among them.
+    """Return p values adjusted for their number (Holm 1979); they bound the chance of any false positive among them.
 
     Example:
         >>> holm([0.01, 0.04, 0.03])

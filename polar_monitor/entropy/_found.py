@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays.rows import Columns, Rows, columns
+from ..arrays.columns import Columns, columns
+from ..arrays.rows import Rows
 from ..errors import PolarMonitorError
 from ._estimate import Estimate
 

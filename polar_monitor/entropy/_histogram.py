@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._validation import checked_count
-from ..arrays.rows import MANTISSA, Rows, chunks, frame, log_cell, precision, scaled, sized
+from ..arrays.columns import centre_and_exponent, log_cell, precision, scaled
+from ..arrays.rows import MANTISSA, Rows, check_dimensions, chunks
 from ..errors import PolarMonitorError
 from ..statistics.windowed_histogram import PANES, WindowedHistogram
 from ._estimate import Estimate
@@ -47,16 +48,16 @@ def histogram(x: Any, bins: int = 512, *, dependent: bool = True) -> Estimate:
             if dependent:
                 share, ties = _independent(chunk)
             for earlier in waiting:
-                stream._add(sized("a chunk of x", earlier, stream.dimensions))
+                stream._add(check_dimensions("a chunk of x", earlier, stream.dimensions))
         else:
-            stream._add(sized("a chunk of x", chunk, stream.dimensions))
+            stream._add(check_dimensions("a chunk of x", chunk, stream.dimensions))
     if stream is None:
         if not sum(len(chunk.values) for chunk in waiting):
             raise PolarMonitorError("x: expected at least one row, got none")
         flat = waiting[0].flat
         stream = OnlineHistogram(waiting[0].values.shape[1], bins)
         for earlier in waiting:
-            stream._add(sized("a chunk of x", earlier, stream.dimensions))
+            stream._add(check_dimensions("a chunk of x", earlier, stream.dimensions))
     return stream._estimate(flat, share, ties)
 
 
@@ -72,7 +73,7 @@ def _place(rows: Rows) -> tuple[F64, F64] | None:
         fine = column[np.isfinite(column)]
         some |= fine.size > 0
         if fine.size and precision(fine, rows.mantissa) == MANTISSA["float64"]:
-            centre, exponent = frame(fine[None])
+            centre, exponent = centre_and_exponent(fine[None])
             origin[j], unit[j] = centre[0], np.ldexp(1.0, int(np.clip(exponent[0], -1000, 1000)))
     return (origin, unit) if some else None
 
@@ -125,7 +126,7 @@ class OnlineHistogram:
     def update(self, x: Any) -> None:
         """Add rows (n, D), or (n,) for one dimension. Raises PolarMonitorError for other shapes."""
         for chunk in chunks("x", x):
-            self._add(sized("x", chunk, self.dimensions))
+            self._add(check_dimensions("x", chunk, self.dimensions))
 
     def merge(self, other: OnlineHistogram) -> None:
         """Add the rows of another, which stays as it is. Raises PolarMonitorError for another grid, window or place."""

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays.rows import as_rows, columns
+from ..arrays.columns import columns
+from ..arrays.rows import as_rows
 from ..errors import PolarMonitorError
 from ..kernels.joint import joint as kernels
 from ._estimate import JointEstimate

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays.rows import Columns, as_rows
+from ..arrays.columns import Columns
+from ..arrays.rows import as_rows
 from ..arrays.spread import one_spread, to_variance
 from ..errors import PolarMonitorError
 from ..kernels import blocking, mixture

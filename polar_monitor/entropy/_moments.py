@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._validation import checked_count
-from ..arrays.rows import chunks, sized
+from ..arrays.rows import check_dimensions, chunks
 from ..errors import PolarMonitorError
 from ..kernels import moments
 
@@ -51,7 +51,7 @@ class OnlineMoments:
     def update(self, x: Any) -> None:
         """Add rows (n, D); values that are not finite are left out. Raises PolarMonitorError for other shapes."""
         for chunk in chunks("x", x):
-            rows = sized("x", chunk, self.dimensions).values.astype(np.float64)
+            rows = check_dimensions("x", chunk, self.dimensions).values.astype(np.float64)
             fine = np.isfinite(rows)
             count = fine.sum(axis=0)
             share = 1.0 / np.maximum(count, 1)

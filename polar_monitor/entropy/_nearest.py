@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._validation import checked_count
-from ..arrays.rows import Rows, as_rows, log_cell
+from ..arrays.columns import log_cell
+from ..arrays.rows import Rows, as_rows
 from ..kernels import histogram, knn_1d
 from ..kernels.negentropy import negentropy as _negentropy
 from ._estimate import Estimate

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._validation import checked_count
-from ..arrays.rows import MANTISSA, Rows, chunks, sized
+from ..arrays.rows import MANTISSA, Rows, check_dimensions, chunks
 from ..arrays.subsampling import GOLDEN_RATIO
 from ..errors import PolarMonitorError
 from ._estimate import Estimate
@@ -47,7 +47,7 @@ class SlidingWindow:
             if stamp >= 2**63:
                 raise PolarMonitorError(f"stamp: expected a number below 2^63, got {stamp}")
         for chunk in chunks("x", x):
-            rows = sized("x", chunk, self.dimensions)
+            rows = check_dimensions("x", chunk, self.dimensions)
             n = len(rows.values)
             stamps = np.full((n, 2), rows.mantissa, np.int64)
             stamps[:, 0] = self.seen + np.arange(n) if stamp is None else stamp

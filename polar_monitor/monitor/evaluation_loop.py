@@ -153,7 +153,7 @@ class EvaluationLoop:
         settings = replace(self.options.settings, extra=())
         self.options = replace(self.options, settings=settings, on_alert=None)
         for lane in self.lanes.values():
-            lane.settings, lane.alarms.extra = settings, ()
+            lane.settings, lane.alarms.custom_rules = settings, ()
         self.sinks.sinks = ()
 
     def _charge(self) -> None:
@@ -334,7 +334,13 @@ class EvaluationLoop:
     def warn_of_no_validation(self) -> None:
         """Tell that no forward in eval mode was seen, if it is watched and there has been time for one."""
         lane = self.lanes.get("eval")
-        if lane is None or self.wiring is None or self._unvalidated < SILENCE or lane.seen or lane.ring.heard:
+        if (
+            lane is None
+            or self.wiring is None
+            or self._unvalidated < SILENCE
+            or lane.seen
+            or lane.ring.seen_any_forward
+        ):
             return
         self._tell(
             "unvalidated",
@@ -346,7 +352,7 @@ class EvaluationLoop:
         where, why, ring = "observe()", summary.SILENT, self.lanes.get("train", self.first).ring
         if self.wiring is not None:
             where = self.wiring.where
-            if self.wiring.surely_late and not ring.heard:
+            if self.wiring.model_compiled_before and not ring.seen_any_forward:
                 return  # told by attach, with this cause
             if "taps" in self._told and self.wiring.errors > self._tapped:
                 return  # they still fail, which has been told
@@ -357,7 +363,7 @@ class EvaluationLoop:
                     "the compiled model is on another device than when it was attached, and compiled code cannot make "
                     "room there: attach after model.to(…), before the first call"
                 )
-            elif self.wiring.late:
+            elif self.wiring.class_compiled_before:
                 why = (
                     "compiled code of another model of its class, which has no hooks, may be in use: call "
                     "torch._dynamo.reset() once"

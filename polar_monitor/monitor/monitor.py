@@ -160,7 +160,7 @@ class PolarMonitor:
         model = unwrap(model)
         found = find.find(model, *self._named)
         if self._prior is not None:
-            found = find.beyond(found, self._prior)
+            found = find.in_units_of_prior(found, self._prior)
         self._standardised = self._prior is not None
         self._named, self._prior = (None, {}, None), None  # they may hold the model
         self._conductor.make_lanes(found.kind, found.dimensions)
@@ -179,7 +179,7 @@ class PolarMonitor:
         self._why = found.why
         rings = {mode == "train": lane.ring for mode, lane in conductor.lanes.items()}
         conductor.wiring = HookSet(model, found, rings, conductor.options.strict)
-        if conductor.wiring.late:
+        if conductor.wiring.class_compiled_before:
             warn(
                 f"a {type(model).__name__} has run compiled before, and compiled code does not see hooks that come "
                 "later: if it is this one, or this one is compiled too, attach before the first call, or call "

@@ -10,7 +10,7 @@ from typing import Any
 from .._validation import checked_prior, checked_resolution
 from ..alerts.alert import Alert
 from ..alerts.alert_rules import AlertRules, to_plain
-from ..alerts.custom_rule import Extra, Rule
+from ..alerts.custom_rule import NamedRule, Rule
 from ..alerts.registry import choose
 from ..errors import PolarMonitorError
 from ..regime import published
@@ -88,7 +88,7 @@ class Settings:
     warmup: int
     name: str = ""
     resolution: float | None = None
-    extra: tuple[Extra, ...] = ()
+    extra: tuple[NamedRule, ...] = ()
     """The rules of third parties."""
 
     def setup(self) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from .._validation import state_count
 from ..alerts.alert import Alert
 from ..alerts.custom_rule import to_json
-from ..alerts.engine import Alarms
+from ..alerts.engine import AlertEngine
+from ..alerts.observation import Observation
 from ..arrays.spread import to_variance, unit_doubt
 from ..capture.ring import PairedRingBuffer
 from ..capture.transfer import Batch, HostTransfer
@@ -41,7 +42,7 @@ class ModePipeline:
         self.stream = None if dimensions is None else self._new_stream(dimensions)
         self.snapshot: Snapshot | None = None
         self.regime: Regime | None = None
-        self.alarms = Alarms(settings.extra)
+        self.alarms = AlertEngine(settings.extra)
         self.loaded = False
         """Whether nothing has been evaluated since a state was taken back."""
         self.drains: list[HostTransfer] = []
@@ -92,7 +93,7 @@ class ModePipeline:
             if not self._checked:
                 self._check(batch.spread, self.kind)
             variance = to_variance(batch.spread, self.kind)
-        self.stream.update(batch.mean, variance, batch.per, self.ring.mantissa)
+        self.stream.update(batch.mean, variance, batch.rows_per_input, self.ring.mantissa)
         self.seen += batch.mean.shape[0]
         self.observed += batch.mean.shape[0]
 
@@ -113,7 +114,8 @@ class ModePipeline:
         if self.stream is not None and self.stream.rows:
             self.snapshot = self.stream.snapshot(step)
             self.regime = judge(self.snapshot, self.regime, s.criterion)
-        alerts = self.alarms.evaluate(step, observed, self.snapshot, self.regime, s.rules, s.warmup, context)
+        observation = Observation(step, observed, self.snapshot, self.regime, context)
+        alerts = self.alarms.evaluate(observation, s.rules, s.warmup)
         self.loaded = False
         return observed, tuple(replace(alert, name=s.name, mode=self.mode) for alert in alerts)
 
@@ -128,7 +130,7 @@ class ModePipeline:
             "stream": None if self.stream is None else self.stream.state_dict(),
             "snapshot": None if self.snapshot is None else self.snapshot.to_dict(),
             "regime": None if self.regime is None else self.regime.to_dict(),
-            **self.alarms.state_dict(),
+            "alerts": self.alarms.state_dict(),
             "written": self.ring.rows,
             "dropped": self.dropped,
             "seen": self.seen,
@@ -143,8 +145,8 @@ class ModePipeline:
             stream.load_state_dict(state["stream"])
         snapshot = None if state["snapshot"] is None else Snapshot.from_dict(state["snapshot"])
         regime = None if state["regime"] is None else Regime.from_dict(state["regime"], snapshot)
-        alarms = Alarms(self.settings.extra)
-        alarms.load_state_dict(state)
+        alarms = AlertEngine(self.settings.extra)
+        alarms.load_state_dict(state["alerts"])
         dropped, seen, observed, written = (int(state[key]) for key in ("dropped", "seen", "observed", "written"))
         self.stream, self.snapshot, self.regime, self.alarms, self.loaded = stream, snapshot, regime, alarms, True
         self.dropped, self.seen, self.observed, self.ring.rows = dropped, seen, observed, written
@@ -152,7 +154,7 @@ class ModePipeline:
     def take_over(self, other: ModePipeline) -> None:
         """Go on from where another lane is; the ring stays, since the taps write to it."""
         self.stream, self.snapshot, self.regime = other.stream, other.snapshot, other.regime
-        self.alarms.take_over(other.alarms)
+        self.alarms.adopt(other.alarms)
         self.loaded = other.loaded
         self.dropped, self.seen, self.observed = other.dropped, other.seen, other.observed
         self.ring.requests()  # what waited was of before
@@ -179,7 +181,7 @@ def check_pipeline(lane: ModePipeline, saved: Mapping[str, Any]) -> None:
                 raise PolarMonitorError(f"state: expected {word} {shape}, got {np.shape(saved['stream'][word])}")
         if n < stream.window and state["place"] != n:
             raise PolarMonitorError(f"state: expected place {n}, after {n} rows, got {state['place']}")
-    widths = lane.alarms.watched.checked()
+    widths = lane.alarms.widths
     if lane.snapshot is not None:
         data = vars(lane.snapshot).values()
         widths |= {value.shape for value in data if isinstance(value, np.ndarray) and value.shape != (dimensions,)}

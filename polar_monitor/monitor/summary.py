@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..alerts.advice import CAUSES
+from ..alerts.advice import KIND_ADVICE
 from ..alerts.alert import Alert, AlertKind, line
 from ..evaluation import Health
 from ..regime.label import Label
@@ -12,7 +12,7 @@ from ..regime.regime import Regime
 from ..schedule.governor import Governor
 from ..statistics.snapshot import Snapshot
 
-SILENT = "likely causes: " + "; ".join(CAUSES[AlertKind.SILENT])
+SILENT = "likely causes: " + "; ".join(KIND_ADVICE[AlertKind.SILENT].causes)
 
 
 def explain(why: str, modes: tuple[str, ...], governor: Governor, log_dir: Path | None) -> str:

@@ -14,8 +14,8 @@ from ..regime.judge import judge
 from ..regime.regime import Regime
 from .batches import batches, is_of_each_row
 
-SUSPICIOUS = 512
-"""Rows after which a spread that fits another unit only is pointed out."""
+MIN_ROWS_FOR_DOUBT = 512
+"""Rows from which on `classify` warns of a spread that fits another unit only."""
 
 
 def classify(
@@ -28,7 +28,7 @@ def classify(
     resolution: float | None = None,
     criterion: str = "information",
 ) -> Regime:
-    """The labels and the verdict for the latents of n independent inputs, as a training run would give them.
+    """Return the labels and the verdict for latents of n independent inputs, as a training run would give them.
 
     Args:
         mean: The posterior means, or codes, (n, D); (n,) is one dimension. Spatial and sequence latents (n, C, H, W)
@@ -47,9 +47,9 @@ def classify(
 
     Returns:
         The regime; its `snapshot` has the numbers. Up to 65,536 rows (fewer from 256 dimensions on) all statistics are
-        of all rows. Of more rows an even choice is taken, at least half as many, the same one each time: every
-        statistic and its error rest on the `snapshot.n` rows kept, and `snapshot.rows`, `non_finite` and `histograms`
-        are of all. Memory is bounded for any n.
+        of all rows. If there are more, `classify` keeps an even choice of them, at least half as many and the same
+        each time. Every statistic and its error are then of the `snapshot.n` rows kept; `snapshot.rows`, `non_finite`
+        and `histograms` count all rows. Memory is bounded for any n.
 
     Raises:
         PolarMonitorError: Other shapes, chunks that do not fit each other, a negative variance or standard deviation.
@@ -72,7 +72,7 @@ def classify(
 def judged(
     mean: Any, kind: str | None, spread: Any, prior: Any, resolution: float | None, criterion: str
 ) -> tuple[Regime, str]:
-    """What `classify` returns, and what it warns of: a doubt about the unit of the spread, '' for none.
+    """Return the regime of `classify`, and its doubt about the unit of the spread ('' for none).
 
     `kind` is that of `spread`: "logvar", "var", "std" or None. Raises PolarMonitorError as `classify` does.
     """
@@ -80,21 +80,21 @@ def judged(
 
     published.check(criterion)
     shared, conditional = _prior(prior)
-    subset, least, greatest = Subset(shared, checked_resolution(resolution)), float("inf"), -float("inf")
+    subset, smallest, largest = Subset(shared, checked_resolution(resolution)), float("inf"), -float("inf")
     for batch in batches(mean, kind, spread, conditional):
         subset.add(batch)
-        least, greatest = min(least, batch.least), max(greatest, batch.greatest)
-    doubt = unit_doubt(kind, least, greatest) if subset.rows >= SUSPICIOUS else ""
+        smallest, largest = min(smallest, batch.smallest), max(largest, batch.largest)
+    doubt = unit_doubt(kind, smallest, largest) if subset.rows >= MIN_ROWS_FOR_DOUBT else ""
     snapshot = subset.snapshot()
     regime = judge(snapshot, None, criterion)
     if snapshot.n < snapshot.rows:
-        said = f"from {snapshot.n} of {snapshot.rows} rows, chosen evenly"
-        regime = replace(regime, reasons=(*regime.reasons, said))
+        reason = f"from {snapshot.n} of {snapshot.rows} rows, chosen evenly"
+        regime = replace(regime, reasons=(*regime.reasons, reason))
     return regime, doubt
 
 
 def _prior(prior: Any) -> tuple[tuple[Any, Any] | None, tuple[Any, Any] | None]:
-    """(one prior for all rows, one for each row), of which one is None at least."""
+    """Return (one prior for all rows, one for each row); at least one of them is None."""
     if callable(prior):
         raise PolarMonitorError(
             "prior: expected (mean, variance), got a callable: pass the two arrays that it gives for these rows"

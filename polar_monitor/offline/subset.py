@@ -1,7 +1,8 @@
-"""The rows that offline statistics rest on: all of them, or an even choice where there are too many to hold.
+"""Rows that offline statistics are taken over: all of them, or an even choice if there are too many to hold.
 
-One input of each block of 2, 4, 8 … inputs is kept (`thinning`): no random number, and the same choice however the rows
-are split into chunks. What is counted (rows, values that are not finite, the histogram that is drawn) is of all rows.
+One input of each block of 2, 4, 8 … inputs is kept (`arrays/subsampling`). The choice needs no random number and is the
+same however the rows are split into chunks. Counts (rows, values that are not finite, the drawn histogram) are of all
+rows.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from ..statistics.stream import WINDOW_BYTES, LatentStream
 from ..statistics.windowed_histogram import WindowedHistogram
 from .batches import Batch
 
-MOST = 2**16
-"""Most rows that statistics are taken over; more than half of it are, where there are more."""
+MAX_ROWS = 2**16
+"""Rows that statistics are taken over; more than half as many remain if there are more."""
 
 
 class Subset:
-    """Batches in, one snapshot out."""
+    """Reducer of batches to one snapshot."""
 
     def __init__(self, prior: tuple[Any, Any] | None, resolution: float | None = None) -> None:
         self.prior, self.resolution = prior, resolution
@@ -33,30 +34,30 @@ class Subset:
         self._level = 0
         self._held: list[Batch] = []
         self._places: list[NDArray[np.int64]] = []
-        self._panes: WindowedHistogram | None = None
+        self._histogram: WindowedHistogram | None = None
         self._non_finite: NDArray[np.int64] = np.zeros(1, np.int64)
 
     def add(self, batch: Batch) -> None:
-        """Take the rows of a batch in."""
+        """Add the rows of a batch."""
         n = len(batch.mean) // batch.per
-        fine = np.isfinite(batch.mean)
+        finite = np.isfinite(batch.mean)
         if batch.variance is not None:
-            fine &= np.isfinite(batch.variance)
-        self._non_finite = self._non_finite + (len(fine) - fine.sum(axis=0))
-        if self._panes is not None:
-            self._panes.update_rows(batch.mean)
-        taken = subsampling.chosen(self.inputs, self.inputs + n, self._level)
+            finite &= np.isfinite(batch.variance)
+        self._non_finite = self._non_finite + (len(finite) - finite.sum(axis=0))
+        if self._histogram is not None:
+            self._histogram.update_rows(batch.mean)
+        taken = subsampling.kept_rows(self.inputs, self.inputs + n, self._level)
         if taken.size:
             self._held.append(_chosen(batch, taken - self.inputs))
             self._places.append(taken)
         self.inputs += n
         self.rows += len(batch.mean)
-        level = subsampling.level(self.inputs, _most(batch))
+        level = subsampling.halvings_needed(self.inputs, _max_inputs(batch))
         if level > self._level:
             self._thin(level)
 
     def snapshot(self) -> Snapshot:
-        """The statistics of what is kept; `n` says how many rows that are."""
+        """Return the statistics of the rows that are kept; `n` is their number."""
         batch = self._joined()
         window = max(512, -(-len(batch.mean) // 16) * 16)
         stream = LatentStream(
@@ -68,17 +69,17 @@ class Subset:
         )
         stream.update(batch.mean, batch.variance, batch.per, batch.mantissa)
         snapshot = stream.snapshot(step=0)
-        if self._panes is None:
+        if self._histogram is None:
             return snapshot
-        drawn = tuple(Histogram(*one) for one in self._panes.draw())
+        drawn = tuple(Histogram(*one) for one in self._histogram.draw())
         return replace(snapshot, rows=self.rows, non_finite=self._non_finite.astype(np.float64), histograms=drawn)
 
     def _thin(self, level: int) -> None:
         batch, places = self._joined(), np.concatenate(self._places)
-        if self._panes is None:  # until now all rows were held
-            self._panes = WindowedHistogram(batch.mean.shape[1], panes=1)
-            self._panes.update_rows(batch.mean)
-        keep = np.flatnonzero(places == subsampling.path(places >> level, level))
+        if self._histogram is None:  # until now all rows were held
+            self._histogram = WindowedHistogram(batch.mean.shape[1], panes=1)
+            self._histogram.update_rows(batch.mean)
+        keep = np.flatnonzero(places == subsampling.row_of_block(places >> level, level))
         self._held, self._places, self._level = [_chosen(batch, keep)], [places[keep]], level
 
     def _joined(self) -> Batch:
@@ -91,9 +92,9 @@ class Subset:
         )
 
 
-def _most(batch: Batch) -> int:
-    """Inputs whose rows fit the window of a stream."""
-    rows: int = min(MOST, max(512, WINDOW_BYTES // (4 * batch.mean.shape[1])) // 16 * 16)
+def _max_inputs(batch: Batch) -> int:
+    """Return the number of inputs whose rows fit the window of a stream."""
+    rows: int = min(MAX_ROWS, max(512, WINDOW_BYTES // (4 * batch.mean.shape[1])) // 16 * 16)
     return max(rows // batch.per, 1)
 
 

@@ -1,141 +1,166 @@
-"""The published criteria, one function each: what others would say of the same snapshot.
+"""The one table of published criteria: labels, explanations and the documentation all come from it.
 
-Each maps a `Snapshot` to one label a dimension, as published or as released code has it. They need a variance
-representation unless the name says otherwise, most assume an N(0, 1) prior, and their cuts lie up to two orders of
-magnitude apart: counts of "active units" from different papers are not comparable, which is why they are printed side
-by side. A dimension whose statistics are not known is undecided, as is what a rule leaves open.
+Each row is as its paper or its released code has it. Most assume an N(0, 1) prior, and their cuts lie up to two orders
+of magnitude apart: counts of "active units" from different papers are not comparable.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
+from operator import attrgetter
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import PolarMonitorError
 from ..statistics.snapshot import Array, Snapshot
+from .criterion import Condition, Criterion, Labels, Statistic
 from .label import Label
 
-Labels = tuple[Label, ...]
 ENTROPY_CUT = 0.5 * math.log(4 * math.pi * math.e * 0.1)
-"""The largest h(μ) that a KL of 0.1 nats to N(0, 1) allows."""
+"""Largest h(μ) that a KL of 0.1 nats to N(0, 1) allows: h(μ) ≤ ½ log(4πe KL)."""
 MINMAX_CUT = 0.5 * math.log(30)
 """Half of what 30 bins can hold."""
-SHARP = 0.03
+MAX_DELTA_KL = 0.03
 """`delta_kl` below this is a polarised regime (Rolinek, Zietlow & Martius 2019)."""
 
 
+def _deviation(s: Snapshot) -> Array:
+    return np.sqrt(s.variance)
+
+
+def _absolute_mean(s: Snapshot) -> Array:
+    return np.abs(s.mean)
+
+
+def _deviation_offset(s: Snapshot) -> Array:
+    return np.abs(s.posterior_deviation - 1.0)
+
+
+def _deviation_variance(s: Snapshot) -> Array:
+    return s.posterior_variance - np.square(s.posterior_deviation)
+
+
+VARIANCE = Statistic("Var μ", attrgetter("variance"))
+DEVIATION = Statistic("sd μ", _deviation)
+KL = Statistic("KL", attrgetter("kl"), "nats")
+SPREAD_LEVEL = Statistic("mean σ²", attrgetter("posterior_variance"))
+SPREAD_VARIANCE = Statistic("Var σ²", attrgetter("posterior_variance_spread"))
+SIGMA = Statistic("mean σ", attrgetter("posterior_deviation"))
+
+
+def _one_cut(
+    name: str,
+    statistic: Statistic,
+    relation: str,
+    cut: float,
+    source: str,
+    leaves_out: str = "noise",
+    needs_variance: bool = False,
+) -> Criterion:
+    """Return a criterion that calls a dimension active by one number, and passive otherwise."""
+    rules = {Label.ACTIVE: (Condition(statistic, relation, cut),)}
+    return Criterion(name, rules, Label.PASSIVE, source, leaves_out, needs_variance)
+
+
+_ROWS = (
+    _one_cut("active_units", VARIANCE, ">", 0.01, "Burda, Grosse & Salakhutdinov 2016, with ddof 0"),
+    Criterion(
+        "bonheme",
+        {
+            Label.ACTIVE: (Condition(SPREAD_VARIANCE, "<", 0.1), Condition(SPREAD_LEVEL, "≤", 0.1)),
+            Label.PASSIVE: (
+                Condition(SPREAD_VARIANCE, "<", 0.1),
+                Condition(SPREAD_LEVEL, "≥", 0.9),
+                Condition(SPREAD_LEVEL, "≤", 1.1),
+            ),
+        },
+        Label.MIXED,
+        "Bonheme & Grzes 2021 and their code, with ddof 0",
+        leaves_out="mean",
+    ),
+    Criterion(
+        "clapham_code",
+        {
+            Label.ACTIVE: (Condition(SIGMA, "<", 0.5),),
+            Label.PASSIVE: (
+                Condition(Statistic("|mean σ − 1|", _deviation_offset), "≤", 0.1),
+                Condition(Statistic("Var σ", _deviation_variance), "≤", 0.01),
+                Condition(Statistic("|mean μ|", _absolute_mean), "≤", 0.1),
+                Condition(VARIANCE, "≤", 0.01),
+            ),
+            Label.MIXED: (
+                Condition(Statistic("share of inputs with a σ below ½", attrgetter("share_narrow"), "%"), ">", 0.0),
+                Condition(
+                    Statistic(
+                        "share of inputs at the prior (|σ − 1| and |μ| at most 0.1)", attrgetter("share_standard"), "%"
+                    ),
+                    ">",
+                    0.0,
+                ),
+            ),
+        },
+        # Its code can call a dimension two things at once, or nothing. Here mixed goes first, and nothing is undecided.
+        Label.UNDECIDED,
+        "code that Clapham released later, not shown to be that of arXiv 2605.15965",
+        leaves_out="mean",
+    ),
+    _one_cut(
+        "drvi", Statistic("max |μ|", attrgetter("mean_largest")), "≥", 0.5, "DRVI 0.2.3, not vanished (0.1 before)"
+    ),
+    _one_cut("factor_vae", DEVIATION, "≥", 0.05, "pruning of FactorVAE in disentanglement_lib"),
+    _one_cut("kl", KL, ">", 0.1, "count that NVAE logs, Vahdat & Kautz 2020", "prior", needs_variance=True),
+    _one_cut("kl_udr", KL, ">", 0.01, "informative latents of UDR, Duan et al. 2020", "prior", needs_variance=True),
+    _one_cut(
+        "lucas",
+        Statistic("share of inputs with a KL below 0.01 nats", attrgetter("share_collapsed"), "%"),
+        "<",
+        1.0 - 0.01,
+        "Lucas et al. 2019, not (ε, δ)-collapsed with ε = δ = 0.01",
+        "prior",
+        needs_variance=True,
+    ),
+    _one_cut(
+        "mean_entropy",
+        Statistic("h(μ)", attrgetter("entropy_knn")),
+        ">",
+        ENTROPY_CUT,
+        "cut of ours, ½ log(4πe · 0.1): the most that a KL of 0.1 nats to N(0, 1) allows",
+    ),
+    _one_cut(
+        "minmax_entropy",
+        Statistic("entropy over 30 bins", attrgetter("entropy_minmax")),
+        ">",
+        MINMAX_CUT,
+        "code that Clapham released: bins from the least to the largest μ. It has no cut; ½ log 30 is ours",
+    ),
+    _one_cut("rolinek", VARIANCE, ">", 0.5, "a reproduction of Rolinek, Zietlow & Martius 2019"),
+    _one_cut("rolinek_sd", DEVIATION, ">", 0.5, "the same reproduction, in another place"),
+)
+CRITERIA: dict[str, Criterion] = {criterion.name: criterion for criterion in _ROWS}
+"""Every published criterion by name."""
+
+
 def active_units(s: Snapshot, ddof: int = 0) -> Labels:
-    """Var μ > 0.01 (Burda, Grosse & Salakhutdinov 2016). Needs no variance.
+    """Return labels by Var μ > 0.01 (Burda, Grosse & Salakhutdinov 2016). Needs no variance.
 
     They take the variance with ddof 0, of 500 rows. He et al. 2019 (vae-lagging-encoder) take ddof 1, of all rows.
     """
-    return _two(s.variance * s.n / max(s.n - ddof, 1) > 0.01, s.variance)
+    return CRITERIA["active_units"](replace(s, variance=s.variance * s.n / max(s.n - ddof, 1)))
 
 
-def factor_vae(s: Snapshot) -> Labels:
-    """sd μ ≥ 0.05 (the pruning of FactorVAE as disentanglement_lib has it). Needs no variance."""
-    return _two(np.sqrt(s.variance) >= 0.05, s.variance)
-
-
-def rolinek(s: Snapshot) -> Labels:
-    """Var μ > 0.5, as a reproduction of Rolinek, Zietlow & Martius 2019 gives it. Needs no variance."""
-    return _two(s.variance > 0.5, s.variance)
-
-
-def rolinek_sd(s: Snapshot) -> Labels:
-    """sd μ > 0.5, as the same reproduction has it in another place. Needs no variance."""
-    return _two(np.sqrt(s.variance) > 0.5, s.variance)
-
-
-def drvi(s: Snapshot) -> Labels:
-    """max |μ| ≥ 0.5, where DRVI 0.2.3 calls a dimension not vanished (0.1 before). Needs no variance."""
-    return _two(s.mean_largest >= 0.5, s.mean_largest)
-
-
-def kl(s: Snapshot) -> Labels:
-    """Mean KL > 0.1 nats (the count that NVAE logs; Vahdat & Kautz 2020)."""
-    return _two(s.kl > 0.1, s.kl)
-
-
-def kl_udr(s: Snapshot) -> Labels:
-    """Mean KL > 0.01 nats (the informative latents of UDR, Duan et al. 2020)."""
-    return _two(s.kl > 0.01, s.kl)
-
-
-def lucas(s: Snapshot) -> Labels:
-    """(ε, δ)-collapse of Lucas et al. 2019, ε = δ = 0.01: passive if at least 1 − δ of the inputs have a KL < ε."""
-    return _two(s.share_collapsed < 1.0 - 0.01, s.share_collapsed)
-
-
-def bonheme(s: Snapshot) -> Labels:
-    """Bonheme & Grzes 2021 on σ² alone: spread < 0.1 and mean near 1 (passive) or at most 0.1 (active), else mixed.
-
-    As their code has it: Var σ² with ddof 0, near is 0.9 to 1.1.
-    """
-    still, level = s.posterior_variance_spread < 0.1, s.posterior_variance
-    labels = np.empty(s.dimensions, dtype=object)
-    labels.fill(Label.MIXED)
-    labels[still & (level >= 0.9) & (level <= 1.1)] = Label.PASSIVE
-    labels[still & (level <= 0.1)] = Label.ACTIVE
-    labels[~np.isfinite(level)] = Label.UNDECIDED
-    return tuple(labels.tolist())
-
-
-def clapham_code(s: Snapshot) -> Labels:
-    """Code that Clapham released: mean σ < ½ active, σ and μ at the prior's 1 and 0 passive, inputs of both mixed.
-
-    Passive: |mean σ − 1| ≤ 0.1, Var σ ≤ 0.01, |mean μ| ≤ 0.1 and Var μ ≤ 0.01. Mixed: one input or more with σ < ½, and
-    one or more with |σ − 1| ≤ 0.1 and |μ| ≤ 0.1. There a dimension may be two at once, and none; here mixed goes before
-    passive and active, and none is undecided. The code is of later work, not shown to be that of arXiv 2605.15965.
-    """
-    level = s.posterior_deviation
-    with np.errstate(invalid="ignore"):
-        still = s.posterior_variance - np.square(level) <= 0.01
-    labels = np.empty(s.dimensions, dtype=object)
-    labels.fill(Label.UNDECIDED)
-    labels[level < 0.5] = Label.ACTIVE
-    labels[still & (np.abs(level - 1.0) <= 0.1) & (np.abs(s.mean) <= 0.1) & (s.variance <= 0.01)] = Label.PASSIVE
-    labels[(s.share_narrow > 0.0) & (s.share_standard > 0.0)] = Label.MIXED
-    return tuple(labels.tolist())
-
-
-def mean_entropy(s: Snapshot) -> Labels:
-    """h(μ) against the entropy that a KL of 0.1 nats allows at most, ½ log(4πe·0.1). Needs no variance.
-
-    The cut follows from h(μ) ≤ ½ log(4πe KL) for an N(0, 1) prior; it is blind to discrete codes and to scale.
-    """
-    return _two(s.entropy_knn > ENTROPY_CUT, s.entropy_knn)
-
-
-def minmax_entropy(s: Snapshot) -> Labels:
-    """Entropy of μ over 30 bins between its own least and largest value > ½ log 30. Needs no variance.
-
-    Code that Clapham released averages it over dimensions and has no cut; half of what is possible is ours. It is the
-    same for any scale of a dimension, so it cannot tell passive from active: a baseline only.
-    """
-    return _two(s.entropy_minmax > MINMAX_CUT, s.entropy_minmax)
-
-
-CRITERIA: dict[str, Callable[[Snapshot], Labels]] = {
-    f.__name__: f
-    for f in (
-        active_units,
-        bonheme,
-        clapham_code,
-        drvi,
-        factor_vae,
-        kl,
-        kl_udr,
-        lucas,
-        mean_entropy,
-        minmax_entropy,
-        rolinek,
-        rolinek_sd,
-    )
-}
+bonheme = CRITERIA["bonheme"]
+clapham_code = CRITERIA["clapham_code"]
+drvi = CRITERIA["drvi"]
+factor_vae = CRITERIA["factor_vae"]
+kl = CRITERIA["kl"]
+kl_udr = CRITERIA["kl_udr"]
+lucas = CRITERIA["lucas"]
+mean_entropy = CRITERIA["mean_entropy"]
+minmax_entropy = CRITERIA["minmax_entropy"]
+rolinek = CRITERIA["rolinek"]
+rolinek_sd = CRITERIA["rolinek_sd"]
 
 
 def check(criterion: str) -> None:
@@ -146,17 +171,26 @@ def check(criterion: str) -> None:
 
 
 def labels_by(criterion: str, snapshot: Snapshot) -> Labels:
-    """Labels by a published criterion. Raises PolarMonitorError for an unknown name."""
+    """Return labels by a published criterion. Raises PolarMonitorError for an unknown name."""
     check(criterion)
     return CRITERIA[criterion](snapshot)
 
 
+def criteria_table() -> str:
+    """Return the table of criteria in Markdown, as the documentation shows it."""
+    lines = ["| name | labels | needs σ² | source |", "| --- | --- | --- | --- |"]
+    for c in CRITERIA.values():
+        cells = (f"`{c.name}`", c.cut, "yes" if c.needs_variance else "no", c.source)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
 def delta_kl(s: Snapshot, criterion: Callable[[Snapshot], Labels] = rolinek) -> float:
-    """Δ_KL of Rolinek, Zietlow & Martius 2019: the share of the KL that sharp active dimensions do not explain.
+    """Return Δ_KL of Rolinek, Zietlow & Martius 2019: the share of the KL that narrow active dimensions do not explain.
 
     |L − L̃| / L with L = ½ Σ E[μ² + σ² − log σ² − 1] over all dimensions, and L̃ = ½ Σ E[μ² − log σ² − 1] over those that
-    `criterion` calls active. Less than `SHARP` is a polarised regime there. NaN without a variance, for another prior
-    than N(0, 1), or if no dimension has a KL.
+    `criterion` calls active. Less than `MAX_DELTA_KL` is a polarised regime there. NaN without a variance, for another
+    prior than N(0, 1), or if no dimension has a KL.
     """
     square = s.variance + np.square(s.mean)
     standard = 0.5 * (square + s.posterior_variance - s.log_variance - 1.0)
@@ -166,11 +200,3 @@ def delta_kl(s: Snapshot, criterion: Callable[[Snapshot], Labels] = rolinek) -> 
         return math.nan
     active = known & np.array([label is Label.ACTIVE for label in criterion(s)])
     return abs(total - float(0.5 * (square - s.log_variance - 1.0)[active].sum())) / total
-
-
-def _two(informative: NDArray[np.bool_], of: Array) -> Labels:
-    """Active or passive where the statistic is known."""
-    return tuple(
-        Label.UNDECIDED if not math.isfinite(value) else Label.ACTIVE if i else Label.PASSIVE
-        for i, value in zip(informative.tolist(), of.tolist(), strict=True)
-    )

@@ -1,4 +1,4 @@
-"""A recorded run judged again: which alerts the rules raise on a log, and whether they are those of the run."""
+"""Replays a recorded run: raises the alerts of its log again, and compares them with those of the run."""
 
 from .replay import Replay as Replay
 from .replay import log_of as log_of

@@ -1,8 +1,8 @@
-"""A recorded run judged again: which alerts the rules raise on a log, and whether they are those of the run.
+"""Replays a recorded run: raises the alerts of its log again, and compares them with those of the run.
 
-Snapshots and settled labels are read from the log, and the rules are run over them as a live run does. A log says which
-rules were live; one of an older version does not, and then the defaults are taken. Where a run was resumed, the log has
-the state that it went on from.
+The log holds snapshots and settled labels. The alert engine runs over them as in a live run. The log also names the
+rules that were live; a log of an older version does not, and then the defaults apply. If a run was resumed, the log
+holds the state of the alerts at that point.
 """
 
 from __future__ import annotations
@@ -18,49 +18,52 @@ from typing import Any
 
 from ..alerts.alert import Alert
 from ..alerts.alert_rules import AlertRules, from_plain, to_plain
-from ..alerts.custom_rule import Extra, Rule, of_rule
-from ..alerts.engine import Alarms
+from ..alerts.custom_rule import NamedRule, Rule, of_rule
+from ..alerts.engine import AlertEngine
+from ..alerts.observation import Observation
 from ..alerts.registry import choose, installed
 from ..errors import PolarMonitorError
 from ..evaluation import Evaluation
 from ..sinks.jsonl import read_numbered
-from .record import Setup, resumed, setup_of, told
+from .record import Setup, one_error, resumed, setup_of
 
 
 @dataclass(frozen=True)
 class Replay:
-    """The alerts of a run, as they were raised and as rules raise them on its log."""
+    """The alerts of a run, and those that rules raise on its log."""
 
     evaluations: int
     """Evaluations in the log."""
     live: tuple[Alert, ...]
+    """Alerts of the run, as its log holds them."""
     replayed: tuple[Alert, ...]
+    """Alerts that the rules raise on the log."""
     missing: Mapping[str, str] = field(default_factory=dict)
-    """Why, for each third-party rule of the run that cannot be asked here."""
+    """The reason, for each third-party rule of the run that cannot be asked here."""
     added: tuple[str, ...] = ()
-    """Third-party rules that the run did not have."""
+    """Names of third-party rules that the run did not have."""
     torn: int | None = None
     """The number of a truncated last line, which was left out."""
 
     @property
     def left_out(self) -> tuple[Alert, ...]:
-        """Those of the run that cannot be compared: their rule is missing."""
+        """Alerts of the run that cannot be compared: their rule is missing."""
         return tuple(alert for alert in self.live if any(of_rule(alert, name) for name in self.missing))
 
     @property
     def both(self) -> tuple[Alert, ...]:
-        """Those that are alike to the last digit."""
+        """Alerts of the run that the replay matched to the last digit."""
         return _split(self.live, self.replayed)[0]
 
     @property
     def only_live(self) -> tuple[Alert, ...]:
-        """Raised in the run, and not on its log, by rules that are not missing."""
-        out = set(map(id, self.left_out))
-        return tuple(alert for alert in _split(self.live, self.replayed)[1] if id(alert) not in out)
+        """Alerts that only the run raised, by rules that are not missing."""
+        left_out = set(map(id, self.left_out))
+        return tuple(alert for alert in _split(self.live, self.replayed)[1] if id(alert) not in left_out)
 
     @property
     def only_replayed(self) -> tuple[Alert, ...]:
-        """Raised on the log, and not in the run."""
+        """Alerts that only the replay raised."""
         return _split(self.replayed, self.live)[1]
 
 
@@ -71,24 +74,24 @@ def replay(
     strict: bool = False,
     extra_rules: Sequence[str | Rule] = (),
 ) -> Replay:
-    """Run the alert rules over a log, or over the only log in a run's folder.
+    """Run the alert rules over a log, or over the only log in the folder of a run.
 
     Args:
         path: A .jsonl file that a monitor has written, or a folder with one.
-        rules: Other rules than those of the run, or some of their fields: the others stay as in the run.
-        warmup: Another warm-up, in steps, than that of the run.
-        strict: A torn last line, as a killed run leaves it, is an error; else it is left out.
+        rules: Rules in place of those of the run, or some of their fields: the others stay as in the run.
+        warmup: A warm-up, in steps, in place of that of the run.
+        strict: True to raise an error for a torn last line, as a killed run leaves it; else it is left out.
         extra_rules: Third-party rules of the run that no installed package offers: objects, or names of entry points.
-            One that the run did not have is asked at every evaluation.
+            A rule that the run did not have is asked at every evaluation.
 
     Raises:
-        PolarMonitorError: No log, an empty one, several in the folder, a file that is none, or rules that cannot be
-            meant.
+        PolarMonitorError: There is no log, an empty one, or several in the folder; the file is no log; or the rules
+            make no sense.
 
     Example:
         >>> from polar_monitor.replay import replay
-        >>> found = replay("runs/demo")  # doctest: +SKIP
-        >>> found.live == found.replayed  # doctest: +SKIP
+        >>> result = replay("runs/demo")  # doctest: +SKIP
+        >>> result.live == result.replayed  # doctest: +SKIP
         True
     """
     if warmup is not None and (isinstance(warmup, bool) or not isinstance(warmup, int) or warmup < 0):
@@ -99,39 +102,39 @@ def replay(
         raise PolarMonitorError(f"{file}: expected evaluations, got {'none' if torn is None else 'a part of one'}")
     setups = _setups(records, file, rules, warmup)
     wanted = {name for setup in setups.values() for name in setup.names}
-    extras, missing = _available(wanted, choose(extra_rules))
-    added = tuple(name for name in extras if name not in wanted)
-    alarms: dict[tuple[str, str], Alarms] = {}
+    custom_rules, missing = _available(wanted, choose(extra_rules))
+    added = tuple(name for name in custom_rules if name not in wanted)
+    engines: dict[tuple[str, str], AlertEngine] = {}
     replayed: list[Alert] = []
     for line, record in records.items():
-        setup, lane, where = setups[line], (record.name, record.mode), f"{file}, line {line}"
-        if record.resumed is not None and (lane not in alarms or (rules is None and warmup is None)):
-            before = alarms.get(lane, Alarms()).states
-            alarms[lane] = resumed(record, where)
-            alarms[lane].states |= {name: state for name, state in before.items() if name in added}
-        one = alarms.setdefault(lane, Alarms())
-        one.extra = tuple(extras[name] for name in (*setup.names, *added) if name in extras)
-        replayed += _again(one, record, setup, where)
+        setup, key, where = setups[line], (record.name, record.mode), f"{file}, line {line}"
+        if record.resumed is not None and (key not in engines or (rules is None and warmup is None)):
+            before = engines.get(key, AlertEngine()).custom_states
+            engines[key] = resumed(record, where)
+            engines[key].custom_states |= {name: state for name, state in before.items() if name in added}
+        engine = engines.setdefault(key, AlertEngine())
+        engine.custom_rules = tuple(custom_rules[name] for name in (*setup.names, *added) if name in custom_rules)
+        replayed += _evaluate(engine, record, setup, where)
     live = tuple(alert for record in records.values() for alert in record.alerts)
     return Replay(len(records), live, tuple(replayed), missing, added, torn)
 
 
 def log_of(path: str | os.PathLike[str]) -> Path:
-    """The log that a path means. Raises PolarMonitorError where there is none, or a choice."""
+    """Return the log that a path stands for. Raises PolarMonitorError if a folder has none or several."""
     path = Path(path)
     if not path.is_dir():
         return path
     logs = sorted(path.rglob("*.jsonl"))
     if len(logs) != 1:
-        found = ", ".join(str(log.relative_to(path)) for log in logs[:8]) or "none"
-        raise PolarMonitorError(f"{path}: expected one .jsonl log in the folder, got {found}; pass the file itself")
+        names = ", ".join(str(log.relative_to(path)) for log in logs[:8]) or "none"
+        raise PolarMonitorError(f"{path}: expected one .jsonl log in the folder, got {names}; pass the file itself")
     return logs[0]
 
 
 def _setups(
     records: Mapping[int, Evaluation], file: Path, rules: AlertRules | Mapping[str, Any] | None, warmup: int | None
 ) -> dict[int, Setup]:
-    """What each record was judged by, with the changes that are asked for."""
+    """Return the rules of each record, by line, with the changes that were asked for."""
     changes: dict[str, Any] = {}
     if isinstance(rules, AlertRules):
         changes = to_plain(rules)
@@ -144,39 +147,40 @@ def _setups(
     return setups
 
 
-def _again(alarms: Alarms, record: Evaluation, setup: Setup, where: str) -> list[Alert]:
+def _evaluate(engine: AlertEngine, record: Evaluation, setup: Setup, where: str) -> list[Alert]:
     r = record
-    with told(f"{where}: expected numbers that a run can have made"):
-        found = alarms.evaluate(r.step, r.observed, r.snapshot, r.regime, setup.rules, setup.warmup, r.context)
-    return [replace(alert, name=r.name, mode=r.mode) for alert in found]
+    with one_error(f"{where}: expected numbers that a run can have made"):
+        observation = Observation(r.step, r.observed, r.snapshot, r.regime, r.context)
+        alerts = engine.evaluate(observation, setup.rules, setup.warmup)
+    return [replace(alert, name=r.name, mode=r.mode) for alert in alerts]
 
 
-def _available(names: Collection[str], given: Sequence[Extra]) -> tuple[dict[str, Extra], dict[str, str]]:
-    """The third-party rules that can be asked, and why the others cannot: given ones, else those of packages."""
-    found, missing = {extra.name: extra for extra in given}, {}
+def _available(names: Collection[str], given: Sequence[NamedRule]) -> tuple[dict[str, NamedRule], dict[str, str]]:
+    """Return the third-party rules that can be asked, given or installed, and the reason for each other one."""
+    available, missing = {rule.name: rule for rule in given}, {}
     points = {point.name for point in installed()}
-    for name in sorted(set(names) - set(found)):
+    for name in sorted(set(names) - set(available)):
         if name not in points:
             missing[name] = "is not installed, nor given with --extra MODULE:NAME"
             continue
         try:
-            (found[name],) = choose([name])
+            (available[name],) = choose([name])
         except PolarMonitorError as error:
             missing[name] = f"is installed, but fails: {error}"
-    return found, missing
+    return available, missing
 
 
 def _split(these: Sequence[Alert], those: Sequence[Alert]) -> tuple[tuple[Alert, ...], tuple[Alert, ...]]:
-    """Which of `these` are among `those`, each of which is like one of them at most, and which are not."""
-    left, kept, others = Counter(map(_key, those)), list[Alert](), list[Alert]()
+    """Return the alerts of `these` that match one of `those`, each used at most once, and the other ones."""
+    left, matched, others = Counter(map(_key, those)), list[Alert](), list[Alert]()
     for alert in these:
         key = _key(alert)
-        (kept if left[key] else others).append(alert)
+        (matched if left[key] else others).append(alert)
         left[key] -= left[key] > 0
-    return tuple(kept), tuple(others)
+    return tuple(matched), tuple(others)
 
 
 def _key(alert: Alert) -> str:
-    """All of it as text, with evidence as a log has it: what is not finite is unknown."""
+    """Return the whole alert as text, with the evidence as in a log: null for numbers that are not finite."""
     evidence = {name: value if math.isfinite(value) else None for name, value in alert.evidence.items()}
     return json.dumps(alert.to_dict() | {"evidence": evidence}, sort_keys=True, default=str)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._validation import MAX_COUNT, is_version, state_count
-from ..arrays.rows import transposed
+from ..arrays.columns import transposed
 from ..errors import PolarMonitorError
 from ..kernels import histogram
 from .joint import joint_statistics

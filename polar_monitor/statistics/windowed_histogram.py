@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays.rows import transposed
+from ..arrays.columns import transposed
 from ..errors import PolarMonitorError
 from ..kernels import histogram as kernels
 from ..kernels import histogram_entropy

@@ -9,34 +9,22 @@ import numpy as np
 import pytest
 from records import PASSIVE, make_snapshot
 
-from polar_monitor.alerts.advice import (
-    CAUSES,
-    DEAD,
-    DECODER,
-    FASTER,
-    LIGHTER,
-    NOISE,
-    RESCALED,
-    SAID,
-    SHRINK,
-    STRONGER,
-    SUDDEN,
-    TRY,
-)
+from polar_monitor.alerts.advice import CAUSE_ADVICE, KIND_ADVICE, Cause
 from polar_monitor.alerts.alert import Alert, AlertKind
 from polar_monitor.alerts.alert_rules import AlertRules
-from polar_monitor.alerts.builtin.update import WatchState, watch
+from polar_monitor.alerts.engine import AlertEngine
+from polar_monitor.alerts.observation import Observation
 from polar_monitor.context import NOTHING, Context
 from polar_monitor.errors import PolarMonitorError
 from polar_monitor.regime.judge import judge
 
 Moments = Callable[[int], tuple[float, float]]
-Telling = Callable[[int], Context]
+Logged = Callable[[int], Context]
 
 
-def fading(moments: Moments, kl_left: float = 0.0, telling: Telling = lambda t: NOTHING) -> list[Alert]:
+def fading(moments: Moments, kl_left: float = 0.0, logged: Logged = lambda t: NOTHING) -> list[Alert]:
     """Alerts of three Gaussian dimensions whose Var μ and mean σ² at evaluation t are `moments(t)`."""
-    state, regime, alerts = WatchState(), None, []
+    engine, regime, alerts = AlertEngine(), None, []
     for t in range(60):
         V, E = (np.full(3, moment) for moment in moments(t))
         nats = 0.5 * np.log1p(V / E)
@@ -44,8 +32,7 @@ def fading(moments: Moments, kl_left: float = 0.0, telling: Telling = lambda t: 
         snapshot = replace(snapshot, variance=V, posterior_variance=E, kl=nats + kl_left)
         snapshot = replace(snapshot, information_upper=nats + 0.001)
         regime = judge(snapshot, regime)
-        state, new = watch(state, t + 1, 9, snapshot, regime, AlertRules(), 0, telling(t))
-        alerts += new
+        alerts += engine.evaluate(Observation(t + 1, 9, snapshot, regime, logged(t)), AlertRules())
     return alerts
 
 
@@ -58,18 +45,18 @@ def gone(t: int, rate: float) -> float:
 
 
 @pytest.mark.parametrize(
-    ("moments", "place"),
+    ("moments", "cause"),
     [
-        (lambda t: (1.0 - min(0.05 / gone(t, 0.09), 1.0) + 1e-6, min(0.05 / gone(t, 0.09), 1.0)), NOISE),
-        (lambda t: (0.95 * gone(t, 0.18), 0.05), SHRINK),
+        (lambda t: (1.0 - min(0.05 / gone(t, 0.09), 1.0) + 1e-6, min(0.05 / gone(t, 0.09), 1.0)), Cause.NOISE_GROWS),
+        (lambda t: (0.95 * gone(t, 0.18), 0.05), Cause.MEANS_SHRINK),
     ],
     ids=["the noise grows", "the means shrink"],
 )
-def test_the_cause_is_named(moments: Moments, place: int) -> None:
+def test_the_cause_is_named(moments: Moments, cause: Cause) -> None:
     alerts = fading(moments)
     for kind in (AlertKind.FADING, AlertKind.DRAIN, AlertKind.LOST, AlertKind.COLLAPSE):
-        assert causes(alerts, kind) == {(SAID[place],)}
-    assert all(alert.advice[0] == TRY[place] for alert in alerts)
+        assert causes(alerts, kind) == {(CAUSE_ADVICE[cause].explanation,)}
+    assert all(alert.advice[0] == CAUSE_ADVICE[cause].remedy for alert in alerts)
 
 
 def noisier(t: int) -> tuple[float, float]:
@@ -83,40 +70,44 @@ def at_once(t: int) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize(
-    ("moments", "telling", "place"),
+    ("moments", "logged", "cause"),
     [
-        (noisier, lambda t: Context(beta=0.5 / gone(t, 0.05)), STRONGER),
-        (noisier, lambda t: Context(beta=0.5, reconstruction=70.0 - 0.1 * t), DECODER),
-        (noisier, lambda t: Context(reconstruction=70.0 - 0.1 * t), DECODER),
-        (noisier, lambda t: Context(beta=0.5, reconstruction=70.0 / gone(t, 0.01)), LIGHTER),
-        (noisier, lambda t: Context(beta=0.5), NOISE),
-        (noisier, lambda t: Context(reconstruction=70.0 / gone(t, 0.01)), NOISE),
-        (noisier, lambda t: Context(0.5, 1e-3 if t < 20 else 1e-2, 70.0), FASTER),
-        (noisier, lambda t: Context(0.5, 1e-3 if t < 20 else 1e-4, 70.0), DECODER),
-        (at_once, lambda t: Context(beta=0.5 if t < 20 else 5.0), STRONGER),
-        (at_once, lambda t: Context(beta=0.5, reconstruction=70.0 if t < 20 else 1.1), RESCALED),
-        (at_once, lambda t: Context(beta=0.5, reconstruction=70.0), SUDDEN),
+        (noisier, lambda t: Context(beta=0.5 / gone(t, 0.05)), Cause.BETA_RISES),
+        (noisier, lambda t: Context(beta=0.5, reconstruction=70.0 - 0.1 * t), Cause.POWERFUL_DECODER),
+        (noisier, lambda t: Context(reconstruction=70.0 - 0.1 * t), Cause.POWERFUL_DECODER),
+        (noisier, lambda t: Context(beta=0.5, reconstruction=70.0 / gone(t, 0.01)), Cause.RECONSTRUCTION_COUNTS_LESS),
+        (noisier, lambda t: Context(beta=0.5), Cause.NOISE_GROWS),
+        (noisier, lambda t: Context(reconstruction=70.0 / gone(t, 0.01)), Cause.NOISE_GROWS),
+        (noisier, lambda t: Context(0.5, 1e-3 if t < 20 else 1e-2, 70.0), Cause.LEARNING_RATE_RISES),
+        (noisier, lambda t: Context(0.5, 1e-3 if t < 20 else 1e-4, 70.0), Cause.POWERFUL_DECODER),
+        (at_once, lambda t: Context(beta=0.5 if t < 20 else 5.0), Cause.BETA_RISES),
+        (at_once, lambda t: Context(beta=0.5, reconstruction=70.0 if t < 20 else 1.1), Cause.RECONSTRUCTION_RESCALED),
+        (at_once, lambda t: Context(beta=0.5, reconstruction=70.0), Cause.ALL_AT_ONCE),
     ],
 )  # fmt: skip
-def test_what_the_loop_tells_separates_the_causes(moments: Moments, telling: Telling, place: int) -> None:
-    alerts = fading(moments, telling=telling)
-    assert causes(alerts, AlertKind.FADING) == {(SAID[place],)}
+def test_what_the_loop_logs_separates_the_causes(moments: Moments, logged: Logged, cause: Cause) -> None:
+    alerts = fading(moments, logged=logged)
+    assert causes(alerts, AlertKind.FADING) == {(CAUSE_ADVICE[cause].explanation,)}
 
 
-def test_what_the_loop_tells_changes_no_cause_that_the_latents_tell() -> None:
-    alerts = fading(lambda t: (0.95 * gone(t, 0.18), 0.05), telling=lambda t: Context(0.5, 1e-3, 70.0 + t))
-    assert causes(alerts, AlertKind.FADING) == {(SAID[SHRINK],)}
+def test_what_the_loop_logs_changes_no_cause_that_the_latents_show() -> None:
+    alerts = fading(lambda t: (0.95 * gone(t, 0.18), 0.05), logged=lambda t: Context(0.5, 1e-3, 70.0 + t))
+    assert causes(alerts, AlertKind.FADING) == {(CAUSE_ADVICE[Cause.MEANS_SHRINK].explanation,)}
 
 
 def test_a_dead_encoder_is_away_from_the_prior() -> None:
     alerts = fading(lambda t: (0.95 * gone(t, 0.18), 0.05), kl_left=1.0)
-    assert causes(alerts, AlertKind.LOST) == causes(alerts, AlertKind.COLLAPSE) == {(SAID[DEAD],)}
+    assert (
+        causes(alerts, AlertKind.LOST)
+        == causes(alerts, AlertKind.COLLAPSE)
+        == {(CAUSE_ADVICE[Cause.DEAD_ENCODER].explanation,)}
+    )
 
 
 def test_no_cause_is_named_where_both_moments_move() -> None:
     """Means and noise both fall, and the means a little more."""
     alerts = fading(lambda t: (0.95 * gone(t, 0.1) ** 0.5, 0.05 / gone(t, 0.1) ** 0.4))
-    assert causes(alerts, AlertKind.FADING) == {CAUSES[AlertKind.FADING]}
+    assert causes(alerts, AlertKind.FADING) == {KIND_ADVICE[AlertKind.FADING].causes}
 
 
 @pytest.mark.parametrize(
@@ -133,3 +124,10 @@ def test_no_cause_is_named_where_both_moments_move() -> None:
 def test_rules_that_cannot_be_meant_are_refused(wrong: dict[str, float], said: str) -> None:
     with pytest.raises(PolarMonitorError, match=said):
         AlertRules(**wrong)  # type: ignore[arg-type]
+
+
+def test_every_kind_and_every_cause_has_its_texts() -> None:
+    assert set(KIND_ADVICE) == set(AlertKind)
+    assert list(CAUSE_ADVICE) == list(Cause)
+    assert all(text for cause in Cause if cause for text in CAUSE_ADVICE[cause])
+    assert len({one.explanation for one in CAUSE_ADVICE.values()}) == len(Cause)

@@ -15,6 +15,7 @@ import torch
 from polar_monitor import AlertRules, PolarMonitor, PolarMonitorError
 from polar_monitor.alerts import custom_rule, registry
 from polar_monitor.alerts.alert import Alert, AlertKind
+from polar_monitor.alerts.observation import Observation
 from polar_monitor.cli import main
 from polar_monitor.context import NOTHING, Context
 from polar_monitor.replay import replay
@@ -165,7 +166,7 @@ def test_a_rule_on_the_command_line(
     (folder / "rules_that_exit.py").write_text("raise SystemExit(0)")
     monkeypatch.chdir(folder)
     monkeypatch.setattr("sys.path", [place for place in sys.path if place])
-    rule = registry.named("rules_that_lie_here:Loud")
+    rule = registry.import_rule("rules_that_lie_here:Loud")
     run(folder / "run.jsonl", range(1, 4), extra_rules=[rule])
     assert main(["replay", "run.jsonl", "--extra", "rules_that_lie_here:Loud"]) == 0
     out, err = capsys.readouterr()
@@ -280,7 +281,7 @@ def test_numpy_scalars_are_numbers(tmp_path: Path, caplog: pytest.LogCaptureFixt
         float,
         float,
     ]
-    assert monitor.state_dict()["lanes"]["train"]["extra"]["states"] == {"Scalars": True}
+    assert monitor.state_dict()["lanes"]["train"]["alerts"]["custom"] == {"Scalars": True}
     assert replay(log, extra_rules=[Scalars()]).replayed == monitor.alerts
 
 
@@ -296,7 +297,7 @@ def test_what_a_rule_may_not_return_switches_it_off(returned: Any, caplog: pytes
 def test_a_rule_that_fails_is_told_once_and_switched_off(caplog: pytest.LogCaptureFixture) -> None:
     monitor = run(None, range(1, 4), extra_rules=[Broken(), Weak()])
     assert [record.message for record in caplog.records if "Broken" in record.message] == [
-        "rule 'Broken' failed (RuntimeError: no such table) and is switched off; training is not affected"
+        "rule 'Broken' failed (RuntimeError: no such table) and is disabled; training is not affected"
     ]
     assert custom(monitor.alerts) == [(1, "Weak: less than a nat")]
     with pytest.raises(RuntimeError, match="no such table"):
@@ -322,9 +323,7 @@ def test_a_rule_that_failed_is_asked_again_after_a_resume(tmp_path: Path, caplog
         (1, 1), (2, 2), (5, 3), (6, 4),
     ]  # fmt: skip
     assert second.alerts[-1].evidence["count"] == 4
-    old = first.state_dict()
-    old["lanes"]["train"]["extra"]["off"] = ["Repaired"]  # as an older version saved it
-    assert len(custom(run(None, range(5, 7), old, extra_rules=[rule]).alerts)) == 4
+    assert len(custom(run(None, range(5, 7), first.state_dict(), extra_rules=[rule]).alerts)) == 4
     rule.broken = True
     before = len([record for record in caplog.records if "rule 'Repaired' failed" in record.message])
     again = replay(log, extra_rules=[rule])
@@ -357,6 +356,60 @@ def test_a_rule_may_ask_what_the_loop_told(tmp_path: Path) -> None:
     assert replay(tmp_path, extra_rules=[Beta()]).replayed == monitor.alerts
 
 
+class Total:
+    """Raises the total at every evaluation, from the observation."""
+
+    def start(self) -> Any:
+        return []
+
+    def update(self, state: Any, observation: Observation) -> tuple[Any, Sequence[Alert]]:
+        o = observation
+        assert o.signals is None
+        assert o.snapshot is not None
+        assert o.snapshot.histograms == ()
+        assert o.regime is not None
+        assert o.regime.snapshot is o.snapshot
+        total = float(o.snapshot.information.sum())
+        message = f"{o.observed} rows at β {o.context.beta}, {len(state)} before"
+        return [*state, total], [custom_rule.alert(o.step, message, evidence={"total": total})]
+
+
+def test_a_rule_takes_the_observation_live_saved_and_replayed(tmp_path: Path) -> None:
+    log = tmp_path / "run.jsonl"
+    first = run(log, range(1, 3), extra_rules=[Total()])
+    monitor = run(log, range(3, 4), first.state_dict(), extra_rules=[Total()])
+    assert custom(monitor.alerts) == [
+        (1, "Total: 512 rows at β 0.1, 0 before"),
+        (2, "Total: 512 rows at β 0.2, 1 before"),
+        (3, f"Total: 512 rows at β {0.1 * 3}, 2 before"),
+    ]
+    assert replay(log, extra_rules=[Total()]).replayed == monitor.alerts
+
+
+@pytest.mark.parametrize(
+    ("update", "expected"),
+    [
+        (lambda state, observation: (state, observation.step), 7),
+        (lambda state, o: (state, o.step), 7),
+        (lambda state, observation, *more: (state, observation.step), 7),
+        (lambda state, step, observed, snapshot, regime: (state, step), 7),
+        (lambda state, step, observed, snapshot, regime, context: (state, (step, context)), (7, NOTHING)),
+        (lambda state, *fields: (state, fields), (7, 9, None, None)),
+        (lambda state, *fields, context=None: (state, (*fields, context)), (7, 9, None, None, NOTHING)),
+    ],
+)
+def test_both_forms_of_a_rule_are_told_apart_by_their_parameters(update: Any, expected: Any) -> None:
+    class Form(Weak):
+        def start(self) -> Any:
+            return 0
+
+    form = Form()
+    form.update = update  # type: ignore[method-assign]
+    named = custom_rule.NamedRule("form", form)
+    observation = Observation(7, 9)
+    assert update(0, *named._arguments(observation), **named._context(observation))[1] == expected
+
+
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
@@ -377,6 +430,6 @@ def test_rules_that_cannot_be_used(wanted: Any, said: str) -> None:
 
 def test_a_saved_state_that_is_no_plain_data_is_refused() -> None:
     state = run(None, range(1, 3), extra_rules=[Weak()]).state_dict()
-    state["lanes"]["train"]["extra"]["states"]["Weak"] = torch.zeros(2)
+    state["lanes"]["train"]["alerts"]["custom"]["Weak"] = torch.zeros(2)
     with pytest.raises(PolarMonitorError, match="expected plain data, got ndarray"):
         run(None, range(3, 4), state, extra_rules=[Weak()])

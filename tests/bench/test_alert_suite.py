@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,23 +12,21 @@ import pytest
 import torch
 from watching import same
 
+from bench.alerts.report.describe import line
+from bench.alerts.report.named import calibration, confusion, cost, factors, judged, ratios
+from bench.alerts.report.tables import causes, curves, figures, sensitivity
+from bench.alerts.scoring import baselines
+from bench.alerts.scoring.baselines import falls_of_mean
+from bench.alerts.scoring.replay import replay
+from bench.alerts.scoring.score import score, tuning
+from bench.alerts.scoring.tally import Warned, plain, tally
+from bench.alerts.scoring.truth import LOOSE, events, smooth
+from bench.alerts.training import catalogue, data, healthy, train
+from bench.alerts.training.course import Course, Host, Setup, geometric
+from bench.alerts.training.intervene import Worth, mutual_information, worth
+from bench.alerts.training.models import GaussianVae, LinearVae, RowVae, Vae
+from bench.alerts.training.record import FIELDS, Run, load
 from polar_monitor.alerts.alert import Forecast
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from bench.alerts import baselines, catalogue, data, healthy, train
-from bench.alerts.baselines import falls_of_mean
-from bench.alerts.course import Course, Host, Setup, geometric
-from bench.alerts.describe import line
-from bench.alerts.intervene import Worth, mutual_information, worth
-from bench.alerts.models import GaussianVae, LinearVae, RowVae, Vae
-from bench.alerts.named import calibration, confusion, cost, factors, judged, ratios
-from bench.alerts.record import FIELDS, Run, load
-from bench.alerts.replay import replay
-from bench.alerts.score import score, tuning
-from bench.alerts.tables import causes, curves, figures, sensitivity
-from bench.alerts.tally import Warned, plain, tally
-from bench.alerts.truth import LOOSE, events, smooth
 
 TINY = Setup(data="digits", latents=4, hidden=32, nominal=0.1, batch=64, steps=700, every=14, window=1024)
 
@@ -107,7 +104,7 @@ def test_a_stored_run_is_the_run(tiny: Run, tmp_path: Path) -> None:
 
 
 def test_a_run_of_another_version_is_refused(tiny: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.alerts.record.VERSION", 0)
+    monkeypatch.setattr("bench.alerts.training.record.VERSION", 0)
     tiny.save(tmp_path / "old.npz")
     monkeypatch.undo()
     with pytest.raises(ValueError, match="delete it"):
@@ -474,7 +471,7 @@ def test_page_hinkley_is_river_s() -> None:
 
 
 def test_the_tables_have_every_rule_and_kind(tiny: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.alerts.score.DRAWS", 20)
+    monkeypatch.setattr("bench.alerts.scoring.score.DRAWS", 20)
     runs = [tiny, replace(tiny, kind="calm", healthy=True, seed=2)]
     assert figures(runs).count("| Polar Monitor |") == 3
     assert all(name in curves(runs) for name in baselines.BASELINES)

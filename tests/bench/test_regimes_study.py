@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import sys
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,27 +15,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import polar_monitor
-from polar_monitor.regime.information import by_information
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-from bench.regimes import (  # noqa: E402  # noqa: E402
-    collect,
+from bench.regimes.report import collect, pages
+from bench.regimes.scoring import (
     columns,
     coupling,
     dimensions,
-    grid,
     intervals,
     laws,
     passive,
     power,
-    report,
     separation,
     thresholds,
     verdicts,
-    zoo,
 )
+from bench.regimes.training import grid, train
+from polar_monitor.regime.information import by_information
 
+ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "docs" / "results"
 DATA = RESULTS / "data"
 
@@ -171,13 +166,13 @@ def page(name: str) -> str:
 
 @cache
 def texts(part: str) -> dict[str, str]:
-    return report.TABLES[part](DATA)
+    return pages.TABLES[part](DATA)
 
 
-@pytest.mark.parametrize("part", report.TABLES)
+@pytest.mark.parametrize("part", pages.TABLES)
 def test_every_table_is_what_its_data_give(part: str) -> None:
     for name, text in texts(part).items():
-        assert report.between(page(report.page_of(name)), name) == text, name
+        assert pages.between(page(pages.page_of(name)), name) == text, name
 
 
 def test_labels_are_what_the_stored_latents_give() -> None:
@@ -208,7 +203,7 @@ def test_one_pair_and_one_rate_are_found_again() -> None:
 def test_one_model_is_trained_and_judged_again(tmp_path: Path) -> None:
     """Its verdict, its labels and its bounds; the last digits differ between machines."""
     (spec,) = [s for s in grid.full() if s.name == "linear-vae_linear-gaussian_1_s2"]
-    model = zoo.make(spec)
+    model = train.make(spec)
     stored = columns.where(c := columns.read(DATA / collect.MODELS), c["model"] == spec.name)
     for name, value in dimensions.verdict_row(model).items():
         if name in ("truth", "verdict", "live", "half"):
@@ -224,6 +219,7 @@ def test_one_model_is_trained_and_judged_again(tmp_path: Path) -> None:
     assert all(again[name] == bounds[name][0] for name in again if name.endswith(("_violated", "_checked")))
 
 
+@pytest.mark.slow
 def test_a_linear_probe_of_the_digits_is_made_again() -> None:
     stored = [row for row in json.loads((DATA / collect.PASSIVE).read_text()) if row["data"] == "digits"]
     for row in passive.model_rows("digits", 0, ("linear",)):

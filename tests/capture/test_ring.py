@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from polar_monitor.capture.output_rows import rows_of
 from polar_monitor.capture.ring import PairedRingBuffer
-from polar_monitor.capture.tap import Tap, rows_of
+from polar_monitor.capture.tap import Tap
 
 
 def tapped(model: nn.Module, ring: PairedRingBuffer, side: str = "mean") -> None:
@@ -97,7 +98,6 @@ def events() -> st.SearchStrategy[list[list[Event]]]:
     return st.lists(st.builds(ordered, calls, st.sampled_from(["mean", "spread"]), st.booleans()), max_size=12)
 
 
-@settings(max_examples=200, deadline=None)
 @given(steps=events(), reads=st.sets(st.integers(0, 11)))
 def test_every_row_handed_on_is_a_mean_and_a_spread_of_one_call_and_all_are_counted(
     steps: list[list[Event]], reads: set[int]

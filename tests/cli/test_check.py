@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from polar_monitor import PolarMonitorError, classify
@@ -87,9 +87,8 @@ def test_what_cannot_be_judged_does_not_pass_a_gate(tmp_path: Path, capsys: pyte
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_however_it_is_stored_the_numbers_are_the_same(
-    compressed: bool, order: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    compressed: bool, order: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(npz, "BYTES", 1000)
     save = np.savez_compressed if compressed else np.savez
     with np.errstate(all="ignore"):
         save(tmp_path / "a.npz", z_mean=np.array(MEAN, order=order), sigma=np.array(np.sqrt(VAR), order=order))
@@ -228,7 +227,6 @@ def test_files_that_are_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "Is a directory" in err
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     place=st.floats(0, 0.999),
     byte=st.integers(0, 255),
@@ -245,13 +243,33 @@ def test_a_damaged_file_is_read_or_is_an_error(
     (tmp_path / "a").write_bytes(content[:at] if cut else content[:at] + bytes([byte]) + content[at + 1 :])
     said = ""
     try:
-        with npz.Stored(tmp_path / "a") as opened:
+        with npz.ArrayFile(tmp_path / "a") as opened:
             for name in opened.names:
-                assert all(piece.size for piece in opened.rows(name)[1])
+                assert opened.array(name).size
     except PolarMonitorError as error:
         said = str(error)
     assert "\n" not in said
     assert said or not cut
+
+
+def test_an_array_that_does_not_fit_in_memory_names_the_way_out(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_memory(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(npz.np, "load", no_memory)
+    assert main(["check", str(file)]) == 2
+    err = capsys.readouterr().err
+    assert "'mu': cannot be read: an array of shape (2000, 3) does not fit in memory: save .npy files and pass" in err
+    assert 'polar_monitor.classify with numpy.load(..., mmap_mode="r")' in err
+
+
+def test_an_npy_file_is_mapped_and_not_copied(tmp_path: Path) -> None:
+    np.save(tmp_path / "codes.npy", MEAN)
+    with npz.ArrayFile(tmp_path / "codes.npy") as opened:
+        array = opened.array("")
+    assert isinstance(array.base, np.memmap)
 
 
 def test_the_command_as_it_is_installed(file: Path) -> None:

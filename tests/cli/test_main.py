@@ -11,12 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from records import make_alert
 
 from polar_monitor import __version__
-from polar_monitor.alerts.alert import AlertKind
 from polar_monitor.cli import main
-from polar_monitor.demo import data, run
 from polar_monitor.sinks.jsonl import read_jsonl
 
 
@@ -49,6 +46,7 @@ def test_version_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> Non
     assert wrong.value.code == 2
 
 
+@pytest.mark.slow
 def test_an_interrupted_demo_leaves_a_readable_run(tmp_path: Path) -> None:
     log = tmp_path / "polar.jsonl"
     command = [sys.executable, "-m", "polar_monitor", "demo", "--headless", "--log-dir", str(tmp_path)]
@@ -74,16 +72,16 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("buffered", ["", "1"])
+@pytest.mark.parametrize("buffered", ["", pytest.param("1", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "words",
     [
         ["check", "latents.npz"],
-        ["check", "latents.npz", "--json", "--fail-on", "collapse"],
+        pytest.param(["check", "latents.npz", "--json", "--fail-on", "collapse"], marks=pytest.mark.slow),
         ["check", "--help"],
-        ["replay", "."],
-        ["replay", ".", "--json"],
-        ["demo", "--headless", "--steps", "40", "--log-dir", "again"],
+        pytest.param(["replay", "."], marks=pytest.mark.slow),
+        pytest.param(["replay", ".", "--json"], marks=pytest.mark.slow),
+        pytest.param(["demo", "--headless", "--steps", "40", "--log-dir", "again"], marks=pytest.mark.slow),
         ["--version"],
     ],
     ids=" ".join,
@@ -103,6 +101,7 @@ def test_a_reader_that_has_gone_ends_a_command_quietly(words: list[str], buffere
     assert done.returncode in ((0, 141) if argparse_hides_it else (141,))
 
 
+@pytest.mark.slow
 def test_an_interrupted_pipe_keeps_what_was_measured(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "polar_monitor", "demo", "--headless", "--log-dir", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
@@ -113,55 +112,3 @@ def test_an_interrupted_pipe_keeps_what_was_measured(tmp_path: Path) -> None:
         said = demo.stderr.read()
     assert (said, demo.returncode) == ("", 141)
     read_jsonl(tmp_path / "polar.jsonl", strict=True)
-
-
-def test_the_plan_is_flat_and_then_rises_to_its_top() -> None:
-    plan = run.Plan(2.0, 8.0, 10, 20)
-    assert [plan.at(step) for step in (0, 10, 20, 30)] == pytest.approx([2.0, 2.0, 4.0, 8.0])
-    assert plan.steps == 30
-
-
-def test_the_outcome_tells_how_far_ahead_each_loss_was_warned_of() -> None:
-    class Told:
-        alerts = (
-            make_alert(100, 1),
-            make_alert(300, 1, AlertKind.LOST),
-            make_alert(400, 2, AlertKind.LOST),
-            make_alert(500, None, AlertKind.COLLAPSE),
-        )
-
-    assert run.outcome(Told()) == [  # type: ignore[arg-type]
-        "dimension 1 lost at step 300: warned of at step 100, 200 steps before",
-        "dimension 2 lost at step 400: without a warning",
-    ]
-
-
-def test_sprites_have_their_factors() -> None:
-    images, factors = data.sprites(600, seed=3)
-    assert images.shape == (600, 1024)
-    assert factors.shape == (600, 5)
-    assert 0 <= float(images.min()) < float(images.max()) <= 1
-    again, _ = data.sprites(600, seed=3)
-    assert (images == again).all()
-    # the centre of mass is where the factors say
-    grid = (images.reshape(600, 32, 32) / images.sum(1)[:, None, None]).numpy()
-    axis = (0.5 + run.torch.arange(32).numpy()) / 16 - 1
-    square = factors[:, 0] == 0
-    assert abs((grid.sum(1) @ axis - factors[:, 3])[square]).max() < 0.02
-    assert abs((grid.sum(2) @ axis - factors[:, 4])[square]).max() < 0.02
-
-
-def test_the_conditional_factor_is_there_for_its_share_only() -> None:
-    images, factors = data.conditional(4000, share=0.3)
-    there = factors[:, 1] == 1
-    assert there.mean() == pytest.approx(0.3, abs=0.03)
-    assert (factors[~there, 2] == 0).all()
-    right = images.reshape(4000, 16, 16)[:, :, 9:].numpy()
-    assert np.ptp(right[~there], axis=0).max() == 0
-    assert np.ptp(right[there], axis=0).max() > 0.9
-
-
-def test_digits_without_scikit_learn_name_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(ImportError, match=r"polar-monitor\[demo\]"):
-        data.digits()

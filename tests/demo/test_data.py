@@ -16,9 +16,7 @@ from polar_monitor.demo import data
 DRAWN: dict[str, Callable[[int, int], tuple[Any, ...]]] = {
     "sprites": lambda n, seed: data.sprites(n, seed),
     "conditional": lambda n, seed: data.conditional(n, 0.5, seed),
-    "linear_gaussian": lambda n, seed: data.linear_gaussian(n, (4.0, 1.0), seed),
     "auxiliary": lambda n, seed: data.auxiliary(n, seed=seed),
-    "patches": lambda n, seed: data.patches(n, seed=seed),
 }
 
 
@@ -32,18 +30,6 @@ def test_a_seed_gives_the_same_rows_again_and_another_seed_others(name: str) -> 
     assert torch.isfinite(x).all()
     assert all(bool((a == b).all()) for a, b in zip(first, again, strict=True))
     assert not torch.equal(x, other[0])
-
-
-def test_linear_gaussian_has_its_spectrum_along_its_coordinates() -> None:
-    eigenvalues = (9.0, 4.0, 1.0, 0.25)
-    x, coordinates = data.linear_gaussian(50_000, eigenvalues, seed=3)
-    rows = x.numpy().astype(np.float64)
-    found = np.linalg.eigvalsh(np.cov(rows.T))[::-1]
-    np.testing.assert_allclose(found, eigenvalues, rtol=0.03)
-    axes = np.linalg.lstsq(coordinates, rows, rcond=None)[0]
-    np.testing.assert_allclose(axes @ axes.T, np.diag(eigenvalues), atol=1e-5)
-    other = data.linear_gaussian(100, eigenvalues, seed=4)
-    np.testing.assert_allclose(other[1] @ axes, other[0].numpy(), atol=1e-5)
 
 
 def test_auxiliary_sources_depend_on_the_segment_and_are_independent_given_it() -> None:
@@ -77,32 +63,43 @@ def test_auxiliary_mixing_is_the_same_for_every_seed_and_loses_nothing() -> None
     assert float((noisy.x - one.x).std()) == pytest.approx(0.5, rel=0.2)
 
 
-def test_patches_are_centred_scaled_and_smooth() -> None:
-    x, factors = data.patches(6000, side=6, seed=1)
-    assert x.shape == (6000, 36)
-    assert x.mean(1).abs().max() < 1e-5
-    assert float(x.var(correction=0)) == pytest.approx(1.0, abs=1e-5)
-    assert set(factors[:, 0]) == {0.0, 1.0}
-    np.testing.assert_allclose(factors[:, 1], np.log(x.numpy().std(1) + 1e-3), atol=1e-4)
-    pixels = x.reshape(-1, 6, 6).numpy()
-    beside, far = (np.corrcoef(pixels[:, :, :-k].ravel(), pixels[:, :, k:].ravel())[0, 1] for k in (1, 3))
-    assert beside > 0.3 > far
-
-
-def test_patches_and_digits_need_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_digits_need_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("the network was asked")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    assert len(data.patches(10)[0]) == 10
     images, labels = data.digits()
     assert images.shape == (1797, 64)
     assert set(labels[:, 0]) == set(range(10))
 
 
-@pytest.mark.parametrize("missing", ["sklearn.datasets", "PIL"])
-def test_patches_without_what_reads_them_name_the_extra(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, missing, None)
+def test_sprites_have_their_factors() -> None:
+    images, factors = data.sprites(600, seed=3)
+    assert images.shape == (600, 1024)
+    assert factors.shape == (600, 5)
+    assert 0 <= float(images.min()) < float(images.max()) <= 1
+    again, _ = data.sprites(600, seed=3)
+    assert (images == again).all()
+    # the centre of mass is where the factors say
+    grid = (images.reshape(600, 32, 32) / images.sum(1)[:, None, None]).numpy()
+    axis = (0.5 + np.arange(32)) / 16 - 1
+    square = factors[:, 0] == 0
+    assert abs((grid.sum(1) @ axis - factors[:, 3])[square]).max() < 0.02
+    assert abs((grid.sum(2) @ axis - factors[:, 4])[square]).max() < 0.02
+
+
+def test_the_conditional_factor_is_there_for_its_share_only() -> None:
+    images, factors = data.conditional(4000, share=0.3)
+    there = factors[:, 1] == 1
+    assert there.mean() == pytest.approx(0.3, abs=0.03)
+    assert (factors[~there, 2] == 0).all()
+    right = images.reshape(4000, 16, 16)[:, :, 9:].numpy()
+    assert np.ptp(right[~there], axis=0).max() == 0
+    assert np.ptp(right[there], axis=0).max() > 0.9
+
+
+def test_digits_without_scikit_learn_name_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(ImportError, match=r"polar-monitor\[demo\]"):
-        data.patches(10)
+        data.digits()

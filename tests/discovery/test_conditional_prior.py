@@ -17,11 +17,11 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from watching import warned, watched
 
 import polar_monitor
+from bench.zoo import train
 from polar_monitor import Label, PolarMonitor, PolarMonitorError, classify
 from polar_monitor.demo import data, models
-from polar_monitor.demo.training import train
 from polar_monitor.discovery import conditional_prior
-from polar_monitor.offline import batches
+from polar_monitor.offline import standardise
 from polar_monitor.statistics.snapshot import Snapshot
 
 Rows = NDArray[np.float32]
@@ -87,7 +87,7 @@ def test_both_ways_agree_with_the_definition(kind: str | None) -> None:
         conditional_prior.standardise(
             torch.from_numpy(mean), given, kind, (torch.from_numpy(centre), torch.from_numpy(width))
         ),
-        batches.standardised(mean, kind, None if kind is None else spread, [centre, width]),
+        standardise.standardised(mean, kind, None if kind is None else spread, [centre, width]),
     ):
         np.testing.assert_allclose(moved, expected[..., 0], rtol=1e-12)
         if left is not None:

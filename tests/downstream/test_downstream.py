@@ -153,6 +153,7 @@ def test_intervals_of_pure_noise_hold_zero_at_least_as_often_as_they_say() -> No
     assert coverage(0.0, 0.95) < 0.93, "the usual t interval is too narrow: the correction is needed"
 
 
+@pytest.mark.slow
 def test_false_findings_of_the_whole_comparison_are_rare() -> None:
     rng = np.random.default_rng(0)
     labels = ["active", "passive", "passive"]
@@ -291,7 +292,7 @@ def test_what_scikit_learn_warns_of_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("polar_monitor.downstream.probing.make", lambda *_: Stubborn())
     found = downstream.compare(X, Y, LABELS, probes="linear", folds=2, repeats=3)
     assert found.warned == {"did not converge": 5 * 2 * 2 * 3}  # distinct arms, scalings, folds, repeats
-    assert "warned of in 60 fits: did not converge" in str(found)
+    assert "warning in 60 fits: did not converge" in str(found)
 
 
 X, Y = np.random.default_rng(0).normal(size=(20, 2)), np.arange(20) % 2
@@ -304,15 +305,27 @@ GREAT = int((X > 1).any(axis=1).sum())
     [
         (X[:, 0], Y, LABELS, {}, r"latents: expected shape \(n, D\)"),
         (X.astype(str), Y, LABELS, {}, "latents: expected an array of real numbers"),
-        (np.where(np.arange(2) == 1, np.nan, X), Y, LABELS, {}, r"got none in dimensions \[1\]: leave them out"),
+        (
+            np.where(np.arange(2) == 1, np.nan, X),
+            Y,
+            LABELS,
+            {},
+            r"got none in dimensions \[1\]: leave these dimensions out: pass",
+        ),
         (
             np.where(X > 1, np.inf, X),
             Y,
             LABELS,
             {},
-            rf"others in dimensions \[.*\]: drop the {GREAT} rows that have them",
+            rf"NaN or infinity in dimensions \[.*\]: drop the {GREAT} rows that have them",
         ),
-        (np.where(X.max(1)[:, None] == X, np.nan, X), Y, LABELS, {}, r"and no row without one: leave some of them out"),
+        (
+            np.where(X.max(1)[:, None] == X, np.nan, X),
+            Y,
+            LABELS,
+            {},
+            r"and no row without one: leave some of these dimensions out",
+        ),
         (X, Y[:-1], LABELS, {}, r"targets: expected shape \(20,\), one for each row of latents, got \(19,\)"),
         (X, Y[:, None], LABELS, {}, r"got \(20, 1\)"),
         (X, np.zeros(20, int), LABELS, {}, "two classes or more, got one"),

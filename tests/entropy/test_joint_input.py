@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from reference import joint as reference
 
@@ -160,7 +160,6 @@ def test_rounded_rows_that_are_equal_by_chance_all_count(z):
     assert entropy.joint(np.round(2 * z[:, :3])).rows == N
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 4), st.integers(1, 40), st.integers(2, 200))
 def test_repeated_rows_are_the_twins(seed, d, kinds, values):
     rng = np.random.default_rng(seed)
@@ -244,6 +243,7 @@ def test_one_dimension_and_few_rows(z):
     assert math.isnan(entropy.joint(np.tile(z[:15], (4, 1))).value)
 
 
+@pytest.mark.slow
 def test_the_accuracy_that_is_promised(laws):
     """At 10⁴ rows: the mean of a few seeds, whose own deviation is half of what is allowed or less."""
 

@@ -322,7 +322,7 @@ def test_a_model_that_was_compiled_is_told_from_another_of_its_class(give: Any, 
     wiring = monitor._conductor.wiring
     assert wiring is not None
     assert kept is not None
-    assert (wiring.late, wiring.surely_late) == (True, own)
+    assert (wiring.class_compiled_before, wiring.model_compiled_before) == (True, own)
 
 
 def test_another_model_that_is_compiled_during_rest_changes_nothing() -> None:

@@ -19,7 +19,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from watching import Memory, same, watched
 
 from polar_monitor import PolarMonitorWarning
-from polar_monitor.capture.tap import Inert
+from polar_monitor.capture.inert import InertHook
 from polar_monitor.schedule import optimizer_clock
 
 
@@ -44,7 +44,7 @@ def test_a_copy_is_not_monitored(make: Callable[[nn.Module, Path], nn.Module], t
     monitor = watched(model)
     twin = make(model, tmp_path)
     assert type(twin.fc_mu) is nn.Linear
-    assert [type(hook) for hook in twin.fc_mu._forward_hooks.values()] == [Inert]
+    assert [type(hook) for hook in twin.fc_mu._forward_hooks.values()] == [InertHook]
     train(twin, 10)
     x = torch.randn(8, 12)
     assert torch.equal(copy.deepcopy(twin).fc_mu(twin.body(x)), twin.fc_mu(twin.body(x)))
@@ -186,12 +186,12 @@ def test_a_hook_that_is_not_found_does_nothing_and_holds_nothing(compiled: bool)
     train(model, 10)
     ring = monitor._conductor.lanes["train"].ring
     monitor.detach()
-    before = (ring.calls, ring.waiting)
+    before = (ring.calls, ring.pending_rows)
     del reader
     gc.collect()
     assert held() is None
     (torch.compile(other, backend="eager", fullgraph=True) if compiled else other)(torch.randn(64, 12))
-    assert (ring.calls, ring.waiting) == before
+    assert (ring.calls, ring.pending_rows) == before
     assert all(drain.take() is None for drain in ring.requests())
     (tap,) = hooks(other)
     assert tap.rings == {}

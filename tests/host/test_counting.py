@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from watching import same, stepped, warned, watched
 
 from polar_monitor import PolarMonitor, PolarMonitorWarning
-from polar_monitor.capture.tap import PER_INPUT
+from polar_monitor.arrays.rows import MAX_ROWS_PER_INPUT
 
 
 class Given(nn.Module):
@@ -71,7 +71,7 @@ def test_importance_samples_are_counted_row_by_row(samples: int) -> None:
     model, monitor = watching()
     model(torch.randn(8, samples, 3))
     monitor.step()
-    places = len(range(0, samples, -(-samples // PER_INPUT)))
+    places = len(range(0, samples, -(-samples // MAX_ROWS_PER_INPUT)))
     assert monitor.health().rows_seen == 8 * places
     flat, flat_monitor = watching()
     flat(torch.randn(8 * samples, 3))
@@ -175,10 +175,10 @@ def rows(x: Any) -> int:
     if x.dim() < 3:
         return x.shape[0]
     places = int(np.prod(x.shape[2:] if x.dim() > 3 else x.shape[1:-1]))
-    return x.shape[0] * len(range(0, places, max(1, -(-places // PER_INPUT))))
+    return x.shape[0] * len(range(0, places, max(1, -(-places // MAX_ROWS_PER_INPUT))))
 
 
-CASES, PER_CASE = 500, 4
+PER_CASE = 4
 
 
 def taken(before: tuple[int, ...], after: tuple[int, ...], x: Any) -> bool:
@@ -192,7 +192,7 @@ def errors(monitor: PolarMonitor) -> tuple[int, ...]:
     return tuple(tap.errors for tap in wiring.taps)
 
 
-@settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(
     sent=st.lists(tensors(), min_size=PER_CASE, max_size=PER_CASE),
     others=st.lists(st.one_of(st.none(), tensors()), min_size=PER_CASE, max_size=PER_CASE),
@@ -218,7 +218,7 @@ def test_whatever_a_module_returns_nothing_is_raised_and_every_row_is_accounted_
                 calls += 1
             else:  # rows that are given up are reported as far as their number is known
                 tensors = x if isinstance(x, list | tuple) else [x]
-                places = monitor._conductor.first.ring.per  # of an input, as far as is known
+                places = monitor._conductor.first.ring.rows_per_input  # of an input, as far as is known
                 most += sum(places * math.prod(max(n, 1) for n in t.shape) for t in tensors if isinstance(t, Tensor))
             monitor.step()
     assert all(warning.category is PolarMonitorWarning for warning in caught)

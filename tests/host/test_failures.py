@@ -29,7 +29,7 @@ STAGES = {
     "statistics": "polar_monitor.statistics.stream.window_statistics",
     "snapshot": "polar_monitor.statistics.stream.LatentStream.snapshot",
     "labels": "polar_monitor.monitor.pipeline.judge",
-    "alerts": "polar_monitor.alerts.engine.watch",
+    "alerts": "polar_monitor.alerts.engine.follow",
     "ask": "polar_monitor.monitor.training_context.TrainingContextBuffer.ask",
     "told": "polar_monitor.monitor.training_context.TrainingContextBuffer.take",
     "record": "polar_monitor.monitor.evaluation_loop.Evaluation",

@@ -14,7 +14,7 @@ from torch import Tensor
 from watching import watched
 
 from polar_monitor.capture.ring import PairedRingBuffer
-from polar_monitor.capture.row_buffer import BYTES
+from polar_monitor.capture.row_buffer import MAX_BYTES
 from polar_monitor.monitor.options import Settings
 from polar_monitor.monitor.pipeline import ModePipeline
 from polar_monitor.statistics.stream import WINDOW_BYTES
@@ -25,8 +25,8 @@ MIB = 2**20
 
 
 def ring_bytes(dimensions: int) -> int:
-    """Mean and spread, float32, twice the window each, at most `BYTES` each."""
-    return 2 * min(4 * dimensions * 2 * WINDOW, BYTES)
+    """Mean and spread, float32, twice the window each, at most `MAX_BYTES` each."""
+    return 2 * min(4 * dimensions * 2 * WINDOW, MAX_BYTES)
 
 
 def window_bytes(dimensions: int) -> int:
@@ -45,8 +45,7 @@ BOUNDS = {8: 2 * MIB, 1024: 117 * MIB, 4096: 276 * MIB}
 
 def state_bytes(lane: ModePipeline) -> int:
     """Bytes of all arrays that a lane holds."""
-    channels = [lane.ring.mean, lane.ring.spread]
-    tensors = [c.buffer for c in channels if c is not None and c.buffer is not None]
+    tensors = [buffer.storage for buffer in lane.ring.buffers if buffer.storage is not None]
     seen: set[int] = set()
 
     def arrays(value: object) -> int:

@@ -124,7 +124,7 @@ def test_a_distributed_tensor_is_refused_with_what_to_write() -> None:
         ring = PairedRingBuffer(256, False)
         tap = Tap({True: ring}, reader, "mean", None)
         tap(nn.Identity(), (), torch.zeros(8, 2).as_subclass(Local))
-        assert (tap.errors, ring.waiting) == (errors, 8 * (1 - errors))
+        assert (tap.errors, ring.pending_rows) == (errors, 8 * (1 - errors))
         assert tap.failure is None or "pass mean=lambda out: out.to_local()" in str(tap.failure)
 
 

@@ -117,8 +117,8 @@ def test_rows_are_copied_and_never_held() -> None:
     ring, _ = tapped(layer)
     for _ in range(3):
         output = layer(torch.randn(64, 3))
-    buffer = ring.mean.buffer
-    assert buffer is not None
-    assert buffer.untyped_storage().data_ptr() != output.untyped_storage().data_ptr()
-    assert buffer.grad_fn is None
-    assert not buffer.requires_grad
+    storage = ring.mean.storage
+    assert storage is not None
+    assert storage.untyped_storage().data_ptr() != output.untyped_storage().data_ptr()
+    assert storage.grad_fn is None
+    assert not storage.requires_grad

@@ -101,8 +101,8 @@ HOSTILE: dict[str, tuple[tuple[Any, ...], Any]] = {
     "lanes_in_a_list": (("lanes",), []),
     "a_lane_of_bytes": (LANE, b"\x80\x04."),
     "other_kind": ((*LANE, "kind"), "std"),
-    "deep": ((*LANE, "watch"), nested(100_000)),
-    "bomb": ((*LANE, "watch"), bomb(12)),
+    "deep": ((*LANE, "alerts"), nested(100_000)),
+    "bomb": ((*LANE, "alerts"), bomb(12)),
     "bomb_of_alerts": (("alerts",), bomb(12)),
     "huge_dimensions": ((*STREAM, "dimensions"), 10**9),
     "dimensions_below_0": ((*STREAM, "dimensions"), -1),
@@ -148,9 +148,9 @@ HOSTILE: dict[str, tuple[tuple[Any, ...], Any]] = {
     "a_statistic_nested": ((*LANE, "snapshot", "kl"), [[1.0]] * 4),
     "labels_of_nothing": ((*LANE, "regime", "labels"), ["alive"] * 4),
     "too_few_labels": ((*LANE, "regime", "labels"), ["active"]),
-    "a_history_of_another_shape": ((*LANE, "watch", "tracks", "falling"), [1, 2]),
-    "a_peak_of_text": ((*LANE, "watch", "peak_total"), "high"),
-    "more_to_watch": ((*LANE, "watch", "__class__"), 1),
+    "a_history_of_another_shape": ((*LANE, "alerts", "history", "falling_streak"), [1, 2]),
+    "a_peak_of_text": ((*LANE, "alerts", "builtin", "drain", "total"), "high"),
+    "more_to_watch": ((*LANE, "alerts", "builtin", "__class__"), 1),
     "seen_below_0": ((*LANE, "seen"), -1),
     "written_of_text": ((*LANE, "written"), "many"),
     "written_of_nan": ((*LANE, "written"), float("nan")),
@@ -234,7 +234,7 @@ def places(good: dict[str, Any]) -> list[tuple[Any, ...]]:
     return numbers(good)[1:]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(data=st.data(), value=anything)
 def test_a_state_with_anything_in_one_place_is_refused_or_trained_on(
     data: st.DataObject, value: Any, run: PolarMonitor, good: dict[str, Any], places: list[tuple[Any, ...]]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from reference import blocking as slow
@@ -10,7 +10,6 @@ from reference import blocking as slow
 from polar_monitor.kernels import blocking
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     arrays(np.float64, st.tuples(st.integers(1, 3), st.integers(1, 300)), elements=st.integers(-9, 9).map(float)),
     st.booleans(),

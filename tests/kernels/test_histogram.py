@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from reference import histogram as slow
 
@@ -48,7 +48,6 @@ def stream_of_scales(dimensions=2, blocks=200, rows=16, seed=0):
     return found
 
 
-@settings(max_examples=200, deadline=None)
 @given(VALUES, st.sampled_from([2, 8, 64]), st.integers(0, 120))
 def test_state_is_the_slow_twins(values, bins, cut):
     x = np.array([values], np.float32)
@@ -85,7 +84,6 @@ def test_any_order_split_and_merge_gives_the_same_bits():
 HARD = np.array([np.nan, np.inf, -np.inf, 1e-45, -1e-45, 1e-40, -0.0, 0.0, 1.0, 1.0, -2.0, 3.4028235e38, -3.4028235e38])
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_every_split_order_layout_and_number_of_ranks_gives_the_same_bits(data):
     seed = data.draw(st.integers(0, 2**32 - 1))
@@ -131,7 +129,6 @@ def test_what_lies_below_the_bins_resolution_keeps_its_sign(exponent):
         np.testing.assert_array_equal(ours[:, 0] if name == "tallies" else ours[0], expected, err_msg=name)
 
 
-@settings(max_examples=100, deadline=None)
 @given(VALUES | FEW, st.sampled_from([2, 8, 64]))
 def test_laid_out_counts_are_the_slow_twins(values, bins):
     pane = window(filled([values], bins=bins))
@@ -308,7 +305,6 @@ def test_nothing_finite_is_nan():
     assert histogram.non_finite.tolist() == [[3, 3], [0, 0], [0, 0]]
 
 
-@settings(max_examples=150, deadline=None)
 @given(VALUES, st.sampled_from([2, 7, 64]))
 def test_drawn_counts_are_numpys(values, max_bins):
     x = np.array([values], np.float32)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from reference import histogram_entropy as slow
 
@@ -43,7 +43,6 @@ def assert_twins(counts: Array, frame: list[float], bins: int, effective: float 
     np.testing.assert_allclose([a[0] for a in ours], expected, rtol=1e-12, atol=1e-12)
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     inner=listed,
     stride=st.integers(1, 5),

@@ -191,6 +191,7 @@ def test_the_compiler_changes_no_answer():
         np.testing.assert_allclose(ours, plain, rtol=1e-12, atol=1e-300)
 
 
+@pytest.mark.slow
 def test_no_access_is_out_of_bounds(tmp_path):
     run(ALONE + EXERCISE + "exercise()", NUMBA_BOUNDSCHECK="1", NUMBA_CACHE_DIR=str(tmp_path))
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from reference.knn_1d import brute, entropy_of_ranks
@@ -34,7 +34,6 @@ def distances(x, k, mantissa=23):
     return found / plan.shrink[k], tally[:, 0]
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     arrays(
         np.float32, st.integers(2, 60), elements=st.floats(width=32, allow_nan=False, allow_infinity=False), unique=True

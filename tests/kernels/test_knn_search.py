@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from reference import knn_search as reference
 from scipy.spatial import cKDTree
@@ -35,7 +35,6 @@ def test_trees_of_many_leaves_are_the_peers(d):
     levels=st.sampled_from([0, 2, 1000]),
     scale=st.sampled_from([1e-12, 1.0, 1e12]),
 )
-@settings(max_examples=80, deadline=None)
 def test_any_rows_tied_or_not_in_small_leaves(d, n, k, seed, levels, scale):
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((d, n))

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from reference.mixture import dense, divergences, quadrature
 
@@ -66,7 +66,6 @@ def test_the_dense_twin(name):
     assert -1e-9 <= expected <= math.log(N)
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), st.floats(-2.5, 0.5), st.floats(0.0, 1.2), st.integers(1, 8))
 def test_any_mixture_of_clusters(seed, log_noise, spread, clusters):
     rng = np.random.default_rng(seed)

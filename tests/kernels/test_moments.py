@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from reference.moments import empty, slow
@@ -23,7 +23,6 @@ def largest(x):
     return float(np.abs(x[np.isfinite(x)]).astype(np.float64).max(initial=0.0))
 
 
-@settings(max_examples=150, deadline=None)
 @given(BLOCKS)
 def test_update_matches_two_passes(x):
     state = empty(len(x))
@@ -72,7 +71,6 @@ def test_a_constant_has_no_variance():
     assert state[2][0] < 1e-28
 
 
-@settings(max_examples=150, deadline=None)
 @given(BLOCKS)
 def test_standardised_rows_match_two_passes(x):
     ours, variance = x.copy(), np.full(len(x), np.nan)

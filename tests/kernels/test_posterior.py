@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from reference.posterior import slow
@@ -29,7 +29,6 @@ WIDE = st.floats(-1e4, 1e4, width=32) | st.sampled_from([np.nan, np.inf, -np.inf
 POSITIVE = st.floats(2.0**-14, 2.0**10, width=32) | st.sampled_from([np.nan, np.inf, -1.0, 0.0])
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.data(), st.integers(0, 25), st.integers(1, 5))
 def test_matches_the_slow_twin(data, n, size):
     mean = data.draw(arrays(np.float32, (2, n), elements=WIDE))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from reference.published import slow
@@ -29,7 +29,6 @@ def table(mean, variance=None, prior_mean=0.0, prior_var=1.0):
     return dict(zip(NAMES, baselines(mean, variance, log, fine.sum(axis=1), *prior), strict=True))
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.data(), st.integers(1, 40), st.booleans())
 def test_matches_the_slow_twin(data, n, with_variance):
     mean = data.draw(arrays(np.float32, (2, n), elements=MEANS))

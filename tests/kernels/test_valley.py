@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from reference.valley import slow
 
-from bench.regimes import laws
+from bench.regimes.scoring import laws
 from polar_monitor.kernels.valley import BINS, _count, valley
 from polar_monitor.regime.information import MIXED_VALLEY, Z_VALLEY
 
@@ -38,7 +38,6 @@ def surely(mean, variance):
     return depth + Z_VALLEY * error <= MIXED_VALLEY
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 60), st.integers(1, 5), st.floats(0.0, 0.2))
 def test_matches_the_slow_twin(seed, n, size, share):
     rng = np.random.default_rng(seed)

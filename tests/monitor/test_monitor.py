@@ -108,7 +108,8 @@ def test_steps_by_hand_replace_the_optimiser() -> None:
 
 def test_a_replayed_log_gives_the_alerts_of_the_run(tmp_path: Path) -> None:
     from polar_monitor.alerts.alert_rules import AlertRules
-    from polar_monitor.alerts.builtin.update import WatchState, watch
+    from polar_monitor.alerts.engine import AlertEngine
+    from polar_monitor.alerts.observation import Observation
 
     monitor = PolarMonitor(log_dir=tmp_path, every=1, max_overhead=1.0, strict=True)
     rng = np.random.default_rng(0)
@@ -118,10 +119,10 @@ def test_a_replayed_log_gives_the_alerts_of_the_run(tmp_path: Path) -> None:
         monitor.observe(mean, var=np.broadcast_to([0.05, 1.0 - 0.95 * scale**2], (4096, 2)))
         monitor.step()
     monitor.detach()
-    state, replayed = WatchState(), []
+    engine, replayed = AlertEngine(), []
     for record in read_jsonl(tmp_path / "polar.jsonl"):
-        state, alerts = watch(state, record.step, record.observed, record.snapshot, record.regime, AlertRules())
-        replayed += alerts
+        observation = Observation(record.step, record.observed, record.snapshot, record.regime)
+        replayed += engine.evaluate(observation, AlertRules())
     kinds = [str(alert.kind) for alert in monitor.alerts]
     assert kinds.index("fading") < kinds.index("lost")
     assert tuple(replayed) == monitor.alerts

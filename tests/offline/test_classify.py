@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from models import Autoencoder, ConvVae, Vae, vae_loss
 from torch import nn
 from watching import watched
 
 from polar_monitor import Label, PolarMonitor, PolarMonitorError, PolarMonitorWarning, classify
-from polar_monitor.capture import tap
-from polar_monitor.offline import batches, subset
+from polar_monitor.capture import output_rows
+from polar_monitor.offline import batches, source, subset
 from polar_monitor.regime.regime import Regime, Verdict
 from polar_monitor.statistics.snapshot import Snapshot
 
@@ -103,14 +103,12 @@ def test_the_ties_of_a_low_precision_are_those_of_the_live_path(dtype: torch.dty
 
 
 def test_the_live_path_takes_as_many_places_of_an_input() -> None:
-    assert batches.PER_INPUT == tap.PER_INPUT
     for shape in ((5, 3), (5, 40, 3), (5, 3, 7, 7), (5, 3, 2, 5, 5)):
         value = torch.randn(*shape)
-        expected = tap.rows_of(value, None).reshape(-1, 3)
+        expected = output_rows.rows_of(value, None).reshape(-1, 3)
         np.testing.assert_array_equal(batches.rows_of(value.numpy())[0], expected.numpy())
 
 
-@settings(max_examples=20)
 @given(
     cuts=st.lists(st.integers(0, 3000), max_size=5),
     kind=st.sampled_from(["logvar", "var", "std", None]),
@@ -143,8 +141,8 @@ def test_a_loader_is_chunks_and_one_dimension_may_be_flat() -> None:
 @pytest.fixture
 def fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     """So few rows are held that small arrays are thinned, and read in many parts."""
-    monkeypatch.setattr(subset, "MOST", 1024)
-    monkeypatch.setattr(batches, "NUMBERS", 1000)
+    monkeypatch.setattr(subset, "MAX_ROWS", 1024)
+    monkeypatch.setattr(source, "MAX_NUMBERS", 1000)
 
 
 @pytest.mark.usefixtures("fewer")
@@ -161,7 +159,7 @@ def test_of_too_many_rows_an_even_choice_is_judged_and_all_are_counted(tmp_path:
     assert s.histograms[2].counts.sum() == 30_000
     assert (s.histograms[2].low, s.histograms[2].high) == (mean[:, 2].min(), mean[:, 2].max())
     # the rows that are judged are the ones that `thinning` chooses, and the file and the chunks choose the same
-    taken = subset.subsampling.chosen(0, 30_000, subset.subsampling.level(30_000, 1024))
+    taken = subset.subsampling.kept_rows(0, 30_000, subset.subsampling.halvings_needed(30_000, 1024))
     assert_same(s, classify(mean[taken], var=variance[taken]).snapshot, ("rows", "non_finite", "histograms"))
     np.save(tmp_path / "mean.npy", mean)
     for same in (

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+import pickle
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from records import ACTIVE, MIXED, PASSIVE, UNDECIDED, make_snapshot
 
-from polar_monitor.regime.published import CRITERIA, MINMAX_CUT, SHARP, active_units, delta_kl, rolinek, rolinek_sd
+from polar_monitor import criteria
+from polar_monitor.criteria import CRITERIA, SHARP, active_units, delta_kl, rolinek, rolinek_sd
+from polar_monitor.regime.published import MINMAX_CUT, criteria_table
 from polar_monitor.statistics.snapshot import Snapshot
 from polar_monitor.statistics.stream import LatentStream
 
@@ -132,7 +136,7 @@ NEED_NO_VARIANCE = {
 def test_who_needs_a_variance_says_so(name: str) -> None:
     label = CRITERIA[name](measured(np.random.default_rng(0).normal(size=(600, 1))))[0]
     assert (label is not UNDECIDED) == (name in NEED_NO_VARIANCE)
-    assert ("Needs no variance" in (CRITERIA[name].__doc__ or "")) == (name in NEED_NO_VARIANCE)
+    assert CRITERIA[name].needs_variance == (name not in NEED_NO_VARIANCE)
 
 
 @pytest.mark.parametrize("name", sorted(CRITERIA))
@@ -184,3 +188,34 @@ def test_delta_kl_is_for_the_standard_prior_only() -> None:
 def test_rolinek_has_two_readings() -> None:
     s = given(variance=[0.2, 0.3, 0.6])
     assert (rolinek(s), rolinek_sd(s)) == ((PASSIVE, PASSIVE, ACTIVE), (PASSIVE, ACTIVE, ACTIVE))
+
+
+@pytest.mark.parametrize("name", sorted(CRITERIA))
+def test_a_criterion_by_its_own_name_is_the_one_of_the_table(name: str) -> None:
+    s = measured(np.random.default_rng(6).normal(size=(600, 4)) * [1.0, 0.5, 0.1, 0.01], [0.01, 0.5, 1.0, 1.0])
+    assert getattr(criteria, name)(s) == CRITERIA[name](s)
+    assert set(CRITERIA[name](s)) <= {*CRITERIA[name].labels, UNDECIDED}
+    assert pickle.loads(pickle.dumps(CRITERIA[name]))(s) == CRITERIA[name](s)
+
+
+def test_the_documentation_has_the_table_of_criteria() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "what-is-measured.md").read_text(encoding="utf-8")
+    written = page.split("<!-- criteria -->")[1].split("<!-- /criteria -->")[0].strip()
+    assert written == criteria_table(), "put the output of polar_monitor.regime.published.criteria_table() there"
+    lines = {line.split("`")[1]: line for line in written.splitlines()[2:]}
+    assert sorted(lines) == sorted(CRITERIA)
+    for name, criterion in CRITERIA.items():
+        assert criterion.source in lines[name]
+        assert criterion.cut.replace("|", "\\|") in lines[name]
+
+
+def test_an_explanation_shows_the_number_beside_the_cut() -> None:
+    s = given(variance=[0.001, 0.7], share_collapsed=[0.995, 0.5], posterior_variance=[0.3, 0.05],
+              posterior_variance_spread=[0.0, 0.0])  # fmt: skip
+    assert [CRITERIA["rolinek"].explain(s, j) for j in (0, 1)] == [
+        "Var μ = 0.001 is at most 0.5",
+        "Var μ = 0.7 is above 0.5",
+    ]
+    assert CRITERIA["lucas"].explain(s, 0) == "share of inputs with a KL below 0.01 nats = 99.5 % is at least 99 %"
+    assert CRITERIA["bonheme"].explain(s, 0) == "mean σ² = 0.3 is above 0.1 and below 0.9"
+    assert CRITERIA["bonheme"].explain(s, 1) == "Var σ² = 0 is below 0.1, mean σ² = 0.05 is at most 0.1"

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import polar_monitor
 from polar_monitor import AlertRules, PolarMonitor, PolarMonitorError
 from polar_monitor.alerts.alert import AlertKind
 from polar_monitor.alerts.alert_rules import from_plain, read_rules, to_plain
-from polar_monitor.alerts.builtin.update import WatchState
+from polar_monitor.alerts.engine import AlertEngine
 from polar_monitor.cli import main
 from polar_monitor.replay import replay
 from polar_monitor.sinks.jsonl import JsonlSink, read_jsonl
@@ -52,6 +52,19 @@ def observe(monitor: PolarMonitor, step: int) -> None:
         if step > 55:
             mean[:4, 2] = np.nan
         monitor.observe(mean, var=np.broadcast_to(np.clip(1 - 0.95 * left**2, 0.05, 1), mean.shape), mode=mode)
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The log of one run, for the tests that only read it or change their own copy."""
+    run(file := tmp_path_factory.mktemp("recorded") / "run.jsonl")
+    return file.read_bytes()
+
+
+@pytest.fixture
+def log(recorded: bytes, tmp_path: Path) -> Path:
+    (tmp_path / "run.jsonl").write_bytes(recorded)
+    return tmp_path / "run.jsonl"
 
 
 def edit(log: Path, change: Callable[[dict[str, Any]], Any], line: int = 1) -> None:
@@ -152,8 +165,8 @@ def test_two_latents_and_two_modes_in_one_log(tmp_path: Path) -> None:
     assert found.replayed == found.live
 
 
+@pytest.mark.usefixtures("log")
 def test_other_rules(tmp_path: Path) -> None:
-    run(tmp_path / "run.jsonl")
     found = replay(tmp_path, AlertRules(kinds=frozenset({"lost"})))
     assert {alert.kind for alert in found.replayed} == {AlertKind.LOST}
     assert found.only_replayed == ()
@@ -171,9 +184,7 @@ def test_some_fields_of_other_rules_are_changed_in_those_of_the_run(tmp_path: Pa
     assert found.only_replayed
 
 
-def test_an_alert_raised_twice_and_found_once_is_found_once(tmp_path: Path) -> None:
-    log = tmp_path / "run.jsonl"
-    run(log)
+def test_an_alert_raised_twice_and_found_once_is_found_once(log: Path) -> None:
     edit(log, lambda record: record.update(alerts=record["alerts"] * 2), line=56)
     found = replay(log)
     assert len(found.only_live) == len(found.live) - len(found.replayed) == 1
@@ -209,12 +220,12 @@ def test_a_rules_file_that_cannot_be_meant(text: str, said: str, tmp_path: Path)
         read_rules(file)
 
 
+@pytest.mark.usefixtures("log")
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run(tmp_path / "run.jsonl")
     assert main(["replay", str(tmp_path)]) == 0
     first, *lines = capsys.readouterr().out.splitlines()
     assert first.startswith("60 evaluations; ")
-    assert "0 of the run alone, 0 new" in first
+    assert "0 only in the run, 0 only in the replay" in first
     assert all(line.startswith("  step ") for line in lines)
     file = tmp_path / "rules.toml"
     file.write_text('kinds = ["lost"]\n')
@@ -241,9 +252,7 @@ def test_the_command_without_a_log(
     assert said[0].startswith("polar-monitor replay: ")
 
 
-def test_a_log_that_was_tampered_with_is_an_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    log = tmp_path / "run.jsonl"
-    run(log)
+def test_a_log_that_was_tampered_with_is_an_exit_code(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = log.read_text().splitlines()
     kept = [json.loads(line) for line in lines]
     for record in kept:
@@ -260,7 +269,7 @@ def test_a_torn_last_line_is_told_of(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["replay", str(log)]) == 0
     out, err = capsys.readouterr()
     assert out.startswith("2 evaluations; ")
-    assert err == "polar-monitor replay: line 3 is torn, as a killed run leaves it, and left out\n"
+    assert err == "polar-monitor replay: line 3 is incomplete, as a killed run leaves it, and is left out\n"
     log.write_bytes(log.read_bytes()[:50])
     assert main(["replay", str(log)]) == 2
     assert capsys.readouterr().err.endswith("run.jsonl: expected evaluations, got a part of one\n")
@@ -275,7 +284,7 @@ def test_a_warm_up_that_cannot_be_meant(tmp_path: Path, capsys: pytest.CaptureFi
             replay(tmp_path, warmup=wrong)  # type: ignore[arg-type]
 
 
-STATE = json.dumps({"watch": WatchState().to_dict(), "extra": {"states": {}}})
+STATE = json.dumps(AlertEngine().state_dict())
 
 
 def state(place: str, value: Any) -> str:
@@ -296,12 +305,12 @@ def state(place: str, value: Any) -> str:
         ("resumed", "", "the state of this version's alerts"),
         ("resumed", "[" * 100_000, "the state of this version's alerts"),
         ("resumed", "[]", "the state of this version's alerts"),
-        ("resumed", "{}", "got no field 'watch'"),
-        ("resumed", state("watch.total", "much"), "expected total to be a number"),
-        ("resumed", state("watch.further", 1), "with further"),
-        ("resumed", state("watch.tracks", {}), "got no field 'in_use'"),
-        ("resumed", state("watch.tracks.in_use", [1]), "the state of this version's alerts"),
-        ("resumed", state("extra", 3), "the state of this version's alerts"),
+        ("resumed", "{}", "got no field 'history'"),
+        ("resumed", state("builtin.drain.total", "much"), "expected drain total to be a number"),
+        ("resumed", state("builtin.further", 1), "with further"),
+        ("resumed", state("history", {}), "got no field 'in_use'"),
+        ("resumed", state("history.in_use", [1]), "the state of this version's alerts"),
+        ("resumed", state("custom", 3), "the state of this version's alerts"),
         ("setup", {"rules": {"sharpness": 1.0}}, "the log is of a newer version, whose rules have 'sharpness'"),
         ("setup", {"rules": {"horizon": "far"}}, "expected horizon to be a number"),
         ("setup", {"rules": [1]}, "expected the rules of a run"),
@@ -348,7 +357,6 @@ def second_half(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, for numbers out of bounds
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
 def test_anything_in_one_place_of_a_state_is_replayed_or_refused(data: Any, second_half: Path, tmp_path: Path) -> None:
     log = tmp_path / "run.jsonl"
@@ -357,7 +365,7 @@ def test_anything_in_one_place_of_a_state_is_replayed_or_refused(data: Any, seco
 
     def change(record: dict[str, Any]) -> None:
         state = json.loads(record["resumed"])
-        inner = state["watch"] if data.draw(st.booleans()) else state["watch"]["tracks"]
+        inner = state["builtin"] if data.draw(st.booleans()) else state["history"]
         inner[data.draw(st.sampled_from(sorted(inner)))] = value
         record["resumed"] = json.dumps(state)
 
@@ -366,10 +374,9 @@ def test_anything_in_one_place_of_a_state_is_replayed_or_refused(data: Any, seco
         assert replay(log).evaluations == 3
 
 
-def test_numbers_that_no_run_can_have_made_give_no_warning(tmp_path: Path) -> None:
+def test_numbers_that_no_run_can_have_made_give_no_warning(log: Path, tmp_path: Path) -> None:
     """Huge, negative and zero numbers in a log, under warnings that are errors."""
-    run(tmp_path / "run.jsonl")
-    lines = (tmp_path / "run.jsonl").read_text().splitlines()
+    lines = log.read_text().splitlines()
     rng = np.random.default_rng(0)
     words = ("information", "information_se", "variance", "posterior_variance", "kl", "information_upper")
     for number in (-1.0, 0.0, 1e308, -1e308, 5e-324):

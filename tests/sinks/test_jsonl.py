@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from records import ACTIVE, PASSIVE, make_alert, make_evaluation, make_run
 
 from polar_monitor.alerts.alert_rules import AlertRules
-from polar_monitor.alerts.builtin.update import WatchState, watch
+from polar_monitor.alerts.engine import AlertEngine
+from polar_monitor.alerts.observation import Observation
 from polar_monitor.errors import PolarMonitorError
 from polar_monitor.evaluation import Evaluation
 from polar_monitor.sinks.jsonl import JsonlSink, read_jsonl, to_line
@@ -83,10 +84,9 @@ def test_the_line_is_strict_json(tmp_path):
 
 def test_a_replay_gives_the_same_alerts(tmp_path):
     def alerts(run: list[Evaluation]) -> list[Any]:
-        state, raised = WatchState(), []
+        engine, raised = AlertEngine(), []
         for e in run:
-            state, new = watch(state, e.step, e.observed, e.snapshot, e.regime, AlertRules())
-            raised += new
+            raised += engine.evaluate(Observation(e.step, e.observed, e.snapshot, e.regime), AlertRules())
         return raised
 
     nats = np.linspace(3.0, 0.01, 40)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from polar_monitor.kernels import knn_1d, mixture
@@ -85,7 +85,6 @@ def test_the_published_cases(name):
     assert_bounds(statistics(*dimensions()[name]))
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.floats(-3, 2), st.floats(-4, 1), st.floats(0, 1.5), st.booleans())
 def test_any_mixture(seed, log_scale, log_noise, heterogeneity, spatial):
     rng = np.random.default_rng(seed)

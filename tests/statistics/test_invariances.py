@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from records import ACTIVE, MIXED, PASSIVE, UNDECIDED
 
@@ -49,7 +49,6 @@ kinds = st.lists(st.sampled_from(KINDS), min_size=1, max_size=6)
 seeds = st.integers(0, 2**32 - 1)
 
 
-@settings(max_examples=100, deadline=None)
 @given(kinds, seeds, st.randoms(use_true_random=False), st.booleans())
 def test_the_order_of_dimensions_is_only_an_order(kinds, seed, random, with_variance):
     mean, variance = latents(kinds, seed)
@@ -61,7 +60,6 @@ def test_the_order_of_dimensions_is_only_an_order(kinds, seed, random, with_vari
     assert after.verdict is before.verdict
 
 
-@settings(max_examples=100, deadline=None)
 @given(kinds, seeds, st.data())
 def test_each_dimension_may_have_its_own_scale_sign_and_place(kinds, seed, data):
     """With a variance the noise gives the scale. A shift is in units of the dimension, since rows are float32."""
@@ -77,7 +75,6 @@ def test_each_dimension_may_have_its_own_scale_sign_and_place(kinds, seed, data)
         np.testing.assert_allclose(other.information_upper, one.information_upper, atol=1e-4)
 
 
-@settings(max_examples=100, deadline=None)
 @given(kinds, seeds, st.floats(-6, 6), st.floats(-6, 6))
 def test_without_a_variance_all_dimensions_may_share_a_scale_and_each_has_its_place(kinds, seed, power, shift):
     mean, _ = latents(kinds, seed)
@@ -121,7 +118,6 @@ def not_aligned(found):
     return sum(int(one[1]) for one in said if one)
 
 
-@settings(max_examples=30, deadline=None)
 @given(seeds, st.integers(1, 8))
 def test_a_rotated_code_of_low_rank_is_not_axis_aligned(seed, rank):
     rng = np.random.default_rng(seed)

@@ -1,38 +1,61 @@
-"""TODO."""
+"""COLLAPSE: no dimension is in use any more, or none has come into use for a long time."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from typing import TypedDict
 
 import numpy as np
 
-from ...regime.regime import Regime, Verdict
-from ...statistics.snapshot import Snapshot
-from .. import advice
-from ..advice import raised
+from ...regime.regime import Verdict
+from ..advice import Cause, make_alert
 from ..alert import Alert, AlertKind
-from ..alert_rules import AlertRules
-from . import attribution
-from .state import CLEAN, WatchState
+from ..observation import Observation
+from ..signals.attribution import is_constant, most_common
+from .rule import MIN_CLEAN_EVALUATIONS
 
 
-def collapse(
-    state: WatchState, before: WatchState, s: Snapshot, regime: Regime, rules: AlertRules
-) -> tuple[WatchState, list[Alert]]:
-    """COLLAPSE: nothing is in use any more, or nothing has come into use for a long time."""
-    if regime.verdict is not Verdict.COLLAPSED:
-        return replace(state, collapsed=0, alive=state.alive + 1), []
-    used = state.tracks.was_used
-    had = bool(used.any())
-    new = replace(state, collapsed=state.collapsed + 1)
-    if new.collapsed < (1 if had else rules.collapsed):
-        return new, []
-    new = replace(new, alive=0)
-    if state.alive < CLEAN:  # still the same one
-        return new, []
-    said = "no informative dimension is left" if had else "no dimension has become informative"
-    evidence = {"total": float(np.nansum(s.information)), "largest": float(np.max(np.nan_to_num(s.information)))}
-    place = advice.DEAD if attribution.dead(s, used) else attribution.common(state.tracks.named[used])
-    healthy = before.healthy_step if had else None
-    told = advice.told(AlertKind.COLLAPSE, place)
-    return new, [raised(AlertKind.COLLAPSE, s.step, None, said, evidence, None, healthy, told)]
+class CollapseState(TypedDict):
+    """State of COLLAPSE."""
+
+    collapsed_streak: int
+    """Evaluations in a row with the verdict COLLAPSED."""
+    since_collapse: int
+    """Evaluations with another verdict since the last collapse that was, or would have been, an alert."""
+
+
+class Collapse:
+    """Raises COLLAPSE once for each collapse: one that hovers at the cut is the same one."""
+
+    name = "collapse"
+
+    def start(self) -> CollapseState:
+        """Return the state before the first evaluation."""
+        return CollapseState(collapsed_streak=0, since_collapse=MIN_CLEAN_EVALUATIONS)
+
+    def reset_in_warmup(self, state: CollapseState) -> CollapseState:
+        """Return the state as if the model had not collapsed."""
+        return self.start()
+
+    def update(self, state: CollapseState, observation: Observation) -> tuple[CollapseState, Sequence[Alert]]:
+        """Return the state after one evaluation, and the alert."""
+        signals = observation.signals
+        if signals is None:
+            return state, ()
+        s, history = signals.snapshot, signals.history
+        since = state["since_collapse"]
+        if signals.regime.verdict is not Verdict.COLLAPSED:
+            return CollapseState(collapsed_streak=0, since_collapse=since + 1), ()
+        streak, used = state["collapsed_streak"] + 1, history.was_used
+        had_any = bool(used.any())
+        if streak < (1 if had_any else signals.rules.collapsed):
+            return CollapseState(collapsed_streak=streak, since_collapse=since), ()
+        new = CollapseState(collapsed_streak=streak, since_collapse=0)
+        if since < MIN_CLEAN_EVALUATIONS:
+            return new, ()
+        message = "no informative dimension is left" if had_any else "no dimension has become informative"
+        evidence = {"total": float(np.nansum(s.information)), "largest": float(np.max(np.nan_to_num(s.information)))}
+        cause = Cause.DEAD_ENCODER if is_constant(s, used) else most_common(history.cause[used])
+        healthy = signals.last_healthy_step if had_any else None
+        alert = make_alert(AlertKind.COLLAPSE, s.step, message, evidence, last_healthy_step=healthy, cause=cause)
+        return new, [alert]

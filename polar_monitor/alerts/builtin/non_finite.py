@@ -1,26 +1,50 @@
-"""TODO."""
+"""NON_FINITE: values are NaN or infinite that were not before."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from typing import TypedDict
 
 import numpy as np
 
-from ...statistics.snapshot import Snapshot
-from ..advice import raised
+from ..advice import make_alert
 from ..alert import Alert, AlertKind
-from .state import CLEAN, WatchState
+from ..observation import Observation
+from .rule import MIN_CLEAN_EVALUATIONS
 
 
-def non_finite(state: WatchState, s: Snapshot) -> tuple[WatchState, list[Alert]]:
-    """NON_FINITE: values are NaN or infinite that were not before."""
-    count = float(np.sum(s.non_finite))
-    if count <= state.non_finite:
-        return replace(state, finite_since=state.finite_since + 1), []
-    new = replace(state, non_finite=count, finite_since=0)
-    if state.finite_since < CLEAN:
-        return new, []
-    j = int(np.argmax(s.non_finite))
-    said = f"{count - state.non_finite:.0f} values are NaN or infinite, most in dimension {j}"
-    evidence = {"values": count - state.non_finite, "dimension": float(j)}
-    return new, [raised(AlertKind.NON_FINITE, s.step, None, said, evidence, None, state.healthy_step)]
+class NonFiniteState(TypedDict):
+    """State of NON_FINITE."""
+
+    values: float
+    """Values that are NaN or infinite, the most so far."""
+    since_non_finite: int
+    """Evaluations since the last new one."""
+
+
+class NonFinite:
+    """Raises NON_FINITE when the number of such values grows after a clean time."""
+
+    name = "non_finite"
+
+    def start(self) -> NonFiniteState:
+        """Return the state before the first evaluation."""
+        return NonFiniteState(values=0.0, since_non_finite=MIN_CLEAN_EVALUATIONS)
+
+    def update(self, state: NonFiniteState, observation: Observation) -> tuple[NonFiniteState, Sequence[Alert]]:
+        """Return the state after one evaluation, and the alert."""
+        signals = observation.signals
+        if signals is None:
+            return state, ()
+        s = signals.snapshot
+        values = float(np.sum(s.non_finite))
+        if values <= state["values"]:
+            return NonFiniteState(values=state["values"], since_non_finite=state["since_non_finite"] + 1), ()
+        new = NonFiniteState(values=values, since_non_finite=0)
+        if state["since_non_finite"] < MIN_CLEAN_EVALUATIONS:
+            return new, ()
+        more, j = values - state["values"], int(np.argmax(s.non_finite))
+        message = f"{more:.0f} values are NaN or infinite, most in dimension {j}"
+        evidence = {"values": more, "dimension": float(j)}
+        healthy = signals.last_healthy_step
+        return new, [make_alert(AlertKind.NON_FINITE, s.step, message, evidence, last_healthy_step=healthy)]

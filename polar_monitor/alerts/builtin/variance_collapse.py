@@ -1,33 +1,60 @@
-"""TODO."""
+"""VARIANCE_COLLAPSE: the posterior of half or more of the dimensions in use is a point."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from typing import TypedDict
 
-from ...regime.regime import DWELL, Regime
-from ...statistics.snapshot import Snapshot
-from ..advice import raised
+from ...regime.regime import DWELL
+from ..advice import make_alert
 from ..alert import Alert, AlertKind
-from ..alert_rules import AlertRules
-from .state import CLEAN, WatchState
+from ..observation import Observation
+from .rule import MIN_CLEAN_EVALUATIONS
 
-POINT_RELIABILITY = 0.9999
+MAX_RELIABILITY = 0.9999
 """Reliability above which the posterior is a point."""
 
 
-def variance_collapse(
-    state: WatchState, before: WatchState, s: Snapshot, regime: Regime, rules: AlertRules
-) -> tuple[WatchState, list[Alert]]:
-    """VARIANCE_COLLAPSE: the posterior of half or more of the dimensions in use is a point."""
-    points = s.reliability[state.tracks.in_use > 0] > POINT_RELIABILITY
-    if not s.has_variance or not points.size or 2 * int(points.sum()) < points.size:
-        return replace(state, sharp=0, blunt=state.blunt + 1), []
-    new = replace(state, sharp=state.sharp + 1)
-    if new.sharp < DWELL:
-        return new, []
-    new = replace(new, blunt=0)
-    if state.blunt < CLEAN:
-        return new, []
-    share = "the reliability of half or more of the dimensions in use"
-    said = f"the posterior is a point: {share} is above {POINT_RELIABILITY}"
-    return new, [raised(AlertKind.VARIANCE_COLLAPSE, s.step, None, said, {"dimensions": float(points.sum())})]
+class VarianceCollapseState(TypedDict):
+    """State of VARIANCE_COLLAPSE."""
+
+    point_streak: int
+    """Evaluations in a row with a posterior that is a point."""
+    since_point: int
+    """Evaluations with another one since the last alert."""
+
+
+class VarianceCollapse:
+    """Raises VARIANCE_COLLAPSE when the posterior stays a point for as long as a label needs to change."""
+
+    name = "variance_collapse"
+
+    def start(self) -> VarianceCollapseState:
+        """Return the state before the first evaluation."""
+        return VarianceCollapseState(point_streak=0, since_point=MIN_CLEAN_EVALUATIONS)
+
+    def reset_in_warmup(self, state: VarianceCollapseState) -> VarianceCollapseState:
+        """Return the state as if the posterior had not been a point."""
+        return self.start()
+
+    def update(
+        self, state: VarianceCollapseState, observation: Observation
+    ) -> tuple[VarianceCollapseState, Sequence[Alert]]:
+        """Return the state after one evaluation, and the alert."""
+        signals = observation.signals
+        if signals is None:
+            return state, ()
+        s = signals.snapshot
+        points = s.reliability[signals.history.in_use > 0] > MAX_RELIABILITY
+        if not s.has_variance or not points.size or 2 * int(points.sum()) < points.size:
+            return VarianceCollapseState(point_streak=0, since_point=state["since_point"] + 1), ()
+        streak = state["point_streak"] + 1
+        if streak < DWELL:
+            return VarianceCollapseState(point_streak=streak, since_point=state["since_point"]), ()
+        new = VarianceCollapseState(point_streak=streak, since_point=0)
+        if state["since_point"] < MIN_CLEAN_EVALUATIONS:
+            return new, ()
+        share = "the reliability of half or more of the dimensions in use"
+        message = f"the posterior is a point: {share} is above {MAX_RELIABILITY}"
+        evidence = {"dimensions": float(points.sum())}
+        return new, [make_alert(AlertKind.VARIANCE_COLLAPSE, s.step, message, evidence)]

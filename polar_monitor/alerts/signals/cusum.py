@@ -1,8 +1,8 @@
-"""When a level has surely fallen: Page's CUSUM of the changes of its logarithm, one for each of D series.
+"""Detects that a level has surely fallen: Page's CUSUM of the changes of its logarithm, one for each of D series.
 
-S ← max(0, S − Δ log x − allowance) (Page 1954): with no allowance S is how far log x is below its highest value, and
-exp(−S) the share that is left. The allowance, a change an evaluation that is no news, lets slow settling go. A level
-that fell before and came back is known to do so (a cycle of β): only a deeper fall counts.
+S ← max(0, S − Δ log x − allowance) (Page 1954). Without an allowance S is the distance of log x from its highest value,
+and exp(−S) is the share that is left. The allowance lets slow settling pass. A level that fell before and recovered
+may do so again (a cycle of β): only a deeper fall counts then.
 """
 
 from __future__ import annotations
@@ -18,66 +18,68 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 ALLOWANCE = 0.002
-"""A fall of so much of a level in one evaluation is settling."""
-FLOOR = 0.01
-"""Nats below which a level is as good as nothing."""
-RETURN = 0.5
-"""Share of a fall that must be made good for it to count as one that comes back."""
+"""A smaller fall of the logarithm in one evaluation is settling."""
+LEVEL_FLOOR = 0.01
+"""Nats; a smaller level counts as this one."""
+MIN_RECOVERED_SHARE = 0.5
+"""Share of a drop that a level must gain back before the drop counts as recovered."""
 MARGIN = 1.2
-"""A fall must be so much deeper than one that came back."""
-DEEP = 1.2
-"""No fall deeper than this is expected to come back: 0.3 of the level is left."""
+"""Factor by which a drop must exceed one that recovered."""
+MAX_RECOVERED_DROP = 1.2
+"""No deeper drop is expected to recover: 0.3 of the level is left."""
 
 
 @dataclass(frozen=True, eq=False)
 class Cusum:
-    """How far each of D series is below where it was; all arrays (D,), in units of the logarithm."""
+    """The drop of each of D series below its highest level; all arrays (D,), in units of the logarithm."""
 
-    fallen: Array
+    drop: Array
     """S."""
-    deepest: Array
-    """Largest S of the fall that is under way."""
-    forgiven: Array
-    """The deepest fall that came back."""
-    excused: Array
-    """The part of S that is no news: of the warm-up, or of a fall that has stopped."""
+    deepest_drop: Array
+    """The largest S of the present fall."""
+    recovered_drop: Array
+    """The deepest drop that recovered."""
+    baseline_drop: Array
+    """The part of S that is no news: from the warm-up, or from a fall that has stopped."""
 
     @classmethod
-    def none(cls, dimensions: int) -> Cusum:
-        """Nothing has fallen."""
+    def zero(cls, dimensions: int) -> Cusum:
+        """Return the state in which nothing has fallen."""
         zero = np.zeros(dimensions)
         return cls(zero, zero, zero, zero)
 
-    def after(self, before: Array, now: Array) -> Cusum:
-        """With one evaluation more, in which the level went from `before` to `now`."""
-        change = np.log(np.maximum(now, FLOOR)) - np.log(np.maximum(before, FLOOR))
-        fallen = np.maximum(self.fallen - change - ALLOWANCE, 0.0)
-        deepest = np.maximum(self.deepest, fallen)
-        back = fallen <= (1 - RETURN) * deepest
+    def update(self, before: Array, now: Array) -> Cusum:
+        """Return the state after one more evaluation, in which the level went from `before` to `now`."""
+        change = np.log(np.maximum(now, LEVEL_FLOOR)) - np.log(np.maximum(before, LEVEL_FLOOR))
+        drop = np.maximum(self.drop - change - ALLOWANCE, 0.0)
+        deepest = np.maximum(self.deepest_drop, drop)
+        back = drop <= (1 - MIN_RECOVERED_SHARE) * deepest
+        recovered = np.maximum(self.recovered_drop, np.minimum(deepest, MAX_RECOVERED_DROP))
         return Cusum(
-            fallen,
-            np.where(back, fallen, deepest),
-            np.where(back, np.maximum(self.forgiven, np.minimum(deepest, DEEP)), self.forgiven),
-            np.minimum(self.excused, fallen),
+            drop,
+            np.where(back, drop, deepest),
+            np.where(back, recovered, self.recovered_drop),
+            np.minimum(self.baseline_drop, drop),
         )
 
-    def pardoned(self, where: Flags | bool = True) -> Cusum:
-        """There, as it is now is how it should be; what comes back is still remembered."""
-        return replace(self, excused=np.where(where, self.fallen, self.excused))
+    def rebase(self, where: Flags | bool = True) -> Cusum:
+        """Return the state in which the present level is the normal one there; drops that recovered are kept."""
+        return replace(self, baseline_drop=np.where(where, self.drop, self.baseline_drop))
 
-    def only(self, where: Flags) -> Cusum:
-        """Nothing has fallen elsewhere."""
+    def keep(self, where: Flags) -> Cusum:
+        """Return the state in which nothing has fallen elsewhere."""
         return Cusum(*(np.where(where, getattr(self, f.name), 0.0) for f in fields(self)))
 
     def exceeds(self, share: float) -> Flags:
-        """Which have lost more than a share of their level, and more than they are known to get back."""
-        return np.asarray(self.fallen - self.excused >= np.maximum(-np.log1p(-share), MARGIN * self.forgiven))
+        """Return which series lost more than a share of their level, and more than they ever recovered from."""
+        news = self.drop - self.baseline_drop
+        return np.asarray(news >= np.maximum(-np.log1p(-share), MARGIN * self.recovered_drop))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists."""
+        """Return plain lists."""
         return {f.name: getattr(self, f.name).tolist() for f in fields(self)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Cusum:
-        """The inverse of `to_dict`."""
+        """Return the inverse of `to_dict`."""
         return cls(**{f.name: np.array(data[f.name], np.float64) for f in fields(cls)})

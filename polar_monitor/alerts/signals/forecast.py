@@ -1,11 +1,11 @@
-"""When a falling dimension will be out of use: its trend, and an interval calibrated on runs with known losses.
+"""Forecasts when a falling dimension will be out of use: its trend, with an interval calibrated on known losses.
 
-A trend's own uncertainty says nothing about what drives the fall: it may stop, or grow. The interval is the trend's
-time times two factors, quantiles of true over forecast time in the tuning half of the suite in `bench/alerts` (after
-split conformal prediction, Papadopoulos et al. 2002), so that it holds the loss in about 80 of 100 cases like those.
+A trend's own uncertainty does not cover what drives the fall: it may stop, or grow. The interval is the trend's time
+times two factors: quantiles of true over forecast time in the tuning half of the suite in `bench/alerts` (after split
+conformal prediction, Papadopoulos et al. 2002), so the interval holds the loss in about 80 of 100 similar cases.
 
-Where the loop tells its learning rate, time is counted in evaluations at the present one: a gradient flow moves by the
-rate. Where it tells β and β rises, the information is extrapolated over log β instead: at the optimum of a linear
+If the training loop logs its learning rate, time is counted in evaluations at the present one: a gradient flow moves by
+the rate. If it logs β and β rises, the information is extrapolated over log β instead: at the optimum of a linear
 Gaussian model I = ½ log(λ/β) (Lucas et al. 2019), a straight line.
 """
 
@@ -19,43 +19,48 @@ from numpy.typing import NDArray
 
 from ...statistics.snapshot import Array
 from ..alert import Forecast
-from .cusum import FLOOR
+from .cusum import LEVEL_FLOOR
 from .trend import crossing, rates, slopes
 
-LEAST, MOST = 0.4, 2.7
+LOW_FACTOR, HIGH_FACTOR = 0.4, 2.7
 """Factors of the interval: over 111 losses the 10 % quantile was 0.43, the 90 % quantile 2.9."""
-LEAST_DRIVEN, MOST_DRIVEN = 0.95, 2.6
-"""The same where a rising β is followed, over 39 losses: 0.99 and 2.54."""
-MOST_PLUNGED = 1.3
+LOW_FACTOR_BETA, HIGH_FACTOR_BETA = 0.95, 2.6
+"""The same under a rising β, over 39 losses: 0.99 and 2.54."""
+HIGH_FACTOR_PLUNGE = 1.3
 """The same after a plunge, over 91 losses: the 85 % quantile was 1.15, the 90 % quantile 1.4."""
-FALLING = 0.005
-"""A level that falls by less than this share in an evaluation does not fall."""
-CEILING = 10**15
-RISE = 5
-"""Evaluations over which β is looked at."""
-RISEN = 0.05
-"""A rise of log β over them that drives what falls."""
+MIN_RATE = 0.005
+"""A level that falls by a smaller share in an evaluation does not fall."""
+MAX_STEPS_AHEAD = 10**15
+BETA_ROWS = 5
+"""Evaluations over which β is followed."""
+MIN_BETA_RISE = 0.05
+"""A smaller rise of log β over them does not drive a fall."""
 
 
 @dataclass(frozen=True, eq=False)
 class Outlook:
-    """What the trends of D dimensions say; in evaluations, each `interval` steps."""
+    """The trends of D dimensions; in evaluations, each `interval` steps."""
 
     ahead: Array
     """(D,): evaluations until a dimension is no longer surely in use; inf where it does not fall."""
     interval: float
     driven: NDArray[np.bool_]
-    """(D,): whether a rising β was followed."""
+    """(D,): True where the forecast follows a rising β."""
 
     def forecast(self, dimension: int, step: int, plunged: bool = False) -> Forecast:
-        """From `step` on, in steps. What `plunged` may be lost already: an evaluation sees a window of the past."""
+        """Return the forecast from `step` on, in steps.
+
+        A dimension that `plunged` may be lost already: an evaluation sees a window of the past.
+        """
         ahead = float(self.ahead[dimension]) * self.interval
-        least, most = (LEAST_DRIVEN, MOST_DRIVEN) if self.driven[dimension] else (LEAST, MOST)
-        most = (MOST_PLUNGED if plunged else most) * max(ahead, self.interval)
+        beta = self.driven[dimension]
+        low_factor, high_factor = (LOW_FACTOR_BETA, HIGH_FACTOR_BETA) if beta else (LOW_FACTOR, HIGH_FACTOR)
+        high = (HIGH_FACTOR_PLUNGE if plunged else high_factor) * max(ahead, self.interval)
+        early = -math.ceil(self.interval) if plunged else math.floor(min(low_factor * ahead, MAX_STEPS_AHEAD))
         return Forecast(
-            step + math.ceil(min(ahead, CEILING)),
-            step - math.ceil(self.interval) if plunged else step + math.floor(min(least * ahead, CEILING)),
-            step + math.ceil(most) if most < CEILING else None,
+            step + math.ceil(min(ahead, MAX_STEPS_AHEAD)),
+            step + early,
+            step + math.ceil(high) if high < MAX_STEPS_AHEAD else None,
         )
 
 
@@ -67,38 +72,40 @@ def outlook(
     beta: Array | None = None,
     rate: Array | None = None,
 ) -> Outlook:
-    """From the last evaluations (h, D) of the information, in nats, to the `cut`; only `where` (D,) it is asked for.
+    """Extrapolate the last evaluations (h, D) of the information, in nats, to the `cut`; only `where` (D,) is True.
 
-    `beta` and `rate`, the learning rate, are (h,), and NaN where they have not been told.
+    `beta` and `rate`, the learning rate, are (h,), and NaN where they were not logged.
     """
-    level = np.log(np.maximum(information[:, where], FLOOR))
+    level = np.log(np.maximum(information[:, where], LEVEL_FLOOR))
     slope, growth = rates(level, None if rate is None else _progress(rate))
     distance = level[-1] - math.log(cut)
     ahead = np.full(where.shape, np.inf)
-    ahead[where] = np.where(slope > FALLING, crossing(distance, slope, growth), np.inf)
+    ahead[where] = np.where(slope > MIN_RATE, crossing(distance, slope, growth), np.inf)
     driven = np.zeros(where.shape, np.bool_)
     if beta is not None and _rises(beta):
-        pushed = _driven(information[-RISE:, where] - cut, beta[-RISE:])
+        pushed = _driven(information[-BETA_ROWS:, where] - cut, beta[-BETA_ROWS:])
         driven[where] = np.isfinite(pushed)
         ahead[where] = np.where(driven[where], pushed, ahead[where])
     return Outlook(ahead, interval, driven)
 
 
 def _progress(rate: Array) -> Array | None:
-    """(h,): when each evaluation was, in evaluations at the present learning rate; None where that is not known."""
+    """Return the times (h,) of the evaluations, in evaluations at the present learning rate; None if not known."""
     if not (rate > 0).all() or (rate == rate[-1]).all():  # NaN is not above 0
         return None
     return np.concatenate([[0.0], np.cumsum(rate[1:] / rate[-1])])
 
 
 def _rises(beta: Array) -> bool:
-    """Whether β, (h,), has risen over the last evaluations and still does."""
-    last = beta[-RISE:]
-    return bool(len(last) == RISE and (last > 0).all() and np.log(last[-1] / last[0]) > RISEN and last[-1] > last[-2])
+    """Return True if β, (h,), has risen over the last evaluations and still rises."""
+    last = beta[-BETA_ROWS:]
+    if len(last) < BETA_ROWS or not (last > 0).all():
+        return False
+    return bool(np.log(last[-1] / last[0]) > MIN_BETA_RISE and last[-1] > last[-2])
 
 
 def _driven(above: Array, beta: Array) -> Array:
-    """Evaluations until β, going on as it does, has pushed each series (RISE, D) to 0; inf where it does not."""
+    """Return the evaluations until β, at its present pace, pushes each series (rows, D) to 0; inf if it does not."""
     slope, distance = slopes(above, np.log(beta)), np.maximum(above[-1], 0.0)
     with np.errstate(all="ignore"):  # what is not finite is no forecast
         further = np.where(slope < 0, distance / -np.minimum(slope, 0.0), np.inf)  # of log β

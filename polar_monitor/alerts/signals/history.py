@@ -1,6 +1,6 @@
-"""What is remembered of every dimension between evaluations.
+"""History of every dimension between evaluations.
 
-Arrays of shape (D,), or (h, D) for the last h evaluations; nothing is changed in place, so a state can be kept.
+Arrays of shape (D,), or (h, D) for the last h evaluations. Nothing is changed in place, so a state can be kept.
 """
 
 from __future__ import annotations
@@ -16,93 +16,108 @@ from ...arrays.finite_json import finite_json
 from ...context import Context
 from ...statistics.snapshot import Array, Snapshot
 from .cusum import Cusum
-from .trend import BEFORE, SHORT
+from .trend import EARLY_ROWS, RECENT_ROWS
 
 NEVER = -1
 """Stands for no step."""
-HISTORY = SHORT + BEFORE - 1
-"""Evaluations that are remembered: those that trends are of."""
-TOLD = 3
-BETA, RATE, RECONSTRUCTION = range(TOLD)
-"""Places of what the loop tells."""
+MAX_HISTORY = RECENT_ROWS + EARLY_ROWS - 1
+"""Evaluations that are kept: as many as a trend needs."""
+CONTEXT_VALUES = 3
+BETA, RATE, RECONSTRUCTION = range(CONTEXT_VALUES)
+"""Columns of the context."""
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class DimensionHistory:
-    """The history of all dimensions, as far as alerts depend on it."""
+    """The history of all dimensions, as far as alerts depend on it.
+
+    A dimension is *in use* while its label is informative, and *established* after `AlertRules.established`
+    evaluations in which it surely carried `AlertRules.worth` nats.
+    """
 
     steps: Ints
     """(h,)."""
     information: Array
     errors: Array
     """(h, D): `Snapshot.information` and its standard error; 0 where it is not finite."""
-    told: Array
-    """(h, 3): β, the learning rate and the reconstruction term; NaN where the loop has not told them."""
-    decline: Cusum
-    """Of the information."""
-    variance: Array
-    noise: Array
-    """V and E of the last evaluation at which a dimension had not fallen yet; NaN before there was one."""
-    told_then: Array
-    """(D, 3): what was told there; of β and the learning rate the least shortly before, as a rise takes effect late."""
-    named: Ints
-    """The cause that its fall was put down to, a place in `causes.NAMES`; 0 for none."""
+    context: Array
+    """(h, 3): β, the learning rate and the reconstruction term; NaN where the training loop did not log them."""
+    cusum: Cusum
+    """The drop of the information."""
+    healthy_variance: Array
+    healthy_noise: Array
+    """V and E at the last evaluation at which a dimension had not fallen yet; NaN before there was one."""
+    healthy_context: Array
+    """(D, 3): the context there. β and the learning rate are the lowest of shortly before: a rise takes effect late."""
+    cause: Ints
+    """The `Cause` of its fall; `Cause.UNKNOWN` for none."""
     in_use: Ints
-    """Evaluations for which a dimension has been in use; 0 when it is not."""
-    worthy: Ints
-    """Of these, after the warm-up, how many found more in it than an alert about it needs."""
-    proven: Ints
-    """The same with those of the warm-up."""
+    """Evaluations for which a dimension has been in use; 0 if it is not."""
+    above_worth: Ints
+    """Evaluations among these, after the warm-up, in which it surely carried what an alert about it needs."""
+    above_worth_incl_warmup: Ints
+    """The same count with the warm-up."""
     was_used: Flags
-    """It has been established at some time."""
-    falling: Ints
-    """Evaluations in a row that saw it fall."""
-    calm: Ints
-    """Evaluations in a row that did not."""
+    """True if it has been established at some time."""
+    falling_streak: Ints
+    """Evaluations in a row in which it fell."""
+    stable_streak: Ints
+    """Evaluations in a row in which it did not."""
     warned: Flags
-    """A FADING is out and not yet taken back by a recovery."""
-    healthy: Ints
+    """True if a FADING was raised, and the dimension has neither recovered nor stopped falling."""
+    healthy_step: Ints
     """The last step before it began to fall."""
 
     @classmethod
     def empty(cls, dimensions: int) -> DimensionHistory:
-        """Before the first evaluation."""
-        none, no = np.zeros(dimensions, np.int64), np.zeros(dimensions, np.bool_)
-        history = np.zeros((0, dimensions))
-        unknown, whole = np.full(dimensions, np.nan), Cusum.none(dimensions)
+        """Return the history before the first evaluation."""
+        zero, no = np.zeros(dimensions, np.int64), np.zeros(dimensions, np.bool_)
+        rows, unknown = np.zeros((0, dimensions)), np.full(dimensions, np.nan)
         return cls(
-            np.zeros(0, np.int64), history, history, np.zeros((0, TOLD)), whole,
-            unknown, unknown, np.full((dimensions, TOLD), np.nan),
-            none, none, none, none, no, none, none, no, none + NEVER,
-        )  # fmt: skip
+            steps=np.zeros(0, np.int64),
+            information=rows,
+            errors=rows,
+            context=np.zeros((0, CONTEXT_VALUES)),
+            cusum=Cusum.zero(dimensions),
+            healthy_variance=unknown,
+            healthy_noise=unknown,
+            healthy_context=np.full((dimensions, CONTEXT_VALUES), np.nan),
+            cause=zero,
+            in_use=zero,
+            above_worth=zero,
+            above_worth_incl_warmup=zero,
+            was_used=no,
+            falling_streak=zero,
+            stable_streak=zero,
+            warned=no,
+            healthy_step=zero + NEVER,
+        )
 
     def remember(self, s: Snapshot, context: Context) -> DimensionHistory:
-        """With one evaluation more; from the beginning if it has another number of dimensions."""
+        """Return the history with one more evaluation; a new one if the number of dimensions changed."""
         if len(self.in_use) != s.dimensions:
             return DimensionHistory.empty(s.dimensions).remember(s, context)
-        now = _known(s.information)
+        now = _finite_or_zero(s.information)
         return replace(
             self,
-            steps=np.append(self.steps, s.step)[-HISTORY:],
-            information=np.vstack([self.information, now])[-HISTORY:],
-            errors=np.vstack([self.errors, _known(s.information_se)])[-HISTORY:],
-            told=np.vstack([self.told, _row(context)])[-HISTORY:],
-            decline=self.decline.after(self.information[-1], now) if len(self.steps) else self.decline,
+            steps=np.append(self.steps, s.step)[-MAX_HISTORY:],
+            information=np.vstack([self.information, now])[-MAX_HISTORY:],
+            errors=np.vstack([self.errors, _finite_or_zero(s.information_se)])[-MAX_HISTORY:],
+            context=np.vstack([self.context, _row(context)])[-MAX_HISTORY:],
+            cusum=self.cusum.update(self.information[-1], now) if len(self.steps) else self.cusum,
         )
 
-    def calmed(self) -> DimensionHistory:
-        """As if nothing had been falling: what still falls is news."""
-        none = np.zeros_like(self.falling)
-        return replace(
-            self, falling=none, warned=np.zeros_like(self.warned), worthy=none, decline=self.decline.pardoned()
-        )
+    def without_falls(self) -> DimensionHistory:
+        """Return the history as if nothing had been falling: a fall that goes on is news after the warm-up."""
+        zero, no = np.zeros_like(self.falling_streak), np.zeros_like(self.warned)
+        return replace(self, falling_streak=zero, warned=no, above_worth=zero, cusum=self.cusum.rebase())
 
     @property
-    def told_before(self) -> Array:
-        """(3,): the least β and learning rate of the evaluations that are remembered, and the last reconstruction."""
-        return np.append(np.fmin.reduce(self.told[:, :RECONSTRUCTION]), self.told[-1, RECONSTRUCTION])
+    def context_before(self) -> Array:
+        """(3,): the lowest β and learning rate of the evaluations that are kept, and the last reconstruction term."""
+        return np.append(np.fmin.reduce(self.context[:, :RECONSTRUCTION]), self.context[-1, RECONSTRUCTION])
 
     @property
     def interval(self) -> float:
@@ -110,31 +125,31 @@ class DimensionHistory:
         return float(self.steps[-1] - self.steps[0]) / max(len(self.steps) - 1, 1)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists; None where there is no number."""
-        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        """Return plain lists; None where there is no number."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
         return {
-            name: value.to_dict() if isinstance(value, Cusum) else finite_json(value) for name, value in plain.items()
+            name: value.to_dict() if isinstance(value, Cusum) else finite_json(value) for name, value in values.items()
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> DimensionHistory:
-        """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError for what is none."""
+        """Return the inverse of `to_dict`. Raises KeyError, TypeError or ValueError for other data."""
         dimensions = len(data["in_use"])
-        empty, decline = cls.empty(dimensions), Cusum.from_dict(data["decline"])
-        names = [f.name for f in fields(cls) if f.name != "decline"]
+        empty, cusum = cls.empty(dimensions), Cusum.from_dict(data["cusum"])
+        names = [f.name for f in fields(cls) if f.name != "cusum"]
         arrays = {name: np.array(data[name], getattr(empty, name).dtype) for name in names}
-        history = len(arrays["steps"])
-        wide = {name: (history, dimensions) for name in ("information", "errors")}
-        wide |= {"told": (history, TOLD), "told_then": (dimensions, TOLD)}
-        arrays |= {name: arrays[name].reshape(shape) for name, shape in wide.items()}
-        shapes = {a.shape for name, a in arrays.items() if name != "steps" and name not in wide}
-        shapes |= {getattr(decline, f.name).shape for f in fields(decline)}
-        if shapes != {(dimensions,)}:
-            raise ValueError(f"a history of {dimensions} dimensions with arrays of {sorted(shapes)}")
-        return cls(**arrays, decline=decline)
+        rows = len(arrays["steps"])
+        shapes = {name: (rows, dimensions) for name in ("information", "errors")}
+        shapes |= {"context": (rows, CONTEXT_VALUES), "healthy_context": (dimensions, CONTEXT_VALUES)}
+        arrays |= {name: arrays[name].reshape(shape) for name, shape in shapes.items()}
+        others = {a.shape for name, a in arrays.items() if name != "steps" and name not in shapes}
+        others |= {getattr(cusum, f.name).shape for f in fields(cusum)}
+        if others != {(dimensions,)}:
+            raise ValueError(f"a history of {dimensions} dimensions with arrays of {sorted(others)}")
+        return cls(**arrays, cusum=cusum)
 
 
-def _known(values: Array) -> Array:
+def _finite_or_zero(values: Array) -> Array:
     return np.where(np.isfinite(values), values, 0.0)
 
 

@@ -1,4 +1,4 @@
-"""Robust trends of the last evaluations of D series, and when they will have fallen to a given value.
+"""Robust trends of the last evaluations of D series, and the time until they reach a given value.
 
 Decay towards the prior is close to exponential (a gradient flow near its fixed point), but what drives it often grows:
 log x(t) = log x₀ − r t − ½ a t² with a ≥ 0. On an exact exponential a is 0 and the crossing exact.
@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-SHORT = 4
-"""Evaluations that the present rate is of."""
-BEFORE = 5
-"""Evaluations, the last one of which begins the present ones, that the rate before is of."""
+RECENT_ROWS = 4
+"""Evaluations that give the present rate."""
+EARLY_ROWS = 5
+"""Evaluations that give the rate before; the last of them is the first of the recent ones."""
 
 
 def slopes(values: Array, times: Array | None = None) -> Array:
-    """Theil and Sen's slope of each column of `values` (h, D): the median of all pairwise slopes.
+    """Return Theil and Sen's slope of each column of `values` (h, D): the median of all pairwise slopes.
 
-    `times` (h,) are those of the rows, which are one apart without it. Pairs at one time are left out; 0 without any.
+    `times` (h,) are those of the rows; without it rows are one apart. Pairs at one time are left out. Without any pair
+    the slope is 0.
 
     Example:
         >>> import numpy as np
@@ -39,26 +40,26 @@ def slopes(values: Array, times: Array | None = None) -> Array:
 
 
 def rates(values: Array, times: Array | None = None) -> tuple[Array, Array]:
-    """(r, a), each (D,): by how much the columns of `values` (h, D) fall in a unit of time now, and how that grows.
+    """Return (r, a), each (D,): the present fall of the columns of `values` (h, D) in a unit of time, and its growth.
 
     `times` (h,) increase; without them a row is a unit.
     """
-    if len(values) < SHORT:
+    if len(values) < RECENT_ROWS:
         zero = np.zeros(values.shape[1])
         return zero, zero
     times = np.arange(len(values), dtype=np.float64) if times is None else times
-    now = -slopes(values[-SHORT:], times[-SHORT:])
-    if len(values) < SHORT + BEFORE - 1:
+    now = -slopes(values[-RECENT_ROWS:], times[-RECENT_ROWS:])
+    if len(values) < RECENT_ROWS + EARLY_ROWS - 1:
         return now, np.zeros_like(now)
-    early = slice(-SHORT - BEFORE + 1, 1 - SHORT)
-    middle = times[-SHORT:].mean()
+    early = slice(-RECENT_ROWS - EARLY_ROWS + 1, 1 - RECENT_ROWS)
+    middle = times[-RECENT_ROWS:].mean()
     apart = middle - times[early].mean()
     growth = np.maximum(now + slopes(values[early], times[early]), 0.0) / apart
     return now + (times[-1] - middle) * growth, growth
 
 
 def crossing(distance: Array, rate: Array, growth: Array) -> Array:
-    """Evaluations until a series at `distance` above a value has fallen to it; inf where it does not fall. All (D,).
+    """Return the evaluations until a series `distance` above a value falls to it; inf without a fall. All (D,).
 
     Example:
         >>> import numpy as np

@@ -1,4 +1,4 @@
-"""Small data sets: drawn or sampled here from a seed, or shipped with scikit-learn; nothing is downloaded.
+"""Small data sets, drawn from a seed or shipped with scikit-learn; nothing is downloaded.
 
 Inputs are float32 tensors (n, inputs), images flattened; factors are float64 arrays (n, f).
 """
@@ -6,7 +6,5 @@ Inputs are float32 tensors (n, inputs), images flattened; factors are float64 ar
 from ._auxiliary import auxiliary as auxiliary
 from ._conditional import conditional as conditional
 from ._digits import digits as digits
-from ._linear_gaussian import linear_gaussian as linear_gaussian
-from ._patches import patches as patches
 from ._sprites import SIZE as SIZE
 from ._sprites import sprites as sprites

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 SLOPE = 0.2
-"""Of the leaky rectifiers that mix: not 0, so that mixing loses nothing."""
+"""Slope of the leaky rectifiers below 0; above 0, so that mixing can be undone."""
 
 
 class Auxiliary(NamedTuple):
@@ -21,17 +21,17 @@ class Auxiliary(NamedTuple):
     u: Tensor
     """The segment of each row, one-hot float32 (n, segments)."""
     sources: NDArray[np.float64]
-    """What was mixed (n, sources)."""
+    """The sources before they are mixed (n, sources)."""
 
 
 def auxiliary(
     n: int, sources: int = 3, segments: int = 8, inputs: int = 16, noise: float = 0.1, seed: int = 0
 ) -> Auxiliary:
-    """n observations of conditionally independent sources, as Khemakhem et al. (2020) simulate them.
+    """Draw n observations of conditionally independent sources, as Khemakhem et al. (2020) simulate them.
 
     Given a row's segment, source k is normal with a mean from N(0, 1) and a standard deviation from U(0.2, 1.2), drawn
-    once for each segment and source. A random network of two leaky layers mixes the sources; each input is scaled to
-    variance 1 before noise of the given standard deviation comes on top. Segments and network do not depend on `seed`.
+    once for each segment and source. A random network of two leaky layers mixes the sources. Each input is scaled to
+    variance 1, then noise of the given standard deviation is added. Segments and network do not depend on `seed`.
     """
     world = np.random.default_rng((sources, segments, inputs))
     means, deviations = world.normal(size=(segments, sources)), world.uniform(0.2, 1.2, (segments, sources))
@@ -54,6 +54,6 @@ def auxiliary(
 
 
 def _orthonormal(rng: np.random.Generator, rows: int, columns: int) -> NDArray[np.float64]:
-    """A random (rows, columns) matrix with orthonormal rows: mixing that no direction gets lost in."""
+    """Draw a (rows, columns) matrix with orthonormal rows, so that mixing loses no direction."""
     q, _ = np.linalg.qr(rng.normal(size=(columns, rows)))
     return np.asarray(q.T)

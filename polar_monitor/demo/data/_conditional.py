@@ -9,9 +9,9 @@ from torch import Tensor
 
 
 def conditional(n: int, share: float = 0.5, seed: int = 0) -> tuple[Tensor, NDArray[np.float64]]:
-    """n images (n, 256) of a disc at the left and, at the right, a second disc (a `share` of them) or a filled panel.
+    """Draw n images (n, 256) of a disc at the left and, at the right, a second disc (a `share` of them) or a panel.
 
-    Factors: height of the first disc, whether there is a second, its height (0 where there is none). A panel has no
+    Factors: height of the first disc, 1 if there is a second disc, its height (0 if there is none). A panel has no
     height, so this factor varies for part of the inputs only: the latent dimension that codes it has to be mixed.
     """
     rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Sprites with known factors, drawn on the spot."""
+"""Sprites with known factors."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ SIZE = 32
 
 
 def sprites(n: int, seed: int = 0) -> tuple[Tensor, NDArray[np.float64]]:
-    """n sprites (n, 1024) and their factors: shape (0 square, 1 ellipse, 2 triangle), scale, angle, x, y.
+    """Draw n sprites (n, 1024); factors: shape (0 square, 1 ellipse, 2 triangle), scale, angle, x, y.
 
-    Drawn by signed distance, with edges one pixel soft, from five independent factors: a VAE with more dimensions than
-    five has some to spare.
+    Each is drawn by signed distance, with edges one pixel soft. The five factors are independent, so a VAE with more
+    than five dimensions has passive ones.
     """
     rng = np.random.default_rng(seed)
     shape = rng.integers(0, 3, n)

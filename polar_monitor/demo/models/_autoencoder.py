@@ -1,4 +1,4 @@
-"""A plain autoencoder."""
+"""Plain autoencoder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ._likelihood import Likelihood, bernoulli
 
 
 class Autoencoder(nn.Module):
-    """A plain autoencoder, whose code has a mean and no variance; `decay` times its square is the L2 penalty.
+    """Autoencoder, whose code has a mean and no variance; `decay` times its square is the L2 penalty.
 
     The reconstruction loss is `likelihood`: nats for `bernoulli`, the square of x's unit for `squared_error`.
     """
@@ -28,32 +28,32 @@ class Autoencoder(nn.Module):
         self.decoder = nn.Sequential(nn.Linear(latents, hidden), nn.ReLU(), nn.Linear(hidden, inputs))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Output of the decoder, and the code."""
+        """Return the output of the decoder, and the code."""
         code = self.encoder(x)
         return self.decoder(code), code
 
     def encode(self, x: Tensor, u: Tensor | None = None) -> tuple[Tensor, None]:
-        """The code (n, D), and None: there is no variance. u is not used."""
+        """Return the code (n, D), and None, as there is no variance. u is not used."""
         return self.encoder(x), None
 
     def decode(self, z: Tensor) -> Tensor:
-        """Output of the decoder (n, inputs) for codes (n, D)."""
+        """Return the output of the decoder (n, inputs) for codes (n, D)."""
         output: Tensor = self.decoder(z)
         return output
 
     def reconstruction(self, x: Tensor, z: Tensor) -> Tensor:
-        """Loss of reconstructing x from codes, an input (n,), in the unit of the likelihood."""
+        """Return the loss of reconstructing x from codes, one per input (n,), in the unit of the likelihood."""
         return self.likelihood(x, self.decode(z))
 
     def prior(self, u: Tensor | None = None) -> None:
-        """None: there is no prior."""
+        """Return None, as there is no prior."""
         return
 
     def penalty(self, code: Tensor) -> Tensor:
-        """The regulariser of a batch of codes (n, D), a scalar: the mean of their squared length."""
+        """Return the regulariser of a batch of codes (n, D), the mean of their squared length."""
         return code.square().sum(1).mean()
 
     def loss(self, x: Tensor, weight: float | None = None, u: Tensor | None = None) -> Tensor:
-        """Mean reconstruction loss an input plus `weight` times `penalty`; the weight is `decay` unless given."""
+        """Return the mean reconstruction loss per input plus `weight` (default `decay`) times `penalty`."""
         output, code = self(x)
         return self.likelihood(x, output).mean() + (self.decay if weight is None else weight) * self.penalty(code)

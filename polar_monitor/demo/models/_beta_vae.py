@@ -1,4 +1,4 @@
-"""A β-VAE of multilayer perceptrons."""
+"""β-VAE of multilayer perceptrons."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ._likelihood import Likelihood, bernoulli
 
 
 class BetaVae(GaussianVae):
-    """A VAE with a diagonal Gaussian posterior, an N(0, 1) prior and a Bernoulli decoder, unless told otherwise."""
+    """VAE with a diagonal Gaussian posterior, an N(0, 1) prior and a decoder of the given likelihood."""
 
     def __init__(self, inputs: int, latents: int = 10, hidden: int = 256, likelihood: Likelihood = bernoulli) -> None:
         super().__init__(likelihood)
@@ -21,6 +21,6 @@ class BetaVae(GaussianVae):
         )
 
     def encode(self, x: Tensor, u: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Posterior mean and log-variance, (n, D) each; u is not used."""
+        """Return the posterior mean and log-variance, (n, D) each; u is not used."""
         h = self.encoder(x)
         return self.fc_mu(h), self.fc_logvar(h)

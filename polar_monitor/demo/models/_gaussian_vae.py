@@ -1,4 +1,4 @@
-"""What VAEs with a diagonal Gaussian posterior share: sampling, divergence from the prior, evidence lower bound."""
+"""Base of VAEs with a diagonal Gaussian posterior: sampling, divergence from the prior, evidence lower bound."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from ._likelihood import Likelihood, bernoulli
 
 
 def divergence(mean: Tensor, logvar: Tensor, prior: tuple[Tensor, Tensor] | None = None) -> Tensor:
-    """KL(N(mean, exp logvar) ‖ prior) of every dimension, nats (n, D); prior: mean and log-variance, None is N(0, 1).
+    """Return KL(N(mean, exp logvar) ‖ prior) of each dimension, nats (n, D).
+
+    `prior` is a mean and a log-variance; None is N(0, 1).
 
     >>> import torch
     >>> divergence(torch.tensor([[2.0, -1.0]]), torch.zeros(1, 2)).tolist()
@@ -22,7 +24,7 @@ def divergence(mean: Tensor, logvar: Tensor, prior: tuple[Tensor, Tensor] | None
 
 
 class GaussianVae(nn.Module):
-    """A VAE (Kingma & Welling 2014) whose subclass gives `encode` and `decoder`."""
+    """VAE (Kingma & Welling 2014) whose subclass gives `encode` and `decoder`."""
 
     decoder: nn.Module
 
@@ -31,30 +33,30 @@ class GaussianVae(nn.Module):
         self.likelihood = likelihood
 
     def forward(self, x: Tensor, u: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Output of the decoder for a sample of the posterior, posterior mean and log-variance."""
+        """Return the decoder's output for a sample of the posterior, the posterior mean and the log-variance."""
         mean, logvar = self.encode(x, u)
         z = mean + torch.exp(0.5 * logvar) * torch.randn_like(mean)
         return self.decode(z), mean, logvar
 
     def encode(self, x: Tensor, u: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Posterior mean and log-variance, (n, D) each."""
+        """Return the posterior mean and log-variance, (n, D) each."""
         raise NotImplementedError
 
     def decode(self, z: Tensor) -> Tensor:
-        """Parameters of the likelihood (n, inputs) for z (n, D)."""
+        """Return the parameters of the likelihood (n, inputs) for z (n, D)."""
         output: Tensor = self.decoder(z)
         return output
 
     def reconstruction(self, x: Tensor, z: Tensor) -> Tensor:
-        """Negative log-likelihood of x given z, nats (n,)."""
+        """Return the negative log-likelihood of x given z, nats (n,)."""
         return self.likelihood(x, self.decode(z))
 
     def prior(self, u: Tensor | None = None) -> tuple[Tensor, Tensor] | None:
-        """None: the prior is N(0, 1)."""
+        """Return None, which means N(0, 1)."""
         return None
 
     def loss(self, x: Tensor, beta: float, u: Tensor | None = None) -> Tensor:
-        """Negative evidence lower bound with the divergence weighted by β (Higgins et al. 2017), nats an input."""
+        """Return the negative evidence lower bound with KL times β (Higgins et al. 2017), nats per input."""
         output, mean, logvar = self(x) if u is None else self(x, u)
         kl = divergence(mean, logvar, self.prior(u)).sum(1)
         return (self.likelihood(x, output) + beta * kl).mean()

@@ -1,4 +1,4 @@
-"""An identifiable VAE: its prior depends on an auxiliary variable u."""
+"""Identifiable VAE: its prior depends on an auxiliary variable u."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ._likelihood import Gaussian, Likelihood
 
 
 class IVae(GaussianVae):
-    """The VAE of Khemakhem et al. (2020): the encoder sees x and u, the prior of z given u is Gaussian and learned.
+    """VAE of Khemakhem et al. (2020): the encoder sees x and u, the prior of z given u is Gaussian and learned.
 
-    Its mean is learned as well as its variance. A dimension that ignores x given u has the prior's mean and variance:
-    to N(0, 1) it looks informative, to `prior(u)` it does not.
+    The mean of the prior is learned as well as its variance. A dimension that ignores x given u has the mean and
+    variance of the prior: it looks informative beside N(0, 1), and not beside `prior(u)`.
     """
 
     def __init__(
@@ -29,12 +29,12 @@ class IVae(GaussianVae):
         self.prior_logvar = nn.Linear(hidden, latents)
 
     def encode(self, x: Tensor, u: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Posterior mean and log-variance given x and u, (n, D) each. Raises ValueError without u."""
+        """Return the posterior mean and log-variance given x and u, (n, D) each. Raises ValueError without u."""
         h = self.encoder(torch.cat([x, _given(u)], dim=1))
         return self.fc_mu(h), self.fc_logvar(h)
 
     def prior(self, u: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of z given u, (n, D) each. Raises ValueError without u."""
+        """Return the mean and log-variance of z given u, (n, D) each. Raises ValueError without u."""
         h = self.prior_network(_given(u))
         return self.prior_mean(h), self.prior_logvar(h)
 
@@ -45,5 +45,5 @@ def _perceptron(inputs: int, hidden: int) -> nn.Sequential:
 
 def _given(u: Tensor | None) -> Tensor:
     if u is None:
-        raise ValueError("u: expected the auxiliary variable (n, U), got None: an identifiable VAE needs it")
+        raise ValueError("u: expected the auxiliary variable (n, U), got None: call model(x, u)")
     return u

@@ -1,4 +1,4 @@
-"""Reconstruction losses: what a decoder's output says about x, summed over its values (n, inputs) -> (n,)."""
+"""Reconstruction losses of x given a decoder's output, summed over the inputs: (n, inputs) -> (n,)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Likelihood = Callable[[Tensor, Tensor], Tensor]
 
 
 def bernoulli(x: Tensor, output: Tensor) -> Tensor:
-    """Cross-entropy of x in [0, 1] under logits, nats."""
+    """Return the cross-entropy of x in [0, 1] under logits, nats."""
     return functional.binary_cross_entropy_with_logits(output, x, reduction="none").sum(1)
 
 
 def squared_error(x: Tensor, output: Tensor) -> Tensor:
-    """Squared error, in the square of x's unit; half of it is nats for a noise variance of 1, up to a constant."""
+    """Return the squared error; half of it is nats for a noise variance of 1, up to a constant."""
     return (output - x).square().sum(1)
 
 
@@ -29,6 +29,6 @@ class Gaussian:
     variance: float
 
     def __call__(self, x: Tensor, output: Tensor) -> Tensor:
-        """The loss (n,) of x and the decoder's output, (n, inputs) each."""
+        """Return the loss (n,) of x and the decoder's output, (n, inputs) each."""
         constant = 0.5 * x.shape[1] * math.log(2 * math.pi * self.variance)
         return squared_error(x, output) / (2 * self.variance) + constant

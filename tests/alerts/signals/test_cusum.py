@@ -1,4 +1,4 @@
-"""Page's CUSUM of the changes of the logarithm, against the sums written out."""
+"""Page's CUSUM of the changes of the logarithm, next_fallst the sums written out."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from polar_monitor.alerts.signals.cusum import ALLOWANCE, MARGIN, Cusum
 
 
 def over(levels: Sequence[float]) -> Cusum:
-    decline = Cusum.none(1)
+    cusum = Cusum.zero(1)
     for before, now in itertools.pairwise(levels):
-        decline = decline.after(np.array([before]), np.array([now]))
-    return decline
+        cusum = cusum.update(np.array([before]), np.array([now]))
+    return cusum
 
 
 @given(st.lists(st.floats(0.02, 10), min_size=2, max_size=30))
 def test_it_is_the_deepest_of_all_falls_that_end_now(levels: list[float]) -> None:
     last = len(levels) - 1
     slow = max(math.log(levels[s] / levels[last]) - ALLOWANCE * (last - s) for s in range(len(levels)))
-    assert over(levels).fallen[0] == pytest.approx(max(slow, 0.0), abs=1e-9)
+    assert over(levels).drop[0] == pytest.approx(max(slow, 0.0), abs=1e-9)
 
 
-def test_slow_settling_is_let_go() -> None:
-    assert over([1.0 * 0.999**t for t in range(500)]).fallen[0] == 0.0
+def test_slow_settling_is_no_fall() -> None:
+    assert over([1.0 * 0.999**t for t in range(500)]).drop[0] == 0.0
 
 
 def test_a_share_is_exceeded_when_it_is_lost() -> None:
@@ -45,25 +45,25 @@ def test_a_fall_that_came_back_has_to_be_deeper() -> None:
     assert over([*back, math.exp(-1.02 * depth)]).exceeds(0.35)[0]
 
 
-def test_no_fall_is_so_deep_that_nothing_is_told_any_more() -> None:
+def test_no_fall_is_so_deep_that_nothing_is_raised_any_more() -> None:
     assert over([1.0, 0.011, 1.0, 0.2]).exceeds(0.35)[0]
 
 
-def test_what_is_pardoned_counts_no_more_and_comes_back_for_free() -> None:
-    pardoned = over([1.0, 0.5]).pardoned()
-    assert not pardoned.exceeds(0.1)[0]
-    again = pardoned.after(np.array([0.5]), np.array([0.3]))
-    assert again.exceeds(0.35)[0]
-    risen = pardoned.after(np.array([0.5]), np.array([1.0])).after(np.array([1.0]), np.array([0.4]))
-    assert risen.excused[0] == pytest.approx(0.0, abs=2 * ALLOWANCE)
+def test_a_rebased_drop_counts_no_more_and_comes_back_for_free() -> None:
+    rebased = over([1.0, 0.5]).rebase()
+    assert not rebased.exceeds(0.1)[0]
+    next_fall = rebased.update(np.array([0.5]), np.array([0.3]))
+    assert next_fall.exceeds(0.35)[0]
+    risen = rebased.update(np.array([0.5]), np.array([1.0])).update(np.array([1.0]), np.array([0.4]))
+    assert risen.baseline_drop[0] == pytest.approx(0.0, abs=2 * ALLOWANCE)
 
 
 def test_nothing_has_fallen_elsewhere() -> None:
-    two = Cusum.none(2).after(np.ones(2), np.full(2, 0.3))
-    assert two.only(np.array([True, False])).exceeds(0.35).tolist() == [True, False]
+    two = Cusum.zero(2).update(np.ones(2), np.full(2, 0.3))
+    assert two.keep(np.array([True, False])).exceeds(0.35).tolist() == [True, False]
 
 
 def test_it_survives_json() -> None:
-    decline = over([1.0, 0.3, 0.9, 0.4])
-    again = Cusum.from_dict(json.loads(json.dumps(decline.to_dict())))
-    assert all((getattr(again, name) == value).all() for name, value in vars(decline).items())
+    cusum = over([1.0, 0.3, 0.9, 0.4])
+    next_fall = Cusum.from_dict(json.loads(json.dumps(cusum.to_dict())))
+    assert all((getattr(next_fall, name) == value).all() for name, value in vars(cusum).items())

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polar_monitor.alerts.signals.forecast import LEAST, MOST, outlook
+from polar_monitor.alerts.signals.forecast import HIGH_FACTOR, LOW_FACTOR, outlook
 from polar_monitor.alerts.signals.trend import crossing, rates, slopes
 
 ALL = np.array([True])
@@ -30,8 +30,8 @@ def test_theil_and_sen_at_given_times_leaves_out_pairs_at_one_time(points: list[
     times = np.cumsum(steps).astype(float)
     pairs = itertools.combinations(zip(times, values, strict=True), 2)
     slow = [(y - x) / (j - i) for (i, x), (j, y) in pairs if i != j]
-    found = slopes(np.array(values)[:, None], times)[0]
-    assert found == pytest.approx(np.median(slow) if slow else 0.0, rel=1e-9, abs=1e-9)
+    result = slopes(np.array(values)[:, None], times)[0]
+    assert result == pytest.approx(np.median(slow) if slow else 0.0, rel=1e-9, abs=1e-9)
 
 
 def test_one_outlier_changes_no_slope() -> None:
@@ -49,8 +49,8 @@ def test_the_crossing_of_an_exponential_is_exact(rate: float, start: float, ever
     exact = every * (math.log(nats[-1] / 0.15) / rate)
     forecast = outlook(nats[:, None], float(every), ALL, CUT).forecast(0, 1000)
     assert abs(forecast.step - 1000 - exact) <= 1 + 1e-6 * exact
-    assert forecast.low == pytest.approx(1000 + LEAST * exact, abs=1)
-    assert forecast.high == pytest.approx(1000 + MOST * max(exact, every), abs=2)
+    assert forecast.low == pytest.approx(1000 + LOW_FACTOR * exact, abs=1)
+    assert forecast.high == pytest.approx(1000 + HIGH_FACTOR * max(exact, every), abs=2)
 
 
 def test_a_rate_that_grows_is_followed() -> None:
@@ -85,13 +85,15 @@ def test_only_what_is_asked_for_is_worked_out() -> None:
     assert np.isfinite(ahead).tolist() == [True, False]
 
 
-UNTOLD = np.full(9, np.nan)
+NOT_LOGGED = np.full(9, np.nan)
 
 
-@pytest.mark.parametrize("beta", [UNTOLD, np.full(9, 2.0), np.linspace(1, 1.04, 9), np.full(9, 0.0), -np.arange(9.0)])
+@pytest.mark.parametrize(
+    "beta", [NOT_LOGGED, np.full(9, 2.0), np.linspace(1, 1.04, 9), np.full(9, 0.0), -np.arange(9.0)]
+)
 def test_a_beta_that_does_not_rise_changes_no_forecast(beta: np.ndarray) -> None:
     nats = np.exp(-0.1 * np.arange(9.0))[:, None]
-    assert outlook(nats, 1.0, ALL, CUT, beta, UNTOLD).ahead == outlook(nats, 1.0, ALL, CUT).ahead
+    assert outlook(nats, 1.0, ALL, CUT, beta, NOT_LOGGED).ahead == outlook(nats, 1.0, ALL, CUT).ahead
 
 
 @pytest.mark.parametrize("linear", [True, False])
@@ -101,7 +103,7 @@ def test_the_loss_under_a_rising_beta_is_exact(linear: bool) -> None:
     beta = 1 + 0.1 * t if linear else np.exp(0.05 * t)
     nats = 0.5 * np.log(5 / beta)[:, None]
     exact = (3.7040911 - 1) / 0.1 if linear else math.log(3.7040911) / 0.05
-    assert 8 + outlook(nats, 1.0, ALL, CUT, beta, UNTOLD).ahead[0] == pytest.approx(exact, rel=1e-6)
+    assert 8 + outlook(nats, 1.0, ALL, CUT, beta, NOT_LOGGED).ahead[0] == pytest.approx(exact, rel=1e-6)
     assert abs(8 + outlook(nats, 1.0, ALL, CUT).ahead[0] - exact) > 1
 
 
@@ -109,16 +111,16 @@ def test_what_a_rising_beta_does_not_push_down_keeps_its_trend() -> None:
     nats = np.column_stack([np.exp(-0.1 * np.arange(9.0)), 1 + 0.1 * np.arange(9.0)])
     both = np.array([True, True])
     nats[-5:, 0] = nats[-5, 0]  # over the time that beta is looked at
-    found = outlook(nats, 1.0, both, CUT, np.exp(0.05 * np.arange(9.0)), UNTOLD).ahead
-    assert (found == outlook(nats, 1.0, both, CUT).ahead).all()
+    result = outlook(nats, 1.0, both, CUT, np.exp(0.05 * np.arange(9.0)), NOT_LOGGED).ahead
+    assert (result == outlook(nats, 1.0, both, CUT).ahead).all()
 
 
 def test_time_goes_with_the_learning_rate() -> None:
     """A fall by 0.1 an evaluation at a rate of 1 is one by 0.01 at a tenth of it."""
     rate = np.array([1.0] * 7 + [0.1] * 4)
     level = np.concatenate([[0.0], -np.cumsum(0.1 * rate[1:])])
-    found = outlook(np.exp(level)[:, None], 1.0, ALL, CUT, None, rate).ahead[0]
-    assert found == pytest.approx((level[-1] - math.log(0.15)) / 0.01, rel=1e-6)
+    result = outlook(np.exp(level)[:, None], 1.0, ALL, CUT, None, rate).ahead[0]
+    assert result == pytest.approx((level[-1] - math.log(0.15)) / 0.01, rel=1e-6)
     for useless in (np.full(11, 0.3), np.full(11, np.nan), np.zeros(11)):
         plain = outlook(np.exp(level)[:, None], 1.0, ALL, CUT).ahead[0]
         assert outlook(np.exp(level)[:, None], 1.0, ALL, CUT, None, useless).ahead[0] == plain

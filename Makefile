@@ -1,0 +1,11 @@
+.PHONY: lint test slow bench docs
+lint:
+	ruff check . && ruff format --check . && mypy && codespell
+test:
+	python -m pytest -n auto
+slow:
+	python -m pytest -n auto -m slow
+bench:
+	python bench/overhead.py && python -m pytest bench/evaluation.py bench/kernels.py bench/window.py bench/sinks.py
+docs:
+	python -m pytest tests/test_docstrings.py tests/test_examples.py tests/test_language.py

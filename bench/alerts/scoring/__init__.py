@@ -1,0 +1,1 @@
+"""Losses known by intervention, and alarms scored against them."""

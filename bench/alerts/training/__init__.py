@@ -1,0 +1,1 @@
+"""Courses of training that lose dimensions or stay healthy, and the runs recorded from them."""

@@ -1,0 +1,1 @@
+"""Tables, figures and their data, as the pages have them."""

@@ -1,0 +1,1 @@
+"""Labels of every criterion against the truth, and the checks beside them."""

@@ -1,0 +1,1 @@
+"""Which models are trained, the training, and the truth about each dimension by intervention."""

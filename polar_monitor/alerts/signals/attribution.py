@@ -1,0 +1,82 @@
+"""Names the cause of a fall, where the numbers separate the causes.
+
+For V = Var μ and E = mean σ² a Gaussian dimension carries ½ log(1 + V/E) nats. It can fall because the noise grows, as
+it does when the KL term outweighs the reconstruction, or because the means shrink, as under a penalty on the encoder.
+The latents cannot show why the noise grows. β and the reconstruction term can, if the training loop logs them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...statistics.snapshot import Array, Snapshot
+from ..advice import Cause
+from .cusum import LEVEL_FLOOR
+from .history import BETA, RATE, RECONSTRUCTION, DimensionHistory, Flags, Ints
+
+MIN_NOISE_GROWTH = 0.2
+"""A smaller rise of log E is no growing noise."""
+MIN_MEAN_SHRINKAGE = 0.3
+"""A smaller fall of log V is no shrinking of the means."""
+MIN_KL_EXCESS = 0.05
+"""Nats of KL beyond the information: with more, the aggregate posterior is not the prior."""
+MIN_BETA_RISE = 0.1
+"""A smaller rise of log β does not explain growing noise."""
+MIN_RATE_RISE = MIN_RECONSTRUCTION_FALL = np.log(2.0)
+"""A smaller change of the logarithm of the learning rate, or of the reconstruction term, explains nothing."""
+
+
+def causes_of_falls(history: DimensionHistory, s: Snapshot, plunges: Flags) -> Ints:
+    """Return the cause (D,) of each dimension's fall, by the changes since it was healthy; or `Cause.UNKNOWN`."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        noise_growth = np.log(s.posterior_variance) - np.log(history.healthy_noise)
+        shrinkage = np.log(history.healthy_variance) - np.log(s.variance)
+        rise = np.log(history.context[-1]) - np.log(history.healthy_context)
+    used = history.was_used & (history.in_use > 0)
+    noisier = (noise_growth >= MIN_NOISE_GROWTH) & (noise_growth >= shrinkage)
+    shrunk = (shrinkage >= MIN_MEAN_SHRINKAGE) & (shrinkage >= 2 * np.maximum(noise_growth, 0.0))
+    sudden = plunges & fell_together(history, plunges & used, used)
+    causes = np.where(noisier, Cause.NOISE_GROWS, Cause.UNKNOWN)
+    causes = np.where(shrunk, Cause.MEANS_SHRINK, causes)
+    causes = np.where(noisier, _refined(history, rise, used, causes), causes)
+    causes = np.where(sudden, Cause.ALL_AT_ONCE, causes)
+    sudden = sudden | ((causes != Cause.MEANS_SHRINK) & plunges)
+    rescaled = -rise[:, RECONSTRUCTION] >= MIN_RECONSTRUCTION_FALL
+    causes = np.where(sudden & rescaled, Cause.RECONSTRUCTION_RESCALED, causes)
+    causes = np.where(sudden & (rise[:, BETA] >= MIN_BETA_RISE), Cause.BETA_RISES, causes)
+    faster = (rise[:, RATE] >= MIN_RATE_RISE) & ~np.isin(causes, (Cause.MEANS_SHRINK, Cause.BETA_RISES))
+    return np.asarray(np.where(faster, Cause.LEARNING_RATE_RISES, causes), np.int64)
+
+
+def _refined(history: DimensionHistory, rise: Array, used: Flags, causes: NDArray[np.int_]) -> NDArray[np.int_]:
+    """Return what explains growing noise, where β and the reconstruction term are known."""
+    beta, reconstruction = history.context[-1, BETA], history.context[-1, RECONSTRUCTION]
+    loss = reconstruction - history.healthy_context[:, RECONSTRUCTION]
+    lost = float((history.information[-1] * np.expm1(history.cusum.drop))[used].sum())
+    price = 0.5 * lost * beta
+    same_beta = rise[:, BETA] < MIN_BETA_RISE
+    causes = np.where(loss <= (price if np.isfinite(price) else 0.0), Cause.POWERFUL_DECODER, causes)
+    causes = np.where(same_beta & (loss > price), Cause.RECONSTRUCTION_COUNTS_LESS, causes)
+    return np.where(rise[:, BETA] >= MIN_BETA_RISE, Cause.BETA_RISES, causes)
+
+
+def fell_together(history: DimensionHistory, plunges: Flags, used: Flags) -> bool:
+    """Return True if half or more of the dimensions in use lost most of their drop within this evaluation."""
+    now, before = (
+        np.log(np.maximum(level, LEVEL_FLOOR)) for level in (history.information[-1], history.information[-2:][0])
+    )
+    sudden = plunges & (before - now >= 0.5 * history.cusum.drop)
+    return bool(used.sum() >= 2 and sudden.sum() >= 0.5 * used.sum())
+
+
+def is_constant(s: Snapshot, where: Flags) -> bool:
+    """Return True if dimensions without information differ from the prior: the KL term did not make them constant."""
+    known = where & np.isfinite(s.kl) & np.isfinite(s.information)
+    return bool(known.any()) and bool(np.median(s.kl[known] - s.information[known]) > MIN_KL_EXCESS)
+
+
+def most_common(causes: Ints) -> Cause:
+    """Return the most frequent cause that is known."""
+    known = causes[causes != Cause.UNKNOWN]
+    return Cause(int(np.bincount(known).argmax())) if known.size else Cause.UNKNOWN

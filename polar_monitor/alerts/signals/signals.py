@@ -1,0 +1,28 @@
+"""The results of one evaluation that the built-in alerts share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...regime.regime import Regime
+from ...statistics.snapshot import Snapshot
+from ..alert_rules import AlertRules
+from .falls import DimensionChanges
+from .history import DimensionHistory
+
+
+@dataclass(frozen=True, eq=False)
+class Signals:
+    """Signals of one evaluation with new rows."""
+
+    snapshot: Snapshot
+    regime: Regime
+    """Those of the observation."""
+    rules: AlertRules
+    """The thresholds."""
+    history: DimensionHistory
+    """The history of every dimension, this evaluation included."""
+    changes: DimensionChanges
+    """The dimensions that fade, are lost or are in use again now."""
+    last_healthy_step: int | None
+    """The last step at which the model as a whole was healthy, as it was known before this evaluation."""

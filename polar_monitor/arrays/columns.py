@@ -1,0 +1,130 @@
+"""Rows as the kernels take them: blocks of dimensions, (k, n) float32, finite.
+
+Entropy does not change with a shift, and changes by log c with a scale c. Rows in float64 are therefore centred and
+scaled by a power of two before they become float32, so that a spread of 1e-4 around 1e6 keeps its digits. Rows of a
+lower precision in a wider type (a bfloat16 tensor made float32) are recognised by the bits that are zero in all of
+them. They keep their grid, since equal values are equal by rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .rows import F32, MANTISSA, Floats, Rows
+
+MAX_BLOCK_BYTES = 64 * 2**20
+"""Memory of one block of dimensions, in float64."""
+TILE_NUMBERS = 2**13
+"""Numbers that are transposed at once, so that they stay in the cache."""
+MIN_DISTINCT = 16
+"""Distinct values from which on the precision of a column can be read off its bits."""
+SMALLEST_EXPONENT = -149
+"""Exponent of the smallest float32, where the estimators end."""
+
+
+class Columns(NamedTuple):
+    """Some dimensions of rows, ready for the kernels."""
+
+    which: NDArray[np.int64]
+    """Numbers of the dimensions, (k,)."""
+    kept: NDArray[np.int64] | slice
+    """Rows that are finite in these dimensions; the others are left out."""
+    rows: F32
+    """(k, n) C-contiguous, finite."""
+    mantissa: int
+    log_scale: NDArray[np.float64]
+    """(k,): the entropy of the given values is that of `rows` plus this."""
+
+
+def columns(rows: Rows, keep: NDArray[np.bool_] | None = None, lattice: bool = True) -> Iterator[Columns]:
+    """Yield all dimensions, in blocks of bounded memory, each of one precision and one set of finite rows.
+
+    `keep` (n, D) is False for rows to leave out besides those that are not finite. Without `lattice`, rows of every
+    precision are centred and scaled, which moves rounded values off their grid.
+    """
+    n, dimensions = rows.values.shape
+    size = max(1, MAX_BLOCK_BYTES // (8 * max(n, 1)))
+    for first in range(0, dimensions, size):
+        block = np.ascontiguousarray(rows.values[:, first : first + size].T)
+        block = block.astype(np.float32) if block.dtype == np.float16 else block
+        usable = np.isfinite(block)
+        if keep is not None:
+            usable &= keep[:, first : first + size].T
+        complete = usable.all(axis=1)
+        parts: list[tuple[Any, Any]] = [(np.flatnonzero(complete), slice(None))] if complete.any() else []
+        parts += [(np.array([j]), np.flatnonzero(usable[j])) for j in np.flatnonzero(~complete)]
+        for which, kept in parts:
+            part = block if complete.all() else np.ascontiguousarray(block[which][:, kept])
+            bits = np.array([precision(column, rows.mantissa) if lattice else 52 for column in part])
+            for own in np.unique(bits):
+                same = part if (bits == own).all() else part[bits == own]
+                yield _columns(first + which[bits == own], kept, same, int(own))
+
+
+def _columns(which: Any, kept: Any, part: Floats, bits: int) -> Columns:
+    if bits <= 23 or part.shape[1] == 0:
+        with np.errstate(over="ignore"):
+            return Columns(which, kept, part.astype(np.float32, copy=False), min(bits, 23), np.zeros(len(which)))
+    centre, exponent = centre_and_exponent(part)
+    return Columns(which, kept, scaled(part, centre, exponent), 23, exponent * np.log(2.0))
+
+
+def precision(column: Floats, mantissa: int) -> int:
+    """Return the bits of the least precise type that holds all of column (n,), finite.
+
+    Returns those of the column's own type if it has too few distinct values.
+    """
+    if column.dtype.itemsize == 2 or mantissa < 23 or column.size == 0:
+        return mantissa
+    used = int(np.bitwise_or.reduce(column.view(f"u{column.dtype.itemsize}")))
+    for bits in (7, 10, 23):
+        if bits < mantissa and used & ((1 << (MANTISSA[column.dtype.name] - bits)) - 1) == 0:
+            return bits if np.unique(column[:: max(1, len(column) // 1024)]).size >= MIN_DISTINCT else mantissa
+    return mantissa
+
+
+def centre_and_exponent(x: Floats) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the median of x (k, n), finite, and the exponent of two of its spread, (k,), from some 256 rows."""
+    ordered = np.sort(x[:, :: max(1, x.shape[1] // 256)].astype(np.float64), axis=1)
+    last = ordered.shape[1] - 1
+    centre = ordered[:, last // 2].copy()
+    with np.errstate(over="ignore"):
+        spread = ordered[:, last - last // 10] - ordered[:, last // 10]
+        spread = np.where(spread > 0, spread, np.abs(x - centre[:, None]).max(axis=1))
+    spread = np.where(spread > 0, np.minimum(spread, np.finfo(np.float64).max), np.abs(centre))
+    return centre, np.where(spread > 0, np.frexp(spread)[1], 0).astype(np.int64)
+
+
+def scaled(x: Floats, centre: Any, exponent: Any) -> F32:
+    """Return (x - centre) / 2^exponent for x (k, n) and (k,) each, as float32; finite values stay finite."""
+    with np.errstate(over="ignore", under="ignore"):
+        moved = np.ldexp(np.subtract(x, centre[:, None], dtype=np.float64), -exponent[:, None])
+    largest = float(np.finfo(np.float32).max)
+    with np.errstate(invalid="ignore"):
+        kept = np.where(np.isfinite(x), np.clip(moved, -largest, largest), moved)
+        return np.asarray(kept, np.float32)
+
+
+def transposed(rows: F32, out: F32) -> F32:
+    """Write rows (n, D) to out (D, n), a few at a time: each number of a long column would be read past the cache."""
+    n, dimensions = rows.shape
+    tile = max(TILE_NUMBERS // dimensions, 16)
+    for start in range(0, n, tile):
+        out[:, start : start + tile] = rows[start : start + tile].T
+    return out
+
+
+def log_cell(value: float, mantissa: int) -> float:
+    """Return log of the width of the cell whose values are rounded to one, near `value`; the smallest float32's at 0.
+
+    The cell is that of a type with so many mantissa bits.
+    """
+    if value == 0.0:
+        return SMALLEST_EXPONENT * math.log(2.0)
+    exponent = math.frexp(abs(value))[1] - 1 - mantissa
+    return (exponent if mantissa > 23 else max(exponent, SMALLEST_EXPONENT)) * math.log(2.0)

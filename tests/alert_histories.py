@@ -1,0 +1,47 @@
+"""Runs the alert engine over made-up histories of information."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from records import PASSIVE, make_snapshot
+
+from polar_monitor.alerts.alert import Alert
+from polar_monitor.alerts.alert_rules import AlertRules
+from polar_monitor.alerts.engine import AlertEngine
+from polar_monitor.alerts.observation import Observation
+from polar_monitor.regime.judge import judge
+
+STEADY = [2.0] * 40
+RAMP = [1.5] * 12 + [1.5 * 0.85**t for t in range(28)]
+
+
+def run(
+    histories: Sequence[Sequence[float]], *, noise: float = 0.005, warmup: int = 0, split: int = -1, every: int = 100
+) -> list[Alert]:
+    """Return the alerts of a run in which dimension j carries histories[j][t] nats at evaluation t."""
+    rng = np.random.default_rng(1)
+    engine, regime, alerts = AlertEngine(), None, []
+    for t, row in enumerate(zip(*histories, strict=True)):
+        nats = np.maximum(np.array(row) + noise * rng.normal(size=len(row)), 0.0)
+        snapshot = make_snapshot(every * (t + 1), [PASSIVE] * len(row), information=nats.tolist())
+        snapshot = replace(snapshot, information_se=np.full(len(row), noise), information_upper=nats + 0.001)
+        regime = judge(snapshot, regime)
+        if t == split:
+            engine = restarted(engine)
+        alerts += engine.evaluate(Observation(snapshot.step, 1000, snapshot, regime), AlertRules(), warmup)
+    return alerts
+
+
+def restarted(engine: AlertEngine) -> AlertEngine:
+    """Return another engine with the state of this one, through JSON."""
+    other = AlertEngine()
+    other.load_state_dict(json.loads(json.dumps(engine.state_dict())))
+    return other
+
+
+def kinds(alerts: Sequence[Alert]) -> list[str]:
+    return [str(alert.kind) for alert in alerts]

@@ -1,0 +1,115 @@
+"""The alert engine: the same alerts in any order, at any interval, after any restart."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from alert_histories import RAMP, STEADY, restarted, run
+from hypothesis import given
+from hypothesis import strategies as st
+from records import PASSIVE, make_snapshot
+
+from polar_monitor.alerts.alert import Alert
+from polar_monitor.alerts.alert_rules import AlertRules
+from polar_monitor.alerts.engine import AlertEngine
+from polar_monitor.alerts.observation import Observation
+from polar_monitor.alerts.signals.history import DimensionHistory
+from polar_monitor.regime.judge import judge
+
+
+def test_alerts_do_not_depend_on_the_interval_of_the_evaluations() -> None:
+    once, twice = run([RAMP, STEADY]), run([RAMP, STEADY], every=200)
+    assert [2 * alert.step for alert in once] == [alert.step for alert in twice]
+    one, two = once[0].forecast, twice[0].forecast
+    assert one is not None
+    assert two is not None
+    assert one.high is not None
+    assert two.high is not None
+    assert np.allclose([2 * one.step, 2 * one.low, 2 * one.high], [two.step, two.low, two.high], atol=2)
+
+
+def test_dimensions_in_another_order_give_the_same_alerts() -> None:
+    rng = np.random.default_rng(3)
+    rows = np.exp(np.cumsum(rng.normal(-0.02, 0.08, (60, 6)), axis=0)).T
+    order = rng.permutation(6)
+    plain, moved = (run(histories.tolist(), noise=0.0) for histories in (rows, rows[order]))
+    assert len(plain) > 3
+    known = {(alert.step, alert.kind, alert.dimension, alert.forecast) for alert in plain}
+    back = {None: None} | dict(enumerate(order.tolist()))
+    assert {(alert.step, alert.kind, back[alert.dimension], alert.forecast) for alert in moved} == known
+
+
+NUMBERS = st.one_of(st.floats(0, 20), st.sampled_from([0.0, 0.05, 0.15, 1e-300, 1e300, math.nan, math.inf]))
+
+
+@given(st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS), min_size=1, max_size=25), st.integers(0, 15))
+def test_no_history_breaks_it_and_every_state_is_plain(rows: list[tuple[float, float, float]], warm: int) -> None:
+    engine, regime = AlertEngine(), None
+    for t, row in enumerate(rows):
+        snapshot = make_snapshot(t + 1, [PASSIVE] * 3, bins=4)
+        snapshot = replace(snapshot, information=np.array(row), kl=np.array(row[::-1]), variance=np.array(row))
+        regime = judge(snapshot, regime)
+        alerts = engine.evaluate(Observation(t + 1, 9, snapshot, regime), AlertRules(), warm)
+        assert restarted(engine).state_dict() == engine.state_dict()
+        for alert in alerts:
+            assert Alert.from_dict(alert.to_dict()) == alert or math.nan in alert.evidence.values()
+
+
+def test_the_warm_up_is_silent() -> None:
+    assert run([STEADY, RAMP], warmup=10**6) == []
+
+
+@pytest.mark.parametrize("split", [0, 17, 25])
+def test_a_restart_changes_nothing(split: int) -> None:
+    assert run([STEADY, RAMP], split=split) == run([STEADY, RAMP])
+
+
+def test_a_broken_state_is_refused() -> None:
+    state = AlertEngine().state_dict()
+    history, builtin = state["history"], state["builtin"]
+    short = history | {"information": [[1.0, 2.0]]}
+    uneven = DimensionHistory.empty(2).to_dict() | {"healthy_variance": [None]}
+    drain = {name: value for name, value in builtin["drain"].items() if name != "total"}
+    broken = [{}, *(state | {"history": h} for h in ({}, short, uneven))]
+    broken += [
+        state | {"builtin": builtin | rule}
+        for rule in (
+            {"drain": drain},
+            {"drain": builtin["drain"] | {"peak": 1.0}},
+            {"drain": builtin["drain"] | {"total": "much"}},
+            {"drain": builtin["drain"] | {"total": None}},
+            {"drain": None},
+            {"another": {}},
+        )
+    ]
+    broken.append(state | {"builtin": {name: value for name, value in builtin.items() if name != "collapse"}})
+    engine = AlertEngine()
+    for wrong in broken:
+        with pytest.raises((KeyError, TypeError, ValueError)):
+            engine.load_state_dict(wrong)
+    assert engine.state_dict() == state
+
+
+def test_the_first_non_finite_value_and_the_first_silence() -> None:
+    engine, regime = AlertEngine(), None
+    seen = []
+    for t, (bad, observed) in enumerate([(0, 9), (3, 9), (5, 9), (5, 0), (5, 0), (5, 9)]):
+        snapshot = replace(make_snapshot(t, [PASSIVE]), non_finite=np.array([float(bad)]))
+        regime = judge(snapshot, regime)
+        alerts = engine.evaluate(Observation(t, observed, snapshot, regime), AlertRules())
+        seen += [(t, str(alert.kind)) for alert in alerts]
+    assert seen == [(1, "non_finite"), (3, "silent")]
+
+
+def test_kinds_that_are_not_wanted_stay_silent() -> None:
+    alerts = AlertEngine().evaluate(Observation(100, 0), AlertRules(kinds=frozenset({"lost"})))
+    assert alerts == ()
+
+
+def test_an_alert_survives_json() -> None:
+    for alert in run([STEADY, RAMP]):
+        assert Alert.from_dict(json.loads(json.dumps(alert.to_dict()))) == alert
