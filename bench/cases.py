@@ -26,7 +26,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "cases.md"
 
 
 def three_clusters(rng: np.random.Generator) -> Latent:
-    """Three tight clusters, σ² = 0.02: the dimension tells which of three, as for a shape with three values."""
+    """Three tight clusters, σ² = 0.02: the dimension says which of three, as for a shape with three values."""
     return rng.choice([-1.2, 0.0, 1.2], N) + 0.003 * rng.normal(size=N), np.full(N, 0.02)
 
 
@@ -72,7 +72,7 @@ def rescaled(rng: np.random.Generator) -> Latent:
 
 
 def wide_noise(rng: np.random.Generator) -> Latent:
-    """The mean is N(0, 1) and so is the noise: half of the variance of z tells about the input."""
+    """The mean is N(0, 1) and so is the noise: half of the variance of z is about the input."""
     return rng.normal(size=N), np.ones(N)
 
 
@@ -82,7 +82,7 @@ def uniform(rng: np.random.Generator) -> Latent:
 
 
 def at_conditional_prior(rng: np.random.Generator) -> Latent:
-    """Passive in an identifiable VAE, raw: mean and variance are the prior's given u, and u is what they tell."""
+    """Passive in an identifiable VAE, raw: mean and variance are the prior's given u, and u is all that they carry."""
     centre, spread = _conditional_prior()
     return centre + np.sqrt(spread) * 0.02 * rng.normal(size=N), spread
 

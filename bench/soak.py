@@ -73,14 +73,14 @@ def main() -> None:
             state = through_a_file(monitor.state_dict())
             monitor.detach()
             print(f"step {monitor.health().steps}: {monitor.health().rows_seen} rows", flush=True)
-        health, lane = monitor.health(), monitor.state_dict()["lanes"]["train"]
+        health, pipeline = monitor.health(), monitor.state_dict()["pipelines"]["train"]
         sent = sum(BATCHES[step % len(BATCHES)] for step in range(options.steps))
         steps = [record.step for record in read_jsonl(folder / "polar.jsonl", strict=True) if record.mode == "train"]
     found = {
         "steps": (health.steps, options.steps),
         "rows seen and dropped": (health.rows_seen + health.rows_dropped, sent),
         "rows dropped": (health.rows_dropped, 0),
-        "rows of the statistics": (lane["stream"]["rows"], sent),
+        "rows of the statistics": (pipeline["stream"]["rows"], sent),
         "evaluations in the log": (steps, list(range(options.every, options.steps + 1, options.every))),
         "errors": (health.errors, 0),
     }

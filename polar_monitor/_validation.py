@@ -1,4 +1,4 @@
-"""Arguments that are given in more than one place, checked in one."""
+"""Checks of arguments and of saved numbers that more than one room needs."""
 
 from __future__ import annotations
 
@@ -6,27 +6,23 @@ import math
 import operator
 from collections.abc import Mapping
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .errors import PolarMonitorError
 
-if TYPE_CHECKING:
-    pass
-
 Prior = tuple[Any, Any] | None
-
-
+"""Mean and variance of the prior of all rows; None for N(0, 1)."""
 MAX_COUNT = 2**62
-"""All counts are below."""
+"""Bound of every count in a state."""
 
 
 def checked_prior(prior: Any) -> Prior:
-    """(mean, variance) of all rows as numbers or arrays, or None.
+    """Return (mean, variance) of all rows as numbers or arrays, or None for N(0, 1).
 
-    None for a callable too: it gives a prior of each row, by which the rows are standardised before they are measured,
-    so that the prior that is left is N(0, 1). Raises PolarMonitorError for anything else.
+    A callable gives None too: it returns a prior of each row, which standardises the rows before they are measured, so
+    that the remaining prior is N(0, 1). Raises PolarMonitorError for anything else.
     """
     if prior is None or callable(prior):
         return None
@@ -41,8 +37,8 @@ def checked_prior(prior: Any) -> Prior:
             raise PolarMonitorError(f"prior: expected numbers as its {word}, got {value!r}") from None
         if array.ndim > 1:
             raise PolarMonitorError(
-                f"prior: expected as its {word} a number or (D,), got shape {array.shape}. A prior of each row is a "
-                "callable on the output of the latent's module, or the prior= of observe() and classify()"
+                f"prior: expected a number or shape (D,) as its {word}, got shape {array.shape}. For a prior of each "
+                "row pass a callable on the output of the latent's module, or the prior= of observe() and classify()"
             )
         if not np.isfinite(array).all():
             raise PolarMonitorError(f"prior: expected a finite {word}, a number or (D,), got {value!r}")
@@ -53,7 +49,7 @@ def checked_prior(prior: Any) -> Prior:
 
 
 def checked_resolution(value: Any) -> float | None:
-    """τ above 0, or None. Raises PolarMonitorError for anything else."""
+    """Return τ above 0, or None. Raises PolarMonitorError for anything else."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
@@ -61,25 +57,28 @@ def checked_resolution(value: Any) -> float | None:
     return float(value)
 
 
-def checked_count(word: str, value: Any, least: int = 1) -> int:
-    """A whole number. Raises PolarMonitorError for anything else, or less than `least`."""
+def checked_count(word: str, value: Any, minimum: int = 1) -> int:
+    """Return a whole number. Raises PolarMonitorError for anything else, or less than `minimum`."""
     try:
         number = operator.index(value)
     except TypeError:
-        number = least - 1
-    if number < least:
-        raise PolarMonitorError(f"{word}: expected a whole number of {least} or more, got {value!r}")
+        number = minimum - 1
+    if number < minimum:
+        raise PolarMonitorError(f"{word}: expected a whole number of {minimum} or more, got {value!r}")
     return number
 
 
 def is_version(state: Mapping[str, Any], version: int) -> bool:
-    """Whether a state says that it has this version; a truth value or a float is none."""
-    found = state.get("version")
-    return isinstance(found, int) and found == version
+    """Return True if a state has this version, as a whole number."""
+    saved = state.get("version")
+    return isinstance(saved, int) and saved == version
 
 
-def state_count(word: str, value: Any, least: int = 0, most: int = MAX_COUNT) -> int:
-    """A whole number from `least` on and below `most`."""
-    if not isinstance(value, int | np.integer) or not least <= value < most:
-        raise PolarMonitorError(f"state: expected {word} to be a whole number from {least} on, got {str(value)[:40]}")
+def state_count(word: str, value: Any, minimum: int = 0, bound: int = MAX_COUNT) -> int:
+    """Return a whole number of a state, from `minimum` on and below `bound`. Raises PolarMonitorError for others."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise PolarMonitorError(f"state: {word} must be a whole number, got {str(value)[:40]}")
+    if not minimum <= value < bound:
+        limit = f"at least {minimum}" if value < minimum else f"below {bound}"
+        raise PolarMonitorError(f"state: {word} must be {limit}, got {str(value)[:40]}")
     return int(value)

@@ -1,6 +1,6 @@
-"""What the training loop tells of itself at one evaluation.
+"""Context of one evaluation: the three numbers that the training loop may log.
 
-The latents alone cannot tell a β that rises from a decoder that has learned to do without them; these three can.
+The latents alone do not show if β rises or if the decoder learns to ignore them; these numbers do.
 """
 
 from __future__ import annotations
@@ -13,26 +13,27 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Context:
-    """At one evaluation; None for what has not been told."""
+    """Numbers of the training loop at one evaluation; None for each that it did not log."""
 
     beta: float | None = None
     """Weight of the KL term."""
     learning_rate: float | None = None
-    """The highest since the evaluation before."""
+    """Highest learning rate since the previous evaluation."""
     reconstruction: float | None = None
-    """Mean of the reconstruction term, as it enters the loss, since the evaluation before."""
+    """Mean of the reconstruction term, as it enters the loss, since the previous evaluation."""
 
     def to_dict(self) -> dict[str, float | None]:
-        """Plain data for JSON."""
+        """Return plain data for JSON."""
         return dict(vars(self))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Context:
-        """The inverse of `to_dict`. Raises TypeError or ValueError for what is none."""
-        found = {name: None if value is None else float(value) for name, value in data.items()}
-        if not all(math.isfinite(value) for value in found.values() if value is not None):
+        """Read what `to_dict` returned. Raises TypeError or ValueError for anything else."""
+        numbers = {name: None if value is None else float(value) for name, value in data.items()}
+        if not all(math.isfinite(value) for value in numbers.values() if value is not None):
             raise ValueError(f"context: expected finite numbers, got {str(dict(data))[:100]}")
-        return cls(**found)
+        return cls(**numbers)
 
 
 NOTHING = Context()
+"""Context of a loop that logs nothing."""

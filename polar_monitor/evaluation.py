@@ -1,4 +1,4 @@
-"""The record of one evaluation: what the sinks get, what a log holds, what a replay reads."""
+"""Record of one evaluation: sinks get it, a log contains it, a replay reads it."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Health:
-    """How the monitor itself is doing."""
+    """Counters of the monitor's own work."""
 
     steps: int
     """Optimiser steps counted."""
     calls: int
     """Forward passes recorded."""
     steps_rested: int
-    """Optimiser steps without hooks: the window before the next evaluation does not reach back to their rows."""
+    """Optimiser steps while the hooks were paused: their rows would leave the window before the next evaluation."""
     rows_seen: int
     """Rows that reached the statistics."""
     rows_dropped: int
-    """Rows that did not: overwritten before, a mean without its spread, or one that could not be recorded, as far as it
-    is known how many those were."""
+    """Rows that did not reach them: overwritten first, means without their spread, and rows that could not be recorded,
+    as far as their number is known."""
     rows_empty: int
-    """Calls with no row in them."""
+    """Forward passes without a row."""
     errors: int
-    """Own exceptions swallowed."""
+    """Exceptions of the monitor itself, which it swallowed."""
     last_error: str
-    """The last of them, or ''."""
+    """The newest of them, or ''."""
     overhead: float
-    """Share of the loop's time spent here."""
+    """Share of the loop's time spent in the monitor."""
     every: int
-    """Steps between two evaluations, as the governor has set it."""
+    """Steps between two evaluations, set by the governor."""
     evaluations: int
     """Evaluations made."""
     sink_drops: int
@@ -48,7 +48,7 @@ class Health:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """One evaluation of one mode ("train" or "eval"); `snapshot` and `regime` are None when no row was seen at all."""
+    """Evaluation of one mode ("train" or "eval"); `snapshot` and `regime` are None before the first row."""
 
     step: int
     time: float
@@ -57,22 +57,22 @@ class Evaluation:
     """Name of the monitored latent, "" for the only one."""
     mode: str
     observed: int
-    """Rows seen since the evaluation before this one."""
+    """Rows seen since the previous evaluation."""
     snapshot: Snapshot | None
     regime: Regime | None
     alerts: tuple[Alert, ...]
     health: Health
     context: Context = NOTHING
-    """What the loop has told since the evaluation before."""
+    """Numbers that the loop logged since the previous evaluation."""
     setup: Mapping[str, Any] | None = None
-    """What the alerts depend on beside the evaluations: the rules, the warm-up and the names of the extra rules, as
-    plain data. A log has it; None in logs of older versions."""
+    """Rules, warm-up and names of the extra rules, on which the alerts depend beside the evaluations, as plain data. A
+    log contains it; None in logs of older versions."""
     resumed: str | None = None
-    """In the first evaluation after a `load_state_dict`: the state of the alerts before it, without which the rest of
-    the run could not be replayed. JSON as text, since a third party's state may hold infinite numbers."""
+    """State of the alerts before the first evaluation after a `load_state_dict`, so that the rest of the run can be
+    replayed. JSON as text, since a third party's state may contain infinite numbers."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for one JSON line; `from_dict` reads it back."""
+        """Return plain data for one JSON line; `from_dict` reads it back."""
         return {
             "version": VERSION,
             "step": self.step,

@@ -1,9 +1,10 @@
-"""Every example in a docstring runs and prints what it says."""
+"""Every example in a docstring runs and prints what it says, and every link of a page leads to a file."""
 
 from __future__ import annotations
 
 import doctest
 import importlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ MODULES = [
     for path in sorted((ROOT / "polar_monitor").rglob("*.py"))
     if ">>>" in path.read_text(encoding="utf-8")
 ]
+PAGES = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "polar_monitor").rglob("*.md")})
 
 
 def test_there_are_examples() -> None:
@@ -27,3 +29,9 @@ def test_examples_run(name: str) -> None:
     failed, tried = doctest.testmod(module, extraglobs={"np": np})
     assert not failed
     assert tried or "+SKIP" in Path(module.__file__ or "").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
+    assert not [link for link in links if not (page.parent / link).exists()]

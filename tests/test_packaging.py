@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -68,6 +69,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(sys.executable, *build, "--wheel-dir", folder / "dist", source, cwd=folder)
     (built,) = (folder / "dist").glob("*.whl")
     return built
+
+
+def test_every_folder_is_in_the_list_of_packages() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    folders = {path.parent.relative_to(ROOT) for path in (ROOT / "polar_monitor").rglob("*.py")}
+    folders |= {"polar_monitor" / path.parent.relative_to(ROOT) for path in (ROOT / "kernels").rglob("*.py")}
+    assert settings["packages"] == sorted(".".join(folder.parts) for folder in folders)
+    for package, folder in settings["package-dir"].items():
+        assert package == ".".join(("polar_monitor", *Path(folder).parts))
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:

@@ -7,6 +7,8 @@ both modules were called the same number of times with the same shapes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -39,6 +41,8 @@ class PairedRingBuffer:
         """Rows of the eager writer that have been read, in an earlier part of the run too."""
         self._committed = 0
         """Rows of both sides that belong together."""
+        self.listener: Callable[[], None] | None = None
+        """Called after each eager write of the mean; it must not raise."""
 
     def prepare_traced(self, dimensions: int, device: torch.device) -> None:
         """Allocate the memory of compiled forwards."""
@@ -76,6 +80,8 @@ class PairedRingBuffer:
         if not buffer.fits(rows):
             self._replace(buffer, rows)
         buffer.write(rows)
+        if self.listener is not None and buffer is self.mean:
+            self.listener()
 
     def _replace(self, buffer: RowBuffer, rows: Tensor) -> None:
         """Make new storage for a buffer. Rows that wait are dropped on both sides, and the open step if unpaired."""

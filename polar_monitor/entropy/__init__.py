@@ -1,17 +1,17 @@
-"""Entropies of arrays and of streams, in nats, each with its standard error and what made it hard.
+"""Entropies of arrays and of streams, in nats, each with its standard error and flags for difficult data.
 
-Rows are arrays or CPU tensors of shape (n,) or (n, D), float16, bfloat16, float32 or float64, strided, memory-mapped
-or an iterator of chunks; every dimension is by itself, but for `joint`. Rows with a NaN or ±inf are left out of the
-dimension that has them, and counted.
+Rows are arrays or CPU tensors of shape (n,) or (n, D), of type float16, bfloat16, float32 or float64. They may be
+strided, memory-mapped or an iterator of chunks. Every function except `joint` treats each dimension separately. A row
+with a NaN or ±inf is left out of that dimension, and counted.
 
-Rows are taken to stand in the order in which they were drawn: where neighbours in time are alike, as in a window of
-training steps, the standard errors are wider (`dependent=False`: rows are independent, in whatever order). Rows of one
-of the `groups` (n,), such as the positions of one image, are dependent on each other wherever they stand.
+The functions assume that rows are in the order in which they were drawn. If neighbours in time are correlated, as in a
+window of training steps, the standard errors are wider. `dependent=False` says that rows are independent, in any order.
+Rows of one of the `groups` (n,), such as the positions of one image, depend on each other in any order.
 
-The streaming twins have four verbs, `update`, `merge`, `snapshot` and `reset`. The empty state is the identity of
-`merge`, which is associative and commutative: a stream may be split among processes and put together in any order.
-Counts, rows and the entropies from them are then the same to the last bit; moments to rounding. (A histogram that
-forgets, with `window=`, does so by quarters of each stream.)
+The streaming classes have four verbs: `update`, `merge`, `snapshot` and `reset`. `merge` is associative and
+commutative, and the empty state is its identity: a stream may be split among processes and merged in any order. Counts,
+rows and the entropies from them are then the same to the last bit; moments are the same to rounding. (A histogram with
+`window=` drops old rows by quarters of each stream.)
 """
 
 from ._estimate import Estimate as Estimate

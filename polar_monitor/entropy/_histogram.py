@@ -22,10 +22,9 @@ F64 = NDArray[np.float64]
 def histogram(x: Any, bins: int = 512, *, dependent: bool = True) -> Estimate:
     """Differential entropy in one pass and bounded memory, however many rows; see `OnlineHistogram`.
 
-    x: (n,) or (n, D), array, CPU tensor or iterator of chunks, of any float type; every dimension by itself. How
-    dependent rows are that follow each other, and how many are tied, the first 65,536 of them tell (`dependent=False`:
-    not at all). Rows that are there several times each make the value too small: see `ties`. `bins`: a power of two
-    from 64. Raises PolarMonitorError.
+    x: (n,) or (n, D), array, CPU tensor or iterator of chunks, of any float type; each dimension separately. The first
+    65,536 rows give the dependence of rows in time and the share of ties (`dependent=False`: rows are independent).
+    Repeated rows make the value too small: see `ties`. `bins`: a power of two from 64. Raises PolarMonitorError.
 
     Example:
         >>> import numpy as np
@@ -40,8 +39,8 @@ def histogram(x: Any, bins: int = 512, *, dependent: bool = True) -> Estimate:
     for chunk in chunks("x", x):
         if stream is None:
             waiting.append(chunk)
-            place = _place(chunk)
-            if place is None:  # nothing finite yet that would tell where to count from
+            place = _origin_and_unit(chunk)
+            if place is None:  # no finite value yet, so no origin
                 continue
             flat = chunk.flat
             stream = OnlineHistogram(chunk.values.shape[1], bins, origin=place[0], unit=place[1])
@@ -61,40 +60,44 @@ def histogram(x: Any, bins: int = 512, *, dependent: bool = True) -> Estimate:
     return stream._estimate(flat, share, ties)
 
 
-def _place(rows: Rows) -> tuple[F64, F64] | None:
-    """Where to count float64 rows from, and in what unit, so that they keep their digits; 0 and 1 for other types.
+def _origin_and_unit(rows: Rows) -> tuple[F64, F64] | None:
+    """Return an origin and a unit in which float64 rows keep their digits as float32; 0 and 1 for other types.
 
-    None where no row has a finite value.
+    None if no row has a finite value.
     """
     dimensions = rows.values.shape[1]
     origin, unit = np.zeros(dimensions), np.ones(dimensions)
-    some = False
+    any_finite = False
     for j, column in enumerate(np.ascontiguousarray(rows.values.T)):
-        fine = column[np.isfinite(column)]
-        some |= fine.size > 0
-        if fine.size and precision(fine, rows.mantissa) == MANTISSA["float64"]:
-            centre, exponent = centre_and_exponent(fine[None])
+        finite = column[np.isfinite(column)]
+        any_finite |= finite.size > 0
+        if finite.size and precision(finite, rows.mantissa) == MANTISSA["float64"]:
+            centre, exponent = centre_and_exponent(finite[None])
             origin[j], unit[j] = centre[0], np.ldexp(1.0, int(np.clip(exponent[0], -1000, 1000)))
-    return (origin, unit) if some else None
+    return (origin, unit) if any_finite else None
 
 
 def _independent(rows: Rows) -> tuple[Any, Any]:
-    """How many independent rows one of these is worth, at most 1, and the share of tied rows, by `knn`; (D,) each."""
+    """Return the independent rows that one row is worth, at most 1, and the share of tied rows, (D,) each.
+
+    Both come from `knn`.
+    """
     apart, together = (knn_of(rows, dependent=d) for d in (False, True))
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.divide(*(np.atleast_1d(found.standard_error) for found in (apart, together))) ** 2
+        share = np.divide(*(np.atleast_1d(estimate.standard_error) for estimate in (apart, together))) ** 2
     return np.where(share < 1.0, share, 1.0), np.atleast_1d(together.ties)
 
 
 class OnlineHistogram:
-    """Histograms of D dimensions of a stream, on a dyadic grid that widens as the rows ask for it.
+    """Histograms of D dimensions of a stream, on a dyadic grid that widens with the range of the rows.
 
-    The state depends on the rows as a set: any order, split or merge gives the same bits. `bins`: of each dimension, a
-    power of two from 64. Rows are counted as float32 after `origin` is subtracted and `unit` divided by, numbers or
-    (D,), the unit a power of two.
+    The state depends on the rows as a set: any order, split or merge gives the same bits. `bins`: bins of each
+    dimension, a power of two from 64. A row is counted as float32 of (row − `origin`) / `unit`. Both are numbers or
+    (D,); the unit is a power of two.
 
-    With `window`, about that many last rows of each stream count: a quarter is dropped at once, so merging adds up
-    quarters, the newest to the newest, and the bits are the same for streams split evenly. Raises PolarMonitorError.
+    With `window`, about the last `window` rows of each stream count. The histogram drops a quarter of them at once, so
+    `merge` adds the quarters of two streams, the newest to the newest. The bits are the same for evenly split streams.
+    Raises PolarMonitorError.
 
     Example:
         >>> import numpy as np
@@ -129,7 +132,7 @@ class OnlineHistogram:
             self._add(check_dimensions("x", chunk, self.dimensions))
 
     def merge(self, other: OnlineHistogram) -> None:
-        """Add the rows of another, which stays as it is. Raises PolarMonitorError for another grid, window or place."""
+        """Add the rows of another, which does not change. Raises PolarMonitorError for another grid or window."""
         if not isinstance(other, OnlineHistogram):
             raise PolarMonitorError(f"merge: expected an OnlineHistogram, got {type(other).__name__}")
         for word in ("dimensions", "bins", "window", "_origin", "_unit"):
@@ -140,9 +143,9 @@ class OnlineHistogram:
         self._mantissa = min(self._mantissa, other._mantissa)
 
     def snapshot(self) -> Estimate:
-        """Differential entropy of the rows, which are taken to be independent: a histogram forgets their order.
+        """Estimate the differential entropy of the rows, as if independent: a histogram does not keep their order.
 
-        `non_finite` counts since the beginning, also with a window.
+        `non_finite` counts all rows since the beginning, also with a window.
         """
         return self._estimate(flat=False)
 
@@ -155,10 +158,10 @@ class OnlineHistogram:
             self._panes.update_rows(np.asarray(values, np.float32))
 
     def _estimate(self, flat: bool, independent: Any = 1.0, ties: Any = None) -> Estimate:
-        """The same; numbers rather than arrays if `flat`. A row is worth so many `independent` ones, 1 or fewer."""
+        """Return the estimate, as numbers if `flat`. One row is worth `independent` rows, at most 1."""
         rows = self._panes.finite()
-        found = self._panes.entropy(independent * rows)
-        value, error, atoms = found[:3]
+        entropy = self._panes.entropy(independent * rows)
+        value, error, atoms = entropy[:3]
         value = value + np.log(self._unit)
         floor = (error == 0.0) & (rows > 0)
         for d in np.flatnonzero(floor):
@@ -174,15 +177,15 @@ class OnlineHistogram:
                 "ties": np.full(self.dimensions, np.nan) if ties is None else ties,
                 "atoms": atoms,
                 "floor": floor,
-                "outliers": np.maximum(self._panes.outliers(), found.far),
-                "coarse": found.coarse,
+                "outliers": np.maximum(self._panes.outliers(), entropy.far),
+                "coarse": entropy.coarse,
             },
             flat,
         )
 
 
 def _numbers(word: str, value: Any, dimensions: int) -> F64:
-    """(D,) finite numbers. Raises PolarMonitorError for anything else."""
+    """Return (D,) finite numbers. Raises PolarMonitorError for anything else."""
     try:
         numbers = np.asarray(value, np.float64)
     except (TypeError, ValueError):

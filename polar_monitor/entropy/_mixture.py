@@ -12,13 +12,13 @@ from ..arrays.spread import one_spread, to_variance
 from ..errors import PolarMonitorError
 from ..kernels import blocking, mixture
 from ._estimate import Estimate
-from ._found import Found, Ids
 from ._nearest import repeats
+from ._per_dimension import Ids, PerDimension
 
-MOST_ROWS = 2**16
-"""Most components of a mixture: its bias, S/2n at most, is far below its error then."""
-LOG_LARGEST = 40.0
-"""Beyond e^±40 of the rows' spread a noise is as good as infinite, or none."""
+MAX_ROWS = 2**16
+"""Largest number of components of a mixture: its bias, at most S/2n, is far below its error then."""
+MAX_LOG_NOISE = 40.0
+"""Limit of |log| of the noise divided by the rows' spread: beyond it the noise counts as infinite, or as none."""
 
 
 def information(
@@ -30,10 +30,10 @@ def information(
     groups: Any = None,
     dependent: bool = True,
 ) -> Estimate:
-    """I(x; z) = h(z) − ½(log 2πe + E log σ²), z = μ + σε: what each latent dimension tells about the input.
+    """Information of each latent dimension about the input: I(x; z) = h(z) − ½(log 2πe + E log σ²), z = μ + σε.
 
-    `mean` and one of `var`, `logvar`, `std` have the same shape. h(z) is that of the rows' Gaussian mixture, so the
-    value is in [0, log n] (Hoffman & Johnson 2016). Rows with a variance that is not above 0 are left out too. Raises
+    `mean` and one of `var`, `logvar`, `std` have the same shape. h(z) is the entropy of the rows' Gaussian mixture, so
+    the value is in [0, log n] (Hoffman & Johnson 2016). Rows with a variance of 0 or less are left out. Raises
     PolarMonitorError.
 
     Example:
@@ -46,24 +46,24 @@ def information(
     kind, spread = one_spread(logvar, var, std)
     if kind is None:
         raise PolarMonitorError("expected one of var, logvar, std; got none: without one, see entropy.resolved")
-    rows = as_rows("mean", mean, MOST_ROWS)
-    spreads = as_rows(kind, spread, MOST_ROWS)
+    rows = as_rows("mean", mean, MAX_ROWS)
+    spreads = as_rows(kind, spread, MAX_ROWS)
     if (spreads.given, spreads.values.shape) != (rows.given, rows.values.shape):
         raise PolarMonitorError(f"{kind}: expected shape {rows.values.shape}, got {spreads.values.shape}")
     variance = to_variance(np.asarray(spreads.values, np.float64), kind)
-    found = Found(rows, groups)
+    results = PerDimension(rows, groups)
     with np.errstate(invalid="ignore"):
         keep = (variance > 0) & (variance < np.inf)
-    for part, cluster in found.parts(keep=keep, lattice=False):
+    for part, cluster in results.parts(keep=keep, lattice=False):
         log_noise = 0.5 * np.log(variance[:, part.which][part.kept].T) - part.log_scale[:, None]
-        _put(found, part, log_noise, cluster, dependent)
-    return found.estimate()
+        _put(results, part, log_noise, cluster, dependent)
+    return results.estimate()
 
 
 def resolved(x: Any, tau: Any, *, groups: Any = None, dependent: bool = True) -> Estimate:
-    """H_τ(x) = h(x + τε) − ½ log 2πeτ²: the entropy of x resolved at a noise of standard deviation τ, at least 0.
+    """Entropy of x resolved at a noise of standard deviation τ, at least 0: H_τ(x) = h(x + τε) − ½ log 2πeτ².
 
-    `tau`: a number or (D,), above 0. It is finite for any x, discrete ones included, and for τ → 0 it is
+    `tau`: a number or (D,), above 0. The value is finite for any x, also a discrete one. For τ → 0 it approaches
     h(x) − ½ log 2πeτ². Raises PolarMonitorError.
 
     Example:
@@ -73,7 +73,7 @@ def resolved(x: Any, tau: Any, *, groups: Any = None, dependent: bool = True) ->
         >>> round(float(entropy.resolved(x, tau=0.01)), 3)
         1.099
     """
-    rows = as_rows("x", x, MOST_ROWS)
+    rows = as_rows("x", x, MAX_ROWS)
     try:
         noise = np.asarray(tau.detach().float() if hasattr(tau, "detach") else tau, np.float64)
     except (TypeError, ValueError):
@@ -81,17 +81,17 @@ def resolved(x: Any, tau: Any, *, groups: Any = None, dependent: bool = True) ->
     if noise.shape not in ((), (rows.values.shape[1],)) or not ((noise > 0) & np.isfinite(noise)).all():
         raise PolarMonitorError(f"tau: expected a number above 0 or ({rows.values.shape[1]},) of them, got {tau!r}")
     noise = np.broadcast_to(noise, rows.values.shape[1:])
-    found = Found(rows, groups)
-    for part, cluster in found.parts(lattice=False):
+    results = PerDimension(rows, groups)
+    for part, cluster in results.parts(lattice=False):
         log_noise = np.log(noise[part.which]) - part.log_scale
-        _put(found, part, np.broadcast_to(log_noise[:, None], part.rows.shape), cluster, dependent)
-    return found.estimate()
+        _put(results, part, np.broadcast_to(log_noise[:, None], part.rows.shape), cluster, dependent)
+    return results.estimate()
 
 
-def _put(found: Found, part: Columns, log_noise: Any, cluster: Ids, dependent: bool) -> None:
-    """Of rows of spread about 1 and the log of the noise's standard deviation at each, in the same unit."""
-    variance = np.exp(2.0 * np.clip(log_noise, -LOG_LARGEST, LOG_LARGEST)).astype(np.float32)
+def _put(results: PerDimension, part: Columns, log_noise: Any, cluster: Ids, dependent: bool) -> None:
+    """Store the information of `part`, whose rows have a spread of about 1, at the noise exp(`log_noise`)."""
+    variance = np.exp(2.0 * np.clip(log_noise, -MAX_LOG_NOISE, MAX_LOG_NOISE)).astype(np.float32)
     square = blocking.square if dependent and cluster is None else None
     value, error = mixture.information(part.rows, np.ascontiguousarray(variance), cluster, square=square)
     independent, ties = repeats(part.rows, part.mantissa)
-    found.put(part, {"value": value, "standard_error": error / np.sqrt(independent), "ties": ties})
+    results.put(part, {"value": value, "standard_error": error / np.sqrt(independent), "ties": ties})

@@ -16,18 +16,12 @@ Array = NDArray[np.float64]
 
 
 class Moments(NamedTuple):
-    """Moments of the finite rows of each dimension, (D,); NaN where there is none."""
+    """Moments of the finite rows of each dimension, (D,); NaN without any."""
 
     rows: NDArray[np.int64]
     mean: Array
     variance: Array
-    """ddof 0."""
-
-    @property
-    def entropy_upper(self) -> Array:
-        """½ log 2πeV, float64 (D,), in nats: no distribution of this variance has a larger differential entropy."""
-        with np.errstate(divide="ignore"):
-            return np.asarray(0.5 * np.log(2 * np.pi * np.e * self.variance))
+    """Variance with ddof 0."""
 
 
 class OnlineMoments:
@@ -49,17 +43,19 @@ class OnlineMoments:
         self._state = np.zeros(self.dimensions, np.int64), np.zeros(self.dimensions), np.zeros(self.dimensions)
 
     def update(self, x: Any) -> None:
-        """Add rows (n, D); values that are not finite are left out. Raises PolarMonitorError for other shapes."""
+        """Add rows (n, D); non-finite values are left out. Raises PolarMonitorError for other shapes."""
         for chunk in chunks("x", x):
             rows = check_dimensions("x", chunk, self.dimensions).values.astype(np.float64)
-            fine = np.isfinite(rows)
-            count = fine.sum(axis=0)
+            finite = np.isfinite(rows)
+            count = finite.sum(axis=0)
             share = 1.0 / np.maximum(count, 1)
-            rows[~fine] = 0.0
+            rows[~finite] = 0.0
             mean = rows.sum(axis=0) * share
-            apart = np.where(fine, rows - mean, 0.0)
-            rest = apart.sum(axis=0) * share  # what rounding left in the mean
-            moments.merge(*self._state, count, mean + rest, (apart * apart).sum(axis=0) - rest * rest * count)
+            apart = np.where(finite, rows - mean, 0.0)
+            correction = apart.sum(axis=0) * share  # rounding error of the mean
+            moments.merge(
+                *self._state, count, mean + correction, (apart * apart).sum(axis=0) - correction * correction * count
+            )
 
     def merge(self, other: OnlineMoments) -> None:
         """Add the rows of another. Raises PolarMonitorError for other dimensions."""
@@ -70,7 +66,7 @@ class OnlineMoments:
         moments.merge(*self._state, *other._state)
 
     def snapshot(self) -> Moments:
-        """The moments of all rows so far."""
+        """Return the moments of all rows so far."""
         count, mean, squares = self._state
         some = count > 0
         variance = squares / np.maximum(count, 1)

@@ -13,10 +13,10 @@ from ..arrays.rows import Rows, as_rows
 from ..kernels import histogram, knn_1d
 from ..kernels.negentropy import negentropy as _negentropy
 from ._estimate import Estimate
-from ._found import LEAST_ROWS, Found
+from ._per_dimension import MIN_ROWS, PerDimension
 
-MOST_ROWS = 2**20
-"""Most rows that are sorted: some 30 MB and 0.1 s a dimension."""
+MAX_ROWS = 2**20
+"""Largest number of rows that are sorted: about 30 MB and 0.1 s a dimension."""
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
@@ -24,12 +24,11 @@ F64 = NDArray[np.float64]
 def knn(x: Any, k: int | None = None, *, groups: Any = None, dependent: bool = True) -> Estimate:
     """Differential entropy by the distance to the k-th nearest neighbour (Kozachenko & Leonenko 1987).
 
-    x: (n,) or (n, D), array, CPU tensor or iterator of chunks, of any float type; every dimension by itself, NaN for
-    fewer than 32 finite rows (or k + 2). `k` from 1; None chooses it by rank and number of rows. Rows stand in time
-    order, and the error allows for their autocorrelation (`dependent=False`: they are independent); rows of one of the
-    `groups` (n,) depend on each other wherever they stand. Values tied by the rounding of their type are spread over
-    its cell; values repeated beyond that are `atoms`, and the value is the entropy of the others. Raises
-    PolarMonitorError.
+    x: (n,) or (n, D), array, CPU tensor or iterator of chunks, of any float type; each dimension separately. NaN for
+    fewer than 32 finite rows (or k + 2). `k` is at least 1; None chooses it by rank and number of rows. Rows are in
+    time order, and the error allows for their autocorrelation (`dependent=False`: they are independent). Rows of one of
+    the `groups` (n,) depend on each other in any order. Values tied by the rounding of their type are spread over its
+    cell. Values repeated beyond that are `atoms`, and the value is the entropy of the others. Raises PolarMonitorError.
 
     Example:
         >>> import numpy as np
@@ -37,28 +36,28 @@ def knn(x: Any, k: int | None = None, *, groups: Any = None, dependent: bool = T
         >>> print(entropy.knn(np.random.default_rng(0).normal(size=10_000)))
         1.4176 ± 0.0073 nats
     """
-    return knn_of(as_rows("x", x, MOST_ROWS), k, groups=groups, dependent=dependent)
+    return knn_of(as_rows("x", x, MAX_ROWS), k, groups=groups, dependent=dependent)
 
 
 def knn_of(rows: Rows, k: int | None = None, *, groups: Any = None, dependent: bool = True) -> Estimate:
-    """`knn` of rows that have been read already."""
+    """Return `knn` of rows that are already read."""
     order = None if k is None else checked_count("k", k)
-    found = Found(rows, groups)
-    for part, cluster in found.parts(max(LEAST_ROWS, (order or 0) + 2)):
+    results = PerDimension(rows, groups)
+    for part, cluster in results.parts(max(MIN_ROWS, (order or 0) + 2)):
         result = knn_1d.estimate(part.rows, cluster, order, part.mantissa, dependent)._asdict()
-        del result["rows"]  # all are looked at
+        del result["rows"]  # counts only rows off atoms
         result["value"] = result["value"] + part.log_scale
         for d in np.flatnonzero(result["floor"]):
             column = rows.values[:, part.which[d]]
             result["value"][d] = log_cell(float(column[np.isfinite(column)][0]), rows.mantissa)
-        found.put(part, result | {"outliers": outliers(part.rows)})
-    return found.estimate()
+        results.put(part, result | {"outliers": outliers(part.rows)})
+    return results.estimate()
 
 
 def negentropy(x: Any, *, groups: Any = None, dependent: bool = True) -> Estimate:
-    """J(x) = ½ log 2πeV − h(x) ≥ 0: how far x is from a Gaussian of its variance, 0 for a Gaussian alone (Comon 1994).
+    """Negentropy J(x) = ½ log 2πeV − h(x) ≥ 0: distance from a Gaussian of the same variance (Comon 1994).
 
-    Unchanged by shifting and scaling. Rows on atoms, and all but one of each value that is repeated, are left out. NaN
+    Shift and scale do not change it. Rows on atoms, and all but one of the rows of a repeated value, are left out. NaN
     for a constant. Arguments as for `knn`. Raises PolarMonitorError.
 
     Example:
@@ -68,8 +67,8 @@ def negentropy(x: Any, *, groups: Any = None, dependent: bool = True) -> Estimat
         >>> round(float(entropy.negentropy(x)), 2)
         0.18
     """
-    found = Found(as_rows("x", x, MOST_ROWS), groups)
-    for part, cluster in found.parts():
+    results = PerDimension(as_rows("x", x, MAX_ROWS), groups)
+    for part, cluster in results.parts():
         value, error = _negentropy(part.rows, cluster, part.mantissa, dependent)
         judged = knn_1d.estimate(part.rows, mantissa=part.mantissa)
         for d in np.flatnonzero(judged.rows < part.rows.shape[1]):
@@ -78,31 +77,31 @@ def negentropy(x: Any, *, groups: Any = None, dependent: bool = True) -> Estimat
             alone = np.ascontiguousarray(part.rows[d : d + 1, kept])
             value[d : d + 1], error[d : d + 1] = _negentropy(alone, own, part.mantissa, dependent)
         flags = {"ties": judged.ties, "atoms": judged.atoms, "floor": judged.floor, "outliers": outliers(part.rows)}
-        found.put(part, {"value": value, "standard_error": error} | flags)
-    return found.estimate()
+        results.put(part, {"value": value, "standard_error": error} | flags)
+    return results.estimate()
 
 
 def outliers(rows: F32) -> NDArray[np.int64]:
-    """How many of rows (k, n) the online histogram calls outliers, (k,)."""
+    """Count the rows (k, n) that the online histogram calls outliers, (k,)."""
     dimensions, n = rows.shape
-    apart, found = histogram.EXTREMES, np.zeros(dimensions, np.int64)
+    apart, counts = histogram.EXTREMES, np.zeros(dimensions, np.int64)
     if n < histogram.LEAST:
-        return found
-    # a sample tells where there can be none: its ninth values from the ends are further in than those of all rows
+        return counts
+    # a sample bounds the range: its ninth values from the ends are further in than those of all rows
     some = np.sort(rows[:, :: max(1, n // 256)], axis=1).astype(np.float64)
     low, high = some[:, apart], some[:, -1 - apart]
     reach = histogram.FAR * (high - low)
     for d in np.flatnonzero((rows.min(axis=1) < low - reach) | (rows.max(axis=1) > high + reach)):
         row = np.sort(rows[d]).astype(np.float64)
         low, high = row[apart], row[-1 - apart]
-        found[d] = np.count_nonzero(np.abs(row - 0.5 * (low + high)) > (histogram.FAR + 0.5) * (high - low))
-    return found
+        counts[d] = np.count_nonzero(np.abs(row - 0.5 * (low + high)) > (histogram.FAR + 0.5) * (high - low))
+    return counts
 
 
 def repeats(rows: F32, mantissa: int) -> tuple[F64, F64]:
-    """How many independent rows one of these (k, n) is worth, at most 1, and the share of tied rows; (k,) each.
+    """Return the independent rows that one of these (k, n) is worth, at most 1, and the share of tied rows, (k,) each.
 
-    Inputs that a window holds more than once tell nothing new; rows on an atom do.
+    A repeated input is no new information; a row on an atom is.
     """
     judged = knn_1d.estimate(rows, mantissa=mantissa)
     apart = rows.shape[1] * (1.0 - judged.atoms)

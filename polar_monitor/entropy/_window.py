@@ -1,4 +1,4 @@
-"""The last rows of a stream, and their entropy by nearest neighbours."""
+"""Newest rows of a stream, and their entropy by nearest neighbours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ._nearest import knn_of
 
 
 class SlidingWindow:
-    """The W newest rows of a stream, by their stamps.
+    """Newest W rows of a stream, by their stamps.
 
     A row is stamped with its number in its stream, or with `stamp`, such as the training step. The window is the W
     largest rows under the order of (stamp, hash of the row, its bytes), so it depends on the rows as a set: any split
@@ -41,7 +41,7 @@ class SlidingWindow:
         self._held = 0
 
     def update(self, x: Any, stamp: int | None = None) -> None:
-        """Add rows (n, D), all of one stamp if it is given. Raises PolarMonitorError for other shapes."""
+        """Add rows (n, D), all with `stamp` if it is given. Raises PolarMonitorError for other shapes."""
         if stamp is not None:
             stamp = checked_count("stamp", stamp, -(2**63))
             if stamp >= 2**63:
@@ -68,12 +68,12 @@ class SlidingWindow:
             self._add(values, stamps)
 
     def values(self) -> NDArray[np.float64]:
-        """The rows of the window, (n, D), oldest first."""
+        """Return the rows of the window, (n, D), oldest first."""
         self._settle()
         return self._values[0].copy()
 
     def snapshot(self) -> Estimate:
-        """Differential entropy of the window, see `polar_monitor.entropy.knn`."""
+        """Estimate the differential entropy of the window; see `polar_monitor.entropy.knn`."""
         values = self.values()
         mantissa = int(self._stamps[0][:, 1].min(initial=MANTISSA["float64"]))
         return knn_of(Rows(values, mantissa, False, len(values)))
@@ -82,11 +82,11 @@ class SlidingWindow:
         self._values.append(np.array(values, np.float64))
         self._stamps.append(stamps)
         self._held += len(stamps)
-        if self._held >= 2 * self.rows + 1024:  # else every block would pay for sorting the window
+        if self._held >= 2 * self.rows + 1024:  # sorting the window for every block would be slow
             self._settle()
 
     def _settle(self) -> None:
-        """Keep the newest rows only, in their order; those of one stamp in an order that means nothing."""
+        """Keep only the newest rows, in order. Rows of one stamp are in an arbitrary, fixed order."""
         values, stamps = np.concatenate(self._values), np.concatenate(self._stamps)
         bits = np.ascontiguousarray(values).view(np.uint64)
         mixed = np.zeros(len(bits), np.uint64)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The monitor: puts capture, statistics, regime, alerts and sinks together."""

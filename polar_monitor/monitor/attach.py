@@ -1,4 +1,8 @@
-"""`attach`: watch a model in one line."""
+"""`attach`: watch a model in one line.
+
+`attach` takes the arguments of `PolarMonitor`. They are written down once, there: the decorator gives `attach` the same
+signature (type checkers and editors see it too) and puts the explanations into its docstring.
+"""
 
 from __future__ import annotations
 
@@ -10,44 +14,49 @@ from typing import Any, Concatenate, ParamSpec
 from torch import nn
 
 from ..discovery.unwrap import unwrap
-from .monitor import PolarMonitor, watched
+from .monitor import PolarMonitor, attached_monitors
 
 log = logging.getLogger("polar_monitor")
 
 P = ParamSpec("P")
+PLACE = "    (arguments of PolarMonitor)"
+"""Line of a docstring that the explanations replace."""
 
 
 def _with_arguments_of(
-    made: Callable[Concatenate[PolarMonitor, P], None],
+    make: Callable[P, PolarMonitor],
 ) -> Callable[[Callable[..., PolarMonitor]], Callable[Concatenate[nn.Module, P], PolarMonitor]]:
-    """Give a function (model, **arguments) the signature of what makes the monitor."""
+    """Give a function (model, **arguments) the signature and the explanations of `make`."""
 
     def decorate(function: Callable[..., PolarMonitor]) -> Callable[Concatenate[nn.Module, P], PolarMonitor]:
-        first = inspect.Parameter("model", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation="nn.Module")
-        rest = list(inspect.signature(made).parameters.values())[1:]
+        model = inspect.Parameter("model", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation="nn.Module")
+        others = list(inspect.signature(make).parameters.values())
         function.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [first, *rest], return_annotation="PolarMonitor"
+            [model, *others], return_annotation="PolarMonitor"
         )
+        if make.__doc__ and function.__doc__:  # not with `python -OO`
+            arguments = inspect.cleandoc(make.__doc__).partition("Args:\n")[2].partition("\n\n")[0]
+            function.__doc__ = inspect.cleandoc(function.__doc__).replace(PLACE, arguments)
         return function
 
     return decorate
 
 
-@_with_arguments_of(PolarMonitor.__init__)
+@_with_arguments_of(PolarMonitor)
 def attach(model: nn.Module, **arguments: Any) -> PolarMonitor:
     """Watch the latent variables of a model while it trains; the training loop stays as it is.
 
     Args:
         model: The model, before or after it is wrapped; attach before the first call of a compiled one.
-        **arguments: Those of `PolarMonitor`, which documents them. All have defaults.
+        (arguments of PolarMonitor)
 
     Returns:
         The monitor. The model keeps it alive until `detach`, so it need not be kept. A callback, rule or sink that
             holds the model keeps both alive until then.
 
     Raises:
-        PolarMonitorError: An argument that cannot be used, no latent found, or several; the message has the line to
-            write. Nothing is raised later, from inside training.
+        PolarMonitorError: An argument cannot be used, or there is no latent, or several; the message contains the line
+            to write. Nothing is raised later, from inside training.
 
     Example:
         >>> import torch, polar_monitor
@@ -61,7 +70,7 @@ def attach(model: nn.Module, **arguments: Any) -> PolarMonitor:
     """
     monitor = PolarMonitor(**arguments)
     inner = unwrap(model)
-    monitor.attach(inner, replacing=watched.get(inner, {}).get(monitor.name))
-    watched.setdefault(inner, {})[monitor.name] = monitor
+    monitor.attach(inner, replacing=attached_monitors.get(inner, {}).get(monitor.name))
+    attached_monitors.setdefault(inner, {})[monitor.name] = monitor
     log.info("watching %s", monitor.explain())
     return monitor

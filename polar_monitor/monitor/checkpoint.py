@@ -1,4 +1,4 @@
-"""The monitor's state as tensors and plain data, to be saved beside the model's, and back.
+"""State of the monitor as tensors and plain data, to be saved beside the model's, and back.
 
 Tensors, because `torch.load` refuses NumPy arrays by default (`weights_only=True`). Nothing is ever unpickled here.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -22,56 +23,68 @@ from .training_context import TrainingContextBuffer
 
 VERSION = 1
 BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RuntimeError, MemoryError)
-"""What reading a state that is none can raise; PolarMonitorError is a ValueError, RecursionError a RuntimeError."""
-MOST = 4 * 10**6
-"""Leaves of a state: lists that hold each other many times over would be written out, and have no end."""
+"""Errors that reading anything else than a state can raise; RecursionError is a RuntimeError."""
+MAX_LEAVES = 4 * 10**6
+"""Items of a state: lists that contain each other many times have no end when they are written out."""
+MINIMUM = {"next": 1, "every": 1}
+"""Smallest numbers of a schedule; the others may be 0."""
 
 
-def save(conductor: EvaluationLoop) -> dict[str, Any]:
-    """Everything a resumed run needs to say what the uninterrupted one would; waiting rows are taken in first."""
-    conductor.take_in()
+def save(loop: EvaluationLoop) -> dict[str, Any]:
+    """Return everything with which a resumed run equals the uninterrupted one; takes in the waiting rows first."""
+    loop.ingest_pending()
     state = {
         "version": VERSION,
-        "clock": conductor.state_dict(),
-        "told": conductor.told.state_dict(),
-        "alerts": [alert.to_dict() for alert in conductor.alerts],
-        "lanes": {mode: lane.state_dict() for mode, lane in conductor.lanes.items()},
+        "schedule": loop.state_dict(),
+        "training_context": loop.training_context.state_dict(),
+        "alerts": [alert.to_dict() for alert in loop.alerts.alerts],
+        "pipelines": {mode: pipeline.state_dict() for mode, pipeline in loop.pipelines.items()},
     }
     return dict(_each(state, np.ndarray, torch.from_numpy))
 
 
-def load(conductor: EvaluationLoop, state: Any) -> None:
-    """Go on from what `save` returned. Raises PolarMonitorError, and changes nothing, if it does not fit."""
+def load(loop: EvaluationLoop, state: Any) -> None:
+    """Continue from what `save` returned. Raises PolarMonitorError, and changes nothing, if it does not fit."""
     if not isinstance(state, Mapping) or not is_version(state, VERSION):
         raise PolarMonitorError(f"state: expected a dict of version {VERSION}, from PolarMonitor.state_dict()")
-    try:
-        left = iter(range(MOST))
-        lanes = _trial(conductor, _each(state["lanes"], torch.Tensor, _array, left))
-        alerts = [Alert.from_dict(alert) for alert in _each(state["alerts"], torch.Tensor, _array, left)]
-        clock, told = _clock(conductor, state["clock"]), TrainingContextBuffer()
-        told.load_state_dict(state["told"])
+    left = iter(range(MAX_LEAVES))
+    with _part():
+        parts = [state[key] for key in ("pipelines", "alerts", "schedule", "training_context")]
+    with _part("pipelines"):
+        pipelines = _pipelines(loop, _each(parts[0], torch.Tensor, _array, left))
+    with _part("alerts"):
+        alerts = [Alert.from_dict(alert) for alert in _each(parts[1], torch.Tensor, _array, left)]
         json.dumps([alert.to_dict() for alert in alerts])
-    except PolarMonitorError:
-        raise
+    with _part("schedule"):
+        schedule = _schedule(loop, parts[2])
+    with _part("training_context"):
+        training_context = TrainingContextBuffer()
+        training_context.load_state_dict(parts[3])
+    loop.resume(schedule, pipelines, training_context, alerts)
+
+
+@contextmanager
+def _part(*keys: str) -> Iterator[None]:
+    """Name the part of the state in every error that reading it raises."""
+    where = "state" + "".join(f"[{key!r}]" for key in keys)
+    try:
+        yield
+    except PolarMonitorError as error:
+        if str(error).startswith("state["):
+            raise
+        raise PolarMonitorError(f"{where}: {str(error).removeprefix('state: ')}") from error
     except BROKEN as broken:
-        said = f"no field {broken}" if isinstance(broken, KeyError) else str(broken)
-        raise PolarMonitorError(f"state: expected what PolarMonitor.state_dict() returned, got {said}") from broken
-    for mode, trial in lanes.items():
-        if mode in conductor.lanes:
-            conductor.lanes[mode].take_over(trial)
-        else:
-            conductor.lanes[mode] = trial
-    conductor.told = told
-    conductor.resume(clock, alerts)
+        got = f"no field {broken}" if isinstance(broken, KeyError) else str(broken)
+        raise PolarMonitorError(f"{where}: expected what PolarMonitor.state_dict() returned, got {got}") from broken
 
 
 def _each(value: Any, kind: type, convert: Callable[[Any], Any], left: Iterator[int] | None = None) -> Any:
-    """The same nested dicts and lists with every leaf of a kind converted; enumerations become plain strings.
+    """Convert every leaf of a kind in nested dicts and lists; enumerations become plain strings.
 
-    Raises PolarMonitorError when there are more items than `left`.
+    Raises PolarMonitorError if there are more items than `left`.
     """
     if left is not None and next(left, None) is None:
-        raise PolarMonitorError(f"state: expected at most {MOST} items, got more")
+        raise PolarMonitorError(f"state: expected at most {MAX_LEAVES} items, got more")
     if isinstance(value, kind):
         return convert(value)
     if isinstance(value, Mapping):
@@ -82,46 +95,45 @@ def _each(value: Any, kind: type, convert: Callable[[Any], Any], left: Iterator[
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
-    """Its numbers, without a copy. PolarMonitorError for a tensor that says it is larger than what was loaded."""
+    """Return the numbers without a copy. Raises PolarMonitorError for a tensor larger than its loaded storage."""
     size = tensor.numel() * tensor.element_size()
     if tensor.layout is not torch.strided or tensor.is_meta or size > tensor.untyped_storage().nbytes():
-        raise PolarMonitorError(f"state: expected dense tensors, got {tuple(tensor.shape)} that is not all there")
+        raise PolarMonitorError(f"state: expected dense tensors, got {tuple(tensor.shape)} without all of its numbers")
     return np.ascontiguousarray(tensor.detach().cpu().numpy())
 
 
-def _clock(conductor: EvaluationLoop, saved: Mapping[str, Any]) -> dict[str, Any]:
-    """The counters of a run."""
-    clock = {key: saved[key] for key in conductor.state_dict()}
-    rest = HookDutyCycle()
-    clock["rest"] = {key: state_count(key, clock["rest"][key]) for key in rest.state_dict()}
-    rest.load_state_dict(clock["rest"])
-    least = {"next": 1, "every": 1}
-    return {key: value if key == "rest" else state_count(key, value, least.get(key, 0)) for key, value in clock.items()}
+def _schedule(loop: EvaluationLoop, saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the checked numbers of a schedule."""
+    duty_cycle = {key: state_count(key, saved["duty_cycle"][key]) for key in HookDutyCycle().state_dict()}
+    numbers = [key for key in loop.state_dict() if key != "duty_cycle"]
+    return {key: state_count(key, saved[key], MINIMUM.get(key, 0)) for key in numbers} | {"duty_cycle": duty_cycle}
 
 
-def _trial(conductor: EvaluationLoop, saved: Mapping[str, Any]) -> dict[str, ModePipeline]:
-    """New lanes with the saved state; those of the conductor are not touched."""
-    from ..statistics.stream import check_histogram
-
-    trials = {}
-    for mode in conductor.options.modes:
-        lane = conductor.lanes.get(mode)
+def _pipelines(loop: EvaluationLoop, saved: Mapping[str, Any]) -> dict[str, ModePipeline]:
+    """Return new pipelines with the saved state; those of the loop stay as they are."""
+    loaded = {}
+    for mode in loop.options.modes:
         if mode not in saved:
-            raise PolarMonitorError(f"state: expected the mode {mode!r}, got {', '.join(map(repr, saved)) or 'none'}")
-        kind = saved[mode]["kind"]
-        if lane is not None and lane.kind != kind:
-            raise PolarMonitorError(
-                f"state: mode {mode!r} expects {lane.kind or 'no variance'}, got {kind or 'no variance'}"
-            )
-        trial = ModePipeline(mode, kind, conductor.options.settings, None)
-        for word in ("written", "dropped", "seen", "observed"):
-            state_count(word, saved[mode][word])
-        if saved[mode]["stream"] is not None:
-            check_histogram(saved[mode]["stream"])
-        trial.load_state_dict(saved[mode])
-        check_pipeline(trial, saved[mode])
-        expected = None if lane is None or lane.stream is None else lane.stream.dimensions
-        if trial.stream is not None and expected not in (None, trial.stream.dimensions):
-            raise PolarMonitorError(f"state: expected {expected} dimensions, got {trial.stream.dimensions}")
-        trials[mode] = trial
-    return trials
+            raise PolarMonitorError(f"expected the mode {mode!r}, got {', '.join(map(repr, saved)) or 'none'}")
+        with _part("pipelines", mode):
+            loaded[mode] = _pipeline(loop, mode, saved[mode])
+    return loaded
+
+
+def _pipeline(loop: EvaluationLoop, mode: str, saved: Mapping[str, Any]) -> ModePipeline:
+    from ..statistics.histogram_state import check_histogram
+
+    present, kind = loop.pipelines.get(mode), saved["kind"]
+    if present is not None and present.kind != kind:
+        raise PolarMonitorError(f"expected {present.kind or 'no variance'}, got {kind or 'no variance'}")
+    loaded = ModePipeline(mode, kind, loop.options.settings, None)
+    for word in ("written", "dropped", "seen", "observed"):
+        state_count(word, saved[word])
+    if saved["stream"] is not None:
+        check_histogram(saved["stream"])
+    loaded.load_state_dict(saved)
+    check_pipeline(loaded, saved)
+    expected = None if present is None or present.stream is None else present.stream.dimensions
+    if loaded.stream is not None and expected not in (None, loaded.stream.dimensions):
+        raise PolarMonitorError(f"expected {expected} dimensions, got {loaded.stream.dimensions}")
+    return loaded

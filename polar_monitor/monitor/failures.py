@@ -1,56 +1,56 @@
-"""Our own failures: swallowed, counted, told once each; raised only where the user asked for it (`strict`)."""
+"""Policy for the monitor's own failures: swallow, count and log each cause once; raise only if `strict`."""
 
 from __future__ import annotations
 
 import logging
 from types import TracebackType
 
+from ..errors import WarnOnce
+
 log = logging.getLogger("polar_monitor")
 
-LIMIT = 5
-"""Failures in a row after which the monitor switches itself off."""
-CAUSES = 100
-"""Most causes that are told apart."""
+MAX_FAILURES = 5
+"""Failures in a row after which the monitor disables itself."""
+MAX_CAUSES = 100
+"""Causes that are logged; later new ones are only counted."""
 
 
 class FailurePolicy:
-    """What has gone wrong inside the monitor."""
+    """Count of what went wrong inside the monitor, and the decision when to end it."""
 
     def __init__(self, strict: bool) -> None:
         self.strict = strict
         self.count = 0
         self.last = ""
-        """The last of them, as "Type: message"."""
-        self._row = 0
-        self._told: set[tuple[str, str, int]] = set()
-        """Type and place of those told: a message may have a number in it that is never the same."""
+        """The newest failure as "Type: message"."""
+        self._in_a_row = 0
+        self._once = WarnOnce(MAX_CAUSES)
+        """Keys are type and place: a message may contain a number that changes every time."""
 
     def swallow(self, failure: Exception, *, fatal: bool = True) -> bool:
-        """Count a failure; returns whether it is the one that ends the monitor. Raises it when strict."""
+        """Count and log a failure. Returns True if it ends the monitor. Raises it if `strict`."""
         if self.strict:
             raise failure
         self.count += 1
         self.last = f"{type(failure).__name__}: {failure}"
-        cause = (type(failure).__name__, *_place(failure.__traceback__))
-        if cause not in self._told and len(self._told) < CAUSES:
-            self._told.add(cause)
-            log.error("polar_monitor failed and goes on (%s); training is not affected", self.last)
-        return fatal and self.again()
+        if self._once((type(failure).__name__, *_place(failure.__traceback__))):
+            log.error("polar_monitor: internal error (%s); training is not affected, monitoring goes on", self.last)
+        return fatal and self.repeat()
 
-    def again(self) -> bool:
-        """One failure more in a row, told elsewhere; returns whether it is the one that ends the monitor."""
-        self._row += 1
-        if self._row == LIMIT:
-            log.error("polar_monitor switches itself off: it failed %d times in a row", LIMIT)
-        return self._row == LIMIT
+    def repeat(self) -> bool:
+        """Count one more failure in a row, logged elsewhere. Returns True if it ends the monitor."""
+        self._in_a_row += 1
+        if self._in_a_row == MAX_FAILURES:
+            log.error("polar_monitor: the monitor is disabled because it failed %d times in a row", MAX_FAILURES)
+        return self._in_a_row == MAX_FAILURES
 
-    def fine(self) -> None:
-        """Something succeeded: the run of failures is over."""
-        self._row = 0
+    def reset(self) -> None:
+        """End the row of failures after a success."""
+        self._in_a_row = 0
 
 
 def _place(traceback: TracebackType | None) -> tuple[str, int]:
-    """File and line where a failure was raised."""
+    """Return the file and line where a failure was raised."""
     place = "", 0
     while traceback is not None:
         place = traceback.tb_frame.f_code.co_filename, traceback.tb_lineno

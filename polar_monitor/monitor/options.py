@@ -1,4 +1,4 @@
-"""The arguments of a monitor, checked before anything is watched: an error is raised here or never."""
+"""Arguments of a monitor, checked before it watches anything: an error is raised here or never."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from ..alerts.custom_rule import NamedRule, Rule
 from ..alerts.registry import choose
 from ..errors import PolarMonitorError
 from ..regime import published
+from ..schedule.schedule import Pace
 
-LEAST_WINDOW = 512
+MIN_WINDOW = 512
+"""Smallest `window`."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """All but where the latents are and where the results go."""
+    """All arguments except those that say where the latents are and where the results go."""
 
     settings: Settings
-    every: int
-    max_overhead: float
+    pace: Pace
     modes: tuple[str, ...]
     name: str
     on_alert: Callable[[Alert], None] | None
@@ -47,11 +48,11 @@ def checked(
     modes: Sequence[str],
     strict: bool,
 ) -> Options:
-    """The options, or PolarMonitorError for the first that cannot be used."""
+    """Return the options. Raises PolarMonitorError for the first argument that cannot be used."""
     published.check(criterion)
-    for word, number, least in (("every", every, 1), ("window", window, LEAST_WINDOW), ("warmup", warmup, 0)):
-        if isinstance(number, bool) or not isinstance(number, Integral) or int(number) < least:
-            raise PolarMonitorError(f"{word}: expected a whole number from {least} on, got {number!r}")
+    for word, number, minimum in (("every", every, 1), ("window", window, MIN_WINDOW), ("warmup", warmup, 0)):
+        if isinstance(number, bool) or not isinstance(number, Integral) or int(number) < minimum:
+            raise PolarMonitorError(f"{word}: expected a whole number from {minimum} on, got {number!r}")
     if isinstance(max_overhead, bool) or not isinstance(max_overhead, Real) or not 0 < max_overhead <= 1:
         raise PolarMonitorError(f"max_overhead: expected a share above 0 and at most 1, got {max_overhead!r}")
     if isinstance(modes, str) or not modes or not set(modes) <= {"train", "eval"}:
@@ -63,7 +64,7 @@ def checked(
     if name is not None and not isinstance(name, str):
         raise PolarMonitorError(f"name: expected a string, got {type(name).__name__}")
     if name in ("train", "eval"):
-        raise PolarMonitorError(f"name: expected another than a mode's, got {name!r}: tags could not be told apart")
+        raise PolarMonitorError(f"name: expected another than a mode's, got {name!r}: tags would be ambiguous")
     settings = Settings(
         window=int(window),
         prior=checked_prior(prior),
@@ -74,12 +75,13 @@ def checked(
         name=name or "",
         extra=choose(extra_rules, strict=strict),
     )
-    return Options(settings, int(every), float(max_overhead), tuple(modes), name or "", on_alert, strict)
+    pace = Pace(int(every), float(max_overhead), int(window))
+    return Options(settings, pace, tuple(modes), name or "", on_alert, strict)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What every lane of a monitor shares."""
+    """Options that all pipelines of a monitor share."""
 
     window: int
     prior: tuple[Any, Any] | None
@@ -89,9 +91,9 @@ class Settings:
     name: str = ""
     resolution: float | None = None
     extra: tuple[NamedRule, ...] = ()
-    """The rules of third parties."""
+    """Rules of third parties."""
 
     def setup(self) -> dict[str, Any]:
-        """What a log has to hold for its alerts to be replayed, as plain data."""
-        extra = [one.name for one in self.extra]
+        """Return what a log must contain so that its alerts can be replayed, as plain data."""
+        extra = [rule.name for rule in self.extra]
         return {"rules": to_plain(self.rules), "warmup": self.warmup, "extra_rules": extra}

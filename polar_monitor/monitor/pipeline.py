@@ -1,4 +1,4 @@
-"""A lane: one latent in one mode, from its ring to its regime and the state of its alerts."""
+"""Pipeline of one mode: from the ring of one latent to its regime and its alerts."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from .options import Settings
 if TYPE_CHECKING:
     from ..statistics.stream import LatentStream
 
-SUSPICIOUS = 1024
-"""Rows after which a spread that fits another unit only is pointed out."""
+MIN_ROWS_FOR_UNIT = 1024
+"""Rows after which a spread that only fits another unit raises a warning."""
 
 
 class ModePipeline:
-    """The state of one mode ("train" or "eval"); the stream is made when the first row tells the dimensions."""
+    """State of one mode, "train" or "eval". It makes the stream when the first row shows the number of dimensions."""
 
     def __init__(self, mode: str, kind: str | None, settings: Settings, dimensions: int | None) -> None:
         self.mode = mode
@@ -42,18 +42,20 @@ class ModePipeline:
         self.stream = None if dimensions is None else self._new_stream(dimensions)
         self.snapshot: Snapshot | None = None
         self.regime: Regime | None = None
-        self.alarms = AlertEngine(settings.extra)
+        self.alerts = AlertEngine(settings.extra)
         self.loaded = False
-        """Whether nothing has been evaluated since a state was taken back."""
-        self.drains: list[HostTransfer] = []
+        """True from the load of a state to the next evaluation."""
+        self.transfers: list[HostTransfer] = []
+        """Requested rows that are not yet taken into the statistics."""
         self.dropped = 0
+        """Rows lost between the ring and the statistics."""
         self.seen = 0
         """Rows that reached the statistics, in this process."""
         self.observed = 0
-        """Rows that did so since the last evaluation."""
-        self._least = np.inf
-        self._greatest = -np.inf
-        self._checked = False
+        """Rows that reached them since the latest evaluation."""
+        self._min_spread = np.inf
+        self._max_spread = -np.inf
+        self._unit_checked = False
 
     def _new_stream(self, dimensions: int) -> LatentStream:
         from ..statistics.stream import LatentStream
@@ -62,19 +64,28 @@ class ModePipeline:
         paired = self.kind is not None
         return LatentStream(dimensions, window=s.window, has_variance=paired, prior=s.prior, resolution=s.resolution)
 
+    @property
+    def rows_dropped(self) -> int:
+        """Rows that did not reach the statistics."""
+        return self.dropped + self.ring.lost + self.ring.refused
+
+    def request(self) -> None:
+        """Begin to copy the rows that wait in the ring."""
+        self.transfers += self.ring.requests()
+
     def ready(self) -> bool:
-        """Whether all that was asked for has arrived."""
-        return all(drain.ready() for drain in self.drains)
+        """Return True if all requested rows have arrived."""
+        return all(transfer.ready() for transfer in self.transfers)
 
     def wait(self) -> None:
-        """Wait until it has."""
-        for drain in self.drains:
-            drain.wait()
+        """Wait until all requested rows have arrived."""
+        for transfer in self.transfers:
+            transfer.wait()
 
     def ingest(self) -> None:
-        """Take what the ring has handed out into the statistics."""
-        while self.drains:
-            batch = self.drains.pop(0).take()
+        """Take the requested rows into the statistics."""
+        while self.transfers:
+            batch = self.transfers.pop(0).take()
             if batch is None:
                 continue
             try:
@@ -90,47 +101,47 @@ class ModePipeline:
             self.stream = self._new_stream(dimensions)
         variance = None
         if self.kind is not None and batch.spread is not None:
-            if not self._checked:
-                self._check(batch.spread, self.kind)
+            if not self._unit_checked:
+                self._check_unit(batch.spread, self.kind)
             variance = to_variance(batch.spread, self.kind)
         self.stream.update(batch.mean, variance, batch.rows_per_input, self.ring.mantissa)
         self.seen += batch.mean.shape[0]
         self.observed += batch.mean.shape[0]
 
-    def _check(self, spread: NDArray[np.float32], kind: str) -> None:
-        """Point out, once, a spread whose values fit another unit than the one it was passed as."""
-        self._least = min(self._least, float(np.nanmin(spread, initial=np.inf)))
-        self._greatest = max(self._greatest, float(np.nanmax(spread, initial=-np.inf)))
-        settled = self.seen >= SUSPICIOUS or self._least < 0
-        said = unit_doubt(kind, self._least, self._greatest) if settled else ""
-        if said:
-            self._checked = True
-            warn(said)
+    def _check_unit(self, spread: NDArray[np.float32], kind: str) -> None:
+        """Warn, once, of a spread whose values fit another unit than the argument that it was passed as."""
+        self._min_spread = min(self._min_spread, float(np.nanmin(spread, initial=np.inf)))
+        self._max_spread = max(self._max_spread, float(np.nanmax(spread, initial=-np.inf)))
+        settled = self.seen >= MIN_ROWS_FOR_UNIT or self._min_spread < 0
+        doubt = unit_doubt(kind, self._min_spread, self._max_spread) if settled else ""
+        if doubt:
+            self._unit_checked = True
+            warn(doubt)
 
     def evaluate(self, step: int, context: Context) -> tuple[int, tuple[Alert, ...]]:
-        """Snapshot, labels and alerts at `step`; returns the rows observed since the last time, and the alerts."""
+        """Take a snapshot at `step`, judge it, and return the rows observed since the previous one, and the alerts."""
         observed, self.observed = self.observed, 0
         s = self.settings
         if self.stream is not None and self.stream.rows:
             self.snapshot = self.stream.snapshot(step)
             self.regime = judge(self.snapshot, self.regime, s.criterion)
         observation = Observation(step, observed, self.snapshot, self.regime, context)
-        alerts = self.alarms.evaluate(observation, s.rules, s.warmup)
+        alerts = self.alerts.evaluate(observation, s.rules, s.warmup)
         self.loaded = False
         return observed, tuple(replace(alert, name=s.name, mode=self.mode) for alert in alerts)
 
     def resumed(self) -> str | None:
-        """The state of the alarms as JSON, where none was evaluated since it was taken back: a log may begin here."""
-        return to_json(self.alarms.state_dict()) if self.loaded else None
+        """Return the state of the alerts as JSON if it was loaded after the latest evaluation: a log may begin here."""
+        return to_json(self.alerts.state_dict()) if self.loaded else None
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that decides what is said from here on."""
+        """Return everything on which the next evaluations depend."""
         return {
             "kind": self.kind,
             "stream": None if self.stream is None else self.stream.state_dict(),
             "snapshot": None if self.snapshot is None else self.snapshot.to_dict(),
             "regime": None if self.regime is None else self.regime.to_dict(),
-            "alerts": self.alarms.state_dict(),
+            "alerts": self.alerts.state_dict(),
             "written": self.ring.rows,
             "dropped": self.dropped,
             "seen": self.seen,
@@ -138,33 +149,37 @@ class ModePipeline:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take a state back; raises, and changes nothing, if it does not fit."""
+        """Restore a state. Raises, and changes nothing, if it does not fit."""
         stream = None
         if state["stream"] is not None:
             stream = self._new_stream(int(state["stream"]["dimensions"]))
             stream.load_state_dict(state["stream"])
         snapshot = None if state["snapshot"] is None else Snapshot.from_dict(state["snapshot"])
         regime = None if state["regime"] is None else Regime.from_dict(state["regime"], snapshot)
-        alarms = AlertEngine(self.settings.extra)
-        alarms.load_state_dict(state["alerts"])
+        alerts = AlertEngine(self.settings.extra)
+        alerts.load_state_dict(state["alerts"])
         dropped, seen, observed, written = (int(state[key]) for key in ("dropped", "seen", "observed", "written"))
-        self.stream, self.snapshot, self.regime, self.alarms, self.loaded = stream, snapshot, regime, alarms, True
+        self.stream, self.snapshot, self.regime, self.alerts, self.loaded = stream, snapshot, regime, alerts, True
         self.dropped, self.seen, self.observed, self.ring.rows = dropped, seen, observed, written
 
-    def take_over(self, other: ModePipeline) -> None:
-        """Go on from where another lane is; the ring stays, since the taps write to it."""
+    def adopt(self, other: ModePipeline) -> None:
+        """Continue from another pipeline's state. The ring stays, since the taps write to it."""
         self.stream, self.snapshot, self.regime = other.stream, other.snapshot, other.regime
-        self.alarms.adopt(other.alarms)
+        self.alerts.adopt(other.alerts)
         self.loaded = other.loaded
         self.dropped, self.seen, self.observed = other.dropped, other.seen, other.observed
-        self.ring.requests()  # what waited was of before
-        self.drains.clear()
+        self.ring.requests()  # waiting rows belong to the earlier run
+        self.transfers.clear()
         self.ring.rows = other.ring.rows
 
+    def release_user_objects(self, settings: Settings) -> None:
+        """Drop the rules of third parties; `settings` are the same without them."""
+        self.settings, self.alerts.custom_rules = settings, ()
 
-def check_pipeline(lane: ModePipeline, saved: Mapping[str, Any]) -> None:
-    """Whether the parts of a lane belong together: what is of another shape would break every later evaluation."""
-    stream, dimensions = lane.stream, None if lane.stream is None else lane.stream.dimensions
+
+def check_pipeline(pipeline: ModePipeline, saved: Mapping[str, Any]) -> None:
+    """Check that the loaded parts fit together: one of another shape would break every later evaluation."""
+    stream, dimensions = pipeline.stream, None if pipeline.stream is None else pipeline.stream.dimensions
     if stream is not None:
         state = stream.state_dict()
         n = state["mean"].shape[1]
@@ -178,15 +193,15 @@ def check_pipeline(lane: ModePipeline, saved: Mapping[str, Any]) -> None:
             shapes["variance"] = (dimensions, n)
         for word, shape in shapes.items():
             if np.shape(saved["stream"][word]) != shape:
-                raise PolarMonitorError(f"state: expected {word} {shape}, got {np.shape(saved['stream'][word])}")
+                raise PolarMonitorError(f"state: {word} must have shape {shape}, got {np.shape(saved['stream'][word])}")
         if n < stream.window and state["place"] != n:
-            raise PolarMonitorError(f"state: expected place {n}, after {n} rows, got {state['place']}")
-    widths = lane.alarms.widths
-    if lane.snapshot is not None:
-        data = vars(lane.snapshot).values()
+            raise PolarMonitorError(f"state: place must be {n} after {n} rows, got {state['place']}")
+    widths = pipeline.alerts.widths
+    if pipeline.snapshot is not None:
+        data = vars(pipeline.snapshot).values()
         widths |= {value.shape for value in data if isinstance(value, np.ndarray) and value.shape != (dimensions,)}
-        widths.add(lane.snapshot.dimensions)
-    if lane.regime is not None:
-        widths |= {len(lane.regime.labels), len(lane.regime.latest), len(lane.regime.agreeing)}
+        widths.add(pipeline.snapshot.dimensions)
+    if pipeline.regime is not None:
+        widths |= {len(pipeline.regime.labels), len(pipeline.regime.latest), len(pipeline.regime.agreeing)}
     if widths - {dimensions}:
-        raise PolarMonitorError(f"state: expected {dimensions} dimensions everywhere, got {sorted(map(str, widths))}")
+        raise PolarMonitorError(f"state: expected {dimensions} dimensions in all parts, got {sorted(map(str, widths))}")

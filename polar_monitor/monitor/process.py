@@ -1,4 +1,4 @@
-"""Which process this is, without asking the operating system at every step."""
+"""Identity of this process, without a system call at every step."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ if hasattr(os, "register_at_fork"):
 
 
 def forks() -> int:
-    """How many forks lie between the first process and this one: another number, another process."""
+    """Count the forks between the first process and this one: another number means another process."""
     return _forks

@@ -1,4 +1,4 @@
-"""The monitor in words: what is watched, the table of dimensions, the alerts."""
+"""The monitor as text: the latent, the table of dimensions, the alerts."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from ..schedule.governor import Governor
 from ..statistics.snapshot import Snapshot
 
 SILENT = "likely causes: " + "; ".join(KIND_ADVICE[AlertKind.SILENT].causes)
+"""Likely causes of a silence, as text."""
 
 
 def explain(why: str, modes: tuple[str, ...], governor: Governor, log_dir: Path | None) -> str:
-    """What was found and why, when it is evaluated and where it goes."""
+    """Describe the latent and its reason, the interval of evaluations, and the folder of the results."""
     lines = [
-        why or "nothing is watched yet: call observe(mean, logvar=…)",
+        why or "no latent is watched yet: call observe(mean, logvar=…)",
         f"modes {', '.join(modes)}; evaluated every {governor.every} steps "
-        f"(asked for {governor.base}; overhead at most {governor.max_overhead:.1%}, now {governor.overhead:.2%})",
+        f"(every={governor.base}; overhead at most {governor.max_overhead:.1%}, now {governor.overhead:.2%})",
     ]
     if log_dir is not None:
         lines.append(f"written to {log_dir}; see it with: tensorboard --logdir {log_dir}")
@@ -28,7 +29,7 @@ def explain(why: str, modes: tuple[str, ...], governor: Governor, log_dir: Path 
 
 
 def summary(snapshot: Snapshot | None, regime: Regime | None, alerts: tuple[Alert, ...], health: Health) -> str:
-    """A table of all dimensions, the verdict and the alerts."""
+    """Format a table of all dimensions, the verdict and the alerts."""
     if snapshot is None or regime is None:
         return f"nothing has been evaluated yet ({health.steps} steps, {health.rows_seen} rows seen)"
     counts = ", ".join(f"{regime.count(label)} {label}" for label in Label if regime.count(label))
@@ -42,7 +43,10 @@ def summary(snapshot: Snapshot | None, regime: Regime | None, alerts: tuple[Aler
     if alerts:
         lines += ["", *(f"  {line(alert)}" for alert in alerts)]
     rows = f"{health.rows_seen} rows of {health.calls} forwards seen, {health.rows_dropped} dropped"
-    lines += ["", f"  {rows}; at rest in {health.steps_rested} of {health.steps} steps; overhead {health.overhead:.2%}"]
+    lines += [
+        "",
+        f"  {rows}; hooks paused in {health.steps_rested} of {health.steps} steps; overhead {health.overhead:.2%}",
+    ]
     return "\n".join(lines)
 
 

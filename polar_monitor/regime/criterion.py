@@ -75,7 +75,7 @@ class Criterion:
     """Label of a dimension that fits no rule."""
     source: str
     leaves_out: str
-    """What the criterion does not look at: a key of `disagreement.CONTEXT`."""
+    """Number that the criterion does not look at: a key of `disagreement.CONTEXT`."""
     needs_variance: bool = True
 
     def __call__(self, s: Snapshot) -> Labels:

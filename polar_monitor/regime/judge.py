@@ -1,4 +1,7 @@
-"""TODO."""
+"""Judge a snapshot: settle the labels and reach a verdict on the model.
+
+Everything here is a pure function, so a run can be judged again from its log.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +18,20 @@ from .label import INFORMATIVE_LABELS, Label
 from .published import labels_by
 from .regime import DWELL, Regime, Verdict
 
-GAP = math.log(3.0)
-"""Least distance of the two groups of a polarised regime in log(information + 0.01)."""
+MIN_GAP = math.log(3.0)
+"""Smallest distance of the two groups of a polarised regime, in log(information + 0.01)."""
 
-UNDECIDED_SHARE = 0.1
-"""Largest share of undecided dimensions in a verdict."""
+MAX_UNDECIDED_SHARE = 0.1
+"""Largest share of undecided dimensions in a verdict other than `graded`."""
 
-NAMED = 5
-"""Dimensions that a reason names at most."""
+MAX_NAMED = 5
+"""Largest number of dimensions that a reason names."""
 
 
 def judge(snapshot: Snapshot, previous: Regime | None = None, criterion: str = "information") -> Regime:
-    """Label every dimension of `snapshot`; with the `previous` regime of the same run, hold labels until three agree.
+    """Label every dimension of `snapshot` and reach a verdict.
+
+    With the `previous` regime of the same run, a label changes only after three evaluations that agree.
 
     `criterion` is "information" (ours) or the name of a published one in `polar_monitor.criteria`.
     """
@@ -37,6 +42,7 @@ def judge(snapshot: Snapshot, previous: Regime | None = None, criterion: str = "
 
 
 def _settle(latest: tuple[Label, ...], previous: Regime | None) -> tuple[tuple[Label, ...], tuple[int, ...]]:
+    """Return the settled labels, and for each the number of evaluations in a row that gave the latest one."""
     if previous is None or len(previous.labels) != len(latest):
         return latest, (1,) * len(latest)
     labels, agreeing = [], []
@@ -48,7 +54,10 @@ def _settle(latest: tuple[Label, ...], previous: Regime | None) -> tuple[tuple[L
 
 
 def _verdict(s: Snapshot, labels: tuple[Label, ...], criterion: str) -> tuple[Verdict, tuple[str, ...]]:
-    """Over the dimensions that can be estimated; of a minority of them nothing follows for the model."""
+    """Return the verdict and its reasons.
+
+    Dimensions that cannot be estimated are left out. If they are the majority, there is no verdict.
+    """
     reasons = list(_caveats(s))
     if s.independent < MIN_ROWS:
         return Verdict.NOT_ESTIMABLE, (f"only {s.independent} independent rows, {MIN_ROWS} are needed", *reasons)
@@ -64,9 +73,9 @@ def _verdict(s: Snapshot, labels: tuple[Label, ...], criterion: str) -> tuple[Ve
     undecided = float(np.mean(kinds == str(Label.UNDECIDED)))
     if undecided == 1.0:
         return Verdict.NOT_ESTIMABLE, ("no dimension could be decided", *reasons)
-    if undecided > UNDECIDED_SHARE:
-        how = "lie between the two groups" if criterion == "information" else f"have no label by {criterion}"
-        return Verdict.GRADED, (f"{undecided:.0%} of the dimensions {how}", *reasons)
+    if undecided > MAX_UNDECIDED_SHARE:
+        state = "lie between the two groups" if criterion == "information" else f"have no label by {criterion}"
+        return Verdict.GRADED, (f"{undecided:.0%} of the dimensions {state}", *reasons)
     if not informative.any():
         return Verdict.COLLAPSED, ("no dimension carries information", *reasons)
     if not passive.any():
@@ -77,33 +86,36 @@ def _verdict(s: Snapshot, labels: tuple[Label, ...], criterion: str) -> tuple[Ve
     scale = np.log(np.maximum(information, 0.0) + 0.01)
     weakest, strongest = float(scale[informative & known].min()), float(scale[passive & known].max())
     gap = math.exp(weakest - strongest)
-    said = f"{int(informative.sum())} informative and {int(passive.sum())} passive dimensions, a factor {gap:.1f} apart"
-    if weakest - strongest >= GAP:
-        return Verdict.POLARISED, (said, *reasons)
-    return Verdict.GRADED, (f"{said}; two groups need a factor of 3", *reasons)
+    groups = (
+        f"{int(informative.sum())} informative and {int(passive.sum())} passive dimensions, a factor {gap:.1f} apart"
+    )
+    if weakest - strongest >= MIN_GAP:
+        return Verdict.POLARISED, (groups, *reasons)
+    return Verdict.GRADED, (f"{groups}; two groups need a factor of 3", *reasons)
 
 
 def _left_out(unknown: NDArray[np.bool_]) -> str:
-    """Which dimensions (D,) the verdict is not about; the first few by number."""
+    """Name the first of the `unknown` dimensions (D,), which the verdict leaves out."""
     which = np.flatnonzero(unknown).tolist()
-    named = ", ".join(map(str, which[:NAMED])) + (", …" if len(which) > NAMED else "")
+    named = ", ".join(map(str, which[:MAX_NAMED])) + (", …" if len(which) > MAX_NAMED else "")
     where = f"dimension {named}" if len(which) == 1 else f"dimensions {named}"
     return f"{len(which)} of {len(unknown)} dimensions could not be estimated: too few finite rows in {where}"
 
 
 def _caveats(s: Snapshot) -> tuple[str, ...]:
+    """List what a model without a variance representation leaves open."""
     if s.has_variance:
         return ()
-    said = ["no variance representation: active and mixed cannot be told apart"]
+    caveats = ["no variance representation: active and mixed cannot be told apart"]
     if is_relative(s):
-        said.append(
+        caveats.append(
             "no posterior noise sets a scale: a decoder that is free to rescale its input can undo any scale of the "
             "code, so labels compare dimensions with each other, and a code that has shrunk to nothing looks like any "
             "other (for a Lipschitz decoder, resolution= gives the scale)"
         )
     if s.surplus > 0:
-        said.append(
+        caveats.append(
             f"the code is low-rank but not axis-aligned: {s.surplus:.0f} more dimensions are in use than directions "
             "that they vary in"
         )
-    return tuple(said)
+    return tuple(caveats)

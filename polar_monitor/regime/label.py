@@ -1,10 +1,10 @@
-"""The states of a latent dimension."""
+"""States of a latent dimension."""
 
 import enum
 
 
 class Label(enum.StrEnum):
-    """The state of one latent dimension."""
+    """State of one latent dimension."""
 
     ACTIVE = "active"
     PASSIVE = "passive"

@@ -1,4 +1,4 @@
-"""The governor: measures the monitor's own time against the loop's and stretches the interval of evaluations."""
+"""The governor: compares the monitor's own time with the loop's and stretches the interval of evaluations."""
 
 from __future__ import annotations
 
@@ -7,55 +7,55 @@ from collections import deque
 from statistics import median
 from time import perf_counter
 
-STRETCH = 1000
-"""Most that the interval is stretched, as a multiple of what the user asked for."""
+MAX_STRETCH = 1000
+"""Bound of the interval, as a multiple of the `every` that the user asked for."""
 SPAN = 500
-"""Steps in any of which the share may be twice `max_overhead` and no more, as long as there are two evaluations."""
+"""Steps in a row over which the share stays below twice `max_overhead`, if they contain two evaluations or more."""
 GROWTH = 4
-"""Most that it grows from one evaluation to the next: a single slow one must not blind the monitor."""
+"""Largest factor from one interval to the next: a single slow evaluation must not blind the monitor."""
 AIM = 0.9
-"""Part of the budget that is planned for: what PyTorch takes to call us cannot be timed from within."""
+"""Planned part of the budget: the time that PyTorch takes to call the hooks cannot be measured inside them."""
 
 
 class Governor:
-    """Keeps the share of the loop's time spent in the monitor under `max_overhead`; 1 leaves the interval alone."""
+    """Keeps the monitor's share of the loop's time below `max_overhead`; with 1 the interval stays as it is."""
 
     def __init__(self, every: int, max_overhead: float) -> None:
         self.base = every
         self.every = every
         self.max_overhead = max_overhead
         self.own = 0.0
-        """Seconds spent in the monitor since the beginning."""
+        """Seconds spent in the monitor since it began."""
         self._begin: float | None = None
         self._last: tuple[float, float, int] | None = None
         self._costs: deque[float] = deque(maxlen=5)
         self._recent: deque[tuple[int, float]] = deque()
-        """Step and cost of the evaluations of the last SPAN steps."""
+        """Step and cost of each evaluation in the last SPAN steps."""
 
     def started(self, step: int) -> None:
-        """Called at the first tick: the time before it (data loading, compilation) is not the loop's."""
+        """Begin to measure, at the first step: the time before it (data loading, compilation) is not the loop's."""
         self._begin = perf_counter()
         self._last = (self._begin, self.own, step)
         self._recent.clear()
 
     def leave_out(self, seconds: float) -> None:
-        """So much time has just gone by that is not the loop's."""
+        """Leave out the last `seconds`: they are not the loop's time."""
         if self._begin is not None and self._last is not None:
             self._begin += seconds
             self._last = (self._last[0] + seconds, *self._last[1:])
 
     @property
     def overhead(self) -> float:
-        """Share of the wall time since the first tick."""
+        """The monitor's share of the wall time since the first step."""
         if self._begin is None:
             return 0.0
         return self.own / max(perf_counter() - self._begin, 1e-9)
 
     def affords(self, step: int) -> bool:
-        """Whether one more evaluation, as dear as the last, leaves the last SPAN steps at twice the budget or less.
+        """Return True if one more evaluation at the last one's cost keeps the last SPAN steps below twice the budget.
 
-        At the pace of the steps since the last one: `every` was set when they may have been slower. What has not been
-        tried for SPAN steps is always afforded, so one that was slow by chance does not blind the monitor.
+        It uses the pace of the steps since the last evaluation, because `every` may come from slower steps. After SPAN
+        steps without an evaluation the answer is always True: one that was slow by chance does not blind the monitor.
         """
         while self._recent and self._recent[0][0] <= step - SPAN:
             self._recent.popleft()
@@ -67,7 +67,7 @@ class Governor:
         return cost <= 2 * AIM * self.max_overhead * SPAN * pace
 
     def evaluated(self, seconds: float, step: int) -> None:
-        """Tell what an evaluation, already in `own`, has cost; sets `every` so that the next ones fit the budget."""
+        """Record the cost of an evaluation, which `own` already includes, and set `every` so that the next ones fit."""
         now = perf_counter()
         if self._last is None:
             self.started(step)
@@ -85,4 +85,4 @@ class Governor:
         loop = max((now - then - (self.own - own)) / steps, 1e-9)
         left = AIM * self.max_overhead * loop - taps
         wanted = math.ceil(min(median(self._costs) / left, 1e12)) if left > 0 else 10**12
-        self.every = max(self.base, min(wanted, GROWTH * self.every, STRETCH * self.base))
+        self.every = max(self.base, min(wanted, GROWTH * self.every, MAX_STRETCH * self.base))

@@ -1,4 +1,4 @@
-"""Forwards in training without a step of an optimiser: counted until the first step; many of them are told of."""
+"""Detector of forwards in training without any step of an optimiser: it warns after many of them."""
 
 from __future__ import annotations
 
@@ -7,40 +7,37 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
 if TYPE_CHECKING:
     from ..capture.ring import PairedRingBuffer
-    from ..capture.row_buffer import RowBuffer
 
-UNHEARD = 200
-"""Forwards in training, with no step from the beginning on, after which that is told."""
+MAX_FORWARDS = 200
+"""Forwards in training, from the beginning on, without a step."""
 
 
 class MissingStepDetector:
-    """Counts forwards until a step is heard. It stands before a ring's `write`, which eager forwards alone call."""
+    """Counter of eager forwards until the first step. It listens to a ring."""
 
-    def __init__(self, ring: PairedRingBuffer, tell: Callable[[], None]) -> None:
-        self._ring, self._write, self._tell = ring, ring.write, weak(tell)
+    def __init__(self, ring: PairedRingBuffer, report: Callable[[], None]) -> None:
+        self._ring, self._report = ring, weak(report)
         self._calls = 0
-        vars(ring)["write"] = self
+        ring.listener = self._count
 
-    def __call__(self, channel: RowBuffer, rows: Tensor) -> None:
-        """What `Ring.write` does, and count."""
-        self._write(channel, rows)
-        if channel is self._ring.mean and torch.is_grad_enabled():
+    def _count(self) -> None:
+        """Count one recorded forward; only those with gradients belong to training."""
+        if torch.is_grad_enabled():
             self._calls += 1
-            if self._calls == UNHEARD:
+            if self._calls == MAX_FORWARDS:
                 self.stop()
-                tell = self._tell()
-                if tell is not None:
-                    tell()
+                report = self._report()
+                if report is not None:
+                    report()
 
     def stop(self) -> None:
-        """Leave the ring as it was."""
-        vars(self._ring).pop("write", None)
+        """Stop to listen."""
+        self._ring.listener = None
 
 
 def weak(call: Callable[..., None] | None) -> Callable[[], Callable[..., None] | None]:
-    """A call that does not keep its object alive, if it is a bound method."""
+    """Return a reference to a call that does not keep its object alive, if it is a bound method."""
     return weakref.WeakMethod(call) if call is not None and hasattr(call, "__self__") else lambda: call

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Statistics of a window of rows: rows in, `Snapshot` out."""

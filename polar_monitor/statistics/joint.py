@@ -1,4 +1,4 @@
-"""TODO."""
+"""Statistics of all dimensions together: joint entropy, effective rank, correlations and surplus."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import copula
+from .array_types import F32, Ids
 from .correlation import directions, relations
 from .thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, PASSIVE
-from .window import F32, Ids
 
-JOINT_ROWS = 512
+MAX_JOINT_ROWS = 512
+"""Largest number of rows that the joint entropy uses."""
+MAX_JOINT_DIMENSIONS = 32
+"""Largest number of dimensions that the joint entropy uses: those with most information."""
+MAX_SURPLUS_DIMENSIONS = 256
+"""Largest number of dimensions whose directions are counted."""
+MIN_INPUTS_PER_DIMENSION = 4
+"""Smallest number of inputs for each of these dimensions. With fewer, noise looks like low rank."""
 
-JOINT_DIMENSIONS = 32
-"""The joint entropy is of at most so many dimensions, those with most information."""
 
-ROWS_EACH, DIRECTIONS = 4, 256
-"""The directions of a code are of at most DIRECTIONS dimensions, and need so many inputs for each: with fewer, noise
-passes for low rank."""
+def joint_statistics(mean: F32, variance: F32 | None, statistics: dict[str, Any], cluster: Ids) -> dict[str, Any]:
+    """Compute `joint_entropy` of the dimensions in use, `effective_rank`, `surplus` and the largest correlations.
 
-
-def joint_statistics(mean: F32, variance: F32 | None, found: dict[str, Any], cluster: Ids) -> dict[str, Any]:
-    """`joint_entropy` of the block in use, `effective_rank`, `surplus` and the largest correlations.
-
-    Of the dimensions with `MIN_ROWS` finite rows or more, which are those that `found` has an entropy of.
+    Uses the dimensions whose entropy `statistics` has: those with enough finite rows.
     """
     result: dict[str, Any] = {
         "joint_entropy": float("nan"),
@@ -36,41 +36,44 @@ def joint_statistics(mean: F32, variance: F32 | None, found: dict[str, Any], clu
         "max_correlation": np.full(mean.shape[0], np.nan),
         "max_correlation_sampled": np.full(mean.shape[0], np.nan),
     }
-    known = np.isfinite(found["entropy_knn"])
+    known = np.isfinite(statistics["entropy_knn"])
     if not known.any():
         return result
-    reliability = None if variance is None else found["reliability"][known]
+    reliability = None if variance is None else statistics["reliability"][known]
     largest, sampled, rank = relations(mean if known.all() else mean[known], reliability)
     result["max_correlation"][known], result["max_correlation_sampled"][known] = largest, sampled
     result["effective_rank"] = rank
     if variance is None:
-        result["surplus"] = _surplus(mean, found)
-    used = np.flatnonzero(found["information"] >= INFORMATIVE)
+        result["surplus"] = _surplus(mean, statistics)
+    used = np.flatnonzero(statistics["information"] >= INFORMATIVE)
     if used.size:
-        used = np.sort(used[np.argsort(-found["information"][used], kind="stable")[:JOINT_DIMENSIONS]])
+        used = np.sort(used[np.argsort(-statistics["information"][used], kind="stable")[:MAX_JOINT_DIMENSIONS]])
         value, error = _copula(mean, used, cluster)
-        result["joint_entropy"] = float(found["entropy_knn"][used].sum() + value)
-        result["joint_entropy_se"] = float(np.sqrt((found["entropy_knn_se"][used] ** 2).sum() + error**2))
+        result["joint_entropy"] = float(statistics["entropy_knn"][used].sum() + value)
+        result["joint_entropy_se"] = float(np.sqrt((statistics["entropy_knn_se"][used] ** 2).sum() + error**2))
     return result
 
 
-def _surplus(mean: F32, found: dict[str, Any]) -> float:
-    """Dimensions of a code in use beyond the directions that they vary in.
+def _surplus(mean: F32, statistics: dict[str, Any]) -> float:
+    """Count the dimensions in use minus the directions that they vary in.
 
-    A direction is one if it is not passive: ½ log(1 + λ / τ²) > PASSIVE nats, λ its variance, τ the resolution.
+    A direction counts if it is not passive: ½ log(1 + λ / τ²) > PASSIVE nats, λ its variance, τ the resolution.
     """
-    used = np.flatnonzero(found["information"] >= INFORMATIVE_MEAN_ONLY)[:DIRECTIONS]
-    if not used.size or found["finite"][used].min() < ROWS_EACH * used.size:
+    used = np.flatnonzero(statistics["information"] >= INFORMATIVE_MEAN_ONLY)[:MAX_SURPLUS_DIMENSIONS]
+    if not used.size or statistics["finite"][used].min() < MIN_INPUTS_PER_DIMENSION * used.size:
         return float("nan")
-    return float(used.size - directions(mean[used], math.expm1(2.0 * PASSIVE) * found["resolution"] ** 2))
+    return float(used.size - directions(mean[used], math.expm1(2.0 * PASSIVE) * statistics["resolution"] ** 2))
 
 
 def _copula(mean: F32, used: NDArray[np.int64], cluster: Ids) -> tuple[float, float]:
-    """Entropy of the copula of the used dimensions and its error, from evenly spaced rows that are finite in all."""
-    rows = np.arange(mean.shape[1])[:: max(1, -(-mean.shape[1] // JOINT_ROWS))]
+    """Return the entropy of the copula of the used dimensions and its error.
+
+    Uses evenly spaced rows that are finite in all of them.
+    """
+    rows = np.arange(mean.shape[1])[:: max(1, -(-mean.shape[1] // MAX_JOINT_ROWS))]
     block = mean[used[:, None], rows]
     if not np.isfinite(block).all():
         rows = np.flatnonzero(np.isfinite(mean[used]).all(axis=0))
-        rows = rows[:: max(1, -(-rows.size // JOINT_ROWS))]
+        rows = rows[:: max(1, -(-rows.size // MAX_JOINT_ROWS))]
         block = mean[used[:, None], rows]
     return copula.copula_entropy(block, None if cluster is None else cluster[rows])

@@ -1,4 +1,4 @@
-"""Kernels are compiled, or loaded from the disk cache, here and now: no training step waits for a compiler."""
+"""Compile the kernels, or load them from the disk cache, ahead of training: no training step waits for a compiler."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def compile_kernels() -> None:
 
 @contextlib.contextmanager
 def _no_collection() -> Iterator[None]:
-    """A compiler makes many objects, and for each few a collection would look at everything the host holds."""
-    was = gc.isenabled()
+    """Switch off garbage collection: a compiler makes many objects, and each collection would visit the whole host."""
+    enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was:
+        if enabled:
             gc.enable()

@@ -1,7 +1,7 @@
-"""All that is known of every latent dimension at one step.
+"""Statistics of every latent dimension at one step.
 
-Units are nats; every per-dimension array is float64 of shape (D,). A statistic that cannot be estimated (no variance
-representation, too few rows, a dimension with nothing finite in it) is NaN.
+Units are nats. Every per-dimension array is float64 of shape (D,). A statistic that cannot be estimated (no variance
+representation, too few rows, a dimension without a finite value) is NaN.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays.finite_json import finite_json
-
-Array = NDArray[np.float64]
+from .array_types import Array as Array
 
 
 @dataclass(frozen=True)
@@ -31,13 +30,13 @@ class Histogram:
 
 
 def _unknown() -> Array:
-    """What a statistic is that nobody gave: NaN in every dimension, as soon as their number is known."""
+    """Return the mark of a missing statistic; `Snapshot` makes it NaN in every dimension."""
     return np.empty(0)
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """Statistics of the last `n` rows (the window); a name with `_se` is the standard error of the name before it.
+    """Statistics of the last `n` rows (the window). A name with `_se` is the standard error of the name before it.
 
     Let μ and σ² be a dimension's posterior mean and variance for an input, V = Var μ, E = mean σ², L = mean log σ².
     `mean_*` arrays have shape (D,). Sources: Burda et al. 2016 (active units), Hoffman & Johnson 2016 (the rate and
@@ -45,7 +44,7 @@ class Snapshot:
     """
 
     step: int
-    """Optimiser steps when this was taken."""
+    """Optimiser steps at the time of the snapshot."""
     rows: int
     """Rows seen since the beginning, in this mode."""
     n: int
@@ -53,7 +52,7 @@ class Snapshot:
     independent: int
     """Independent rows in the window: images, where a latent is spatial and one image gives many rows."""
     has_variance: bool
-    """Whether a posterior variance was given; without one, `information` is the entropy resolved at `resolution`."""
+    """True if there is a posterior variance. Without one, `information` is the entropy resolved at `resolution`."""
     resolution: float
     """τ, the noise at which the mean representation is resolved when there is no variance; NaN otherwise."""
 
@@ -99,7 +98,7 @@ class Snapshot:
     max_correlation: Array
     """Largest |correlation| of μ_j with another dimension's mean."""
     max_correlation_sampled: Array
-    """The same for the sampled representation z = μ + σε."""
+    """Largest |correlation| of z_j = μ_j + σ_j ε with another dimension's sample."""
     ties: Array
     """Share of the window's rows whose value occurs more than once."""
     non_finite: Array
@@ -112,18 +111,18 @@ class Snapshot:
     """exp of the entropy of the normalised spectrum of Cov μ (Roy & Vetterli 2007)."""
 
     valley: Array = field(default_factory=_unknown)
-    """Rows in the valley that parts two kinds of inputs in the histogram of log σ², by those in the smaller of its two
-    peaks; 1 where there is none, and where one kind is less than 5 % of the inputs. In [0, 1]. Logs of older versions
-    lack this and what follows: NaN."""
+    """Rows in the valley that separates two kinds of inputs in the histogram of log σ², divided by the rows in the
+    smaller of its two peaks. In [0, 1]: 1 if there is no valley, or if one kind is less than 5 % of the inputs. Logs of
+    older versions lack this field and those below, which are NaN then."""
     valley_se: Array = field(default_factory=_unknown)
     finite: Array = field(default_factory=_unknown)
     """Independent rows of the window that are finite in this dimension."""
     surplus: float = math.nan
-    """Without a variance: dimensions in use beyond the directions that they vary in, which is 0 for a code that is
-    aligned with its axes. NaN with a variance, where none is in use, and with too few rows for so many dimensions."""
+    """Dimensions in use minus the directions that they vary in: 0 for a code that is aligned with its axes. NaN with a
+    variance, with no dimension in use, and with too few rows for the number of dimensions."""
 
     mean_largest: Array = field(default_factory=_unknown)
-    """Largest |μ|. This and what follows only serves published criteria."""
+    """Largest |μ|. Only published criteria use this field and those below."""
     entropy_minmax: Array = field(default_factory=_unknown)
     """Shannon entropy of μ over 30 equal bins between its least and its largest value, in [0, log 30]."""
     posterior_deviation: Array = field(default_factory=_unknown)
@@ -136,7 +135,7 @@ class Snapshot:
     """Share of the inputs with KL(q(z_j | x) ‖ prior) < 0.01 nats."""
 
     histograms: tuple[Histogram, ...] = field(default=(), repr=False)
-    """The online histograms, for drawing; not part of `to_dict`."""
+    """Online histograms, for drawing; not part of `to_dict`."""
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -145,18 +144,18 @@ class Snapshot:
 
     @property
     def dimensions(self) -> int:
-        """D, the number of latent dimensions."""
+        """Number D of latent dimensions."""
         return int(self.mean.shape[0])
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and lists, ready for JSON: what is not finite becomes None. Histograms are left out."""
+        """Return plain numbers and lists for JSON, with None for NaN and ±inf. Histograms are left out."""
         return {f.name: finite_json(getattr(self, f.name)) for f in fields(self) if f.name != "histograms"}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Snapshot:
-        """The inverse of `to_dict`. Raises KeyError for a missing name and ignores unknown ones.
+        """Read what `to_dict` returns. Raises KeyError for a missing name and ignores unknown ones.
 
-        What logs of older versions lack may be missing: it is NaN.
+        A field that logs of older versions lack may be missing: it is NaN.
         """
         values: dict[str, Any] = {}
         for f in fields(cls):

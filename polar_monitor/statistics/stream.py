@@ -1,7 +1,8 @@
-"""The statistics of one latent: rows in, snapshots out.
+"""Statistics of one latent: rows in, snapshots out.
 
-Keeps a window of the last W rows, transposed to (D, W) float32 since every kernel works dimension by dimension, and the
-online histograms. Four verbs: `update`, `merge`, `snapshot`, `reset`; `state_dict` carries all of it over a restart.
+`LatentStream` keeps the online histograms and a window of the last W rows. The window is transposed to (D, W) float32,
+since every kernel works dimension by dimension. It has four verbs: `update`, `merge`, `snapshot` and `reset`.
+`state_dict` carries all state over a restart.
 """
 
 from __future__ import annotations
@@ -13,24 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._validation import MAX_COUNT, is_version, state_count
 from ..arrays.columns import transposed
 from ..errors import PolarMonitorError
-from ..kernels import histogram
+from .array_types import F32, Array
 from .joint import joint_statistics
-from .snapshot import Array, Histogram, Snapshot
+from .snapshot import Histogram, Snapshot
 from .window import window_statistics
 from .windowed_histogram import PANES, WindowedHistogram
 
 WINDOW_BYTES = 64 * 2**20
-"""Most memory of the window's means; very wide latents get a shorter window."""
-TINY = np.finfo(np.float32).tiny
-"""Variances are at least this, so that they have a logarithm."""
-F32 = NDArray[np.float32]
-
-
-BINS = 512
-"""Of a LatentStream's histogram."""
+"""Largest memory of the window's means. Very wide latents get a shorter window."""
+MIN_VARIANCE = np.finfo(np.float32).tiny
+"""Smallest variance that is kept, so that every variance has a logarithm."""
 
 
 class LatentStream:
@@ -66,7 +61,7 @@ class LatentStream:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything: the empty state is the identity of `merge`."""
+        """Forget everything. The empty state is the identity of `merge`."""
         self._mean: F32 = np.zeros((self.dimensions, self.window), np.float32)
         self._variance: F32 | None = np.ones_like(self._mean) if self.has_variance else None
         self._input: NDArray[np.int64] = np.zeros(self.window, np.int64)
@@ -79,9 +74,9 @@ class LatentStream:
         self._histogram = WindowedHistogram(self.dimensions, panes=PANES, pane_rows=max(self.window // PANES, 1))
 
     def update(self, mean: F32, variance: F32 | None = None, per: int = 1, mantissa: int = 23) -> None:
-        """Add rows (n, D); `per` consecutive rows belong to one input, `mantissa` are the bits of their own dtype.
+        """Add rows (n, D). `per` consecutive rows belong to one input; `mantissa` is the number of bits of their dtype.
 
-        A variance below 0 is as good as NaN. Raises PolarMonitorError on other shapes than promised.
+        A variance below 0 counts as NaN. Raises PolarMonitorError for other shapes.
         """
         if mean.ndim != 2 or mean.shape[1] != self.dimensions:
             raise PolarMonitorError(f"mean: expected shape (n, {self.dimensions}), got {mean.shape}")
@@ -111,22 +106,22 @@ class LatentStream:
         self.rows += n
 
     def _check(self, here: slice) -> None:
-        """Count the rows that are not finite; make NaN of a negative variance, and have a logarithm for one of zero."""
+        """Count the rows that are not finite, turn a negative variance into NaN, and raise a variance of zero."""
         parts = [rows[:, here] for rows in (self._mean, self._variance) if rows is not None]
         if not all(math.isfinite(end) for rows in parts for end in (rows.min(), rows.max())):
-            fine = np.logical_and.reduce([np.isfinite(rows) for rows in parts])
-            self._non_finite += fine.shape[1] - fine.sum(axis=1)
-        if self._variance is not None and not parts[1].min() >= TINY:  # so written, a NaN is looked at too
+            finite = np.logical_and.reduce([np.isfinite(rows) for rows in parts])
+            self._non_finite += finite.shape[1] - finite.sum(axis=1)
+        if self._variance is not None and not parts[1].min() >= MIN_VARIANCE:  # "not … >=" is true for a NaN too
             variance = parts[1]
             variance[variance < 0] = np.nan
-            np.maximum(variance, TINY, out=variance)
+            np.maximum(variance, MIN_VARIANCE, out=variance)
 
     def _advance(self, count: int) -> None:
         self._place = (self._place + count) % self.window
         self._filled = min(self._filled + count, self.window)
 
     def merge(self, other: LatentStream) -> None:
-        """Add what another stream has seen: counts exactly, the window as if the other's rows had come last."""
+        """Add the rows of another stream: counts exactly, the window as if the other's rows came last."""
         if (other.dimensions, other.has_variance) != (self.dimensions, self.has_variance):
             raise PolarMonitorError(
                 f"merge: expected {self.dimensions} dimensions and has_variance {self.has_variance}, "
@@ -148,7 +143,7 @@ class LatentStream:
         self._inputs += int(inputs.max() - inputs.min()) + 1
 
     def _rows(self) -> tuple[F32, F32 | None, NDArray[np.int64]]:
-        """The window as (D, n), (D, n) and (n,), contiguous, rows of one input side by side."""
+        """Return the window as (D, n), (D, n) and (n,), contiguous, rows of one input side by side."""
         n = self._filled
         if n == self.window:
             return self._mean, self._variance, self._input
@@ -156,15 +151,15 @@ class LatentStream:
         return mean, None if self._variance is None else np.ascontiguousarray(self._variance[:, :n]), self._input[:n]
 
     def snapshot(self, step: int) -> Snapshot:
-        """All statistics of the window, as they are now. Raises nothing: what cannot be estimated is NaN."""
+        """Compute all statistics of the window. Raises nothing: a statistic that cannot be estimated is NaN."""
         mean, variance, inputs = self._rows()
         n = self._filled
         independent = n if self._per == 1 else len(np.unique(inputs))
         cluster = None if self._per == 1 else inputs
         prior = self._prior_mean, self._prior_var
-        found = window_statistics(mean, variance, cluster, self.mantissa, *prior, self.resolution)
+        statistics = window_statistics(mean, variance, cluster, self.mantissa, *prior, self.resolution)
         entropy_hist, entropy_hist_se = self._histogram.entropy()[:2]
-        joint = joint_statistics(mean, variance, found, cluster)
+        joint = joint_statistics(mean, variance, statistics, cluster)
         return Snapshot(
             step=step,
             rows=self.rows,
@@ -175,12 +170,12 @@ class LatentStream:
             entropy_hist_se=entropy_hist_se,
             non_finite=self._non_finite.astype(np.float64),
             histograms=tuple(Histogram(*drawn) for drawn in self._histogram.draw()),
-            **found,
+            **statistics,
             **joint,
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Arrays and numbers that `load_state_dict` takes back, bit for bit."""
+        """Return arrays and numbers that `load_state_dict` restores, bit for bit."""
         mean, variance, inputs = self._rows()
         return {
             "version": 1,
@@ -200,7 +195,7 @@ class LatentStream:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take a state back. Raises PolarMonitorError, and changes nothing, for a state of another shape or version."""
+        """Restore a state. Raises PolarMonitorError, and changes nothing, for a state of another shape or version."""
         for key, mine in (
             ("version", 1),
             ("dimensions", self.dimensions),
@@ -228,7 +223,7 @@ class LatentStream:
 
 
 def _single(values: Any) -> F32:
-    """As float32; what is beyond its range becomes infinite, which is counted, and not a warning."""
+    """Convert to float32. A number beyond its range becomes infinite, without a warning."""
     with np.errstate(over="ignore"):
         return np.asarray(values, np.float32)
 
@@ -242,49 +237,3 @@ def _per_dimension(value: Any, dimensions: int, what: str) -> Array:
             f"{what}: expected finite numbers, got {math.nan if array.ndim == 0 else 'some that are not'}"
         )
     return np.array(np.broadcast_to(array, (dimensions,)))
-
-
-def check_histogram(stream: Mapping[str, Any]) -> None:
-    """Whether a histogram is one that rows can have made: the kernels trust it with the places they write to.
-
-    Nothing is allocated before the arrays are known to be as large as they should be.
-    """
-    if not is_version(stream, 1):
-        raise PolarMonitorError(f"state: expected version 1, got {str(stream.get('version'))[:40]}")
-    state, dimensions = stream["histogram"], state_count("dimensions", stream["dimensions"], 1)
-    panes, bins = len(state["rows"]), state_count("bins", state["bins"])
-    if not 1 <= panes <= PANES or bins != BINS:
-        raise PolarMonitorError(f"state: expected at most {PANES} panes of {BINS} bins, got {panes} of {bins}")
-    each = (panes, dimensions)
-    shapes: dict[str, tuple[tuple[int, ...], type]] = {
-        "counts": ((*each, bins), np.int64),
-        "exponent": (each, np.int64),
-        "low": (each, np.float64),
-        "high": (each, np.float64),
-        "extremes": ((*each, 2 * histogram.EXTREMES), np.float32),
-        "tallies": ((panes, 4, dimensions), np.int64),
-        "rows": ((panes,), np.int64),
-        "non_finite_left": ((3, dimensions), np.int64),
-    }
-    for name, (shape, dtype) in shapes.items():
-        if state[name].shape != shape or state[name].dtype != dtype:
-            raise PolarMonitorError(f"state: expected {name} {shape} of {np.dtype(dtype)}, got {state[name].shape}")
-    k, e, low, high = histogram.EXTREMES, state["exponent"], state["low"], state["high"]
-    counts, finite, extremes = state["counts"], state["tallies"][:, 0], state["extremes"].astype(np.float64)
-    binned, used = low <= high, np.minimum(finite, 2 * k)
-    with np.errstate(all="ignore"):
-        first, last = (np.floor(np.ldexp(end, -np.clip(e, -256, 256))) for end in (low, high))
-        numbers = np.where(np.arange(2 * k) < used[..., None], extremes, np.inf)
-        fits = [
-            (counts >= 0).all() and (state["tallies"] >= 0).all() and (state["tallies"] < MAX_COUNT).all(),
-            (state["non_finite_left"] >= 0).all() and all(0 <= n < MAX_COUNT for n in state["rows"].tolist()),
-            (e >= histogram.FINEST).all() and (e <= 128).all(),
-            (binned == (finite > used)).all() and (counts.sum(axis=2) == finite - used).all(),
-            (np.isfinite(low) & np.isfinite(high) & (last - first < bins) | ~binned).all(),
-            (np.maximum(np.abs(first), np.abs(last)) <= 2.0**24)[binned].all(),
-            (binned | (np.isposinf(low) & np.isneginf(high))).all(),
-            np.isfinite(numbers[np.arange(2 * k) < used[..., None]]).all() and not (np.diff(numbers) < 0).any(),
-            ((extremes[..., k - 1] <= low) & (high <= extremes[..., k]) | ~binned).all(),
-        ]
-    if not all(fits):
-        raise PolarMonitorError("state: expected the histogram of a LatentStream, got numbers that no rows can give")

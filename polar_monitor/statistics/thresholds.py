@@ -1,4 +1,4 @@
-"""TODO."""
+"""Cuts that both the measurement and the labels use."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ Z = 1.96
 """Width of the confidence bounds, in standard errors."""
 
 PASSIVE = 0.05
-"""Nats: information surely below is nothing that training uses."""
+"""Nats. A dimension whose information is surely at or below this is passive."""
 
 INFORMATIVE = 0.15
-"""Nats: information surely above is in use."""
+"""Nats. A dimension whose information is surely at or above this is in use."""
 
 INFORMATIVE_MEAN_ONLY = 0.35
-"""Nats: the same for the resolved entropy of autoencoders, whose noise level is a convention."""
+"""Nats. The counterpart of `INFORMATIVE` for the resolved entropy of autoencoders, whose noise is a convention."""
 
 MIXED_SHARE = 0.05
-"""Share of inputs that must surely be on either side for a mixed dimension."""
+"""Smallest share of inputs that surely use a mixed dimension, and that surely do not."""
 
 MIN_ROWS = 512
-"""Independent rows, finite in the dimension, below which nothing is decided of it."""
+"""Smallest number of independent finite rows that a label needs."""

@@ -1,6 +1,8 @@
-"""From a window of rows to the arrays of a snapshot: which kernel gives which statistic.
+"""Statistics per dimension: call each kernel on a window of rows and collect the arrays of a snapshot.
 
-Shapes: mean and variance (D, n) float32; cluster (n,) int64 ids of rows that belong to one input, or None.
+To add a statistic, call its kernel in `window_statistics` and add a field of the same name to `Snapshot`.
+
+Shapes: mean and variance (D, n) float32. cluster (n,) int64 says which input a row belongs to, or is None.
 """
 
 from __future__ import annotations
@@ -14,18 +16,18 @@ from numpy.typing import NDArray
 
 from ..kernels import knn_1d, mixture, moments, posterior, published
 from ..kernels.valley import valley
+from .array_types import F32, Array, Ids
 from .resolution import relative
-from .snapshot import Array
 from .thresholds import MIXED_SHARE
 
-F32 = NDArray[np.float32]
-Ids = NDArray[np.int64] | None
 Pair = tuple[Array, Array]
 
 MIN_FINITE_ROWS = 32
-"""Fewer finite rows than this give NaN."""
-SURE, COARSE = 0.01, 16
-"""A dimension whose information the moments surely bound by SURE nats needs no more than every COARSE-th row."""
+"""Smallest number of finite rows for an estimate. With fewer it is NaN."""
+MAX_COARSE_NATS = 0.01
+"""Nats. If the moments bound a dimension's information by this, its estimate uses fewer rows."""
+COARSE_STEP = 16
+"""Step between the rows that such an estimate uses."""
 
 
 def window_statistics(
@@ -37,71 +39,79 @@ def window_statistics(
     prior_var: Array,
     resolution: float | None = None,
 ) -> dict[str, Any]:
-    """Every per-dimension statistic of the window, by the names of `Snapshot`, and `resolution`."""
+    """Compute every per-dimension statistic of the window, by the names of `Snapshot`, and `resolution`."""
     dimensions = mean.shape[0]
-    found: dict[str, Any] = {name: np.full(dimensions, np.nan) for name in posterior.NAMES if name != "rows"}
-    found["valley"], found["valley_se"] = np.full((2, dimensions), np.nan)
-    found["resolution"] = float("nan")
+    statistics: dict[str, Any] = {name: np.full(dimensions, np.nan) for name in posterior.NAMES if name != "rows"}
+    statistics["valley"], statistics["valley_se"] = np.full((2, dimensions), np.nan)
+    statistics["resolution"] = float("nan")
     log_variance: F32 | None = None
     if variance is None:
         rows, centre, squares = np.zeros(dimensions, np.int64), np.zeros(dimensions), np.zeros(dimensions)
         moments.update(rows, centre, squares, mean)
-        some = rows > 0
-        found["mean"][some], found["variance"][some] = centre[some], squares[some] / rows[some]
-        found["resolution"] = relative(found["variance"]) if resolution is None else resolution
+        seen = rows > 0
+        statistics["mean"][seen], statistics["variance"][seen] = centre[seen], squares[seen] / rows[seen]
+        statistics["resolution"] = relative(statistics["variance"]) if resolution is None else resolution
     else:
         ids = np.zeros(0, np.int64) if cluster is None else cluster
         log_variance = np.log(variance)
         table = posterior.posterior(mean, variance, log_variance, ids, prior_mean, prior_var)
-        found |= dict(zip(posterior.NAMES, table, strict=True))
-        rows = found.pop("rows")
-        total = found["variance"] + found["posterior_variance"]
-        kinds = np.minimum(found["share_active"], found["share_passive"]) >= MIXED_SHARE
-        found["valley"], found["valley_se"] = valley(mean, log_variance, rows, total, ids, MIXED_SHARE, kinds)
+        statistics |= dict(zip(posterior.NAMES, table, strict=True))
+        rows = statistics.pop("rows")
+        total = statistics["variance"] + statistics["posterior_variance"]
+        two_shares = np.minimum(statistics["share_active"], statistics["share_passive"]) >= MIXED_SHARE
+        statistics["valley"], statistics["valley_se"] = valley(
+            mean, log_variance, rows, total, ids, MIXED_SHARE, two_shares
+        )
     baselines = published.baselines(mean, variance, log_variance, rows, prior_mean, prior_var)
-    found |= dict(zip(published.NAMES, baselines, strict=True))
-    found["finite"] = _independent(mean, variance, cluster, rows)
+    statistics |= dict(zip(published.NAMES, baselines, strict=True))
+    statistics["finite"] = _independent(mean, variance, cluster, rows)
     del log_variance  # as large as the window, and not needed while the rest is computed
 
-    coarse = _certificate(found) <= SURE
+    coarse = _certificate(statistics) <= MAX_COARSE_NATS
 
-    def estimate(m: F32, s: F32 | None, c: Ids, of: Any) -> tuple[Array, ...]:
-        return *_information(m, s, c, found["resolution"], coarse[of]), *knn_1d.entropy(m, c, mantissa=mantissa)
+    def estimate(m: F32, s: F32 | None, c: Ids, which: Any) -> tuple[Array, ...]:
+        return *_information(m, s, c, statistics["resolution"], coarse[which]), *knn_1d.entropy(m, c, mantissa=mantissa)
 
     names = ("information", "information_se", "entropy_knn", "entropy_knn_se", "ties")
-    return found | dict(zip(names, _of_finite_rows(estimate, mean, variance, cluster, rows), strict=True))
+    return statistics | dict(zip(names, _of_finite_rows(estimate, mean, variance, cluster, rows), strict=True))
 
 
 def _independent(mean: F32, variance: F32 | None, cluster: Ids, rows: NDArray[Any]) -> Array:
-    """How many inputs have a finite row, of every dimension with `rows` (D,) of them."""
+    """Count the inputs with a finite row in each dimension, which has `rows` (D,) finite rows."""
     if cluster is None:
         return rows.astype(np.float64)
     n = mean.shape[1]
-    found = np.full(len(mean), float(np.unique(cluster).size))
+    inputs = np.full(len(mean), float(np.unique(cluster).size))
     for j in np.flatnonzero(rows < n):
-        found[j] = np.unique(cluster[_fine(mean[j], None if variance is None else variance[j])]).size
-    return found
+        inputs[j] = np.unique(cluster[_is_finite(mean[j], None if variance is None else variance[j])]).size
+    return inputs
 
 
-def _fine(mean: F32, variance: F32 | None) -> NDArray[np.bool_]:
-    """Which rows (n,) of a dimension count."""
+def _is_finite(mean: F32, variance: F32 | None) -> NDArray[np.bool_]:
+    """Return which rows (n,) of a dimension are finite and have a variance above 0."""
     return np.isfinite(mean) if variance is None else np.isfinite(mean) & np.isfinite(variance) & (variance > 0)
 
 
-def _certificate(found: dict[str, Any]) -> Array:
-    """Upper 97.5 % bound of the information from moments alone; without a variance, of a Gaussian mean at τ."""
-    if math.isnan(found["resolution"]):
-        return np.asarray(found["information_upper"] + 1.96 * found["information_upper_se"])
-    return np.asarray(0.5 * np.log1p(found["variance"] / found["resolution"] ** 2))
+def _certificate(statistics: dict[str, Any]) -> Array:
+    """Return an upper bound of the information from moments alone.
+
+    It is the upper 97.5 % bound of I_G or, without a variance, the information of a Gaussian mean at τ.
+    """
+    if math.isnan(statistics["resolution"]):
+        return np.asarray(statistics["information_upper"] + 1.96 * statistics["information_upper_se"])
+    return np.asarray(0.5 * np.log1p(statistics["variance"] / statistics["resolution"] ** 2))
 
 
 def _information(mean: F32, variance: F32 | None, cluster: Ids, tau: float, coarse: NDArray[np.bool_]) -> Pair:
-    """Information (resolved entropy without a variance) and its error; `coarse` dimensions from fewer rows."""
+    """Return the information (resolved entropy without a variance) and its error.
+
+    `coarse` dimensions (D,) use fewer rows.
+    """
     value, error = np.empty(len(mean)), np.empty(len(mean))
-    for which, step in ((~coarse, 1), (coarse, COARSE)):
+    for which, step in ((~coarse, 1), (coarse, COARSE_STEP)):
         if not which.any():
             continue
-        rows = slice(None, None, step if cluster is None and mean.shape[1] >= COARSE * MIN_FINITE_ROWS else 1)
+        rows = slice(None, None, step if cluster is None and mean.shape[1] >= COARSE_STEP * MIN_FINITE_ROWS else 1)
         part = np.ascontiguousarray(mean[which, rows])
         if variance is None:
             value[which], error[which] = mixture.resolved(part, np.full(len(part), tau), cluster)
@@ -118,16 +128,21 @@ def _of_finite_rows(
     cluster: Ids,
     rows: NDArray[Any],
 ) -> tuple[Array, ...]:
-    """Call an estimator on the finite rows, `rows` (D,) in number: dimension by dimension only where some are not."""
+    """Call an estimator on the finite rows; each dimension has `rows` (D,) of them.
+
+    Dimensions without a non-finite row are estimated in one call, the others one by one.
+    """
     n = mean.shape[1]
-    whole = rows == n
-    if n >= MIN_FINITE_ROWS and whole.all():
+    complete = rows == n
+    if n >= MIN_FINITE_ROWS and complete.all():
         return estimate(mean, variance, cluster, slice(None))
     results = np.full((5, mean.shape[0]), np.nan)
-    if n >= MIN_FINITE_ROWS and whole.any():
-        results[:, whole] = estimate(mean[whole], None if variance is None else variance[whole], cluster, whole)
-    for j in np.flatnonzero(~whole & (rows >= MIN_FINITE_ROWS)):
-        keep = _fine(mean[j], None if variance is None else variance[j])
+    if n >= MIN_FINITE_ROWS and complete.any():
+        results[:, complete] = estimate(
+            mean[complete], None if variance is None else variance[complete], cluster, complete
+        )
+    for j in np.flatnonzero(~complete & (rows >= MIN_FINITE_ROWS)):
+        keep = _is_finite(mean[j], None if variance is None else variance[j])
         spread = None if variance is None else variance[j : j + 1, keep]
         results[:, j : j + 1] = estimate(mean[j : j + 1, keep], spread, None if cluster is None else cluster[keep], [j])
     return tuple(results)

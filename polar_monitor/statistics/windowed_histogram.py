@@ -1,8 +1,8 @@
 """Histograms of all dimensions of a stream, over a window that moves by panes.
 
-A pane is one mergeable histogram (`kernels.histogram` has the state and its guarantees). Rows go to the newest pane;
-after `pane_rows` rows a fresh one is started and the oldest of `panes` is dropped, so that resolution comes back when a
-distribution has shrunk. The rule counts rows only, so it is the same however the rows are split into blocks.
+A pane is one mergeable histogram (`kernels.histogram` documents the state and its guarantees). Rows go to the newest
+pane. After `pane_rows` rows a new pane starts and the oldest of `panes` is dropped, so that the resolution recovers
+when a distribution shrinks. Only the number of rows matters, so any split of the rows into blocks gives the same panes.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from .snapshot import Array
 Drawn = tuple[float, float, NDArray[np.int64], float, float]
 
 PANES = 4
-"""Parts of a window that moves."""
-MOST_BINS = 65536
+"""Number of parts of a moving window."""
+MAX_BINS = 65536
+"""Largest number of bins: kernels keep the number of a bin in 16 bits."""
 
 
 class _Pane(NamedTuple):
-    """The state of one histogram, in the order of the kernels' arguments."""
+    """State of one histogram, in the order of the kernels' arguments."""
 
     counts: NDArray[np.int64]
     exponent: NDArray[np.int64]
@@ -55,17 +56,16 @@ class _Pane(NamedTuple):
 class WindowedHistogram:
     """Histograms of D dimensions of a stream of rows, exact under any order, split and merge.
 
-    `dimensions`: D. `bins`: bins of a dimension, a power of two from 2 to 65536. `panes`: parts of the window.
-    `pane_rows`: rows after which the next row starts a new pane; None: never, unless `roll` is called. Raises
-    PolarMonitorError.
+    `dimensions`: number D. `bins`: bins of a dimension, a power of two from 2 to 65536. `panes`: parts of the window.
+    `pane_rows`: rows of a pane; with None, only `roll` starts a new pane. Raises PolarMonitorError.
     """
 
     def __init__(self, dimensions: int, bins: int = 512, panes: int = PANES, pane_rows: int | None = None) -> None:
         """Start empty."""
         if dimensions < 1:
             raise PolarMonitorError(f"dimensions: expected 1 or more, got {dimensions}")
-        if not 2 <= bins <= MOST_BINS or bins & (bins - 1):
-            raise PolarMonitorError(f"bins: expected a power of two from 2 to {MOST_BINS}, got {bins}")
+        if not 2 <= bins <= MAX_BINS or bins & (bins - 1):
+            raise PolarMonitorError(f"bins: expected a power of two from 2 to {MAX_BINS}, got {bins}")
         if panes < 1:
             raise PolarMonitorError(f"panes: expected 1 or more, got {panes}")
         if pane_rows is not None and pane_rows < 1:
@@ -91,7 +91,7 @@ class WindowedHistogram:
 
     @property
     def non_finite(self) -> NDArray[np.int64]:
-        """NaN, -inf and +inf values of each dimension since the beginning, int64 (3, D)."""
+        """Numbers of NaN, -inf and +inf values of each dimension since the beginning, int64 (3, D)."""
         total = self._left.copy()
         for pane in self._ring:
             total += pane.tallies[1:]
@@ -122,7 +122,7 @@ class WindowedHistogram:
         self.update(transposed(x, np.empty(x.shape[::-1], np.float32)))
 
     def roll(self) -> None:
-        """Start a fresh pane and drop the oldest when there are more than `panes`."""
+        """Start a new pane and drop the oldest if there are more than `panes`."""
         self._merged = None
         if len(self._ring) == self.panes:
             self._left += self._ring[0].tallies[1:]
@@ -142,28 +142,28 @@ class WindowedHistogram:
         self._left += other._left
 
     def entropy(self, effective: float | Array = np.inf) -> histogram_entropy.Entropy:
-        """Differential entropy of the window in nats, its standard error and what is to be known of it, (D,) each.
+        """Estimate the differential entropy of the window in nats, with standard error and flags, (D,) each.
 
-        `effective`, a number or (D,): how many independent rows these are worth, for the error; at most their number.
-        NaN where there is no finite value; a constant has the entropy of its float32 rounding cell, with error 0.
+        `effective`, a number or (D,): number of independent rows that these are worth, for the error; at most their
+        number. NaN without a finite value. A constant has the entropy of its float32 rounding cell, with error 0.
         """
         ordered, frame = np.empty((self.dimensions, 4 * self.bins), np.int64), np.empty((self.dimensions, 6))
         kernels.lay(*self._window(), ordered, frame)
         return histogram_entropy.estimate(ordered, frame, effective)
 
     def finite(self) -> NDArray[np.int64]:
-        """Finite values in the window, int64 (D,)."""
+        """Count the finite values in the window, int64 (D,)."""
         return np.array(self._window().tallies[0])
 
     def outliers(self) -> NDArray[np.int64]:
-        """How many of the extreme values are far from all others, int64 (D,); they are in no drawn bin."""
+        """Count the extreme values that are far from all others, int64 (D,). No drawn bin holds them."""
         return np.asarray(self._drawn(2)[2][1])
 
     def draw(self, max_bins: int = 64) -> tuple[Drawn, ...]:
-        """For each dimension (left, width, counts, low, high) of the window, in at most `max_bins` (2 or more) bins.
+        """Return (left, width, counts, low, high) of each dimension, in at most `max_bins` (2 or more) bins.
 
-        Bin i covers [left + i·width, left + (i+1)·width). All finite values are counted but the outliers; low and high
-        are the exact least and largest value of all. NaN and no bins where nothing is finite.
+        Bin i covers [left + i·width, left + (i+1)·width). Counts include all finite values except outliers. low and
+        high are the exact extremes of all values. Without a finite value: NaN and no bins.
         """
         if max_bins < 2:
             raise PolarMonitorError(f"max_bins: expected 2 or more, got {max_bins}")
@@ -174,13 +174,13 @@ class WindowedHistogram:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """All state, as ints and arrays; the arrays are copies, their first axis the panes, the newest last."""
+        """Return the state as ints and copied arrays. Their first axis is the panes, the newest last."""
         state: dict[str, Any] = {"dimensions": self.dimensions, "bins": self.bins, "panes": self.panes}
         state |= {name: np.stack([getattr(pane, name) for pane in self._ring]) for name in _Pane._fields}
         return state | {"rows": np.array(self._rows, dtype=np.int64), "non_finite_left": self._left.copy()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Replace all state. Raises PolarMonitorError when D, bins or panes are others than here."""
+        """Replace all state. Raises PolarMonitorError if D, bins or panes differ."""
         self._check(int(state["dimensions"]), int(state["bins"]), int(state["panes"]))
         rows = [int(n) for n in state["rows"]]
         panes = [_Pane._make(np.array(state[name][i]) for name in _Pane._fields) for i in range(len(rows))]
@@ -200,7 +200,7 @@ class WindowedHistogram:
         return counts, frame, held
 
     def _window(self) -> _Pane:
-        """All panes merged, once for all that is asked between two changes."""
+        """Return all panes merged. The result is kept until the next change."""
         if self._merged is None:
             self._merged = self._ring[0].copy() if len(self._ring) > 1 else self._ring[0]
             for pane in list(self._ring)[1:]:

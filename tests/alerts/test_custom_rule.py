@@ -281,7 +281,7 @@ def test_numpy_scalars_are_numbers(tmp_path: Path, caplog: pytest.LogCaptureFixt
         float,
         float,
     ]
-    assert monitor.state_dict()["lanes"]["train"]["alerts"]["custom"] == {"Scalars": True}
+    assert monitor.state_dict()["pipelines"]["train"]["alerts"]["custom"] == {"Scalars": True}
     assert replay(log, extra_rules=[Scalars()]).replayed == monitor.alerts
 
 
@@ -430,6 +430,6 @@ def test_rules_that_cannot_be_used(wanted: Any, said: str) -> None:
 
 def test_a_saved_state_that_is_no_plain_data_is_refused() -> None:
     state = run(None, range(1, 3), extra_rules=[Weak()]).state_dict()
-    state["lanes"]["train"]["alerts"]["custom"]["Weak"] = torch.zeros(2)
+    state["pipelines"]["train"]["alerts"]["custom"]["Weak"] = torch.zeros(2)
     with pytest.raises(PolarMonitorError, match="expected plain data, got ndarray"):
         run(None, range(3, 4), state, extra_rules=[Weak()])

@@ -219,7 +219,6 @@ def test_one_model_is_trained_and_judged_again(tmp_path: Path) -> None:
     assert all(again[name] == bounds[name][0] for name in again if name.endswith(("_violated", "_checked")))
 
 
-@pytest.mark.slow
 def test_a_linear_probe_of_the_digits_is_made_again() -> None:
     stored = [row for row in json.loads((DATA / collect.PASSIVE).read_text()) if row["data"] == "digits"]
     for row in passive.model_rows("digits", 0, ("linear",)):

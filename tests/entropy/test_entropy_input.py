@@ -99,7 +99,7 @@ def test_a_tensor_with_a_gradient_is_read(x: Array) -> None:
 
 
 def test_long_input_is_thinned_out_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polar_monitor.entropy._nearest.MOST_ROWS", 1000)
+    monkeypatch.setattr("polar_monitor.entropy._nearest.MAX_ROWS", 1000)
     x = np.random.default_rng(1).normal(size=2500)
     found = entropy.knn(x)
     assert (found.rows, found.thinned) == (625, 2500 - 625)
@@ -111,7 +111,7 @@ def test_long_input_is_thinned_out_and_says_so(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_thinning_sees_all_phases_of_a_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polar_monitor.entropy._nearest.MOST_ROWS", 4000)
+    monkeypatch.setattr("polar_monitor.entropy._nearest.MAX_ROWS", 4000)
     rng = np.random.default_rng(0)
     x = np.arange(32_000) % 8 * 100 + rng.uniform(size=32_000)
     assert float(entropy.knn(x)) == pytest.approx(np.log(8), abs=0.1)

@@ -319,10 +319,10 @@ def test_a_model_that_was_compiled_is_told_from_another_of_its_class(give: Any, 
     kept = give(model if own else other)
     with pytest.warns(PolarMonitorWarning, match="has run compiled before"):
         monitor = watched(model)
-    wiring = monitor._conductor.wiring
-    assert wiring is not None
+    hooks = monitor._loop.hooks
+    assert hooks is not None
     assert kept is not None
-    assert (wiring.class_compiled_before, wiring.model_compiled_before) == (True, own)
+    assert (hooks.class_compiled_before, hooks.model_compiled_before) == (True, own)
 
 
 def test_another_model_that_is_compiled_during_rest_changes_nothing() -> None:

@@ -184,7 +184,7 @@ def test_a_hook_that_is_not_found_does_nothing_and_holds_nothing(compiled: bool)
     other = nn.Linear(12, 4)
     other.register_forward_hook(next(iter(model.fc_mu._forward_hooks.values())))
     train(model, 10)
-    ring = monitor._conductor.lanes["train"].ring
+    ring = monitor._loop.pipelines["train"].ring
     monitor.detach()
     before = (ring.calls, ring.pending_rows)
     del reader

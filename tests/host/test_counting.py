@@ -187,9 +187,9 @@ def taken(before: tuple[int, ...], after: tuple[int, ...], x: Any) -> bool:
 
 
 def errors(monitor: PolarMonitor) -> tuple[int, ...]:
-    wiring = monitor._conductor.wiring
-    assert wiring is not None
-    return tuple(tap.errors for tap in wiring.taps)
+    hooks = monitor._loop.hooks
+    assert hooks is not None
+    return tuple(tap.errors for tap in hooks.taps)
 
 
 @settings(suppress_health_check=list(HealthCheck))
@@ -218,12 +218,12 @@ def test_whatever_a_module_returns_nothing_is_raised_and_every_row_is_accounted_
                 calls += 1
             else:  # rows that are given up are reported as far as their number is known
                 tensors = x if isinstance(x, list | tuple) else [x]
-                places = monitor._conductor.first.ring.rows_per_input  # of an input, as far as is known
+                places = monitor._loop.pipelines["train"].ring.rows_per_input  # of an input, as far as is known
                 most += sum(places * math.prod(max(n, 1) for n in t.shape) for t in tensors if isinstance(t, Tensor))
             monitor.step()
     assert all(warning.category is PolarMonitorWarning for warning in caught)
-    conductor = monitor._conductor
-    refused = conductor.first.ring.refused
+    loop = monitor._loop
+    refused = loop.pipelines["train"].ring.refused
     assert total(monitor) == due + refused
     assert refused <= most
     health = monitor.health()

@@ -89,7 +89,7 @@ def test_eval_in_the_middle_of_training_changes_nothing() -> None:
             model.train()
             torch.set_rng_state(rng)
         train(model, 20, seed=1, optimizer=torch.optim.SGD(model.parameters(), 0.01))
-        states.append(monitor.state_dict()["lanes"]["train"])
+        states.append(monitor.state_dict()["pipelines"]["train"])
         expected = 100 if validate else None
         snapshot = monitor.snapshot("eval")
         assert (None if snapshot is None else snapshot.rows) == expected

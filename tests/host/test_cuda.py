@@ -98,4 +98,4 @@ def test_a_reconstruction_on_the_device_is_told_without_a_wait(model: Vae) -> No
     (evaluation,) = monitor.evaluate() or monitor.evaluate()
     assert evaluation.context.reconstruction in (None, 3.0)
     monitor.log(reconstruction=torch.full((), 4.0, device="cuda"))
-    assert monitor.state_dict()["told"]["sum"] == pytest.approx(4.0)
+    assert monitor.state_dict()["training_context"]["sum"] == pytest.approx(4.0)

@@ -30,7 +30,7 @@ STAGES = {
     "snapshot": "polar_monitor.statistics.stream.LatentStream.snapshot",
     "labels": "polar_monitor.monitor.pipeline.judge",
     "alerts": "polar_monitor.alerts.engine.follow",
-    "ask": "polar_monitor.monitor.training_context.TrainingContextBuffer.ask",
+    "ask": "polar_monitor.monitor.training_context.TrainingContextBuffer.request",
     "told": "polar_monitor.monitor.training_context.TrainingContextBuffer.take",
     "record": "polar_monitor.monitor.evaluation_loop.Evaluation",
     "rest": "polar_monitor.schedule.duty_cycle.HookDutyCycle.begin",
@@ -92,8 +92,8 @@ def test_a_stage_that_fails_is_told_once_and_switched_off(
     assert health.last_error == f"RuntimeError: broken {stage}"
     assert broken.calls == health.errors == 5
     assert errors(caplog) == [
-        f"polar_monitor failed and goes on (RuntimeError: broken {stage}); training is not affected",
-        "polar_monitor switches itself off: it failed 5 times in a row",
+        f"polar_monitor: internal error (RuntimeError: broken {stage}); training is not affected, monitoring goes on",
+        "polar_monitor: the monitor is disabled because it failed 5 times in a row",
     ]
     assert not monitor.attached
     assert not any(module._forward_hooks for module in model.modules())
@@ -141,7 +141,7 @@ def test_each_cause_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
                 patch.setattr(STAGES[broken.__name__], broken)
                 train(model, EVERY)
             train(model, EVERY)
-    assert ["goes on" in said for said in errors(caplog)] == [True, True]
+    assert ["internal error" in said for said in errors(caplog)] == [True, True]
 
 
 @pytest.mark.parametrize("first", [0, 21], ids=["from_the_first_step", "from_a_later_step"])
@@ -293,7 +293,7 @@ def test_a_cause_with_a_number_in_it_is_one_cause(
         train(model, STEPS)
     assert monitor.health().errors == (STEPS // EVERY // 2 if works_between else 5)
     assert monitor.health().last_error == f"ValueError: bad value {0.123 * (14 if works_between else 5)}"
-    assert len([said for said in errors(caplog) if "goes on" in said]) == 1
+    assert len([said for said in errors(caplog) if "internal error" in said]) == 1
 
 
 class Unhashable(torch.optim.SGD):
@@ -335,7 +335,9 @@ def test_an_optimiser_that_cannot_be_looked_at_is_left_alone(
             train(model, 1, optimizer=optimizer)
     assert monitor.health().steps == 20
     assert monitor.health().errors == 1
-    assert errors(caplog) == ["polar_monitor failed and goes on (KeyError: 'params'); training is not affected"]
+    assert errors(caplog) == [
+        "polar_monitor: internal error (KeyError: 'params'); training is not affected, monitoring goes on"
+    ]
 
 
 def test_an_error_of_the_host_passes_unchanged() -> None:

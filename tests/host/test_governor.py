@@ -32,11 +32,11 @@ class Loop:
 
     def start(self, patch: pytest.MonkeyPatch, **options: Any) -> Loop:
         patch.setattr("polar_monitor.schedule.governor.perf_counter", lambda: self.now)
-        patch.setattr("polar_monitor.monitor.evaluation_loop.perf_counter", lambda: self.now)
+        patch.setattr("polar_monitor.schedule.schedule.perf_counter", lambda: self.now)
         self.monitor = PolarMonitor(sinks=(), max_overhead=BUDGET, strict=True, **options)
         self.monitor.observe(torch.zeros(8, 2))
 
-        def evaluate(lane: ModePipeline, step: int, context: object) -> tuple[int, tuple[()]]:
+        def evaluate(pipeline: ModePipeline, step: int, context: object) -> tuple[int, tuple[()]]:
             self.now += self.evaluation_takes
             self.own[-1] += self.evaluation_takes
             self.evaluated.append(step)

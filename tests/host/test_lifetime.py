@@ -59,7 +59,10 @@ def test_a_detached_monitor_does_not_keep_the_model(holder: str, tmp_path: Path)
     gc.collect()
     assert gone() is None
     assert (monitor.summary().splitlines()[:-1], monitor.explain(0), monitor.alerts) == before[1:]
-    assert monitor.state_dict()["lanes"]["train"]["alerts"]["custom"] == before[0]["lanes"]["train"]["alerts"]["custom"]
+    assert (
+        monitor.state_dict()["pipelines"]["train"]["alerts"]["custom"]
+        == before[0]["pipelines"]["train"]["alerts"]["custom"]
+    )
     assert monitor.health().evaluations == 2
     assert monitor.snapshot() is not None
     assert monitor.regime() is not None

@@ -43,9 +43,9 @@ BOUNDS = {8: 2 * MIB, 1024: 117 * MIB, 4096: 276 * MIB}
 """Bytes of ring, window and histograms that a latent of D dimensions may hold, at the default window."""
 
 
-def state_bytes(lane: ModePipeline) -> int:
-    """Bytes of all arrays that a lane holds."""
-    tensors = [buffer.storage for buffer in lane.ring.buffers if buffer.storage is not None]
+def state_bytes(pipeline: ModePipeline) -> int:
+    """Bytes of all arrays that a pipeline holds."""
+    tensors = [buffer.storage for buffer in pipeline.ring.buffers if buffer.storage is not None]
     seen: set[int] = set()
 
     def arrays(value: object) -> int:
@@ -61,7 +61,7 @@ def state_bytes(lane: ModePipeline) -> int:
         ours = type(value).__module__.startswith("polar_monitor") and hasattr(value, "__dict__")
         return arrays(vars(value)) if ours else 0
 
-    return sum(t.numel() * t.element_size() for t in tensors) + arrays(lane.stream)
+    return sum(t.numel() * t.element_size() for t in tensors) + arrays(pipeline.stream)
 
 
 @pytest.mark.parametrize("dimensions", BOUNDS)
@@ -72,17 +72,17 @@ def test_what_a_latent_may_hold_is_computed_and_stated(dimensions: int) -> None:
 
 @pytest.mark.parametrize("dimensions", BOUNDS)
 def test_what_a_latent_holds_is_under_the_stated_bound(dimensions: int) -> None:
-    lane = ModePipeline("train", "logvar", Settings(WINDOW, None, "information", None, 0), None)  # type: ignore[arg-type]
+    pipeline = ModePipeline("train", "logvar", Settings(WINDOW, None, "information", None, 0), None)  # type: ignore[arg-type]
     blocks = 10 if dimensions < 4096 else 6
     block = torch.randn(2048, dimensions, generator=torch.Generator().manual_seed(0))
     sizes = []
     for _ in range(blocks):
-        write(lane.ring, block)
-        lane.drains += lane.ring.requests()
-        lane.ingest()
-        assert lane.stream is not None
-        lane.stream._histogram.finite()
-        sizes.append(state_bytes(lane))
+        write(pipeline.ring, block)
+        pipeline.request()
+        pipeline.ingest()
+        assert pipeline.stream is not None
+        pipeline.stream._histogram.finite()
+        sizes.append(state_bytes(pipeline))
     assert sizes[-1] <= BOUNDS[dimensions] + MIB
     assert sizes[-1] > BOUNDS[dimensions] / 3
     assert sizes[-1] == sizes[-2]

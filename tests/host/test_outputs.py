@@ -151,5 +151,5 @@ def test_a_reader_that_fails_at_every_second_call_is_counted_by_the_batch() -> N
         for _ in range(20):
             model(X)
             optimizer.step()
-    ring = monitor._conductor.lanes["train"].ring
+    ring = monitor._loop.pipelines["train"].ring
     assert (monitor.health().rows_seen, ring.refused, ring.lost) == (640, 640, 0)

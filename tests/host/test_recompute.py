@@ -93,7 +93,7 @@ def test_a_checkpoint_wrapper_does_not_change_names_nor_rows() -> None:
         monitor = watched(model, every=STEPS)
         assert "mean from 'fc_mu', logvar from 'fc_logvar'" in monitor.explain()
         trained(model, model)
-        states.append(monitor.state_dict()["lanes"])
+        states.append(monitor.state_dict()["pipelines"])
     assert same(*states)
 
 

@@ -166,7 +166,7 @@ def test_a_model_compiled_during_rest_is_told() -> None:
     with warned() as caught:
         train(compiled, 200, optimizer=optimizer)
     assert len(caught) == 2
-    assert "compiled while the monitor was at rest" in caught[0]
+    assert "compiled while the hooks were paused" in caught[0]
     assert "no latent seen" in caught[1]
     torch._dynamo.reset()  # what it advises
     before = monitor.health()
@@ -204,7 +204,7 @@ def test_a_resumed_run_that_sees_nothing_is_told(window: int) -> None:
     monitor.detach()
     monitor = watched(model, every=1000, window=window)
     monitor.load_state_dict(state)
-    resting = max(monitor._conductor.rest.until - 2500, 1)
+    resting = max(monitor._loop.schedule.duty_cycle.until - 2500, 1)
     with warned() as caught:
         stepped(model, resting + 47, lambda step: model.decoder(X[:, :4]))
         assert not caught
@@ -219,7 +219,7 @@ def test_a_validation_that_is_not_seen_is_told(
     modes: tuple[str, ...], ends: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not ends:
-        monkeypatch.setattr("polar_monitor.monitor.evaluation_loop.NO_VALIDATION", 150)
+        monkeypatch.setattr("polar_monitor.monitor.diagnostics.NO_VALIDATION", 150)
     model = Vae()
     monitor = watched(model, modes=modes, every=20)
 
@@ -240,7 +240,7 @@ def test_a_validation_that_is_not_seen_is_told(
 
 
 def test_a_validation_that_is_seen_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polar_monitor.monitor.evaluation_loop.NO_VALIDATION", 150)
+    monkeypatch.setattr("polar_monitor.monitor.diagnostics.NO_VALIDATION", 150)
     model = Vae()
     monitor = watched(model, modes=("train", "eval"), every=20)
 
@@ -276,7 +276,7 @@ def test_a_module_replaced_on_one_side_is_told() -> None:
     monitor = watched(model, sinks=(sink,), every=20)
     train(model, 20)
     model.fc_logvar = nn.Linear(16, 4)
-    with pytest.warns(PolarMonitorWarning, match="rows were given up: .* not called equally often"):
+    with pytest.warns(PolarMonitorWarning, match="dropped .* rows: .* a different number of times"):
         train(model, 100)
     assert [str(alert.kind) for record in sink.records for alert in record.alerts] == ["silent"]
     health = monitor.health()

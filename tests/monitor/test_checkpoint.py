@@ -47,8 +47,8 @@ def test_a_resumed_run_says_what_the_uninterrupted_one_says(split: int, window: 
     second.load_state_dict(saved)
     go(model2, optimizer2, draw[split:])
     one, two = whole.state_dict(), second.state_dict()
-    assert same(one["lanes"]["train"]["stream"]["histogram"], two["lanes"]["train"]["stream"]["histogram"])
-    assert same(one["lanes"], two["lanes"])
+    assert same(one["pipelines"]["train"]["stream"]["histogram"], two["pipelines"]["train"]["stream"]["histogram"])
+    assert same(one["pipelines"], two["pipelines"])
     assert one["alerts"] == two["alerts"]
     assert whole.regime() == second.regime()
     whole.detach()
@@ -75,10 +75,13 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
     for bad, said in (
         (watched_other.state_dict(), "expected 4 dimensions, got 5"),
         ({"version": 2}, "version 1"),
-        (before | {"lanes": {}}, "expected the mode 'train', got none"),
-        (before | {"clock": {}}, "no field 'steps'"),
-        (before | {"alerts": [{"kind": "nonsense"}]}, "expected what PolarMonitor.state_dict"),
-        (before | {"lanes": {"train": before["lanes"]["train"] | {"stream": {"dimensions": 4}}}}, "expected version 1"),
+        (before | {"pipelines": {}}, "expected the mode 'train', got none"),
+        (before | {"schedule": {}}, r"state\['schedule'\]: .* no field 'duty_cycle'"),
+        (before | {"alerts": [{"kind": "nonsense"}]}, r"state\['alerts'\]: expected what PolarMonitor.state_dict"),
+        (
+            before | {"pipelines": {"train": before["pipelines"]["train"] | {"stream": {"dimensions": 4}}}},
+            "expected version 1",
+        ),
         (None, "expected a dict"),
     ):
         with pytest.raises(PolarMonitorError, match=said):

@@ -7,10 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from models import Vae
-from watching import watched
 
-from polar_monitor import PolarMonitorError
 from polar_monitor.sinks.jsonl import read_jsonl
 
 
@@ -30,17 +27,3 @@ def test_without_close_nothing_is_lost(tmp_path: Path) -> None:
     events = board.EventAccumulator(str(tmp_path), size_guidance={"scalars": 0})
     events.Reload()
     assert [event.step for event in events.Scalars("polar/active")] == [10, 20, 30, 40]
-
-
-def test_two_monitors_of_one_name_do_not_share_a_folder(tmp_path: Path) -> None:
-    first = watched(Vae(), sinks=None, log_dir=tmp_path)
-    with pytest.raises(PolarMonitorError, match="another monitor writes to"):
-        watched(Vae(), sinks=None, log_dir=tmp_path)
-    watched(Vae(), sinks=None, log_dir=tmp_path, name="second")
-    first.detach()
-    watched(Vae(), sinks=None, log_dir=tmp_path)
-
-
-def test_default_folders_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert len({watched(Vae(), sinks=None).log_dir for _ in range(3)}) == 3

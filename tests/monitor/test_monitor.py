@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pytest
 import torch
 from models import Vae, train
 from torch import nn
-from watching import Memory, stepped, watched
+from watching import watched
 
 from polar_monitor import Label, PolarMonitor
-from polar_monitor.alerts import custom_rule
-from polar_monitor.alerts.alert import Alert, AlertKind
-from polar_monitor.evaluation import Evaluation
 from polar_monitor.sinks.jsonl import read_jsonl
 
 
@@ -148,162 +141,3 @@ def test_alerts_tell_their_mode_and_latent() -> None:
     monitor.step()
     assert [(alert.name, alert.mode) for alert in monitor.alerts] == [("z", "eval")]
     assert "z/eval NON_FINITE" in monitor.summary()
-
-
-# -- what sinks and callbacks may do ----------------------------------------------------------------------------------
-
-
-class Saving(Memory):
-    """A sink that saves the monitor's state with every record, as KeepHealthy does."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.states: list[dict[str, Any]] = []
-        self.monitor: PolarMonitor | None = None
-
-    def write(self, evaluation: Evaluation) -> None:
-        super().write(evaluation)
-        if self.monitor is not None:
-            self.states.append(copy.deepcopy(self.monitor.state_dict()))
-
-    @property
-    def seen(self) -> list[tuple[int, str, int]]:
-        return [(record.step, record.mode, record.observed) for record in self.records]
-
-
-@pytest.mark.parametrize("window", [512, 4096])
-@pytest.mark.parametrize("modes", [("train",), ("train", "eval")])
-def test_a_state_saved_by_a_sink_goes_on_exactly(window: int, modes: tuple[str, ...]) -> None:
-    def start() -> tuple[Vae, Saving, PolarMonitor]:
-        torch.manual_seed(0)
-        model, sink = Vae(), Saving()
-        return model, sink, watched(model, sinks=(sink,), every=50, window=window, modes=modes)
-
-    def go(model: Vae, steps: int) -> None:
-        def forward(step: int) -> None:
-            model(torch.zeros(64, 12))
-            model.eval()
-            model(torch.zeros(32, 12))
-            model.train()
-
-        stepped(model, steps, forward)
-
-    model, whole, whole.monitor = start()
-    go(model, 250)
-    at = next(i for i, record in enumerate(whole.records) if record.step == 100)
-    state = whole.states[at]
-    assert (state["clock"]["steps"], state["clock"]["next"]) == (100, 150)
-    assert state["clock"]["evaluations"] == 2 * len(modes)
-    model, resumed, monitor = start()
-    monitor.load_state_dict(state)
-    go(model, 150)
-    assert resumed.seen == [seen for seen in whole.seen if seen[0] > 100]
-    assert [record.mode for record in whole.records] == list(modes) * 5
-
-
-class Flood:
-    """A rule that alerts at every evaluation."""
-
-    def start(self) -> int:
-        return 0
-
-    def update(self, state: int, step: int, *_: object) -> tuple[int, list[Alert]]:
-        return state + 1, [custom_rule.alert(step, "again")]
-
-
-@pytest.mark.parametrize("window", [512, 4096])
-@pytest.mark.parametrize("act", [PolarMonitor.evaluate, PolarMonitor.state_dict, PolarMonitor.summary])
-def test_a_callback_may_ask_the_monitor(act: Callable[[PolarMonitor], object], window: int) -> None:
-    seen, called = [], []
-
-    def callback(alert: Alert) -> None:
-        called.append(alert.step)
-        given = act(monitor)
-        assert act is not PolarMonitor.evaluate or given == ()
-
-    for on_alert in (None, callback):
-        model, sink = Vae(), Memory()
-        monitor = watched(model, sinks=(sink,), extra_rules=[Flood()], every=100, window=window, on_alert=on_alert)
-        train(model, 350)
-        assert monitor.health().steps == 350
-        seen.append([(record.step, record.observed, record.health.calls) for record in sink.records])
-    assert called == [100, 200, 300]
-    assert seen[0] == seen[1]
-
-
-def test_a_callback_may_detach() -> None:
-    model, sink = Vae(), Memory()
-    monitor = watched(model, sinks=(sink,), extra_rules=[Flood()], on_alert=lambda alert: monitor.detach())
-    train(model, 50)
-    assert not monitor.attached
-    assert [record.step for record in sink.records] == [10]
-
-
-def test_a_callback_may_go_back() -> None:
-    model, sink, called = Vae(), Memory(), []
-
-    def callback(alert: Alert) -> None:
-        called.append((alert.step, alert.mode))
-        if len(called) == 1:
-            monitor.load_state_dict(state)
-
-    monitor = watched(model, sinks=(sink,), extra_rules=[Flood()], modes=("train", "eval"), warmup=25)
-    stepped(
-        model, 20, lambda step: (model.train(), model(torch.zeros(64, 12)), model.eval(), model(torch.zeros(9, 12)))
-    )
-    state = copy.deepcopy(monitor.state_dict())
-    monitor.detach()
-    monitor = watched(
-        model, sinks=(sink,), extra_rules=[Flood()], modes=("train", "eval"), warmup=25, on_alert=callback
-    )
-    monitor.load_state_dict(state)
-    sink.records.clear()
-    stepped(
-        model, 30, lambda step: (model.train(), model(torch.zeros(64, 12)), model.eval(), model(torch.zeros(9, 12)))
-    )
-    assert monitor.health().steps == 40
-    assert [(record.step, record.mode) for record in sink.records] == [
-        (30, "train"), (30, "eval"), (30, "train"), (30, "eval"), (40, "train"), (40, "eval"),
-    ]  # fmt: skip
-    assert called == [(30, "train"), (30, "train"), (30, "eval"), (40, "train"), (40, "eval")]
-    assert [alert.step for alert in monitor.alerts] == [30, 30, 40, 40]
-
-
-def test_the_time_of_sinks_and_callbacks_is_the_monitors_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    for module in ("schedule.governor", "monitor.evaluation_loop"):
-        monkeypatch.setattr(f"polar_monitor.{module}.perf_counter", lambda: now[0])
-
-    class Slow(Memory):
-        def write(self, evaluation: Evaluation) -> None:
-            super().write(evaluation)
-            now[0] += 3.0
-
-    def callback(alert: Alert) -> None:
-        now[0] += 2.0
-
-    sink = Slow()
-    monitor = PolarMonitor(sinks=(sink,), every=100, on_alert=callback, extra_rules=[Flood()], strict=True)
-    for _ in range(1201):
-        now[0] += 1.0
-        monitor.observe(torch.zeros(8, 2))
-        monitor.step()
-    assert [record.step for record in sink.records] == [100, 600, 1156]
-    assert monitor.health().every == 556  # 5 s in 0.9 * 1 % of as many steps of one second
-    assert monitor.health().overhead == pytest.approx(15 / (now[0] - 1), rel=1e-9)
-
-
-def test_the_alerts_kept_are_bounded_and_the_first_to_stop_for_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polar_monitor.monitor.evaluation_loop.MOST", 5)
-    monitor = PolarMonitor(every=1, max_overhead=1.0, sinks=(), strict=True, extra_rules=[Flood()])
-    for step in range(40):
-        monitor.observe(torch.randn(512, 1) if step != 3 else torch.full((512, 1), float("nan")))
-        monitor.step()
-    kinds = [alert.kind for alert in monitor.alerts]
-    assert kinds.count(AlertKind.NON_FINITE) == 1
-    assert len(kinds) <= 5 + 2
-    assert [alert.step for alert in monitor.alerts if alert.kind is AlertKind.CUSTOM][-4:] == [37, 38, 39, 40]
-    assert monitor.should_stop
-    monitor.load_state_dict(monitor.state_dict())
-    assert monitor.should_stop
-    assert [alert.kind for alert in monitor.alerts] == kinds

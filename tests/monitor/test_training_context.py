@@ -19,25 +19,25 @@ from polar_monitor.sinks.jsonl import JsonlSink, read_jsonl
 
 
 def test_beta_stays_the_rate_is_the_highest_and_the_reconstruction_a_mean() -> None:
-    told = TrainingContextBuffer()
-    assert told.take() == NOTHING
+    buffer = TrainingContextBuffer()
+    assert buffer.take() == NOTHING
     for beta, rate, reconstruction in (
         (0.5, 1e-3, 70.0),
         (None, 1e-1, torch.tensor([80.0])),
         (np.float32(2), 1e-3, 90),
     ):
-        told.add(beta, rate, reconstruction)
-    assert told.take() == Context(2.0, 1e-1, 80.0)
-    assert told.take() == Context(2.0, 1e-3, None)
+        buffer.add(beta, rate, reconstruction)
+    assert buffer.take() == Context(2.0, 1e-1, 80.0)
+    assert buffer.take() == Context(2.0, 1e-3, None)
 
 
 def test_what_is_not_finite_is_as_good_as_not_told() -> None:
-    told = TrainingContextBuffer()
-    told.add(math.nan, math.inf, torch.tensor(math.nan))
-    assert told.take() == NOTHING
-    told.add(0.0, 0.0, 1.0)
-    told.add(math.nan, math.nan, math.nan)
-    assert told.take() == Context(0.0, 0.0, 1.0)
+    buffer = TrainingContextBuffer()
+    buffer.add(math.nan, math.inf, torch.tensor(math.nan))
+    assert buffer.take() == NOTHING
+    buffer.add(0.0, 0.0, 1.0)
+    buffer.add(math.nan, math.nan, math.nan)
+    assert buffer.take() == Context(0.0, 0.0, 1.0)
 
 
 @pytest.mark.parametrize("wrong", ["much", [1.0, 2.0], torch.zeros(3), {}, 1j])
@@ -64,36 +64,36 @@ def test_what_cannot_be_read_is_the_same_error(wrong: Any) -> None:
     for word in ("beta", "learning_rate", "reconstruction"):
         with pytest.raises(PolarMonitorError, match=f"{word}: expected one number, got"):
             monitor.log(**{word: wrong})
-    assert monitor.state_dict()["told"]["count"] == 0
+    assert monitor.state_dict()["training_context"]["count"] == 0
 
 
 def test_a_loss_that_is_trained_on_is_read_without_a_warning() -> None:
-    told = TrainingContextBuffer()
-    told.add(None, None, torch.nn.Parameter(torch.tensor(3.0)) * 2)
-    assert told.take() == Context(reconstruction=6.0)
+    buffer = TrainingContextBuffer()
+    buffer.add(None, None, torch.nn.Parameter(torch.tensor(3.0)) * 2)
+    assert buffer.take() == Context(reconstruction=6.0)
 
 
 class Away(TrainingContextBuffer):
     """A device is played: what is said to be there is added up as there."""
 
     def add(self, beta: Any, learning_rate: Any, reconstruction: Any) -> None:
-        self._add_there(reconstruction)
+        self._add_on_device(reconstruction)
 
 
 def test_numbers_on_a_device_are_added_up_there() -> None:
-    told = Away()
+    buffer = Away()
     for value in (1.0, math.nan, 2.0, math.inf, 6.0):
-        told.add(None, None, torch.tensor([value]))
-    assert told._count == 0
-    told.ask()
-    told.add(None, None, torch.tensor(5.0))  # of the next mean, unless a state is taken between
-    assert told.take() == Context(reconstruction=3.0)
-    told.ask()
-    told.add(None, None, torch.tensor(7.0))
-    assert told.state_dict()["sum"] == 12.0
-    assert told.take() == Context(reconstruction=6.0)
+        buffer.add(None, None, torch.tensor([value]))
+    assert buffer._count == 0
+    buffer.request()
+    buffer.add(None, None, torch.tensor(5.0))  # of the next mean, unless a state is taken between
+    assert buffer.take() == Context(reconstruction=3.0)
+    buffer.request()
+    buffer.add(None, None, torch.tensor(7.0))
+    assert buffer.state_dict()["sum"] == 12.0
+    assert buffer.take() == Context(reconstruction=6.0)
     with pytest.raises(PolarMonitorError, match=r"reconstruction: expected one number, got a tensor \(3,\) on cpu"):
-        told.add(None, None, torch.zeros(3))
+        buffer.add(None, None, torch.zeros(3))
 
 
 def loop(monitor: PolarMonitor, steps: range) -> None:
@@ -128,7 +128,7 @@ def test_a_resumed_run_says_what_the_uninterrupted_one_would(tmp_path: Path) -> 
     first.log(beta=7.0, learning_rate=1.0, reconstruction=torch.tensor(3.0))
     second = watched(tmp_path / "second.jsonl")
     second.load_state_dict(first.state_dict())
-    assert second.state_dict()["told"] == first.state_dict()["told"]
+    assert second.state_dict()["training_context"] == first.state_dict()["training_context"]
     loop(second, range(24, 50))
     for monitor in (whole, first, second):
         monitor.detach()
@@ -137,7 +137,7 @@ def test_a_resumed_run_says_what_the_uninterrupted_one_would(tmp_path: Path) -> 
     assert [a.message for a in second.alerts] == [a.message for a in whole.alerts]
 
 
-GOOD = {"beta": None, "rate": 1e-3, "highest": 1e-3, "sum": 1.0, "count": 1}
+GOOD = {"beta": None, "rate": 1e-3, "highest_rate": 1e-3, "sum": 1.0, "count": 1}
 
 
 @pytest.mark.parametrize(
@@ -150,10 +150,10 @@ GOOD = {"beta": None, "rate": 1e-3, "highest": 1e-3, "sum": 1.0, "count": 1}
 def test_a_broken_state_is_refused_and_changes_nothing(broken: Any, tmp_path: Path) -> None:
     monitor = watched(tmp_path / "run.jsonl")
     loop(monitor, range(1, 5))
-    before = monitor.state_dict()["told"]
-    with pytest.raises(PolarMonitorError, match="state: expected"):
-        monitor.load_state_dict(monitor.state_dict() | {"told": broken})
-    assert monitor.state_dict()["told"] == before
+    before = monitor.state_dict()["training_context"]
+    with pytest.raises(PolarMonitorError, match=r"state\['training_context'\]: "):
+        monitor.load_state_dict(monitor.state_dict() | {"training_context": broken})
+    assert monitor.state_dict()["training_context"] == before
 
 
 @pytest.mark.parametrize("broken", [{"beta": math.inf}, {"beta": "x"}, {"gamma": 1.0}, {"reconstruction": [1.0]}])
@@ -171,3 +171,21 @@ def test_a_record_without_it_says_nothing_of_it(tmp_path: Path) -> None:
     (record, *_) = read_jsonl(tmp_path / "run.jsonl")
     assert "context" not in record.to_dict()
     assert Evaluation.from_dict(record.to_dict()).context == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ({"count": -3}, "count must be at least 0, got -3"),
+        ({"count": True}, "count must be a whole number, got True"),
+        ({"count": 2**62}, "count must be below"),
+        ({"sum": math.nan}, "sum must be finite, got nan"),
+        ({"rate": math.inf}, "rate must be finite, got inf"),
+    ],
+)
+def test_an_error_names_the_part_the_number_and_the_bound(broken: dict[str, Any], message: str) -> None:
+    monitor = PolarMonitor(sinks=())
+    monitor.observe(np.zeros((8, 2)))
+    with pytest.raises(PolarMonitorError) as error:
+        monitor.load_state_dict(monitor.state_dict() | {"training_context": GOOD | broken})
+    assert str(error.value).startswith(f"state['training_context']: {message}")

@@ -45,7 +45,7 @@ def run(log: Path, steps: range = range(1, 61), state: Any = None, twice: bool =
 
 
 def observe(monitor: PolarMonitor, step: int) -> None:
-    for mode in monitor._conductor.options.modes:
+    for mode in monitor._loop.options.modes:
         rng = np.random.default_rng(step)
         left = np.array([1.0, np.exp(-max(step - 15, 0) / 6), np.exp(-max(step - 25, 0) / 4)])
         mean = rng.normal(size=(512, 3)) * left

@@ -1,19 +1,14 @@
-"""One tick for each real update, and a governor that keeps to its budget."""
+"""One tick for each real update."""
 
 from __future__ import annotations
 
 import gc
-import os
 import weakref
-from math import ceil
 
 import pytest
 import torch
 from torch import nn
 
-from polar_monitor.monitor.process import forks
-from polar_monitor.schedule import governor as module
-from polar_monitor.schedule.governor import AIM, Governor
 from polar_monitor.schedule.optimizer_clock import PATIENCE, OptimizerClock
 
 
@@ -142,63 +137,3 @@ def test_a_clock_keeps_nothing_alive() -> None:
     gc.collect()
     optimizer.step()
     clock.stop()
-
-
-@pytest.mark.parametrize(("cost", "expected"), [(0.0001, 100), (0.02, 200 / AIM), (0.2, 2000 / AIM)])
-def test_the_governor_stretches_to_the_budget(monkeypatch: pytest.MonkeyPatch, cost: float, expected: float) -> None:
-    now = [0.0]
-    monkeypatch.setattr(module, "perf_counter", lambda: now[0])
-    governor = Governor(100, 0.01)
-    governor.started(0)
-    step = 0
-    for _ in range(20):
-        step += governor.every
-        now[0] += 0.01 * governor.every + cost
-        governor.own += cost
-        governor.evaluated(cost, step)
-    assert governor.every == pytest.approx(expected, rel=0.02)
-    assert governor.overhead <= 0.012
-
-
-def test_the_governor_comes_back_when_the_loop_slows_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr(module, "perf_counter", lambda: now[0])
-    governor = Governor(100, 0.01)
-    governor.started(0)
-    step, seen = 0, []
-    for loop in [0.001] * 10 + [0.1] * 10:
-        step += governor.every
-        now[0] += loop * governor.every + 0.05
-        governor.own += 0.05
-        governor.evaluated(0.05, step)
-        seen.append(governor.every)
-    assert seen[9] == pytest.approx(5000 / AIM, rel=0.02)
-    assert seen[-1] == 100
-
-
-def test_time_that_is_left_out_is_not_the_loops(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr(module, "perf_counter", lambda: now[0])
-    intervals = []
-    for pause in (0.0, 100.0):
-        now[0] = 0.0
-        governor = Governor(100, 0.01)
-        governor.leave_out(pause)  # before the beginning there is nothing to leave out
-        governor.started(0)
-        now[0] = 1.0 + pause
-        governor.leave_out(pause)
-        governor.own += 0.03
-        now[0] += 0.03
-        governor.evaluated(0.03, 100)
-        intervals.append(governor.every)
-        assert governor.overhead == pytest.approx(0.03 / 1.03)
-    assert intervals == [ceil(300 / AIM)] * 2
-
-
-def test_a_forked_process_knows_that_it_is_another() -> None:
-    before = forks()
-    pid = os.fork()
-    if pid == 0:
-        os._exit(0 if forks() == before + 1 else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    assert forks() == before

@@ -84,10 +84,12 @@ def test_the_line_is_strict_json(tmp_path):
 
 def test_a_replay_gives_the_same_alerts(tmp_path):
     def alerts(run: list[Evaluation]) -> list[Any]:
-        engine, raised = AlertEngine(), []
-        for e in run:
-            raised += engine.evaluate(Observation(e.step, e.observed, e.snapshot, e.regime), AlertRules())
-        return raised
+        engine = AlertEngine()
+        return [
+            alert
+            for e in run
+            for alert in engine.evaluate(Observation(e.step, e.observed, e.snapshot, e.regime), AlertRules())
+        ]
 
     nats = np.linspace(3.0, 0.01, 40)
     run = [

@@ -96,7 +96,7 @@ def test_rows_are_left_out_when_there_is_too_much_work(monkeypatch):
     mean = rows(6, 400)
     expected = relations(mean[:, ::4])
     assert not np.allclose(relations(mean).max_correlation, expected.max_correlation, atol=1e-6)
-    monkeypatch.setattr(correlation, "WORK", 6 * 6 * 100)
+    monkeypatch.setattr(correlation, "MAX_MULTIPLICATIONS", 6 * 6 * 100)
     np.testing.assert_allclose(relations(mean).max_correlation, expected.max_correlation, atol=1e-6)
 
 

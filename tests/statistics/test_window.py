@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from polar_monitor.kernels import knn_1d, mixture
-from polar_monitor.statistics.joint import JOINT_ROWS, joint_statistics
+from polar_monitor.statistics.joint import MAX_JOINT_ROWS, joint_statistics
 from polar_monitor.statistics.resolution import relative
 from polar_monitor.statistics.window import MIN_FINITE_ROWS, window_statistics
 
@@ -133,7 +133,7 @@ def test_joint_entropy_is_of_the_dimensions_in_use_only():
 
 
 def test_joint_entropy_takes_the_rows_that_are_finite_in_the_block():
-    mean, variance = window(3, 2 * JOINT_ROWS)
+    mean, variance = window(3, 2 * MAX_JOINT_ROWS)
     hole = mean.copy()
     hole[0, 1::2] = np.nan
     left = statistics(hole, variance)

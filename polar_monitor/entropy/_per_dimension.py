@@ -1,4 +1,4 @@
-"""From rows to an estimate: the finite rows of each dimension, handed to a kernel and put together again."""
+"""Split rows into their dimensions, and collect the results of a kernel into one estimate."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ..arrays.rows import Rows
 from ..errors import PolarMonitorError
 from ._estimate import Estimate
 
-LEAST_ROWS = 32
-"""Fewer finite rows than this give NaN."""
+MIN_ROWS = 32
+"""Smallest number of finite rows for an estimate. With fewer it is NaN."""
 Ids = NDArray[np.int64] | None
 
 
-class Found:
-    """The results of every dimension, filled in block by block."""
+class PerDimension:
+    """Results of every dimension, filled in block by block."""
 
     def __init__(self, rows: Rows, groups: Any = None) -> None:
         n, dimensions = rows.values.shape
@@ -33,9 +33,12 @@ class Found:
         }
 
     def parts(
-        self, least: int = LEAST_ROWS, keep: NDArray[np.bool_] | None = None, lattice: bool = True
+        self, least: int = MIN_ROWS, keep: NDArray[np.bool_] | None = None, lattice: bool = True
     ) -> Iterator[tuple[Columns, Ids]]:
-        """Blocks of dimensions with `least` finite rows or more, rows of one group side by side, and their groups."""
+        """Yield blocks of dimensions with at least `least` finite rows, and the groups of these rows.
+
+        Rows of one group are side by side.
+        """
         for part in columns(self.rows, keep, lattice):
             n = part.rows.shape[1]
             self.values["rows"][part.which] = n
@@ -50,27 +53,27 @@ class Found:
             yield part._replace(kept=kept, rows=np.ascontiguousarray(part.rows[:, order])), self.groups[kept]
 
     def put(self, part: Columns, results: Mapping[str, Any]) -> None:
-        """The results of some dimensions, arrays (k,) by the names of `Estimate`."""
+        """Store the results of some dimensions, arrays (k,) by the names of `Estimate`."""
         for name, array in results.items():
             if name not in self.values:
                 self.values[name] = np.zeros(self.rows.values.shape[1], np.asarray(array).dtype)
             self.values[name][part.which] = array
 
     def estimate(self) -> Estimate:
-        """All of it."""
+        """Return all results as one estimate."""
         return Estimate.of(self.values, self.rows.flat, self.rows.given - len(self.rows.values))
 
 
 def group_ids(groups: Any, rows: Rows) -> NDArray[np.int64]:
-    """(n,) numbers of the groups of the rows that were taken. Raises PolarMonitorError for what labels no rows."""
-    found: NDArray[np.int64] | None = None
+    """Return the number of the group of each row that was taken (n,). Raises PolarMonitorError for wrong groups."""
+    ids: NDArray[np.int64] | None = None
     try:
         labels = np.asarray(groups.detach().cpu() if hasattr(groups, "detach") else groups)
         shape: Any = labels.shape
         if shape == (rows.given,):
-            found = np.unique(labels[rows.taken], return_inverse=True)[1].astype(np.int64)
+            ids = np.unique(labels[rows.taken], return_inverse=True)[1].astype(np.int64)
     except (TypeError, ValueError, RuntimeError):
         shape = type(groups).__name__
-    if found is None:
+    if ids is None:
         raise PolarMonitorError(f"groups: expected a number or a string for each of {rows.given} rows, got {shape}")
-    return found
+    return ids

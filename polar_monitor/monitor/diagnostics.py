@@ -1,0 +1,146 @@
+"""Health of the monitor, and warnings if it sees nothing: no latent, no validation, outputs it cannot record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..capture.hooks import HookSet
+from ..capture.ring import PairedRingBuffer
+from ..errors import WarnOnce, warn
+from ..evaluation import Health
+from ..schedule.schedule import Schedule
+from . import summary
+from .failures import FailurePolicy
+from .pipeline import ModePipeline
+
+SILENT_FROM_START = 50
+"""Steps without a forward before the first one, or before the first one after a resume, that raise the warning."""
+SILENT_LATER = 200
+"""Steps without a forward after some were seen: training may do something else for a while."""
+NO_VALIDATION = 10_000
+"""Steps without a forward in eval mode that raise the warning."""
+
+
+class Diagnostics:
+    """Counter of the steps without a forward, which warns once for each cause."""
+
+    def __init__(self, pipelines: Mapping[str, ModePipeline]) -> None:
+        self.hooks: HookSet | None = None
+        self._pipelines = pipelines
+        """Shared with the evaluation loop, by mode."""
+        self._once = WarnOnce()
+        self._calls = 0
+        """Forwards in training seen up to the previous step."""
+        self._quiet = 0
+        """Recording steps since the latest forward in training."""
+        self._seen = False
+        """True if there was a forward in this process, or since the latest resume."""
+        self._unvalidated = 0
+        """Steps without a forward in eval mode, in this process."""
+        self._tap_errors = 0
+        """Errors of the taps up to the latest evaluation."""
+
+    def restart(self) -> None:
+        """Count the steps without a forward from here on: the hooks were paused."""
+        self._quiet = 0
+
+    def resume(self) -> None:
+        """Expect a first forward again: a state was loaded."""
+        self._quiet, self._seen = 0, False
+
+    def step(self, step: int) -> None:
+        """Check after a recording step: warn soon if no latent was ever seen, later if there were some before."""
+        train = self._pipelines.get("train")
+        if train is not None:
+            calls, self._quiet = train.ring.calls, self._quiet + 1
+            if calls != self._calls:
+                self._calls, self._quiet, self._seen = calls, 0, True
+            elif self._seen and self.hooks is None:
+                pass  # rows that are observed by hand may be rare
+            elif self._quiet == (SILENT_LATER if self._seen else SILENT_FROM_START) and not _may_be_compiled(train):
+                self.warn_of_silence(step)
+        if "eval" in self._pipelines:
+            self._unvalidated += 1
+            if self._unvalidated == NO_VALIDATION:
+                self.warn_of_no_validation()
+
+    def warn_of_no_validation(self) -> None:
+        """Warn if eval mode is watched, no forward in it was seen, and there was time for one."""
+        pipeline, hooks = self._pipelines.get("eval"), self.hooks
+        early = self._unvalidated < SILENT_FROM_START
+        if pipeline is None or hooks is None or early or pipeline.seen or pipeline.ring.seen_any_forward:
+            return
+        if self._once("no validation"):
+            warn(
+                f"no latent seen from {hooks.where} in eval mode in {self._unvalidated} steps, but modes= contains "
+                f'"eval". If there was a validation: {summary.SILENT}'
+            )
+
+    def warn_of_silence(self, step: int) -> None:
+        """Warn that no latent is seen, with the likely cause, unless an earlier warning named the cause."""
+        pipelines, hooks = self._pipelines, self.hooks
+        ring = (pipelines.get("train") or next(iter(pipelines.values()))).ring
+        if hooks is not None:
+            if hooks.model_compiled_before and not ring.seen_any_forward:
+                return  # `attach` has warned, with this cause
+            if "taps" in self._once and hooks.errors > self._tap_errors:
+                return  # the taps still fail, which was reported
+        if self._once("silence"):
+            where = "observe()" if hooks is None else hooks.where
+            warn(f"no latent seen from {where} in {self._quiet or step} steps; {_cause(ring, hooks)}")
+
+    def taps_failed(self, observed: bool) -> bool:
+        """Return True if taps failed since the previous evaluation and no row was observed. Warns of the first."""
+        before, self._tap_errors = self._tap_errors, 0 if self.hooks is None else self.hooks.errors
+        if self.hooks is not None and self._tap_errors and "silence" not in self._once and self._once("taps"):
+            warn(f"outputs of {self.hooks.where} could not be recorded: {self.hooks.last_error}")
+        return not observed and self._tap_errors != before
+
+    def health(self, schedule: Schedule, failures: FailurePolicy, evaluations: int, sink_drops: int) -> Health:
+        """Collect the monitor's counters of its own work."""
+        pipelines, governor = self._pipelines.values(), schedule.governor
+        tap_errors, tap_error = (0, "") if self.hooks is None else (self.hooks.errors, self.hooks.last_error)
+        return Health(
+            steps=schedule.steps,
+            calls=sum(pipeline.ring.calls for pipeline in pipelines),
+            steps_rested=schedule.duty_cycle.steps(schedule.steps),
+            rows_seen=sum(pipeline.seen for pipeline in pipelines),
+            rows_dropped=sum(pipeline.rows_dropped for pipeline in pipelines),
+            rows_empty=sum(pipeline.ring.empty for pipeline in pipelines),
+            errors=failures.count + tap_errors,
+            last_error=failures.last or tap_error,
+            overhead=governor.overhead,
+            every=governor.every,
+            evaluations=evaluations,
+            sink_drops=sink_drops,
+        )
+
+
+def _may_be_compiled(pipeline: ModePipeline) -> bool:
+    """Return True if compiled code may have run since the latest evaluation; a device would have to be waited for."""
+    cursor = pipeline.ring.mean.traced_cursor
+    return cursor is not None and (cursor.device.type != "cpu" or bool(cursor[2]))
+
+
+def _cause(ring: PairedRingBuffer, hooks: HookSet | None) -> str:
+    """Name the likely cause of a silence, and what to do."""
+    if ring.misaligned:
+        return (
+            f"dropped {ring.misaligned} rows: the modules of the mean and of the spread were called a different number "
+            "of times in a step"
+        )
+    if ring.empty:
+        return f"{ring.empty} of {ring.calls} forwards gave no rows"
+    if hooks is not None and hooks.last_error:
+        return f"the last error: {hooks.last_error}"
+    if hooks is not None and hooks.moved:
+        return (
+            "the compiled model is on another device than at attach(), and compiled code cannot allocate there: call "
+            "attach() after model.to(…) and before the first forward"
+        )
+    if hooks is not None and hooks.class_compiled_before:
+        return (
+            "compiled code of another model of the same class, which contains no hooks, may be in use: call "
+            "torch._dynamo.reset() once"
+        )
+    return summary.SILENT

@@ -1,0 +1,100 @@
+"""Latents that the user hands over with `PolarMonitor.observe`: checked, standardised and written to a ring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .._torch_compat import is_plain
+from ..arrays.spread import one_spread
+from ..capture.ring import PairedRingBuffer
+from ..capture.tap import Tap
+from ..discovery.conditional_prior import standardise
+from ..errors import PolarMonitorError
+from .pipeline import ModePipeline
+
+
+@dataclass(frozen=True)
+class ObservedRows:
+    """Means of one call, and their spread if there is one."""
+
+    kind: str | None
+    """Unit of the spread: "logvar", "var" or "std"; None without one."""
+    mean: Tensor
+    spread: Tensor | None
+
+    def prepared(self, pipeline: ModePipeline, prior: Any, standardised: bool | None) -> ObservedRows:
+        """Return the rows for a pipeline, standardised if they have a prior. Raises PolarMonitorError.
+
+        They must be like earlier ones in dimensions, spread and prior; `standardised` is None before the first.
+        """
+        self._check_like(pipeline)
+        if standardised not in (None, prior is not None):
+            had = "a prior of each row" if standardised else "no prior="
+            raise PolarMonitorError(
+                f"prior: expected {had} as before: use one monitor for raw rows and another for standardised ones"
+            )
+        return self if prior is None else self._standardised(prior, pipeline.settings.prior)
+
+    def _check_like(self, pipeline: ModePipeline) -> None:
+        stream, width = pipeline.stream, self.mean.shape[-1]
+        dimensions = None if stream is None or not stream.rows else stream.dimensions
+        if self.mean.dim() == 2 and dimensions not in (None, width):
+            raise PolarMonitorError(f"mean: expected {dimensions} dimensions as before, got {width}")
+        if pipeline.kind != self.kind:
+            expected, got = (kind or "no variance" for kind in (pipeline.kind, self.kind))
+            raise PolarMonitorError(f"observe: expected {expected} as before, got {got}")
+
+    def _standardised(self, prior: Any, shared: Any) -> ObservedRows:
+        if shared is not None:
+            raise PolarMonitorError(
+                "prior: this monitor has a prior for all rows already: pass one, here or to the monitor"
+            )
+        try:
+            mean, spread = standardise(self.mean, self.spread, self.kind, prior)
+        except (TypeError, ValueError, RuntimeError) as failure:
+            raise PolarMonitorError(str(failure)) from None
+        return replace(self, mean=mean, spread=spread)
+
+    def record(self, ring: PairedRingBuffer) -> None:
+        """Write the rows to the ring. Raises PolarMonitorError if they cannot be recorded."""
+        try:
+            Tap({}, None, "both", None, strict=True).record(ring, (self.mean, self.spread))
+        except PolarMonitorError:
+            raise
+        except (TypeError, ValueError, RuntimeError) as failure:
+            raise PolarMonitorError(f"mean: expected rows that can be recorded: {failure}") from None
+
+
+def read_rows(mean: Any, logvar: Any, var: Any, std: Any, *, mode: str, modes: Sequence[str]) -> ObservedRows:
+    """Read the arguments of `observe`. Raises PolarMonitorError for those that are no latents, or another mode."""
+    kind, value = one_spread(logvar, var, std)
+    mean, spread = _tensor("mean", mean), None if value is None else _tensor(str(kind), value)
+    if spread is not None and spread.shape != mean.shape:
+        raise PolarMonitorError(f"{kind}: expected shape {tuple(mean.shape)}, got {tuple(spread.shape)}")
+    if not is_plain(mean) or mean.dim() < 1 or 0 in mean.shape[1:]:
+        raise PolarMonitorError(f"mean: expected a tensor (n, D) with values, got shape {tuple(mean.shape)}")
+    if mode not in modes:
+        raise PolarMonitorError(f"mode: expected one of {modes}, got {mode!r}")
+    return ObservedRows(kind, mean, spread)
+
+
+def _tensor(word: str, value: Any) -> Tensor:
+    if isinstance(value, Tensor):
+        if value.layout is not torch.strided or value.is_complex() or value.is_quantized:
+            raise PolarMonitorError(
+                f"{word}: expected a dense tensor of real numbers, got {value.layout} {value.dtype}"
+            )
+        return value
+    try:
+        array = np.array(value)
+    except ValueError as failure:
+        raise PolarMonitorError(f"{word}: expected an array (n, D), got rows of other lengths ({failure})") from None
+    if array.dtype.kind not in "fiub":
+        raise PolarMonitorError(f"{word}: expected numbers, got {array.dtype} ({type(value).__name__})")
+    return torch.from_numpy(array.astype(np.float32) if array.dtype.kind != "f" else array)

@@ -1,0 +1,196 @@
+"""Schedule of one run: at which step the next evaluation is due, and when the hooks pause before it.
+
+It counts optimiser steps, charges the monitor's own time to the governor, and plans after each evaluation. It evaluates
+nothing itself: `monitor/evaluation_loop` asks it at every step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from ..errors import WarnOnce, warn
+from .duty_cycle import HookDutyCycle
+from .governor import Governor
+
+if TYPE_CHECKING:
+    from ..capture.hooks import HookSet
+    from ..capture.ring import PairedRingBuffer
+
+PAUSED = "paused"
+"""Reason under which the schedule takes the hooks off."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Arguments that say how often to evaluate."""
+
+    every: int
+    """Optimiser steps between evaluations; the governor may stretch them."""
+    max_overhead: float
+    """Largest share of the loop's time, from 0 to 1; 1 turns the governor off."""
+    window: int
+    """Rows of the statistics: the hooks may pause while the rows would leave the window before the next evaluation."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An evaluation that has begun, with the state of the schedule at that time."""
+
+    step: int
+    """Step of its record."""
+    now: int
+    """Step at which it runs: a copy from the device may take some steps."""
+    every: int
+    resumed: int
+    seconds: float
+    """Time at which it began."""
+
+
+class Schedule:
+    """Counter of optimiser steps that says when to evaluate and pauses the hooks in between."""
+
+    def __init__(self, pace: Pace, on_hooks_back: Callable[[], None] = lambda: None) -> None:
+        self.pace = pace
+        self.governor = Governor(pace.every, pace.max_overhead)
+        self.duty_cycle = HookDutyCycle()
+        self.hooks: HookSet | None = None
+        self.ring: PairedRingBuffer | None = None
+        """Ring of the rows seen in training; None if training is not watched."""
+        self.training_only = False
+        """True if training alone is watched."""
+        self.steps = 0
+        self.next = pace.every
+        """Step of the next evaluation."""
+        self.requested: int | None = None
+        """Step at which rows were requested for an evaluation that is still to come."""
+        self.resumed = 0
+        """Number of states loaded."""
+        self._on_hooks_back = on_hooks_back
+        self._evaluated = -1
+        """Step of the latest evaluation."""
+        self._charged = 0.0
+        """Time up to which the monitor's own time is charged."""
+        self._once = WarnOnce()
+
+    # -- one step ---------------------------------------------------------------------------------------------------
+
+    def count(self) -> bool:
+        """Count one optimiser step. Returns True if the hooks record in it."""
+        self.steps += 1
+        return self.steps >= self.duty_cycle.until
+
+    def begin_step(self) -> None:
+        """Plan at the first step; put the hooks back if their pause is over."""
+        if self.steps == 1:
+            self.governor.started(0)
+            self._plan()
+        elif self.paused:
+            self.resume_hooks()
+
+    @property
+    def due(self) -> bool:
+        """True if an evaluation is due, none is requested yet, and the time budget allows it."""
+        return self.steps >= self.next and self.requested is None and self.governor.affords(self.steps)
+
+    def expects_rows(self, step: int) -> bool:
+        """Return True if training must have given rows for an evaluation at `step`, so that none means silence."""
+        return not self.duty_cycle.recent and step > self._evaluated
+
+    # -- one evaluation ---------------------------------------------------------------------------------------------
+
+    def begin(self) -> Begun:
+        """Begin the requested evaluation."""
+        step, self.requested = self.steps if self.requested is None else self.requested, None
+        return Begun(step, self.steps, self.governor.every, self.resumed, perf_counter())
+
+    def measured(self, begun: Begun) -> None:
+        """Note that all modes have been evaluated."""
+        self._evaluated = begun.step
+
+    def plan_next(self, begun: Begun) -> None:
+        """Set the step of the next evaluation and pause the hooks until shortly before it."""
+        self.next = begun.now + begun.every
+        self._plan()
+
+    def finish(self, begun: Begun) -> None:
+        """Charge an evaluation to the governor; plan again if it sets another interval and no state was loaded."""
+        if self.hooks is not None:
+            self.governor.own += self.hooks.seconds()
+        self.charge()
+        self.governor.evaluated(perf_counter() - begun.seconds, self.steps)
+        if self.governor.every != begun.every and self.resumed == begun.resumed:
+            self.next = begun.now + self.governor.every
+            self._plan()
+
+    def start_charging(self) -> None:
+        """Measure the monitor's own time from here on."""
+        self._charged = perf_counter()
+
+    def charge(self) -> None:
+        """Charge the time since the last charge to the governor."""
+        now = perf_counter()
+        self.governor.own += now - self._charged
+        self._charged = now
+
+    # -- pauses of the hooks ----------------------------------------------------------------------------------------
+
+    @property
+    def paused(self) -> bool:
+        """True while the hooks pause."""
+        return self.duty_cycle.until > 0
+
+    def _plan(self) -> None:
+        """Pause the hooks for the steps whose rows would leave the window before the next evaluation.
+
+        Only if training alone is watched, which gives rows at every step (a validation may come at any time), and if
+        no compiled model contains the hooks.
+        """
+        ring, hooks = self.ring, self.hooks
+        pausable = self.training_only and ring is not None and not ring.compiled
+        if hooks is None or ring is None or not pausable or "compiled" in self._once:
+            self.duty_cycle.recent = False
+        elif self.duty_cycle.begin(self.steps, self.next, ring.rows, self.pace.window):
+            hooks.off(PAUSED)
+        elif self.paused:  # planned for a later evaluation
+            self.resume_hooks()
+
+    def resume_hooks(self) -> None:
+        """End the pause: put the hooks back, and warn if the model was compiled without them."""
+        self._on_hooks_back()
+        self.duty_cycle.end(self.steps, 0 if self.ring is None else self.ring.rows)
+        if self.hooks is None:
+            return
+        if self.hooks.was_compiled() and self._once("compiled"):
+            warn(
+                "the model was compiled while the hooks were paused, so the compiled code has no hooks and records "
+                "nothing: call torch._dynamo.reset() once, now; compile before the training begins to avoid it"
+            )
+        self.hooks.on(PAUSED)
+        self.hooks.mute(False)
+
+    # -- state ------------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return when the next evaluation is due and how long the hooks pause, as plain numbers."""
+        return {
+            "steps": self.steps,
+            "next": self.next,
+            "every": self.governor.every,
+            "duty_cycle": self.duty_cycle.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a checked `state_dict`."""
+        if self.paused:
+            self.resume_hooks()
+        self.duty_cycle.load_state_dict(state["duty_cycle"])
+        self.steps = self._evaluated = state["steps"]
+        self.next, self.requested = state["next"], None
+        self.resumed += 1
+        if self.paused and self.hooks is not None:
+            self.hooks.mute(True)  # the hooks stay on: a model that is compiled now must contain them
+        self.governor.every = state["every"]
+        self.governor.started(self.steps)

@@ -1,0 +1,69 @@
+"""Latents by hand: what is no latent, or not like the rows before, is one clear error and is not recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from polar_monitor import PolarMonitor, PolarMonitorError
+
+X = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    "mean", [torch.zeros(5, 0), torch.zeros(5, 2).to_sparse(), torch.zeros(5, 2, dtype=torch.complex64), "abc"]
+)
+def test_observe_refuses_what_is_no_latent(mean: Any) -> None:
+    with pytest.raises(PolarMonitorError, match="mean: expected"):
+        PolarMonitor(sinks=()).observe(mean)
+
+
+@pytest.mark.parametrize(
+    ("mean", "options", "said"),
+    [
+        (X, {"mode": "eval"}, "mode: expected one of"),
+        (X, {"logvar": X[:, :1]}, r"logvar: expected shape \(64, 2\), got \(64, 1\)"),
+        (X, {"var": "text"}, "var: expected numbers"),
+        ([[1.0], [1.0, 2.0]], {}, "mean: expected an array"),
+        (np.array(1.0), {}, r"mean: expected a tensor \(n, D\)"),
+        (X, {"logvar": X, "prior": 3}, "prior"),
+    ],
+)
+def test_bad_rows_are_refused_and_not_counted(mean: Any, options: dict[str, Any], said: str) -> None:
+    monitor = PolarMonitor(sinks=(), every=1, max_overhead=1.0)
+    with pytest.raises(PolarMonitorError, match=said):
+        monitor.observe(mean, **options)
+    monitor.state_dict()  # takes in the rows that wait
+    assert (monitor.health().rows_seen, monitor.health().calls) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("mean", "options", "said"),
+    [
+        (torch.cat([X, X], 1), {"logvar": torch.cat([X, X], 1)}, "mean: expected 2 dimensions as before, got 4"),
+        (X, {}, "expected logvar as before, got no variance"),
+        (X, {"var": X.exp()}, "expected logvar as before, got var"),
+        (X, {"logvar": X, "prior": (0.0, 1.0)}, "prior: expected no prior= as before"),
+    ],
+)
+def test_rows_must_be_like_those_before(mean: Any, options: dict[str, Any], said: str) -> None:
+    monitor = PolarMonitor(sinks=(), every=1, max_overhead=1.0)
+    monitor.observe(X, logvar=X)
+    monitor.step()
+    with pytest.raises(PolarMonitorError, match=said):
+        monitor.observe(mean, **options)
+    monitor.observe(X, logvar=X)
+    monitor.step()
+    assert (monitor.health().rows_seen, monitor.health().evaluations) == (128, 2)
+
+
+def test_a_prior_of_each_row_is_for_every_call_and_not_beside_one_of_all() -> None:
+    monitor = PolarMonitor(sinks=())
+    monitor.observe(X, logvar=X, prior=(0.0, 1.0))
+    with pytest.raises(PolarMonitorError, match="prior: expected a prior of each row as before"):
+        monitor.observe(X, logvar=X)
+    with pytest.raises(PolarMonitorError, match="prior: this monitor has a prior for all rows already"):
+        PolarMonitor(sinks=(), prior=(0.0, 1.0)).observe(X, logvar=X, prior=(0.0, 1.0))

@@ -1,0 +1,177 @@
+"""When an evaluation is due, when the hooks pause, and what a resumed schedule does. No clock is real."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from polar_monitor.capture.ring import PairedRingBuffer
+from polar_monitor.schedule import governor, schedule
+from polar_monitor.schedule.schedule import Pace, Schedule
+
+
+class Hooks:
+    """Stands in for hooks: what the schedule did to them."""
+
+    def __init__(self) -> None:
+        self.reasons: set[str] = set()
+        self.muted = self.compiled = False
+
+    def off(self, why: str) -> None:
+        self.reasons.add(why)
+
+    def on(self, why: str) -> None:
+        self.reasons.discard(why)
+
+    def mute(self, muted: bool) -> None:
+        self.muted = muted
+
+    def was_compiled(self) -> bool:
+        compiled, self.compiled = self.compiled, False
+        return compiled
+
+    def seconds(self) -> float:
+        return 0.0
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [0.0]
+    for module in (governor, schedule):
+        monkeypatch.setattr(module, "perf_counter", lambda: now[0])
+    return now
+
+
+def made(every: int = 100, max_overhead: float = 1.0, training_only: bool = True) -> tuple[Schedule, Any]:
+    made, hooks = Schedule(Pace(every, max_overhead, 512)), Hooks()
+    made.hooks, made.ring, made.training_only = hooks, PairedRingBuffer(1024, False), training_only  # type: ignore[assignment]
+    return made, hooks
+
+
+def run(plan: Schedule, steps: int, now: list[float], cost: float = 0.0, rows: int = 64) -> tuple[list[int], int]:
+    """The steps that evaluated, and how many recorded."""
+    evaluated, recorded = [], 0
+    for _ in range(steps):
+        now[0] += 1.0
+        if plan.ring is not None and not plan.paused:
+            plan.ring.write(plan.ring.mean, torch.zeros(rows, 2))
+            recorded += 1
+        if not plan.count():
+            continue
+        plan.start_charging()
+        assert plan.ring is not None
+        plan.ring.commit()
+        plan.begin_step()
+        if plan.due:
+            begun = plan.begin()
+            now[0] += cost
+            plan.measured(begun)
+            plan.plan_next(begun)
+            plan.finish(begun)
+            evaluated.append(begun.step)
+        plan.charge()
+    return evaluated, recorded
+
+
+def test_an_evaluation_is_due_every_so_many_steps_and_the_hooks_pause_in_between(now: list[float]) -> None:
+    plan, hooks = made()
+    evaluated, recorded = run(plan, 300, now)
+    assert evaluated == [100, 200, 300]
+    assert recorded < 50
+    assert recorded + plan.duty_cycle.steps(plan.steps) == 300
+    assert hooks.reasons == {schedule.PAUSED}
+
+
+def test_the_hooks_stay_where_validation_is_watched_too(now: list[float]) -> None:
+    plan, hooks = made(training_only=False)
+    assert run(plan, 300, now) == ([100, 200, 300], 300)
+    assert not hooks.reasons
+
+
+def test_the_cost_of_an_evaluation_stretches_the_interval_and_the_plan_follows(now: list[float]) -> None:
+    plan, _ = made(max_overhead=0.01)
+    evaluated, _ = run(plan, 700, now, cost=5.0)
+    assert evaluated == [100, 600]  # the first would take twice the budget of any 500 steps if it came again at once
+    assert plan.next == 600 + plan.governor.every
+    assert plan.governor.every == 556
+
+
+def test_a_requested_evaluation_is_not_due_again_and_keeps_its_step() -> None:
+    plan, _ = made(every=2)
+    plan.hooks = None
+    for _ in range(2):
+        plan.count()
+        plan.begin_step()
+    assert plan.due
+    plan.requested = plan.steps
+    plan.count()
+    assert not plan.due
+    begun = plan.begin()
+    assert (begun.step, begun.now, plan.requested) == (2, 3, None)
+
+
+def test_rows_are_expected_only_after_steps_without_a_pause(now: list[float]) -> None:
+    plan, _ = made(training_only=False)
+    assert plan.expects_rows(0)
+    run(plan, 100, now)
+    assert not plan.expects_rows(100)
+    assert plan.expects_rows(101)
+    plan.duty_cycle.recent = True
+    assert not plan.expects_rows(101)
+
+
+def test_a_model_compiled_during_a_pause_is_warned_of_once_and_its_hooks_stay(now: list[float]) -> None:
+    plan, hooks = made()
+    run(plan, 50, now)
+    assert hooks.reasons
+    hooks.compiled = True
+    with pytest.warns(UserWarning, match="compiled while the hooks were paused.*torch._dynamo.reset"):
+        plan.resume_hooks()
+    assert not hooks.reasons
+    evaluated, _ = run(plan, 250, now)
+    assert evaluated == [100, 200, 300]
+    assert not hooks.reasons
+
+
+def test_a_resumed_schedule_goes_on_with_the_same_steps_and_pauses_without_removing_hooks(now: list[float]) -> None:
+    first, _ = made()
+    run(first, 130, now)
+    second, hooks = made()
+    second.load_state_dict(first.state_dict())
+    assert second.state_dict() == first.state_dict()
+    assert second.paused
+    assert hooks.muted
+    assert not hooks.reasons
+    first_run, second_run = run(first, 200, now), run(second, 200, now)
+    assert first_run == second_run
+    assert first_run[0] == [200, 300]
+    assert second.resumed == 1
+
+
+def test_a_state_loaded_within_an_evaluation_is_not_planned_over(now: list[float]) -> None:
+    plan, _ = made(max_overhead=0.01)
+    run(plan, 99, now)
+    now[0] += 1.0
+    plan.count()
+    plan.begin_step()
+    plan.start_charging()
+    begun = plan.begin()
+    plan.plan_next(begun)
+    now[0] += 50.0
+    plan.load_state_dict(plan.state_dict() | {"steps": 10, "next": 40, "every": 30})
+    plan.finish(begun)
+    assert (plan.steps, plan.next) == (10, 40)
+
+
+def test_the_time_between_charges_is_the_monitors_own(now: list[float]) -> None:
+    plan, _ = made()
+    plan.start_charging()
+    now[0] += 2.0
+    plan.charge()
+    now[0] += 3.0
+    plan.start_charging()
+    now[0] += 1.0
+    plan.charge()
+    assert plan.governor.own == 3.0
