@@ -82,7 +82,7 @@ class KeepHealthy:
             return
         key, step = (evaluation.name, evaluation.mode), evaluation.step
         if step < self._series.get(key, _Series()).step or (not self._started and step <= max(self.steps, default=-1)):
-            self._start_again(step)
+            self._start_other_run(step)
         self._started, paused = True, self._paused()
         alerts = self._series.setdefault(key, _Series()).update(evaluation)
         if (
@@ -147,7 +147,7 @@ class KeepHealthy:
         self.file(step).unlink(missing_ok=True)
         self.steps.remove(step)
 
-    def _start_again(self, step: int) -> None:
+    def _start_other_run(self, step: int) -> None:
         if self.steps:
             files = f"{str(self.folder)!r} has checkpoints up to step {self.steps[-1]}, now named healthy-<step>.pt.old"
             warn(f"KeepHealthy: a run starts at step {step}; {files}; to go on, call monitor.load_state_dict() first")
