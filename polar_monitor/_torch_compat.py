@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 _current_graph_task = getattr(torch._C, "_current_graph_task_id", lambda: -1)
-_fx = torch.fx._symbolic_trace
+_fx = getattr(torch.fx, "_symbolic_trace", None)
 _is_fx_tracing = getattr(_fx, "is_fx_symbolic_tracing", getattr(_fx, "is_fx_tracing", lambda: False))
 _jit_tracing_state = getattr(torch._C, "_get_tracing_state", lambda: None)
 _dispatch_mode = getattr(torch._C, "_get_dispatch_mode", lambda _: None)

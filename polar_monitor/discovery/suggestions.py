@@ -48,8 +48,8 @@ def unpaired(pairs: list[Candidate]) -> str:
 def means_only(names: list[str]) -> str:
     """Return the error for means without a spread that are not clearly one latent."""
     listed = ", ".join(map(repr, names[:MAX_LINES]))
-    found = f"only {listed}, which may mean another variable" if len(names) == 1 else f"{len(names)}: {listed}"
-    return _choose(f"expected one latent, found {found}", [_mean_line(name) for name in names])
+    result = f"only {listed}, which may mean another variable" if len(names) == 1 else f"{len(names)}: {listed}"
+    return _choose(f"expected one latent, found {result}", [_mean_line(name) for name in names])
 
 
 def nothing(encoders: dict[str, bool], modules: Iterable[str], outside: list[str]) -> str:
@@ -66,16 +66,16 @@ def nothing(encoders: dict[str, bool], modules: Iterable[str], outside: list[str
     lines.append("attach(model, mean=lambda out: out[1], logvar=lambda out: out[2])   # the model's own output")
     aside = f"\nNot taken, as they belong to a decoder or a prior: {', '.join(outside)}" if outside else ""
     names = ", ".join(list(modules)[:MAX_NAMES]) or "none"
-    found = "no latent was found by the names and widths of the model's modules"
-    return f"{_choose(found, lines)}\nThe model's modules: {names}{aside}"
+    result = "no latent was found by the names and widths of the model's modules"
+    return f"{_choose(result, lines)}\nThe model's modules: {names}{aside}"
 
 
-def _choose(found: str, lines: list[str]) -> str:
+def _choose(result: str, lines: list[str]) -> str:
     """Return a message that says what was found and lists the lines to choose from."""
     excess = len(lines) - MAX_LINES
     listed = "\n".join(f"    {line}" for line in lines[:MAX_LINES])
     more = f"\n    … and {excess} more" if excess > 0 else ""
-    return f"{found}. Use {'one of' if len(lines) > 1 else 'this line if it is the latent'}:\n{listed}{more}"
+    return f"{result}. Use {'one of' if len(lines) > 1 else 'this line if it is the latent'}:\n{listed}{more}"
 
 
 def _lines(pairs: list[Candidate]) -> list[str]:

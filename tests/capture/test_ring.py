@@ -1,4 +1,4 @@
-"""The ring and the rows: what is kept of the latents that went by, in which order and precision."""
+"""The ring: which rows of the latents are kept, in which order and precision, and how the others are counted."""
 
 from __future__ import annotations
 
@@ -88,18 +88,18 @@ def events() -> st.SearchStrategy[list[list[Event]]]:
     calls = st.lists(st.tuples(sizes, st.sampled_from([*["both"] * 6, "alone", "apart"]), sizes), max_size=3)
 
     def ordered(drawn: list[Any], alone: str, means_first: bool) -> list[Event]:
-        found = []
+        ordered_events = []
         for number, (own, which, other) in enumerate(drawn):
             for side, size in (("mean", own), ("spread", other if which == "apart" else own)):
                 if which != "alone" or side == alone:
-                    found.append((side, number, *size))
-        return sorted(found, key=lambda event: event[0]) if means_first else found
+                    ordered_events.append((side, number, *size))
+        return sorted(ordered_events, key=lambda event: event[0]) if means_first else ordered_events
 
     return st.lists(st.builds(ordered, calls, st.sampled_from(["mean", "spread"]), st.booleans()), max_size=12)
 
 
 @given(steps=events(), reads=st.sets(st.integers(0, 11)))
-def test_every_row_handed_on_is_a_mean_and_a_spread_of_one_call_and_all_are_counted(
+def test_every_row_that_is_read_is_a_mean_and_a_spread_of_one_call_and_all_are_counted(
     steps: list[list[Event]], reads: set[int]
 ) -> None:
     """A row is marked with its step, call and place; the mean has the mark and the spread its negative."""
@@ -203,7 +203,7 @@ def test_spatial_latents_have_a_dimension_a_channel(shape: tuple[int, ...]) -> N
     assert torch.equal(rows[:, 0], x.flatten(2)[:, :, 0])
 
 
-def test_sequences_have_a_dimension_a_feature_unless_told() -> None:
+def test_sequences_have_a_dimension_a_feature_unless_stated() -> None:
     x = torch.randn(5, 7, 4)
     assert torch.equal(rows_of(x, None), x)
     assert torch.equal(rows_of(x, True), x.transpose(1, 2))

@@ -294,7 +294,7 @@ def test_raw_and_standardised_rows_are_not_mixed() -> None:
         PolarMonitor(sinks=(), prior=(0.0, 1.0)).observe(mean, prior=(0.0, 2.0))
 
 
-def test_a_callable_that_fails_is_told_and_training_goes_on() -> None:
+def test_a_callable_that_fails_is_reported_and_training_goes_on() -> None:
     model = Conditional()
     monitor = watched(model, every=20, strict=False, **{**ARGUMENTS, "prior": lambda out: out[9]})
     with warned() as said:

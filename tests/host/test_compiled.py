@@ -192,7 +192,7 @@ def test_what_cannot_be_recorded_is_passed_over_under_compile(output: Any) -> No
     assert (ring.calls, ring.lost) == (0, 0)
 
 
-def test_calls_of_mean_and_spread_that_differ_are_given_up_under_compile() -> None:
+def test_calls_of_mean_and_spread_that_differ_are_dropped_under_compile() -> None:
     """As many rows on both sides, but not of the same calls."""
     mean, spread, ring = nn.Linear(3, 2), nn.Linear(3, 2), PairedRingBuffer(512, True)
     ring.prepare_traced(2, torch.device("cpu"))
