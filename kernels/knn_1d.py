@@ -313,7 +313,7 @@ def _gaps(n: int) -> F64:
 def nearest(
     x: F32, chosen: Plan, mantissa: int = 23, judge: bool = True, ordered: bool = False
 ) -> tuple[F64, NDArray[np.uint32], F64]:
-    """Return `out`, `order` and `tally` of `distances` for C-contiguous x (D, n). `order` is (0, 0) if not `ordered`."""
+    """Return `out`, `order`, `tally` of `distances` for C-contiguous x (D, n). `order` is (0, 0) if not `ordered`."""
     dimensions, n = x.shape
     m = chosen.weight.shape[0]
     room, counts = np.empty((4, n), np.uint32), np.empty((3, 1 << DIGIT), np.uint32)
