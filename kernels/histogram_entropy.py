@@ -1,17 +1,17 @@
 """Differential entropy of every dimension, in nats, from the bins that `histogram.lay` lays out.
 
-Neighbouring bins are joined to cells, two by two, level by level. The cells that are read are the largest that hold
-fewer than LEAF rows, and the bins that hold more: small where the rows are dense, wide in the tails (partitions of this
-kind: Darbellay & Vajda 1999; Stowell & Plumbley 2009). Whether a cell is split depends on its own count alone, given
-which the counts of its halves are binomial; so, with ψ in place of the logarithm (Wolpert & Wolf 1995; Zhang 2012),
-h = ψ(n) − 1/n Σ c (ψ(c) − log w) over cells of width w that hold c rows has no bias but that of a density which varies
-inside a cell. Of this, three parts are taken off: the bins that hold enough rows are extrapolated to width 0, an end of
-the support may be a power law (an arcsine law has half of its error there), and a density that no level tells from a
-uniform one is taken to be uniform, which leaves the error of the two ends only.
+Neighbouring bins are joined to cells, two by two, level by level. The estimate reads the largest cells that hold fewer
+than LEAF rows, and the bins that hold more: small cells where the rows are dense, wide ones in the tails (partitions of
+this kind: Darbellay & Vajda 1999; Stowell & Plumbley 2009). Only the count of a cell decides if it is split, and given
+this count the counts of its halves are binomial. With ψ in place of the logarithm (Wolpert & Wolf 1995; Zhang 2012),
+h = ψ(n) − 1/n Σ c (ψ(c) − log w) over cells of width w that hold c rows is therefore unbiased, except for a density
+that varies inside a cell. Three corrections reduce this bias. Bins with enough rows are extrapolated to width 0. An end
+of the support may be a power law (an arcsine law has half of its error there). A density that differs from a uniform
+one at no level is taken to be uniform, which leaves only the error of the two ends.
 
-Two things are no density. A bin that holds many times more than all around it, which are alike among themselves, is an
-atom: its rows are left out, but for as many as its neighbours hold. Where many bins between full ones are empty, the
-values lie on a lattice coarser than the bins, such as bfloat16 leaves; bins that only tell its points apart are joined,
+Two cases have no density. A bin that holds many times more than the bins around it, which are similar to each other, is
+an atom: its rows are left out, except as many as its neighbours hold. If many bins between full ones are empty, the
+values lie on a lattice coarser than the bins, as bfloat16 values do. Bins that only separate its points are joined,
 which spreads every point over its cell.
 """
 

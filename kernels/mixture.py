@@ -5,7 +5,7 @@ grid, makes I the information that z has on which row of the window it came from
 an estimate of the entropy does not promise. Steps:
 
 * components of nearly one σ (`LEVEL`) whose means are close (`CELL`) become one of the same weight, mean and variance,
-  finer where the means are close together and little is to be told apart;
+  finer where the means are close together and there is little to resolve;
 * each is laid on a grid of step 0.9 of the least σ by a recurrence of two multiplications a point;
 * a σ below 1/16384 of the spread is raised to that, in both terms: I is then that of a noisier channel, so too small,
   but beyond about 8 nats, where a window of some thousand rows could not measure it either;
@@ -13,7 +13,7 @@ an estimate of the entropy does not promise. Steps:
 
 E[Î] ≤ I (h is concave); the first-order term, S/2n with S = ∫ q₂/q − 1 and q₂ = 1/n Σ N_i², is added back. The
 standard error is that of the mean of KL(N_i ‖ q) over rows, and of the second-order term, whose variance is Σ λ²/2n²
-with eigenvalues 0 ≤ λ ≤ 1 of sum S, so at most min(S, S²)/2n². Where all rows tell the same (equal clusters) only the
+with eigenvalues 0 ≤ λ ≤ 1 of sum S, so at most min(S, S²)/2n². Where all rows give the same (equal clusters) only the
 latter is left, and the error is too large by up to twofold. Where σ is so small that rows are identified one
 by one, the correction falls short by up to `HIGHER_ORDER` of itself, which the error includes. Within a nat of log n, Î
 is a lower bound. Dependent rows count for n divided by their design effect: how much more often than by chance rows of

@@ -11,7 +11,7 @@ from polar_monitor.kernels.knn_1d import entropy
 
 N = 4000
 RING = GAUSSIAN + math.log(0.1) + math.log(2 * math.pi) - 0.005
-"""Of a ring of radius R ~ N(1, 0.1²): h(R) + E log 2πR, and E log R = −0.1²/2 but for 10⁻⁴."""
+"""Entropy of a ring of radius R ~ N(1, 0.1²): h(R) + E log 2πR, and E log R = −0.1²/2 but for 10⁻⁴."""
 
 
 def gaussian(d: int, rng: np.random.Generator) -> tuple[np.ndarray, float]:
