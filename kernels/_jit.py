@@ -1,4 +1,4 @@
-"""All compile policy, in one place.
+"""Compile policy of all kernels, in one place.
 
 * ``nogil``: another Python thread of the host (a data loader, a writer) may run while a kernel does.
 * ``error_model="numpy"``: 0/0 is NaN as in NumPy, not an exception in the middle of training.
@@ -43,5 +43,5 @@ def helper(function: Function) -> Function:
 
 
 def inlined(function: Function) -> Function:
-    """A helper that has one caller: put into it as source, so that it is compiled once and not apart from it too."""
+    """Insert a helper that has one caller into its source, so that it is compiled once and not separately too."""
     return numba.njit(inline="always", no_cpython_wrapper=True, **OPTIONS)(function)  # type: ignore[no-any-return]

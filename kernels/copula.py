@@ -23,13 +23,15 @@ F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 K = 4
-DRAWS = 4
-"""Gaussian samples that the estimate's own error is averaged over, where it is not tabulated, or more:"""
-DRAWN = 1 << 15
-"""Rows of all these samples, at least."""
+"""Neighbours of a row."""
+MIN_DRAWS = 4
+"""Smallest number of Gaussian samples that give the estimate's own error if it is not tabulated."""
+MIN_DRAWN_ROWS = 1 << 15
+"""Smallest number of rows of all these samples."""
 SINGULAR = 1e-6
-"""Least standard deviation of normal scores given the dimensions before; below, they are a function of those."""
+"""Standard deviation of normal scores given the previous dimensions, below which they are a function of those."""
 GAUSSIAN = 0.5 * math.log(2 * math.pi * math.e)
+"""Entropy of a standard Gaussian."""
 TABLE = (
     (0.08627, 0.10510, -0.07603),
     (-0.67540, -1.45939, 0.96366),
@@ -38,7 +40,8 @@ TABLE = (
     (-1.47482, 5.77875, -8.07831),
     (6.46197, -1.16171, 2.51528),
 )
-"""The estimate's own error for 2 ≤ d ≤ 32 and 2^10 ≤ n ≤ 2^15: Σ TABLE[i][j] (ln d / ln 32)^i ((log2 n − 12) / 3)^j.
+"""Coefficients of the estimate's own error for 2 ≤ d ≤ 32 and 2^10 ≤ n ≤ 2^15: the sum of
+TABLE[i][j] (ln d / ln 32)^i ((log2 n − 12) / 3)^j.
 
 Least squares of 4 to 96 samples for each d and n = 2^10, 2^11 … 2^15, by `bench/joint.py --calibrate`.
 """
@@ -46,19 +49,19 @@ Least squares of 4 to 96 samples for each d and n = 2^10, 2^11 … 2^15, by `ben
 
 @lru_cache(maxsize=16)
 def scores_of(n: int) -> F64:
-    """Normal scores of the ranks 1..n."""
+    """Return the normal scores of the ranks 1..n."""
     inverse = NormalDist().inv_cdf
     return np.array([inverse((i + 0.5) / n) for i in range(n)])
 
 
 @lru_cache(maxsize=16)
 def _tickets(d: int, n: int) -> I64:
-    """The order of tied values, drawn for each dimension by itself, as (draw, row) in the low 32 bits; (d, n)."""
+    """Return a random order of tied values, one for each dimension, as (draw, row) in the low 32 bits; (d, n)."""
     return np.random.default_rng(0).integers(0, 1 << 16, (d, n)) << 16 | np.arange(n)
 
 
 def in_place(x: F32, values: NDArray[Any]) -> NDArray[Any]:
-    """values (n,), ascending, given to the ranks in each dimension (d, n). Ties are in another random order in each."""
+    """Assign values (n,), ascending, to the ranks in each dimension (d, n). Each has its own order of ties."""
     bits = (x + np.float32(0.0)).view(np.int32)  # -0.0 becomes 0.0
     bits ^= (bits >> 31) & 0x7FFFFFFF  # integers in the order of the floats
     order = np.sort(bits.astype(np.int64) << 32 | _tickets(*x.shape), axis=1) & 0xFFFF
@@ -69,36 +72,36 @@ def in_place(x: F32, values: NDArray[Any]) -> NDArray[Any]:
 
 
 def normal(x: F32) -> F64:
-    """Normal scores (d, n) of the ranks in each dimension."""
+    """Return the normal scores (d, n) of the ranks in each dimension."""
     return in_place(x, scores_of(x.shape[1]))
 
 
 def functions(correlation: F64, least: Any = SINGULAR) -> list[int]:
-    """Dimensions, of a correlation matrix (d, d), that are a linear function of those before.
+    """List the dimensions of a correlation matrix (d, d) that are a linear function of the previous ones.
 
-    That is but for a standard deviation below `least`, of (d,) or of all.
+    A remaining standard deviation below `least`, a number or (d,), is allowed.
     """
-    rest, limit = correlation.copy(), np.broadcast_to(np.square(least), len(correlation))
-    found = []
-    for j in range(len(rest)):
-        if rest[j, j] < limit[j]:
-            found.append(j)
+    residual, limit = correlation.copy(), np.broadcast_to(np.square(least), len(correlation))
+    dependent = []
+    for j in range(len(residual)):
+        if residual[j, j] < limit[j]:
+            dependent.append(j)
         else:
-            rest[j + 1 :] -= np.outer(rest[j + 1 :, j] / rest[j, j], rest[j])
-    return found
+            residual[j + 1 :] -= np.outer(residual[j + 1 :, j] / residual[j, j], residual[j])
+    return dependent
 
 
 def local_dimension(x: F32) -> float:
-    """Dimensions m that the rows of x (d, n) spread in locally, as E log ε_K / ε_j = (ψ(K) − ψ(j)) / m.
+    """Estimate the number m of dimensions that the rows of x (d, n) fill locally.
 
-    Levina & Bickel 2004, without the bias at small K.
+    E log ε_K / ε_j = (ψ(K) − ψ(j)) / m: Levina & Bickel 2004, without the bias at small K.
     """
     squares = np.log(np.maximum(nearest(x, K), 1e-30), dtype=np.float64).mean(axis=1)
     return sum(digamma(K) - digamma(j) for j in range(1, K)) / max(0.5 * float((squares[-1] - squares).sum()), 1e-30)
 
 
 def _terms(scores: F64) -> F64 | None:
-    """Terms whose mean estimates the entropy of scores (d, n) less that of d Gaussians; None: no density."""
+    """Return terms whose mean estimates the entropy of scores (d, n) minus that of d Gaussians; None: no density."""
     d, n = scores.shape
     try:
         factor = np.linalg.cholesky(scores @ scores.T / n)
@@ -114,7 +117,7 @@ def _terms(scores: F64) -> F64 | None:
 
 @lru_cache(maxsize=256)
 def own_error(d: int, n: int) -> float:
-    """What the estimator says of independent Gaussians, whose copula has entropy 0."""
+    """Return the estimate for independent Gaussians, whose copula has entropy 0."""
     if 2 <= d <= 32 and 1 << 10 <= n <= 1 << 15:
         size = (math.log2(n) - 12) / 3
         return sum(
@@ -123,14 +126,17 @@ def own_error(d: int, n: int) -> float:
             for j, coefficient in enumerate(row)
         )
     rng = np.random.default_rng(0)
-    drawn = [_terms(normal(rng.standard_normal((d, n)).astype(np.float32))) for _ in range(max(DRAWS, DRAWN // n))]
+    drawn = [
+        _terms(normal(rng.standard_normal((d, n)).astype(np.float32)))
+        for _ in range(max(MIN_DRAWS, MIN_DRAWN_ROWS // n))
+    ]
     return float(np.mean([terms.mean() for terms in drawn if terms is not None]))
 
 
 def scores_entropy(scores: F64, cluster: NDArray[Any] | None = None, apart: int = 1) -> tuple[float, float]:
-    """`copula_entropy` of normal scores (d, n).
+    """Return `copula_entropy` of normal scores (d, n).
 
-    Neighbours are looked for among rows a multiple of `apart` away: of those nearer in time, some are alike.
+    Neighbours come from rows a multiple of `apart` away, because rows nearer in time are correlated.
     """
     d, n = scores.shape
     if n // apart < 2 * d + 8:
@@ -139,10 +145,10 @@ def scores_entropy(scores: F64, cluster: NDArray[Any] | None = None, apart: int 
         return 0.0, 0.0
     terms = np.empty(n)
     for first in range(apart):
-        found = _terms(scores[:, first::apart])
-        if found is None:
+        part = _terms(scores[:, first::apart])
+        if part is None:
             return math.nan, math.nan
-        terms[first::apart] = found
+        terms[first::apart] = part
     mean = terms.mean()
     terms -= mean
     square = terms @ terms / (n - 1) if cluster is None else cluster_square(terms[None], cluster)[0]
@@ -150,11 +156,12 @@ def scores_entropy(scores: F64, cluster: NDArray[Any] | None = None, apart: int 
 
 
 def copula_entropy(x: F32, cluster: NDArray[Any] | None = None) -> tuple[float, float]:
-    """Entropy of the copula of x (d, n) and its standard error; at most 0 in truth, 0 for independent dimensions.
+    """Return the entropy of the copula of x (d, n) and its standard error.
 
-    Rows of one `cluster` (n,), ids side by side, are dependent. Strictly increasing maps of the dimensions change no
-    bit of the answer. NaN where the scores of a dimension are a linear function of others' (the copula has no density)
-    and for fewer than 2d + 8 rows; (0, 0) for one dimension.
+    The true entropy is at most 0, and 0 for independent dimensions. Rows of one `cluster` (n,), ids side by side, are
+    dependent. Strictly increasing maps of the dimensions change no bit of the result. NaN if the scores of a dimension
+    are a linear function of others' (the copula has no density), and for fewer than 2d + 8 rows; (0, 0) for one
+    dimension.
     """
     if x.shape[1] < 2 * len(x) + 8:
         return math.nan, math.nan

@@ -21,49 +21,49 @@ from ._jit import helper, kernel
 FINEST = -149
 """Exponent of the smallest float32: no grid needs to be finer."""
 EXTREMES = 8
-"""Values kept apart at either end, K."""
+"""Number K of values kept out of the bins at either end."""
 SEGMENT = 32
-"""Values whose least and greatest are kept while a block is looked at."""
+"""Number of values in a segment, of which a block keeps the least and the greatest."""
 ROWS = 1024
-"""Rows that are looked at together."""
+"""Number of rows in a block."""
 SMALLEST, LARGEST = np.int32(-(2**31)), np.int32(2**31 - 1)
 INFINITE = np.int32(0x7F800000)
-"""The bits of inf."""
+"""Bits of inf."""
 POWERS = np.ldexp(1.0, np.arange(-256, 257))
-"""2^-256 to 2^256: `math.ldexp` takes ten times as long as looking one up."""
+"""Powers 2^-256 to 2^256: a look-up is ten times as fast as `math.ldexp`."""
 FAR = 16
-"""An extreme value is an outlier when it is further from the binned values than so many times their range."""
-LEAST = 256
-"""Finite values below which nothing is called an outlier."""
-ODD = 3
-"""Values at either end that may be left out when there are fewer than LEAST; the rest are those between."""
-FEWEST = 10
-"""Values below which none is left out: the rest must be enough to have a range."""
+"""Distance of an outlier from the binned values, in units of their range."""
+MIN_OUTLIER_ROWS = 256
+"""Smallest number of finite values in which a value is called an outlier."""
+MAX_LEFT_OUT = 3
+"""Largest number of values that are left out at either end with fewer than MIN_OUTLIER_ROWS values."""
+MIN_LEFT_OUT_ROWS = 10
+"""Smallest number of values of which any is left out: the others must be enough to have a range."""
 STATE = "int64[:, ::1], int64[::1], float64[::1], float64[::1], float32[:, ::1], int64[:, ::1]"
 
 
 @helper
 def _power(e):
-    """2^e, exactly."""
+    """Return 2^e, exactly."""
     return POWERS[e + 256]
 
 
 @helper
 def _bin(value, e):
-    """The number of the bin that holds `value`."""
+    """Return the number of the bin that holds `value`."""
     return math.floor(value * _power(-e))
 
 
 @helper
 def _unit(value):
-    """Exponent of the distance from the float32 |value| to the next."""
+    """Return the exponent of the distance from the float32 |value| to the next."""
     e = math.frexp(value)[1] - 24
     return FINEST if value == 0.0 or e < FINEST else e
 
 
 @helper
 def _fit(low, high, bins):
-    """The least exponent, not below the rounding unit, for which low and high are fewer than `bins` bins apart."""
+    """Return the least exponent, from the rounding unit on, at which low and high are fewer than `bins` bins apart."""
     e = _unit(high if abs(high) > abs(low) else low)
     if high > low:
         least = math.frexp((high - low) / bins)[1] - 2
@@ -76,7 +76,7 @@ def _fit(low, high, bins):
 
 @helper
 def _widen(counts, exponent, low, high, d, new_low, new_high, old):
-    """Make the bins of dimension d cover [new_low, new_high] as well; old (B,) is room to work in."""
+    """Make the bins of dimension d cover [new_low, new_high] as well; old (B,) is work space."""
     mask, own = counts.shape[1] - 1, exponent[d]
     empty = low[d] > high[d]
     new_low, new_high = min(new_low, low[d]), max(new_high, high[d])
@@ -102,7 +102,7 @@ def _widen(counts, exponent, low, high, d, new_low, new_high, old):
 
 @helper
 def _insert(extremes, d, used, value):
-    """Put one finite value among the extremes; returns the value that belongs into the bins instead, or NaN."""
+    """Insert a finite value into the extremes. Return the value that goes to the bins instead, or NaN."""
     i, out = used, math.nan
     if used >= 2 * EXTREMES and value >= extremes[d, EXTREMES - 1]:
         if value <= extremes[d, EXTREMES]:
@@ -123,13 +123,13 @@ def _insert(extremes, d, used, value):
 
 @helper
 def _key(bits):
-    """Of the bits of a float32, an integer of the order of the numbers; NaN is beyond ±inf."""
+    """Return an integer from the bits of a float32 that sorts as the numbers do; NaN is beyond ±inf."""
     return np.int32(bits ^ np.int32(np.int32(bits >> 31) & LARGEST))
 
 
 @helper
 def _ends(bits, segments):
-    """Least and greatest key of every SEGMENT of bits (n,), into segments (2, m); and of all."""
+    """Put the least and the greatest key of every SEGMENT of bits (n,) into segments (2, m); return those of all."""
     least, most = LARGEST, SMALLEST
     for s in range(segments.shape[1]):
         part, below, above = bits[s * SEGMENT : (s + 1) * SEGMENT], LARGEST, SMALLEST
@@ -145,7 +145,7 @@ def _ends(bits, segments):
 
 @helper
 def _kth(ends, sign, ranked):
-    """The K-th largest of sign * ends (m,), m at least K, times sign; ranked (K,) is room to work in."""
+    """Return the K-th largest of sign * ends (m,), m at least K, times sign; ranked (K,) is work space."""
     for k in range(EXTREMES):
         ranked[k] = SMALLEST
     for s in range(ends.shape[0]):
@@ -160,8 +160,11 @@ def _kth(ends, sign, ranked):
 
 @helper
 def _select(bits, segments, bottom, top, apart):
-    """Put the places of keys not between bottom and top into apart; how many, and least and greatest other key."""
-    found, least, most = 0, LARGEST, SMALLEST
+    """Put the places of keys not between bottom and top into apart.
+
+    Return their number, and the least and the greatest of the other keys.
+    """
+    chosen, least, most = 0, LARGEST, SMALLEST
     for s in range(segments.shape[1]):
         below, above = segments[0, s], segments[1, s]
         if below <= bottom or above >= top:
@@ -169,18 +172,18 @@ def _select(bits, segments, bottom, top, apart):
             for i in range(part.shape[0]):
                 key = _key(part[i])
                 inside = (key > bottom) & (key < top)
-                apart[found] = s * SEGMENT + i
-                found += not inside
+                apart[chosen] = s * SEGMENT + i
+                chosen += not inside
                 below = key if inside and key < below else below
                 above = key if inside and key > above else above
         least = below if below < least else least
         most = above if above > most else most
-    return found, least, most
+    return chosen, least, most
 
 
 @helper
 def _number(values, numbers, least, largest, e, mask):
-    """The bins, of width 2^e, of the values (n,) from least to largest; 0 for others."""
+    """Compute the bins, of width 2^e, of the values (n,) from least to largest; 0 for others."""
     zero, scale, unit = np.float32(0.0), np.float32(_power(-e)), np.float32(_power(e))
     for i in range(values.shape[0]):
         value = values[i]
@@ -201,10 +204,10 @@ def update(
 ):  # fmt: skip
     """Add the rows start:stop of x (D, n), whose memory x_bits is as int32.
 
-    Room to work in: old (B,), pair (2,) and its memory as int32, ends (2, ROWS / SEGMENT), numbers, apart and freed
+    Work space: old (B,), pair (2,) and its memory as int32, ends (2, ROWS / SEGMENT), numbers, apart and freed
     (ROWS,).
-    Dimension by dimension, some rows at a time: where all values lie between those already binned, they need no more
-    than their bin. Otherwise the few that may be among the extremes are found from the ends of short segments.
+    The loop takes one dimension and one block of rows at a time. Values between those already binned go straight to
+    their bins. Otherwise the ends of short segments show the few values that may be among the extremes.
     """
     mask = counts.shape[1] - 1
     for d in range(x.shape[0]):
@@ -214,9 +217,9 @@ def update(
             values, bits = x[d, begin : begin + n], x_bits[d, begin : begin + n]
             least, most = _ends(bits, segments)
             pair[0], pair[1] = low[d], high[d]
-            found = count = 0
+            chosen = count = 0
             if least < _key(pair_bits[0]) or most > _key(pair_bits[1]):
-                # what may be among the extremes, or is no number: keys of bottom or less, or of top or more
+                # candidates for the extremes, and non-finite values: keys up to bottom, and from top on
                 used, bottom, top = tallies[0, d], LARGEST, SMALLEST
                 if used >= 2 * EXTREMES:
                     pair[0], pair[1] = extremes[d, EXTREMES - 1], extremes[d, EXTREMES]
@@ -224,12 +227,12 @@ def update(
                 if segments.shape[1] >= EXTREMES and least > -INFINITE - 1 and most < INFINITE:
                     bottom = min(bottom, _kth(segments[0], -1, apart))
                     top = max(top, _kth(segments[1], 1, apart))
-                found, least, most = _select(bits, segments, bottom, top, apart)
+                chosen, least, most = _select(bits, segments, bottom, top, apart)
                 new_low, new_high = math.inf, -math.inf
                 if least <= most:
                     pair_bits[0], pair_bits[1] = _key(least), _key(most)
                     new_low, new_high = pair[0] + 0.0, pair[1] + 0.0  # -0.0 and 0.0 are one value
-                for i in range(found):
+                for i in range(chosen):
                     value = np.float64(values[apart[i]])
                     if math.isfinite(value):
                         value = _insert(extremes, d, used, value + 0.0)
@@ -243,7 +246,7 @@ def update(
                 tallies[0, d] = used
                 if new_low < low[d] or new_high > high[d]:
                     _widen(counts, exponent, low, high, d, new_low, new_high, old)
-            tallies[0, d] += n - found
+            tallies[0, d] += n - chosen
             e, bins = exponent[d], counts[d]
             least, largest = np.float32(low[d]), np.float32(high[d])
             if e > -127:
@@ -254,7 +257,7 @@ def update(
                     numbers[i] = _bin(np.float64(values[i]), e) & mask if inside else 0
             for i in range(n):
                 bins[numbers[i]] += 1
-            for i in range(found):
+            for i in range(chosen):
                 bins[numbers[apart[i]]] -= 1
             for i in range(count):
                 bins[_bin(freed[i], e) & mask] += 1
@@ -285,12 +288,13 @@ def lay(counts, exponent, low, high, extremes, tallies, ordered, frame):
 
     ordered (D, 4B): the bins from the first that is occupied to the last; what lies beyond them is left as it was.
     frame (D, 6): the exponent e; the base, which is the number of the first bin: bin i covers [(base + i)·2^e,
-    (base + i + 1)·2^e); the number of bins laid; the least and the largest value in them; the number of extremes that
-    are in none, since they are B bins or more below, or 3B or more above, the bin of `low`. Below LEAST values the grid
-    holds the extremes as well, but for up to ODD at either end: these are in no bin where, of FEWEST values or more,
-    they are further from the rest than FAR times its range. While nothing is binned, the grid is the finest that holds
-    the others. A constant has one bin, as wide as its rounding cell. Where nothing is finite no bin is laid, and all
-    other fields are NaN but the last, which is 0.
+    (base + i + 1)·2^e); the number of bins laid; the least and the largest value in them; the number of extremes in no
+    bin, since they are B bins or more below, or 3B or more above, the bin of `low`.
+
+    Below MIN_OUTLIER_ROWS values the grid holds the extremes as well. Of MIN_LEFT_OUT_ROWS values or more, up to
+    MAX_LEFT_OUT at either end are in no bin if they are further from the others than FAR times their range. While
+    nothing is binned, the grid is the finest that holds the others. A constant has one bin, as wide as its rounding
+    cell. Without a finite value no bin is laid, the last field is 0 and all others are NaN.
     """
     bins = counts.shape[1]
     for d in range(counts.shape[0]):
@@ -301,9 +305,9 @@ def lay(counts, exponent, low, high, extremes, tallies, ordered, frame):
             frame[d, 2] = frame[d, 5] = 0.0
             continue
         e, lowest, highest, begin, end = exponent[d], low[d], high[d], 0, used
-        if n < LEAST:
-            if n >= FEWEST:
-                left, right = np.float64(extremes[d, ODD]), np.float64(extremes[d, used - 1 - ODD])
+        if n < MIN_OUTLIER_ROWS:
+            if n >= MIN_LEFT_OUT_ROWS:
+                left, right = np.float64(extremes[d, MAX_LEFT_OUT]), np.float64(extremes[d, used - 1 - MAX_LEFT_OUT])
                 reach = FAR * (right - left) if left < right else math.inf
                 while extremes[d, begin] < left - reach:
                     begin += 1
@@ -339,7 +343,7 @@ def lay(counts, exponent, low, high, extremes, tallies, ordered, frame):
 
 @kernel(f"void({STATE}, int64[:, ::1], float64[:, ::1], int64[:, ::1])")
 def draw(counts, exponent, low, high, extremes, tallies, out, frame, held):
-    """Counts on the finest dyadic grid of at most M bins that holds all finite values but the outliers.
+    """Count on the finest dyadic grid of at most M bins that holds all finite values except outliers.
 
     out (D, M) int64, zeros before, M at least 2. frame (4, D): left edge, width, least and largest finite value.
     held (2, D): bins in use and outliers, which are in none of them. No bins and NaN where nothing is finite.
@@ -355,7 +359,7 @@ def draw(counts, exponent, low, high, extremes, tallies, out, frame, held):
             continue
         frame[2, d], frame[3, d] = extremes[d, 0], extremes[d, used - 1]
         left, right = low[d], high[d]
-        if n >= LEAST and left < right:
+        if n >= MIN_OUTLIER_ROWS and left < right:
             far = FAR * (right - left)
             while begin < stop and extremes[d, begin] < left - far:
                 begin += 1

@@ -1,17 +1,17 @@
 """Differential entropy of every dimension, in nats, from the bins that `histogram.lay` lays out.
 
-Neighbouring bins are joined to cells, two by two, level by level. The cells that are read are the largest that hold
-fewer than LEAF rows, and the bins that hold more: small where the rows are dense, wide in the tails (partitions of this
-kind: Darbellay & Vajda 1999; Stowell & Plumbley 2009). Whether a cell is split depends on its own count alone, given
-which the counts of its halves are binomial; so, with ψ in place of the logarithm (Wolpert & Wolf 1995; Zhang 2012),
-h = ψ(n) − 1/n Σ c (ψ(c) − log w) over cells of width w that hold c rows has no bias but that of a density which varies
-inside a cell. Of this, three parts are taken off: the bins that hold enough rows are extrapolated to width 0, an end of
-the support may be a power law (an arcsine law has half of its error there), and a density that no level tells from a
-uniform one is taken to be uniform, which leaves the error of the two ends only.
+Neighbouring bins are joined to cells, two by two, level by level. The estimate reads the largest cells that hold fewer
+than LEAF rows, and the bins that hold more: small cells where the rows are dense, wide ones in the tails (partitions of
+this kind: Darbellay & Vajda 1999; Stowell & Plumbley 2009). Only the count of a cell decides if it is split, and given
+this count the counts of its halves are binomial. With ψ in place of the logarithm (Wolpert & Wolf 1995; Zhang 2012),
+h = ψ(n) − 1/n Σ c (ψ(c) − log w) over cells of width w that hold c rows is therefore unbiased, except for a density
+that varies inside a cell. Three corrections reduce this bias. Bins with enough rows are extrapolated to width 0. An end
+of the support may be a power law (an arcsine law has half of its error there). A density that differs from a uniform
+one at no level is taken to be uniform, which leaves only the error of the two ends.
 
-Two things are no density. A bin that holds many times more than all around it, which are alike among themselves, is an
-atom: its rows are left out, but for as many as its neighbours hold. Where many bins between full ones are empty, the
-values lie on a lattice coarser than the bins, such as bfloat16 leaves; bins that only tell its points apart are joined,
+Two cases have no density. A bin that holds many times more than the bins around it, which are similar to each other, is
+an atom: its rows are left out, except as many as its neighbours hold. If many bins between full ones are empty, the
+values lie on a lattice coarser than the bins, as bfloat16 values do. Bins that only separate its points are joined,
 which spreads every point over its cell.
 """
 
@@ -24,48 +24,48 @@ from numpy.typing import NDArray
 from ._jit import helper, kernel
 
 LEAF = 16
-"""Rows from which a cell is split: the noise of its halves' shares against the bias of leaving it whole."""
+"""Smallest number of rows of a cell that is split: a trade of the noise of its halves against its bias."""
 LOG2 = math.log(2.0)
 EULER = 0.5772156649015329
 PSI = np.arange(1024.0) * np.concatenate(([0.0, -EULER], np.cumsum(1.0 / np.arange(1.0, 1023.0)) - EULER))
-"""c ψ(c) of the usual counts; a logarithm costs more than all else there is to do for a cell."""
-LEAST = 256
-"""Rows below which no density is taken to be uniform."""
-SIGMAS = 3.0
+"""Table of c ψ(c) of common counts, because a logarithm costs more than the rest of a cell's work."""
+MIN_UNIFORM_ROWS = 256
+"""Smallest number of rows of which a density may be taken to be uniform."""
+UNIFORM_SIGMAS = 3.0
 """Standard deviations of a uniform sample's noise below which a density is taken to be uniform."""
-ALONE = 6
-"""An atom holds so many times more than any bin around it."""
-POINTS = 16
-"""A lattice of so few points is a discrete distribution: all its rows are on atoms."""
-TELLING = 0.02
-"""Nats below which bins that are too wide are not worth a word."""
-AROUND = 2
-"""Empty bins put before the first and after the last, so that every bin has neighbours."""
+ATOM_RATIO = 6
+"""Rows in an atom, divided by those in any bin around it, at least."""
+MAX_ATOM_POINTS = 16
+"""Largest number of points of a lattice that is a discrete distribution: all its rows are on atoms."""
+MIN_COARSE_NATS = 0.02
+"""Smallest error of too wide bins, in nats, that sets the flag `coarse`."""
+PADDING = 2
+"""Number of empty bins before the first and after the last, so that every bin has neighbours."""
 
 Array = NDArray[Any]
 
 
 @helper
 def _weighted(c):
-    """c ψ(c), for a whole number c."""
+    """Return c ψ(c), for an integer c."""
     return PSI[int(c)] if c < PSI.shape[0] else c * math.log(c) - 0.5 - 1.0 / (12.0 * c)
 
 
 @helper
 def _is_atom(padded, bins, i):
-    """Whether the bin at padded[i] is far higher than the bins around it, and these are flat."""
-    bound, near = (padded[i] - LEAF) / ALONE, padded[i - 1] + padded[i + 1]
+    """Return True if the bin at padded[i] is far higher than the bins around it, and these are flat."""
+    bound, near = (padded[i] - LEAF) / ATOM_RATIO, padded[i - 1] + padded[i + 1]
     if near > 2.0 * bound or near > 1.5 * (padded[i - 2] + padded[i + 2]) + LEAF:
         return False  # a peak that the bins do not resolve falls off steeply
     reach, higher = (bins >> 3) + 2, 0
-    for j in range(AROUND, bins + AROUND):
+    for j in range(PADDING, bins + PADDING):
         higher += padded[j] > bound and j != i and -reach <= j - i <= reach
     return higher == 0
 
 
 @helper
-def _tells_points_apart(counts, bins):
-    """Whether bins between LEAF rows or more are empty, too many of them for a density."""
+def _is_lattice(counts, bins):
+    """Return True if too many bins between full ones (LEAF rows or more) are empty for a density."""
     seen = empty = 0
     for i in range(1, bins - 1):
         if counts[i - 1] + counts[i + 1] >= LEAF:
@@ -76,22 +76,23 @@ def _tells_points_apart(counts, bins):
 
 @helper
 def _spread_lattice(counts, bins):
-    """Join the bins that only tell points of a lattice apart; how often that was, and how often they were joined.
+    """Join bins while they resolve the points of a lattice. Return how often they did, and how often bins were joined.
 
-    Twice more than that, since one bin may have a point more than the next, but to no fewer bins than POINTS.
+    Bins are joined twice more, since one bin may have a point more than the next, but not to fewer than
+    MAX_ATOM_POINTS bins.
     """
-    found = joined = 0
+    lattice = joined = 0
     while bins > 8:
-        if found == joined and _tells_points_apart(counts, bins):
-            found += 1
-        elif joined == found + 2 or found == 0 or bins <= 2 * POINTS:
+        if lattice == joined and _is_lattice(counts, bins):
+            lattice += 1
+        elif joined == lattice + 2 or lattice == 0 or bins <= 2 * MAX_ATOM_POINTS:
             break
         joined += 1
         bins = (bins + 1) >> 1
         for i in range(bins):
             counts[i] = counts[2 * i] + counts[2 * i + 1]
         counts[bins] = 0.0
-    return found, joined
+    return lattice, joined
 
 
 @helper
@@ -139,7 +140,7 @@ def _climb(counts, terms, bins, width, low, high, mean, sums):
 
 @helper
 def _look_closer(counts, sums_before, bins, sums):
-    """What splits of two and of four bins gain, wherever these begin, but at an end; see `cells`."""
+    """Sum the gains of splits of two and of four bins at every position, except at an end; see `cells`."""
     margin = 3 if bins > 8 else 1  # what is nearer to an end is read as a power law
     sums_before[0] = sums[16] = 0.0
     for i in range(bins):
@@ -166,46 +167,46 @@ def cells(ordered, frame, counts, terms, sums):
     all were one cell; what the splits add to Σ c log f, and their number; both of the levels of 16 bins or less; what
     the splits into inner bins of LEAF rows add; the spacing of the lattice, or 0; what the splits of two neighbouring
     bins add, with LEAF rows or more and at no end, and their number, both halved since every bin is in two such pairs;
-    the same of four bins, quartered; the most rows in one bin. Room to work in: counts and terms (4B + 4,).
+    the same of four bins, quartered; the most rows in one bin. Work space: counts and terms (4B + 4,).
     """
     for d in range(ordered.shape[0]):
         bins, n, taken = int(frame[d, 2]), 0.0, 0.0
         if bins < 2:
             continue
         for i in range(bins):
-            counts[i] = terms[i + AROUND] = ordered[d, i]
+            counts[i] = terms[i + PADDING] = ordered[d, i]
             n += counts[i]
         terms[0] = terms[1] = terms[bins + 2] = terms[bins + 3] = 0.0
         for i in range(bins):
-            if counts[i] > LEAF and _is_atom(terms, bins, i + AROUND):
+            if counts[i] > LEAF and _is_atom(terms, bins, i + PADDING):
                 counts[i] = math.floor(0.5 * (terms[i + 1] + terms[i + 3]))
-                taken += terms[i + AROUND] - counts[i]
+                taken += terms[i + PADDING] - counts[i]
         only = n - taken < LEAF  # but atoms: how far apart they are is all there is to tell
         for i in range(bins if taken > 0.0 else 0):
             if only:
-                counts[i] = terms[i + AROUND]
+                counts[i] = terms[i + PADDING]
             else:
                 ordered[d, i] = int(counts[i])
         width = math.ldexp(1.0, int(frame[d, 0]))
         low, high = frame[d, 3] - frame[d, 1] * width, frame[d, 4] - frame[d, 1] * width
-        found = joined = 0
+        lattice = joined = 0
         counts[bins] = 0.0
         if not only:
-            found, joined = _spread_lattice(counts, bins)
-        if found > 0:
-            low, high = 0.0, (bins - 1) * width + math.ldexp(width, found)
+            lattice, joined = _spread_lattice(counts, bins)
+        if lattice > 0:
+            low, high = 0.0, (bins - 1) * width + math.ldexp(width, lattice)
             bins, width = ((bins - 1) >> joined) + 1, math.ldexp(width, joined)
         else:
             low, high = low - width / (counts[1] + 1.0), high + width / (counts[bins - 2] + 1.0)
         read = n if only else n - taken
         sums[d, 0], sums[d, 1], sums[d, 2], sums[d, 3], sums[d, 4] = n, taken, low, high, width
-        sums[d, 11] = 0.0 if found == 0 else math.ldexp(width, found - joined)
+        sums[d, 11] = 0.0 if lattice == 0 else math.ldexp(width, lattice - joined)
         _look_closer(counts, terms, bins, sums[d])
         _climb(counts, terms, bins, width, low, high, _weighted(read) / read - math.log(high - low), sums[d])
 
 
 def _power_law(counts: Array, part: Array, width: Array) -> tuple[Array, Array]:
-    """What a power law at an end of the support adds to Σ c log f, and to Σ c (log f)², of the bins next to it.
+    """Return what a power law at an end of the support adds to Σ c log f and to Σ c (log f)² of the bins next to it.
 
     counts (D, 5) of the bins from the end on, of which `part` of the first is inside. With density ∝ t^(β−1), t the
     distance from the end, f = β t^(β−1) / (b^β − a^β) between a and b, and the mean of log t there is
@@ -227,35 +228,35 @@ def _power_law(counts: Array, part: Array, width: Array) -> tuple[Array, Array]:
 
 
 class Entropy(NamedTuple):
-    """(D,) each, float64 but the last two; NaN where nothing is finite."""
+    """Result of `estimate`, (D,) each; NaN without a finite value."""
 
     value: Array
-    """Differential entropy in nats, of the rows that are on no atom; of its rounding cell for a constant."""
+    """Differential entropy in nats of the rows off atoms; for a constant, of its rounding cell."""
     standard_error: Array
-    """Nats; 0 for a constant."""
+    """Standard error in nats; 0 for a constant."""
     atoms: Array
-    """Share of the rows that are on values of positive probability; 1: there is no density."""
+    """Share of the rows on values of positive probability. 1: there is no density."""
     coarse: NDArray[np.bool_]
-    """Bins that are, or may be, too wide for the law: neither value nor error is to be relied on.
+    """True if the bins are, or may be, too wide for the density, so that value and error are not reliable.
 
-    Either narrower bins would still change the value, or one bin holds a quarter of the rows, or rows are on atoms:
-    from counts alone, a peak inside a bin is not to be told from equal values.
+    Either narrower bins would change the value, or one bin holds a quarter of the rows, or rows are on atoms: counts
+    alone cannot distinguish a peak inside a bin from equal values.
     """
     far: NDArray[np.int64]
-    """How many values are so far from all others that they are in no bin."""
+    """Number of values so far from all others that no bin holds them."""
 
 
 def estimate(ordered: NDArray[np.int64], frame: Array, effective: float | Array = math.inf) -> Entropy:
-    """Entropy from what `histogram.lay` fills in: `ordered` (D, 4B), `frame` (D, 6), both C-contiguous.
+    """Estimate the entropy from the output of `histogram.lay`: `ordered` (D, 4B), `frame` (D, 6), both C-contiguous.
 
-    effective, a number or (D,): how many independent rows the rows are worth, at most their number. `ordered` is
-    changed: atoms are lowered to the level around them.
+    effective, a number or (D,): number of independent rows that the rows are worth, at most their number. `ordered`
+    changes: atoms are lowered to the level around them.
     """
     sums = np.full((len(ordered), 17), np.nan)
-    room = np.empty((2, ordered.shape[1] + 2 * AROUND))
+    room = np.empty((2, ordered.shape[1] + 2 * PADDING))
     cells(ordered, frame, room[0], room[1], sums)
     n, taken, low, high, width, square, gain, splits, coarse_gain, coarse_splits, slope, lattice = sums.T[:12]
-    fine, fine_splits, broad, _, most = sums.T[12:]
+    narrow, narrow_splits, broad, _, most = sums.T[12:]
     exponent, bins, far = frame[:, 0], frame[:, 2], frame[:, 5]
     read, rows = np.where(n - taken < LEAF, n, n - taken), n + far
     wide = (bins > 8) & (lattice == 0.0)
@@ -264,8 +265,8 @@ def estimate(ordered: NDArray[np.int64], frame: Array, effective: float | Array 
     inside = np.concatenate([width - low, high - (bins - 1.0) * width])
     added, varied = (both.reshape(2, -1).sum(axis=0) for both in _power_law(tips, inside, np.tile(width, 2)))
     # a split of a uniform cell gains half a χ² of one degree of freedom, less its mean
-    uniform = (read >= LEAST) & (gain <= SIGMAS * np.sqrt(0.5 * splits))
-    uniform &= coarse_gain <= SIGMAS * np.sqrt(0.5 * coarse_splits)
+    uniform = (read >= MIN_UNIFORM_ROWS) & (gain <= UNIFORM_SIGMAS * np.sqrt(0.5 * splits))
+    uniform &= coarse_gain <= UNIFORM_SIGMAS * np.sqrt(0.5 * coarse_splits)
     flat = np.log(high - low)
     # a range that no split makes smaller is short of its ends by a spacing each
     flat = flat + np.where(splits == 0.0, np.log((read + 1.0) / np.maximum(read - 1.0, 1.0)), 0.0)
@@ -276,10 +277,10 @@ def estimate(ordered: NDArray[np.int64], frame: Array, effective: float | Array 
     heaped = (lattice == 0.0) & (most >= np.maximum(0.25 * read, LEAF))
     doubt = np.where(heaped, 1.0, 0.25) * np.hypot(slope, added) / read
     # where it is not, the larger the ratio, the more is missed: for a normal peak of a standard deviation of 5/4, 2/3
-    # and 1/3 of a bin's width the ratio is 1/3, 1/2 and 2/3, and what is missed is 1/30, 1/8 and 1/2 of `fine` or more
-    ratio = np.clip(fine / np.maximum(broad, 1e-9), 0.25, 0.67)
-    rough = (lattice == 0.0) & ~uniform & (fine > SIGMAS * np.sqrt(0.5 * fine_splits))
-    unresolved = np.where(rough, 0.15 * fine * (ratio - 0.25) / (0.68 - ratio) / read, 0.0)
+    # and 1/3 of a bin's width the ratio is 1/3, 1/2 and 2/3, and the miss is at least 1/30, 1/8 and 1/2 of `narrow`
+    ratio = np.clip(narrow / np.maximum(broad, 1e-9), 0.25, 0.67)
+    rough = (lattice == 0.0) & ~uniform & (narrow > UNIFORM_SIGMAS * np.sqrt(0.5 * narrow_splits))
+    unresolved = np.where(rough, 0.15 * narrow * (ratio - 0.25) / (0.68 - ratio) / read, 0.0)
     # on a lattice, half a spacing where it doubles
     doubt += unresolved + 0.5 * lattice * np.exp(-value)
     independent = np.minimum(effective, rows) * read / rows
@@ -289,8 +290,8 @@ def estimate(ordered: NDArray[np.int64], frame: Array, effective: float | Array 
     # a far value is alone, at least as far from all others as the grid reaches
     alone = np.log(rows) + EULER + np.log(0.25 * ordered.shape[1]) + exponent * LOG2
     value = (read * (value + np.log1p(far / read)) + far * alone) / (read + far)
-    atoms = np.where((lattice > 0.0) & (high - low <= POINTS * lattice), 1.0, taken / rows)
-    coarse = heaped | (atoms > 0.0) | (unresolved > np.maximum(3.0 * np.sqrt(sampling), TELLING))
+    atoms = np.where((lattice > 0.0) & (high - low <= MAX_ATOM_POINTS * lattice), 1.0, taken / rows)
+    coarse = heaped | (atoms > 0.0) | (unresolved > np.maximum(3.0 * np.sqrt(sampling), MIN_COARSE_NATS))
     constant = bins == 1
     return Entropy(
         np.where(constant, exponent * LOG2, value),

@@ -5,7 +5,7 @@ In one dimension a sort puts the neighbours side by side: any k + 1 adjacent row
 and the best of the k + 1 such runs is ε_i; bisection finds it, as one end comes nearer while the other goes away.
 
 Left to choose k, the estimate reads a few ranks only, with a k that grows from the ends inwards (`rank_plan`). Latents
-in low precision have ties, at which ε = 0 and h = −∞: `_untie` says what becomes of them. Shapes: x (D, n) float32,
+in low precision have ties, at which ε = 0 and h = −∞; `_untie` handles them. Shapes: x (D, n) float32,
 finite.
 """
 
@@ -18,35 +18,36 @@ from numpy.typing import NDArray
 
 from . import blocking
 from ._jit import helper, kernel
-from .rank_plan import LEAST, SLOPE, Plan, plan
+from .rank_plan import MIN_NEIGHBOURS, SLOPE, Plan, plan
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 DIGIT = 11
-"""Bits of a digit of the radix sort: 2048 counters, which the first-level cache holds."""
-MENDED = 1 << 14
-"""Rows up to which two digits and a few insertions are faster than three digits."""
+"""Bits of a digit of the radix sort: 2048 counters fit in the first-level cache."""
+MAX_TWO_DIGIT_ROWS = 1 << 14
+"""Largest number of rows for which two digits and a few insertions are faster than three digits."""
 BLOCK = 128
-"""Rows that are looked through for ties at once."""
-AROUND = 16
-"""Rows to each side, at least, that tell how many ties rounding makes."""
-UNLIKELY = -5.0
-"""Log of the odds below which as many ties in one cell are not rounding, but of the kind that other ties are."""
+"""Number of rows that are searched for ties at once."""
+MIN_AROUND = 16
+"""Smallest number of rows on each side that show how many ties rounding makes."""
+MAX_LOG_ODDS = -5.0
+"""Log of the odds of rounding below which the ties in one cell are no rounding, but repeats or an atom."""
 GAP = 16.0
-"""So many times wider than those around are the rows that have a gap between them."""
-STEEP = 4.0
-"""No density grows so many times from the rows around to a cell; what exceeds that is not rounding."""
+"""Width of rows with a gap between them, divided by the width of the rows around."""
+MAX_DENSITY_RATIO = 4.0
+"""Largest ratio of the density in a cell to that of the rows around. More is no rounding."""
 ATOM = 24
 """Rows above which an unlikely tie is an atom, and not an input that a window holds more than once."""
 LEFT_OUT = np.uint32(1 << 31)
-LEAST_ROWS = 8
-"""Fewer rows than this that are not on atoms are no density."""
+"""Mark of a row that is left out."""
+MIN_ROWS = 8
+"""Smallest number of rows off atoms that make a density."""
 
 
 class Spacing(NamedTuple):
-    """What the k-th neighbours tell, (D,) each."""
+    """Result of `estimate`, (D,) each."""
 
     value: F64
     standard_error: F64
@@ -55,18 +56,17 @@ class Spacing(NamedTuple):
     atoms: F64
     """Share of the rows on values of positive probability."""
     floor: NDArray[np.bool_]
-    """Whether all rows are one value."""
+    """True if all rows are one value."""
     rows: I64
-    """Rows that the value is from: those on no atom, and of a value that is there more than once by more than rounding,
-    one."""
+    """Number of rows that the value uses: those off atoms, and one of the rows of a value repeated beyond rounding."""
 
 
 @helper
 def _sorted(keys, rows, counts, carry):
-    """Sort keys[0] (n,) uint32, and with it rows[0] if `carry`; the index of the half that holds the result.
+    """Sort keys[0] (n,) uint32, and with it rows[0] if `carry`; return the index of the half that holds the result.
 
-    Radix sort, stable and digit by digit from the lowest, of as many bits as tell the keys apart. Two high digits of a
-    small sample leave few rows out of order, which insertion mends; where that takes long, three digits are sorted.
+    A stable radix sort, digit by digit from the lowest, of as many bits as the range of the keys has. Two high digits
+    of a small sample leave few rows out of order, which insertion sorts. If that takes long, three digits are sorted.
     """
     n, at, size, bits = keys.shape[1], 0, 1 << DIGIT, 0
     low, high, mask, one = keys[0, 0], keys[0, 0], np.uint32(size - 1), np.uint32(1)
@@ -74,7 +74,7 @@ def _sorted(keys, rows, counts, carry):
         low, high = min(low, keys[0, i]), max(high, keys[0, i])
     while bits < 32 and high - low >= np.uint64(1) << np.uint64(bits):
         bits += 1
-    for digits in range(2 if n <= MENDED else 3, 4):
+    for digits in range(2 if n <= MAX_TWO_DIGIT_ROWS else 3, 4):
         first, source = max(bits - digits * DIGIT, 0), keys[at]
         a, b, c = np.uint32(first), np.uint32(first + DIGIT), np.uint32(min(first + 2 * DIGIT, 31))
         for value in range(size):
@@ -104,14 +104,14 @@ def _sorted(keys, rows, counts, carry):
                 if carry:
                     moved[to] = ids[i]
             at = 1 - at
-        if first == 0 or _mended(keys[at], rows[at]):
+        if first == 0 or _insertion_sorted(keys[at], rows[at]):
             break
     return at
 
 
 @helper
-def _mended(keys, rows):
-    """Sort what is nearly sorted by insertion; False, in any order, where too much is out of place."""
+def _insertion_sorted(keys, rows):
+    """Sort nearly sorted keys by insertion. Return False, in any order, if too many are out of place."""
     budget = 4 * keys.shape[0]
     for i in range(1, keys.shape[0]):
         key = keys[i]
@@ -141,23 +141,23 @@ def _spread(y, size, stop, left, right, gaps):
 
 @helper
 def _explained(y, i, j, cell, least):
-    """How many of the rows y[i:j] rounding to a cell brings together where the rows around lie as they do.
+    """Return how many of the rows y[i:j] rounding to a cell explains, given the rows around.
 
-    The rows that the larger of the densities to both sides puts into the cell are Poisson; where Chernoff's bound of
-    their tail is above `least`, a logarithm, it is all of them.
+    The larger of the densities on both sides puts a Poisson number of rows into the cell. If Chernoff's bound of its
+    tail is above `least`, a logarithm, rounding explains all of them.
     """
-    reach, found, rate = max(j - i, AROUND), j - i - 1.0, 0.0
+    reach, ties, rate = max(j - i, MIN_AROUND), j - i - 1.0, 0.0
     first, last = max(i - reach, 0), min(j + reach, y.shape[0])
     below, above = y[i] - 0.5 * cell - y[first], y[last - 1] - y[i] - 0.5 * cell
     for rows, span in ((i - first, below), (last - j, above)):
         if rows > 0:
-            if STEEP * rows * cell >= found * span:
+            if MAX_DENSITY_RATIO * rows * cell >= ties * span:
                 return j - i
             rate = max(rate, rows * cell / span)
-    if rate > 0.0 and found - rate - found * math.log(found / rate) >= least:
+    if rate > 0.0 and ties - rate - ties * math.log(ties / rate) >= least:
         return j - i
-    # so many as the nearest rows' density has: further off there may be other atoms
-    first, last = max(i - AROUND, 0), min(j + AROUND, y.shape[0]) - 1
+    # only the nearest rows give the density: further away there may be other atoms
+    first, last = max(i - MIN_AROUND, 0), min(j + MIN_AROUND, y.shape[0]) - 1
     span = y[last] - y[first] - cell
     return int(min(rate, (last - first + 1 - (j - i)) * cell / span) if span > 0.0 else rate)
 
@@ -166,10 +166,9 @@ def _explained(y, i, j, cell, least):
 def _untie(y, order, mantissa, gaps, least, tally):
     """Make the sorted y (n,) have no ties, in place.
 
-    Values that rounding has drawn together are spread over their rounding cell, the same way at every call. Of rows
-    that are less likely than `least` to be together by that, as many are left as it explains, and one if they are no
-    atom: the others' numbers in `order` (n,) are marked. tally: tied rows, rows on atoms, rows left, width of the last
-    cell.
+    Values tied by rounding are spread over their rounding cell, the same way at every call. If rounding is less likely
+    than `least` to explain a tie, only the rows that it explains remain, and one if they are no atom. The numbers of
+    the other rows are marked in `order` (n,). tally: tied rows, rows on atoms, remaining rows, width of the last cell.
     """
     n, i, before = y.shape[0], 0, -np.inf
     scale = max(abs(y[n // 8]), abs(y[n - 1 - n // 8]))
@@ -212,11 +211,11 @@ def _untie(y, order, mantissa, gaps, least, tally):
 
 @helper
 def _beside_gaps(y, rank, orders):
-    """Lower the neighbours to look at, orders (m,) of the ranks (m,), beside gaps: they are ends of the sample too.
+    """Lower the numbers of neighbours, orders (m,) of the ranks (m,), beside gaps: these are ends of the sample too.
 
-    A gap is what makes AROUND rows in a row many times wider than as many before and after.
+    A gap makes MIN_AROUND adjacent rows many times wider than the same number before and after.
     """
-    n, width = y.shape[0], AROUND
+    n, width = y.shape[0], MIN_AROUND
     for first in range(width, n - 2 * width, width):
         here = y[first + width] - y[first]
         if here > GAP * (y[first] - y[first - width]) and here > GAP * (y[first + 2 * width] - y[first + width]):
@@ -224,16 +223,16 @@ def _beside_gaps(y, rank, orders):
             for i in range(first, first + width):
                 edge = i if y[i + 1] - y[i] > y[edge + 1] - y[edge] else edge
             for t in range(orders.shape[0]):
-                away = edge - rank[t] if rank[t] <= edge else rank[t] - edge - 1
-                orders[t] = min(orders[t], max(int(SLOPE * away), LEAST))
+                distance = edge - rank[t] if rank[t] <= edge else rank[t] - edge - 1
+                orders[t] = min(orders[t], max(int(SLOPE * distance), MIN_NEIGHBOURS))
 
 
 @helper
 def _nearest(y, rank, orders, shrink, start, out):
-    """Distances of the ranks (m,) to their k-th nearest others of the sorted y (n,), times shrink[k], into out (m,).
+    """Put distances of the ranks (m,) to their k-th neighbours in the sorted y (n,), times shrink[k], into out (m,).
 
     The nearest k + 1 rows start where the far end of the run is no nearer than the near end, or one before. Bisection
-    goes step by step for all ranks at once, for the processor to work on many; start (m,) is room to work in.
+    advances all ranks at once, so that the processor works on many; start (m,) is work space.
     """
     step = 1
     for t in range(start.shape[0]):
@@ -258,11 +257,11 @@ def _nearest(y, rank, orders, shrink, start, out):
     "float32[:, ::1], uint32[:, ::1], float64[::1], int64[:, ::1], float64[:, ::1], uint32[:, ::1], float64[:, ::1])"
 )
 def distances(bits, plan, shrink, taper, mantissa, judge, gaps, room, same, counts, y, start, out, order, tally):
-    """Distances to the k-th neighbour times shrink[k], into out (D, m), for the m ranks and their k of plan (2, m).
+    """Put distances to the k-th neighbour times shrink[k] into out (D, m), for the m ranks and their k of plan (2, m).
 
     bits: the float32 rows (D, n), seen as uint32. order: (0, 0), or (D, n) for the numbers of the rows as sorted, with
     `LEFT_OUT` added to those that `_untie` leaves out. tally (D, 4): as there; out is not set where rows are left out.
-    judge: whether it leaves any out. Room to work in: room (4, n) and the same memory as float32, counts (3, 2^DIGIT),
+    judge: if False, it leaves none out. Work space: room (4, n) and the same memory as float32, counts (3, 2^DIGIT),
     y (n,), start (2, m).
     """
     n, carry = bits.shape[1], order.shape[0] > 0
@@ -285,7 +284,7 @@ def distances(bits, plan, shrink, taper, mantissa, judge, gaps, room, same, coun
             equal += values[i] == values[i + 1]
         tally[d, 0], tally[d, 1], tally[d, 2] = 0.0, 0.0, n
         if equal:
-            _untie(y, rows[half], mantissa, gaps, math.log(equal / n) + UNLIKELY if judge else -np.inf, tally[d])
+            _untie(y, rows[half], mantissa, gaps, math.log(equal / n) + MAX_LOG_ODDS if judge else -np.inf, tally[d])
         if tally[d, 2] == n:
             for t in range(start.shape[1]):
                 start[0, t] = plan[1, t]
@@ -299,7 +298,7 @@ def distances(bits, plan, shrink, taper, mantissa, judge, gaps, room, same, coun
 
 @kernel("void(uint32[:, ::1], int64[::1], float64[:, ::1], float32[:, ::1])")
 def by_row(order, owner, terms, out):
-    """terms (D, m) of the ranks that stand for them, `owner` (n,), at the rows of `order` (D, n) into out (D, n)."""
+    """Put terms (D, m) of the ranks `owner` (n,) at the rows of `order` (D, n) into out (D, n)."""
     for d in range(order.shape[0]):
         for i in range(order.shape[1]):
             out[d, order[d, i]] = terms[d, owner[i]]
@@ -307,14 +306,14 @@ def by_row(order, owner, terms, out):
 
 @lru_cache(maxsize=4)
 def _gaps(n: int) -> F64:
-    """The exponential spacings that ties are laid out by, (n + 1,): always the same, so that an estimate is too."""
+    """Return the exponential spacings that spread ties, (n + 1,): fixed, so that an estimate is reproducible."""
     return np.random.default_rng(0).standard_exponential(n + 1)
 
 
 def nearest(
     x: F32, chosen: Plan, mantissa: int = 23, judge: bool = True, ordered: bool = False
 ) -> tuple[F64, NDArray[np.uint32], F64]:
-    """`out`, `order` and `tally` of `distances`, for x (D, n), C-contiguous; `order` is (0, 0) unless `ordered`."""
+    """Return `out`, `order`, `tally` of `distances` for C-contiguous x (D, n). `order` is (0, 0) if not `ordered`."""
     dimensions, n = x.shape
     m = chosen.weight.shape[0]
     room, counts = np.empty((4, n), np.uint32), np.empty((3, 1 << DIGIT), np.uint32)
@@ -335,16 +334,16 @@ def estimate(
     dependent: bool = False,
     judge: bool = True,
 ) -> Spacing:
-    """Entropy of every dimension of x (D, n), n > k, by k neighbours or, without k, by a `plan` made for n rows.
+    """Estimate the entropy of every dimension of x (D, n), n > k, by k neighbours or, without k, by a `plan`.
 
-    `mantissa` are the bits of the type the values were rounded to: 23, 10 (float16) or 7 (bfloat16). Of values that
-    occur more often than rounding explains (`judge`), one is left, and of an atom none: the value is −∫ f log f of the
-    continuous part f of the law Σ pᵢ δ(aᵢ) + (1 − Σ pᵢ) f, and the error is that of the rows left. Where nearly nothing
-    is left, all are spread over their cells. The value of a constant is the log of its cell, and its error 0.
+    `mantissa`: bits of the type of the values, 23, 10 (float16) or 7 (bfloat16). Of a value that occurs more often than
+    rounding explains (`judge`), one row remains, and none of an atom. The value is then −∫ f log f of the continuous
+    part f of the law Σ pᵢ δ(aᵢ) + (1 − Σ pᵢ) f, and the error is that of the remaining rows. If almost no row remains,
+    all are spread over their cells. The value of a constant is the log of its cell, and its error is 0.
 
     The variance of the mean of n independent terms log f would be Var(log f) / n; the terms log 2ε have ψ′(k) on top,
     but neighbours share distances, so their mean has `Plan.shared` instead. Rows of one `cluster` (n,), ids side by
-    side, are dependent; if `dependent`, rows are in the order of time and neighbours are alike (`blocking.square`).
+    side, are dependent; if `dependent`, rows are in time order and neighbours are correlated (`blocking.square`).
     """
     n = x.shape[1]
     chosen = plan(n, k)
@@ -372,19 +371,19 @@ def estimate(
         kept = left(x[d : d + 1], k, mantissa)
         used[d] = len(kept)
         own = None if cluster is None else cluster[kept]
-        again = estimate(np.ascontiguousarray(x[d : d + 1, kept]), own, k, mantissa, dependent, False)
-        value[d], error[d] = again.value[0], again.standard_error[0]
+        remaining = estimate(np.ascontiguousarray(x[d : d + 1, kept]), own, k, mantissa, dependent, False)
+        value[d], error[d] = remaining.value[0], remaining.standard_error[0]
     return Spacing(value, error, ties, atoms, floor, used)
 
 
 def left(x: F32, k: int | None = None, mantissa: int = 23) -> I64:
-    """The rows of one dimension, x (1, n), that its estimate is from, in order; all, where nearly none would be."""
+    """Return the rows of one dimension, x (1, n), that its estimate uses, in order; all rows if almost none remains."""
     n = x.shape[1]
     order = nearest(x, plan(n, k), mantissa, True, True)[1][0]
     kept = np.sort(order[order < LEFT_OUT]).astype(np.int64)
-    return kept if len(kept) >= max(LEAST_ROWS, n // 128, k + 1 if k is not None else 1) else np.arange(n)
+    return kept if len(kept) >= max(MIN_ROWS, n // 128, k + 1 if k is not None else 1) else np.arange(n)
 
 
 def entropy(x: F32, cluster: I64 | None = None, k: int | None = None, mantissa: int = 23) -> tuple[F64, F64, F64]:
-    """Value, standard error and ties of `estimate`."""
+    """Return value, standard error and ties of `estimate`."""
     return estimate(x, cluster, k, mantissa)[:3]

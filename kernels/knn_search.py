@@ -22,13 +22,13 @@ LEAF = 320
 """Rows of a leaf, but for few dimensions, where boxes far apart are many: the fastest in trials."""
 BEYOND = np.float32(1e18)
 """A coordinate that no row comes near; its square is finite."""
-ALONE = 1024
-"""Rows that are one leaf: up to there, building a tree costs more than it saves."""
+MAX_ONE_LEAF = 1024
+"""Largest number of rows in a single leaf: building a tree costs more than it saves."""
 
 
 @kernel("void(float32[:, :, ::1], float32[:, :, ::1], float32[::1], float32[::1], float32[:, :, ::1])")
 def search(leaves, boxes, room, widest, out):
-    """Squared Euclidean distances of every column of leaves (L, d, m) to its k nearest others, in out (L, 1 + k, m).
+    """Put squared distances of every column of leaves (L, d, m) to its k nearest others into out (L, 1 + k, m).
 
     d is even. boxes (L, 2, d) hold the least and the greatest coordinates of the leaves; room (m,) and widest (L,), at
     first infinite, are to work in. out is 0 in row 0 and infinite below it at first, and there ascends; a column that
@@ -108,7 +108,7 @@ def _split(x: F32, levels: int) -> NDArray[np.int64]:
 
 
 def _searched(leaves: F32, boxes: F32, k: int, spare: NDArray[np.bool_] | None = None) -> F32:
-    """`search` with the room it needs; spare (L, m) marks the columns that stand for no row."""
+    """Run `search` with its work space; spare (L, m) marks the columns that stand for no row."""
     count, _, m = leaves.shape
     out = np.full((count, 1 + k, m), np.inf, np.float32)
     out[:, 0] = 0
@@ -120,20 +120,20 @@ def _searched(leaves: F32, boxes: F32, k: int, spare: NDArray[np.bool_] | None =
 
 
 def nearest(x: F32, k: int) -> F32:
-    """Squared distances of the columns of x (d, n) to their k nearest others, ascending, (k, n); ∞ beyond n - 1."""
+    """Return squared distances of the columns of x (d, n) to the k nearest others, ascending, (k, n); ∞ past n - 1."""
     d, n = x.shape
     if d % 2:
         x = np.concatenate([x, np.zeros((1, n), np.float32)])
-    if n <= ALONE:
+    if n <= MAX_ONE_LEAF:
         alone: F32 = _searched(np.ascontiguousarray(x)[None], np.zeros((1, 2, len(x)), np.float32), k)[0]
         return alone
     levels = math.ceil(math.log2(n / min(LEAF, 12 * d * d)))
     total = n + -n % (1 << levels)
-    x = np.concatenate([x, x[:, : total - n]], axis=1)  # the last leaf is filled up, and what fills it put out of reach
+    x = np.concatenate([x, x[:, : total - n]], axis=1)  # spare columns fill the last leaf, out of reach
     order = _split(x, levels)
     leaves = np.ascontiguousarray(np.take(x, order, axis=1).reshape(len(x), 1 << levels, -1).swapaxes(0, 1))
     boxes = np.stack([leaves.min(axis=2), leaves.max(axis=2)], axis=1)
-    found = np.empty((k, total), np.float32)
+    squares = np.empty((k, total), np.float32)
     spare = (order >= n).reshape(1 << levels, -1)
-    found[:, order] = _searched(leaves, boxes, k, spare).swapaxes(0, 1).reshape(k, total)
-    return found[:, :n]
+    squares[:, order] = _searched(leaves, boxes, k, spare).swapaxes(0, 1).reshape(k, total)
+    return squares[:, :n]

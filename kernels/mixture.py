@@ -5,20 +5,21 @@ grid, makes I the information that z has on which row of the window it came from
 an estimate of the entropy does not promise. Steps:
 
 * components of nearly one σ (`LEVEL`) whose means are close (`CELL`) become one of the same weight, mean and variance,
-  finer where the means are close together and little is to be told apart;
+  finer where the means are close together and there is little to resolve;
 * each is laid on a grid of step 0.9 of the least σ by a recurrence of two multiplications a point;
 * a σ below 1/16384 of the spread is raised to that, in both terms: I is then that of a noisier channel, so too small,
   but beyond about 8 nats, where a window of some thousand rows could not measure it either;
-* a row far outside of all others (beyond 20 times the spread) stands alone: it tells itself, log n nats.
+* a row far outside of all others (beyond 20 times the spread) stands alone: it identifies itself, log n nats.
 
 E[Î] ≤ I (h is concave); the first-order term, S/2n with S = ∫ q₂/q − 1 and q₂ = 1/n Σ N_i², is added back. The
 standard error is that of the mean of KL(N_i ‖ q) over rows, and of the second-order term, whose variance is Σ λ²/2n²
-with eigenvalues 0 ≤ λ ≤ 1 of sum S, so at most min(S, S²)/2n². Where all rows tell the same (equal clusters) only the
-latter is left, and the error is too large by up to twofold. Where σ is so small that rows are told apart one by one,
-the correction falls short by up to `REST` of itself, which the error includes; within a nat of log n, Î is a lower
-bound. Dependent rows count for n divided by their design effect: how much more often than by chance rows of one cluster
-fall into one cell (Rao & Scott 1981). Shapes: mean, variance,
-log_variance (D, n) float32, finite, variance > 0.
+with eigenvalues 0 ≤ λ ≤ 1 of sum S, so at most min(S, S²)/2n². Where all rows give the same (equal clusters) only the
+latter is left, and the error is too large by up to twofold. Where σ is so small that rows are identified one
+by one, the correction falls short by up to `HIGHER_ORDER` of itself, which the error includes. Within a nat of log n, Î
+is a lower bound. Dependent rows count for n divided by their design effect: how much more often than by chance rows of
+one cluster fall into one cell (Rao & Scott 1981).
+
+Shapes: mean, variance, log_variance (D, n) float32, finite, variance > 0.
 """
 
 import math
@@ -31,24 +32,25 @@ from . import moments
 from ._jit import inlined, kernel
 from .blocking import cluster_square
 
-LEVEL, LEVEL_LEAST = 0.2, 0.1
-"""Width in log σ of the components that may be joined, and its least value."""
+LEVEL, MIN_LEVEL = 0.2, 0.1
+"""Width in log σ of the components that may be joined, and its smallest value."""
 CELL = 0.8
 """Width of the means that may be joined, in σ."""
-SPLIT = 40
-"""A narrow distribution of means is divided finer, into some so many cells, and LEVEL in proportion."""
+MIN_SPLIT = 40
+"""Approximate number of cells of a narrow distribution of means. LEVEL shrinks in proportion."""
 STEP = 0.9
 """Grid step, in the least σ."""
-REST = 0.35
-"""Share of the first-order correction of the bias that its next terms may come to, where σ is very small."""
+HIGHER_ORDER = 0.35
+"""Largest size of the next terms of the bias, relative to its first-order correction, for a very small σ."""
 REACH = 5.5
-"""Where a component ends, in its σ."""
+"""Half-width of a component on the grid, in its σ."""
 POINTS = 16384
-"""Most grid points."""
-LEVELS = int(math.log(STEP * POINTS / (2 * REACH)) / LEVEL_LEAST) + 2
-CELLS = int(STEP * POINTS / CELL / (1 - math.exp(-LEVEL_LEAST))) + 3 * LEVELS
-"""Most levels of σ, and most cells in all of them: what the grid's POINTS leave room for."""
+"""Largest number of grid points."""
+LEVELS = int(math.log(STEP * POINTS / (2 * REACH)) / MIN_LEVEL) + 2
+CELLS = int(STEP * POINTS / CELL / (1 - math.exp(-MIN_LEVEL))) + 3 * LEVELS
+"""Largest number of levels of σ, and of cells in all of them, that POINTS grid points allow."""
 FAR = 20.0
+"""Distance of a row that stands alone, in units of the spread of the others."""
 LARGEST = float(np.finfo(np.float32).max)
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 ROWS = "float32[:, ::1]"
@@ -60,7 +62,7 @@ Pair = tuple[F64, F64]
 
 @inlined
 def _lay(q, q2, left, step, m, s, weight, rule):
-    """Add weight·N(m, s²) to the grid q, and weight·N² to q2; rule (7,) remembers how, for `_cross`."""
+    """Add weight·N(m, s²) to the grid q, and weight·N² to q2; rule (7,) keeps the recurrence for `_cross`."""
     first = math.ceil((m - REACH * s - left) / step)
     last = (m + REACH * s - left) / step
     first = first if first > 0 else 0
@@ -80,7 +82,7 @@ def _lay(q, q2, left, step, m, s, weight, rule):
 
 @inlined
 def _cross(log_q, step, rule):
-    """Cross-entropy −∫ N log q of a component that `_lay` has laid on the grid, and its derivative by log σ."""
+    """Return the cross-entropy −∫ N log q of a component that `_lay` put on the grid, and its derivative by log σ."""
     g, ratio, drop = rule[2], rule[3], rule[4]
     at, pace = rule[5], rule[6]
     total = square = 0.0
@@ -102,7 +104,7 @@ def divergences(mean, variance, log_variance, plan, cluster, place, above, level
     """Fill terms (D, n) with KL(N_i ‖ q) − their mean; out (4, D): that mean, S, pairs and the number of cells.
 
     plan (8, D): see `_plan`. cluster: (n,) or empty; pairs: the sum over cells and clusters of their common rows,
-    squared, by the rows of the cell. Room to work in: place (n,), above (n,), level_cells (2, LEVELS),
+    squared, by the rows of the cell. Work space: place (n,), above (n,), level_cells (2, LEVELS),
     cells (6, 2 CELLS), rules (CELLS, 7), grid (2, POINTS).
     """
     dimensions, n = mean.shape
@@ -192,7 +194,7 @@ def divergences(mean, variance, log_variance, plan, cluster, place, above, level
 
 
 def _interval(mean: F32, variance: F32) -> F64:
-    """Ends (2, D) of the interval outside of which a row stands alone, from 256 evenly spaced rows."""
+    """Return the ends (2, D) of the interval outside of which a row stands alone, from 256 evenly spaced rows."""
     stride = max(mean.shape[1] // 256, 1)
     some = np.sort(mean[:, ::stride], axis=1).astype(np.float64)
     last = some.shape[1] - 1
@@ -203,7 +205,7 @@ def _interval(mean: F32, variance: F32) -> F64:
 
 
 def _ends(mean: F32, variance: F32) -> F64:
-    """Least and greatest mean and variance of the rows that do not stand alone, and how many these are; (5, D)."""
+    """Return the least and greatest mean and variance of the rows that do not stand alone, and their number; (5, D)."""
     ends = np.empty((5, mean.shape[0]))
     ends[0], ends[1] = mean.min(axis=1), mean.max(axis=1)
     ends[2], ends[3] = variance.min(axis=1), variance.max(axis=1)
@@ -221,16 +223,16 @@ def _ends(mean: F32, variance: F32) -> F64:
 
 
 def _plan(left: F64, right: F64, least: F64, greatest: F64, inside: F64) -> F64:
-    """How a dimension is laid out, (8, D).
+    """Return the layout of each dimension, (8, D).
 
     Its least mean and their range, greatest and least σ of the grid, width of the cells at the latter, levels for each
     unit of log σ and in all, rows that do not stand alone.
     """
     reach, most = right - left, np.sqrt(greatest)
     floor = np.maximum(np.sqrt(least), (reach + 2 * REACH * most) / (STEP * (POINTS - 4)))
-    spread = reach / (SPLIT * floor)
+    spread = reach / (MIN_SPLIT * floor)
     cell = np.clip(spread, 1e-6, CELL) * floor
-    per_level = 1.0 / np.clip(LEVEL * spread / CELL, LEVEL_LEAST, LEVEL)
+    per_level = 1.0 / np.clip(LEVEL * spread / CELL, MIN_LEVEL, LEVEL)
     levels = np.floor(np.log(np.maximum(most / floor, 1.0)) * per_level) + 1
     return np.stack([left, reach, most, floor, cell, per_level, levels, inside])
 
@@ -243,7 +245,7 @@ def information(
     *,
     square: Callable[[F64], F64] | None = None,
 ) -> Pair:
-    """Î and its standard error, float64 (D,) each; rows of one `cluster` (n,) are dependent.
+    """Return Î and its standard error, float64 (D,) each; rows of one `cluster` (n,) are dependent.
 
     NaN for a dimension with a mean that is not finite, or a variance that is not finite and above 0.
 
@@ -265,9 +267,9 @@ def information(
     room += [np.empty(shape) for shape in ((2, LEVELS), (6, 2 * CELLS), (CELLS, 7), (2, POINTS))]
     out, spread = np.empty((4, dimensions)), np.empty(dimensions)
     for some in moments.blocks(mean):
-        terms, found = np.empty(mean[some].shape), np.empty((4, len(mean[some])))
-        divergences(mean[some], variance[some], logs[some], plan[:, some].copy(), ids, *room, terms, found)
-        out[:, some] = found
+        terms, part = np.empty(mean[some].shape), np.empty((4, len(mean[some])))
+        divergences(mean[some], variance[some], logs[some], plan[:, some].copy(), ids, *room, terms, part)
+        out[:, some] = part
         if square is not None:
             spread[some] = square(terms)
         elif cluster is None:
@@ -281,13 +283,13 @@ def information(
         chance = (np.diff(heads, append=n) ** 2).sum() / n
         design = np.maximum((pairs - chance) / np.maximum(cells - 1, 1), 1.0)
     effective = n / design
-    second = np.minimum(excess, excess * excess) / (2 * effective**2) + (REST * excess / (2 * effective)) ** 2
+    second = np.minimum(excess, excess * excess) / (2 * effective**2) + (HIGHER_ORDER * excess / (2 * effective)) ** 2
     value = np.clip(value + excess / (2 * effective), 0.0, math.log(n))
     return value, np.sqrt(spread / n + np.maximum(second, 0.0))
 
 
 def resolved(mean: F32, tau: F64, cluster: Ids | None = None) -> Pair:
-    """H_τ(μ) = h(μ + τε) − ½ log 2πeτ² and its standard error, (D,) each: the information at a noise of τ (D,)."""
+    """Return H_τ(μ) = h(μ + τε) − ½ log 2πeτ² and its standard error, (D,) each: the information at a noise τ (D,)."""
     with np.errstate(over="ignore", invalid="ignore"):  # in units of τ, whose square may be no float32
         scaled = np.clip(mean / tau[:, None], -LARGEST, LARGEST).astype(np.float32)
     return information(scaled, np.ones_like(scaled), cluster)

@@ -16,31 +16,34 @@ F64 = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 AT_ONCE = 2**15
-"""Numbers worked on at once, so that what is computed from them stays in the cache."""
+"""Numbers worked on at once, so that intermediate results stay in the cache."""
 
 
 def blocks(x: F32) -> Iterator[slice]:
-    """Some dimensions of x (D, n) at a time, all of them in the end."""
+    """Yield slices of the dimensions of x (D, n), each small enough for the cache."""
     some = max(AT_ONCE // max(x.shape[1], 1), 1)
     for start in range(0, x.shape[0], some):
         yield slice(start, start + some)
 
 
 def _deviations(x: F32) -> tuple[Ints, F64, F64, F64]:
-    """Of the finite values: count, mean and sum of squared deviations, (D,) each, and x less its mean, 0 elsewhere."""
-    fine: NDArray[np.bool_] | bool = True
+    """Return count, mean and sum of squared deviations of the finite values, (D,) each, and x minus its mean.
+
+    The last is 0 where x is not finite.
+    """
+    finite: NDArray[np.bool_] | bool = True
     with np.errstate(invalid="ignore"):
         count, total = np.full(len(x), x.shape[1]), x.sum(axis=1, dtype=np.float64)
     if not np.isfinite(total).all():
-        fine = np.isfinite(x)
-        count, total = fine.sum(axis=1), x.sum(axis=1, dtype=np.float64, where=fine)
+        finite = np.isfinite(x)
+        count, total = finite.sum(axis=1), x.sum(axis=1, dtype=np.float64, where=finite)
     some = np.maximum(count, 1)
     centre = total / some
     apart = x - centre[:, None]
-    if fine is not True:
-        apart[~fine] = 0.0
-    rest = apart.sum(axis=1) / some  # what rounding left in the centre
-    return count, centre + rest, np.einsum("dn,dn->d", apart, apart) - rest * rest * count, apart
+    if finite is not True:
+        apart[~finite] = 0.0
+    shift = apart.sum(axis=1) / some  # rounding error of the centre
+    return count, centre + shift, np.einsum("dn,dn->d", apart, apart) - shift * shift * count, apart
 
 
 def update(count: Ints, mean: F64, m2: F64, x: F32) -> None:

@@ -1,4 +1,4 @@
-"""Negentropy of one dimension, in nats: J = ½ log 2πeV − h, what a Gaussian of its variance has more.
+"""Negentropy of one dimension, in nats: J = ½ log 2πeV − h, the entropy of a Gaussian of its variance minus its own.
 
 J ≥ 0, and 0 for a Gaussian only; it changes neither with the mean nor with the scale (Comon 1994). The errors of its
 parts nearly cancel where it is small, so the standard error is that of the difference, row by row: the influence of a
@@ -22,7 +22,7 @@ def negentropy(
     mantissa: int = 23,
     dependent: bool = False,
 ) -> tuple[F64, F64]:
-    """J, clipped at 0, and its standard error, (D,), by the arguments of `knn_1d.estimate`; NaN for a constant."""
+    """Return J, clipped at 0, and its standard error, (D,); NaN for a constant. Arguments as for `knn_1d.estimate`."""
     n = x.shape[1]
     chosen = plan(n, None)
     terms, order, _ = knn_1d.nearest(x, chosen, mantissa, False, True)

@@ -27,41 +27,41 @@ ACTIVE, PASSIVE = 0.5, 0.7
 MOMENTS = ("rows", "mean", "variance", "posterior_variance", "posterior_variance_spread", "log_variance")
 ESTIMATES = ("information_upper", "variance_gap", "reliability", "share_active", "share_passive", "kl")
 NAMES = MOMENTS + tuple(name + error for name in ESTIMATES for error in ("", "_se"))
-"""The rows of `posterior`'s result, by the names of `Snapshot`; "rows" counts the finite ones."""
-LANES = 64
-"""Partial sums of the kernel, at most: no addition waits for the one before, so the compiler can use vectors."""
+"""Rows of `posterior`'s result, by the names of `Snapshot`; "rows" counts the finite ones."""
+MAX_PARTIAL_SUMS = 64
+"""Largest number of partial sums: no addition waits for the previous one, so the compiler can use vectors."""
 AT_ONCE = 2**14
-"""Numbers that NumPy works on at once, so that what is computed from them stays in the cache."""
+"""Numbers that NumPy works on at once, so that intermediate results stay in the cache."""
 SUMS = 15
-"""What the estimates of a dimension are made of: its rows, m, E, L, V, Var σ², the two shares, its clusters, and the
-sums of squared influences of ESTIMATES."""
+"""Number of sums that give the estimates of a dimension: its rows, m, E, L, V, Var σ², the two shares, its clusters,
+and the sums of squared influences of ESTIMATES."""
 
 
 BLOCKS = "float32[:, :, ::1]"
 
 
 @kernel(f"void({BLOCKS}, {BLOCKS}, {BLOCKS}, float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])")
-def _influences(mean, variance, log_variance, prior_mean, prior_var, lanes, out):
+def _influences(mean, variance, log_variance, prior_mean, prior_var, partial, out):
     """Fill out (9, D): m, E, L, V, and the sums of (σ² - E)² and of the squared influences of I_G, gap, r and KL.
 
     mean, variance, log_variance: (D, n / width, width), independent rows. A dimension with a row that is not finite is
-    left out. lanes (5, width) is room to work in.
+    left out. partial (5, width) is work space.
     """
     dimensions, blocks, width = mean.shape
     n = blocks * width
     for d in range(dimensions):
-        lanes[:] = 0.0
+        partial[:] = 0.0
         for k in range(blocks):
             mu, s2, ls = mean[d, k], variance[d, k], log_variance[d, k]
             for i in range(width):
-                lanes[0, i] += np.float64(mu[i])
-                lanes[1, i] += np.float64(s2[i])
-                lanes[2, i] += np.float64(ls[i])
+                partial[0, i] += np.float64(mu[i])
+                partial[1, i] += np.float64(s2[i])
+                partial[2, i] += np.float64(ls[i])
         m = e = log = v = 0.0
         for i in range(width):
-            m += lanes[0, i]
-            e += lanes[1, i]
-            log += lanes[2, i]
+            m += partial[0, i]
+            e += partial[1, i]
+            log += partial[2, i]
         m /= n
         e /= n
         log /= n
@@ -71,13 +71,13 @@ def _influences(mean, variance, log_variance, prior_mean, prior_var, lanes, out)
             mu = mean[d, k]
             for i in range(width):
                 x = np.float64(mu[i]) - m
-                lanes[3, i] += x * x
+                partial[3, i] += x * x
         for i in range(width):
-            v += lanes[3, i]
+            v += partial[3, i]
         v /= n
         twice, precision = 2.0 * (m - prior_mean[d]), 1.0 / prior_var[d]
         by_t, by_e = 1.0 / (v + e), 1.0 / e
-        lanes[:] = 0.0
+        partial[:] = 0.0
         for k in range(blocks):
             mu, s2, ls = mean[d, k], variance[d, k], log_variance[d, k]
             for i in range(width):
@@ -87,21 +87,21 @@ def _influences(mean, variance, log_variance, prior_mean, prior_var, lanes, out)
                 gap = y * by_e - z
                 reliability = (square * e - y * v) * by_t * by_t
                 kl = (square + twice * x + y) * precision - z
-                lanes[0, i] += y * y
-                lanes[1, i] += upper * upper
-                lanes[2, i] += gap * gap
-                lanes[3, i] += reliability * reliability
-                lanes[4, i] += kl * kl
+                partial[0, i] += y * y
+                partial[1, i] += upper * upper
+                partial[2, i] += gap * gap
+                partial[3, i] += reliability * reliability
+                partial[4, i] += kl * kl
         out[0, d], out[1, d], out[2, d], out[3, d] = m, e, log, v
         for k in range(5):
             total = 0.0
             for i in range(width):
-                total += lanes[k, i]
+                total += partial[k, i]
             out[4 + k, d] = total
 
 
 def posterior(mean: F32, variance: F32, log_variance: F32, cluster: Ids, prior_mean: F64, prior_var: F64) -> F64:
-    """All statistics of the rows, float64 (18, D), in the order of `NAMES`.
+    """Compute the statistics of the rows, float64 (18, D), in the order of `NAMES`.
 
     mean, variance, log_variance: float32 (D, n), C-contiguous. cluster: int64 (n,), non-decreasing ids of the rows that
     belong together; empty: every row is its own. prior_mean, prior_var: float64 (D,). NaN where no row is finite; an
@@ -130,11 +130,11 @@ def posterior(mean: F32, variance: F32, log_variance: F32, cluster: Ids, prior_m
 def _independent(mean: F32, variance: F32, log_variance: F32, prior_mean: F64, prior_var: F64, sums: F64) -> None:
     """Fill sums (SUMS, D) where all rows are finite, each its own cluster; elsewhere the means stay NaN."""
     dimensions, n = mean.shape
-    width = math.gcd(n, LANES)
+    width = math.gcd(n, MAX_PARTIAL_SUMS)
     rows = (x.reshape(dimensions, -1, width) for x in (mean, variance, log_variance))
-    found = np.full((9, dimensions), np.nan)
-    _influences(*rows, prior_mean, prior_var, np.empty((5, width)), found)
-    m, e, log, v, spread, upper, gap, reliability, kl = found
+    sums_of = np.full((9, dimensions), np.nan)
+    _influences(*rows, prior_mean, prior_var, np.empty((5, width)), sums_of)
+    m, e, log, v, spread, upper, gap, reliability, kl = sums_of
     low, high = _bound(ACTIVE * (v + e), -np.inf), _bound(PASSIVE * (v + e), np.inf)
     active = np.array([np.count_nonzero(row) for row in variance <= low[:, None]]) / n
     passive = np.array([np.count_nonzero(row) for row in variance >= high[:, None]]) / n
@@ -144,7 +144,7 @@ def _independent(mean: F32, variance: F32, log_variance: F32, prior_mean: F64, p
 
 
 def _bound(bound: F64, towards: float) -> F32:
-    """The next float32, this way, of each bound: float32 numbers compare alike with both, and need no conversion."""
+    """Return the next float32 of each bound in a direction: float32 numbers compare the same with both."""
     with np.errstate(over="ignore"):  # infinity is next to what is too large
         near = bound.astype(np.float32)
         short = near > bound if towards < 0.0 else near < bound
@@ -152,23 +152,23 @@ def _bound(bound: F64, towards: float) -> F32:
 
 
 def _clustered(mean: F32, variance: F32, log_variance: F32, starts: Ids, prior_mean: F64, prior_var: F64) -> F64:
-    """The sums (SUMS, k) of some dimensions, whatever their rows (k, n); starts: first rows of the clusters, or none.
+    """Return the sums (SUMS, k) of some dimensions with any rows (k, n); starts: first rows of the clusters, or none.
 
-    The influences are linear in what they are made of, so it is that which is summed by cluster.
+    The influences are linear in their terms, so the terms are summed by cluster.
     """
-    fine = np.isfinite(mean) & np.isfinite(variance) & np.isfinite(log_variance)
-    n, whole = fine.sum(axis=1), bool(fine.all())
-    alike = np.array_equal(starts * starts.size, np.arange(starts.size) * mean.shape[1])  # clusters of one size
+    finite = np.isfinite(mean) & np.isfinite(variance) & np.isfinite(log_variance)
+    n, all_finite = finite.sum(axis=1), bool(finite.all())
+    equal_size = np.array_equal(starts * starts.size, np.arange(starts.size) * mean.shape[1])
 
     def apart(rows: F32) -> tuple[F64, F64]:
-        """The mean of what is finite (k,), and the rows less it (k, n), 0 where they do not count."""
-        x = rows.astype(np.float64) if whole else np.where(fine, rows, np.float64(0.0))
+        """Return the mean of the finite rows (k,), and the rows minus it (k, n), 0 where they are not finite."""
+        x = rows.astype(np.float64) if all_finite else np.where(finite, rows, np.float64(0.0))
         centre = x.sum(axis=1) / n
         x -= centre[:, None]
-        return centre, x if whole else x * fine
+        return centre, x if all_finite else x * finite
 
     def by_cluster(x: F64) -> F64:
-        if alike and starts.size:  # a product, which is several times as fast as reduceat
+        if equal_size and starts.size:  # a product, which is several times as fast as reduceat
             return np.asarray(x.reshape(len(x), starts.size, -1) @ np.ones(x.shape[1] // starts.size))
         return np.add.reduceat(x, starts, axis=1) if starts.size else x
 
@@ -176,12 +176,12 @@ def _clustered(mean: F32, variance: F32, log_variance: F32, starts: Ids, prior_m
     square, spread = np.square(x), np.square(y).sum(axis=1) / n
     v = square.sum(axis=1) / n
     low, high = _bound(ACTIVE * (v + e), -np.inf), _bound(PASSIVE * (v + e), np.inf)
-    uses, ignores = fine & (variance <= low[:, None]), fine & (variance >= high[:, None])
+    uses, ignores = finite & (variance <= low[:, None]), finite & (variance >= high[:, None])
     active, passive = uses.sum(axis=1) / n, ignores.sum(axis=1) / n
     x, y, z, square = (by_cluster(part) for part in (x, y, z, square))
-    used, ignored, counts = (by_cluster(part.astype(np.float64)) for part in (uses, ignores, fine))
+    used, ignored, counts = (by_cluster(part.astype(np.float64)) for part in (uses, ignores, finite))
     by_row = np.stack([v, v + e, e, m - prior_mean, prior_var, active, passive])
-    v_, t, e_, away, prior, active_, passive_ = by_row[..., None]
+    v_, t, e_, offset, prior, active_, passive_ = by_row[..., None]
     square -= v_ * counts
     influences = (
         0.5 * ((square + y) / t - z),
@@ -189,14 +189,14 @@ def _clustered(mean: F32, variance: F32, log_variance: F32, starts: Ids, prior_m
         (square * e_ - y * v_) / (t * t),
         used - active_ * counts,
         ignored - passive_ * counts,
-        0.5 * ((square + 2.0 * away * x + y) / prior - z),
+        0.5 * ((square + 2.0 * offset * x + y) / prior - z),
     )
     squares = [np.square(influence).sum(axis=1) for influence in influences]
     return np.stack([n, m, e, log, v, spread, active, passive, np.count_nonzero(counts, axis=1), *squares])
 
 
 def _share_error(share: F64, error: F64, n: F64, clusters: F64) -> F64:
-    """Standard error of a share: two successes and two failures are added to the rows that are effectively there."""
+    """Return the standard error of a share: two successes and two failures are added to the effective rows."""
     effective = share * (1.0 - share) / (error * error)
     effective = np.where(effective > 0.0, np.clip(effective, clusters, n), clusters)
     p = (share * effective + 2.0) / (effective + 4.0)

@@ -26,10 +26,10 @@ NAMES = (
     "share_standard",
     "share_collapsed",
 )
-"""The rows of `baselines`' result, by the names of `Snapshot`; without a variance all but the first two are NaN."""
+"""Rows of `baselines`' result, by the names of `Snapshot`; without a variance all but the first two are NaN."""
 BINS = 30
 NARROW, STANDARD, COLLAPSED = 0.5, 0.1, 0.01
-"""σ less than this; |σ - 1| and |μ| at most this; nats of KL less than this."""
+"""Upper limits of σ, of |σ - 1| and |μ|, and of KL in nats."""
 AT_ONCE, IN_CACHE = 2**18, 2**15
 """Numbers worked on at once, so that no copy is as large as the window; those of one pass stay in the cache."""
 
@@ -67,26 +67,26 @@ def _counts(mean, variance, log_variance, low, scale, prior, bins, near):
 def baselines(
     mean: F32, variance: F32 | None, log_variance: F32 | None, rows: Ints, prior_mean: F64, prior_var: F64
 ) -> F64:
-    """All statistics of the rows, float64 (6, D), in the order of `NAMES`.
+    """Compute the statistics of the rows, float64 (6, D), in the order of `NAMES`.
 
     mean, variance, log_variance: float32 (D, n), C-contiguous. rows: (D,), how many are finite. prior_mean, prior_var:
     float64 (D,). NaN where no row is finite.
     """
     dimensions, n = mean.shape
-    found = np.full((len(NAMES), dimensions), np.nan)
+    statistics = np.full((len(NAMES), dimensions), np.nan)
     size = max(AT_ONCE // max(n, 1), 1)
     for start in range(0, dimensions if n else 0, size):
         some = slice(start, start + size)
         spread = None if variance is None else variance[some]
         log = None if log_variance is None else log_variance[some]
-        found[:, some] = _block(mean[some], spread, log, rows[some], np.stack([prior_mean[some], prior_var[some]]))
-    return found
+        statistics[:, some] = _block(mean[some], spread, log, rows[some], np.stack([prior_mean[some], prior_var[some]]))
+    return statistics
 
 
 def _block(mean: F32, variance: F32 | None, log_variance: F32 | None, rows: Ints, prior: F64) -> F64:
-    """The statistics of some dimensions, in which rows (k,) of n > 0 rows are finite; prior (2, k)."""
+    """Compute the statistics of some dimensions, in which rows (k,) of n > 0 rows are finite; prior (2, k)."""
     dimensions, n = mean.shape
-    found = np.full((len(NAMES), dimensions), np.nan)
+    statistics = np.full((len(NAMES), dimensions), np.nan)
     mean, variance = _without(mean, variance, rows < n)
     low, high = (end.reduce(mean, axis=1).astype(np.float64) for end in (np.fmin, np.fmax))
     width = high - low
@@ -98,30 +98,30 @@ def _block(mean: F32, variance: F32 | None, log_variance: F32 | None, rows: Ints
     _counts(mean, *given, low, scale, prior, bins, near)
     with np.errstate(divide="ignore", invalid="ignore"):
         p = bins / rows[:, None]
-        found[0] = np.maximum(np.abs(low), np.abs(high))
-        found[1] = -np.where(p > 0.0, p * np.log(p), 0.0).sum(axis=1)
+        statistics[0] = np.maximum(np.abs(low), np.abs(high))
+        statistics[1] = -np.where(p > 0.0, p * np.log(p), 0.0).sum(axis=1)
         if variance is not None:
-            found[2], found[3:] = _roots(variance) / rows, near.T / rows
-    found[:, rows == 0] = np.nan
-    return found
+            statistics[2], statistics[3:] = _roots(variance) / rows, near.T / rows
+    statistics[:, rows == 0] = np.nan
+    return statistics
 
 
 def _without(mean: F32, variance: F32 | None, spoiled: NDArray[np.bool_]) -> tuple[F32, F32 | None]:
-    """The same, where the rows of the spoiled dimensions that are not finite have a mean of NaN and a variance of 0."""
+    """Return mean and variance. Non-finite rows of the `spoiled` dimensions get a mean of NaN and a variance of 0."""
     if not spoiled.any():
         return mean, variance
-    fine = np.isfinite(mean[spoiled])
+    finite = np.isfinite(mean[spoiled])
     if variance is not None:
-        fine &= np.isfinite(variance[spoiled]) & (variance[spoiled] > 0)
+        finite &= np.isfinite(variance[spoiled]) & (variance[spoiled] > 0)
         variance = variance.copy()
-        variance[spoiled] = np.where(fine, variance[spoiled], np.float32(0.0))
+        variance[spoiled] = np.where(finite, variance[spoiled], np.float32(0.0))
     mean = mean.copy()
-    mean[spoiled] = np.where(fine, mean[spoiled], np.float32(np.nan))
+    mean[spoiled] = np.where(finite, mean[spoiled], np.float32(np.nan))
     return mean, variance
 
 
 def _roots(variance: F32) -> F64:
-    """The sum of σ, (D,)."""
+    """Return the sum of σ, (D,)."""
     total = np.empty(len(variance))
     size = max(IN_CACHE // variance.shape[1], 1)
     for start in range(0, len(variance), size):

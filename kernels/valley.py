@@ -1,4 +1,4 @@
-"""Whether two kinds of inputs stand out in σ²: how deep the valley is between two peaks of the histogram of log σ².
+"""Depth of the valley between two peaks of the histogram of log σ²: it shows two kinds of inputs.
 
 Inputs are float32 (D, n): the posterior's mean μ and log σ² for every row. Bins of σ² / T are a factor of 2^¼ wide and
 centred at powers of 2^¼, T = Var μ + mean σ², so that nothing changes when a dimension is rescaled. Counts are of
@@ -26,15 +26,15 @@ Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 PER_NAT = 4.0 / math.log(2.0)
-"""Bins by one of log σ²."""
+"""Number of bins in one unit of log σ²."""
 CENTRE, BINS = 80, 105
-"""The bin around σ² = T, and their number: from T / 2^20 to 2^6 T, which at most 1 row in 64 can be above."""
-SURELY = 1.96
-"""Standard errors by which a side must have more than its share."""
+"""Bin around σ² = T, and number of bins: from T / 2^20 to 2^6 T, which at most 1 row in 64 can exceed."""
+Z_SHARE = 1.96
+"""Standard errors by which either side must exceed its share."""
 WIDE = 3
-"""Bins of a window."""
+"""Number of bins in a window."""
 LOW, HIGH = CENTRE - 4, CENTRE - 2
-"""Bins at T / 2 and T / √2: the last one that a low peak, the first one that a high peak may be centred at."""
+"""Bins at T / 2 and T / √2: the last centre of a low peak, and the first centre of a high peak."""
 AT_ONCE = 2**14
 """Numbers that NumPy works on at once."""
 
@@ -54,7 +54,7 @@ def _count(log_variance, log_total, counts):
 def valley(
     mean: F32, log_variance: F32, rows: F64, total: F64, cluster: Ids, share: float, which: Mask
 ) -> tuple[F64, F64]:
-    """The valley of every dimension and its standard error, (D,) each.
+    """Return the valley of every dimension and its standard error, (D,) each.
 
     mean, log_variance: float32 (D, n), C-contiguous. rows: (D,), how many are finite. total: T, float64 (D,). cluster:
     int64 (n,), non-decreasing ids of the rows that belong together; empty: every row is its own. share: of the rows,
@@ -73,7 +73,7 @@ def valley(
 
 
 def _parts(which: Mask, size: int) -> Iterator[Ids]:
-    """These dimensions, some at a time."""
+    """Yield these dimensions, some at a time."""
     left = np.flatnonzero(which)
     for start in range(0, len(left), max(size, 1)):
         yield left[start : start + max(size, 1)]
@@ -86,9 +86,9 @@ def _counts(log_variance: F32, total: F64) -> Ids:
 
 
 def _deepest(counts: Ids, share: float, size: float | F64) -> tuple[F64, F64, Ids]:
-    """Of counts (D, BINS): the valley, its error and the first bins (2, D) of the valley and of the smaller peak.
+    """Return the valley of counts (D, BINS), its error, and the first bins (2, D) of valley and smaller peak.
 
-    size: rows that count as one, since they come together.
+    size: number of dependent rows that count as one.
     """
     below = np.concatenate([np.zeros((len(counts), 1), np.int64), np.cumsum(counts, axis=1)], axis=1)
     full = below[:, WIDE:] - below[:, :-WIDE]  # window k has the bins k, k + 1 and k + 2, and is centred at k + 1
@@ -99,7 +99,7 @@ def _deepest(counts: Ids, share: float, size: float | F64) -> tuple[F64, F64, Id
     after[:, :-WIDE] = np.maximum.accumulate(high[:, ::-1], axis=1)[:, ::-1][:, WIDE:]
     peak, rows = np.minimum(before, after), below[:, -1:]
     size = np.broadcast_to(size, len(counts))[:, None]
-    least = rows * share + SURELY * np.sqrt(rows * size * share * (1.0 - share))
+    least = rows * share + Z_SHARE * np.sqrt(rows * size * share * (1.0 - share))
     possible = (peak > 0) & (below[:, :-WIDE] >= least) & (rows - below[:, WIDE:] >= least)
     with np.errstate(divide="ignore", invalid="ignore"):
         depth = full / peak
@@ -114,7 +114,7 @@ def _deepest(counts: Ids, share: float, size: float | F64) -> tuple[F64, F64, Id
 
 
 def _smaller(low: Ids, high: Ids, k: Ids, before: Ids, after: Ids) -> Ids:
-    """Where the smaller peak of the valleys k (D, 1) is."""
+    """Return the first bin of the smaller peak of the valleys k (D, 1)."""
     left = np.take_along_axis(before, k, 1) <= np.take_along_axis(after, k, 1)
     windows = np.arange(low.shape[1])
     there = np.where(left, np.where(windows <= k - WIDE, low, -1), np.where(windows >= k + WIDE, high, -1))
@@ -122,13 +122,13 @@ def _smaller(low: Ids, high: Ids, k: Ids, before: Ids, after: Ids) -> Ids:
 
 
 def _dependent(mean: F32, log_variance: F32, total: F64, cluster: Ids, share: float) -> tuple[F64, F64]:
-    """The same where rows are clustered or not finite."""
-    fine = np.isfinite(mean) & np.isfinite(log_variance)
-    log = np.where(fine, log_variance, np.float32(np.nan))
+    """Return the valley and its error if rows are clustered or not finite."""
+    finite = np.isfinite(mean) & np.isfinite(log_variance)
+    log = np.where(finite, log_variance, np.float32(np.nan))
     counts = _counts(log, total)
-    rows = fine.sum(axis=1)
+    rows = finite.sum(axis=1)
     starts = np.flatnonzero(np.diff(cluster, prepend=cluster[:1] - 1)) if cluster.size else np.arange(mean.shape[1])
-    clusters = np.count_nonzero(np.add.reduceat(fine, starts, axis=1, dtype=np.int64), axis=1)
+    clusters = np.count_nonzero(np.add.reduceat(finite, starts, axis=1, dtype=np.int64), axis=1)
     size = rows / clusters
     depth, error, (k, peak) = _deepest(counts, share, size)
     place = log.astype(np.float64) * PER_NAT + (CENTRE + 0.5 - np.log(total) * PER_NAT)[:, None]

@@ -16,45 +16,45 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
-NEAR = 2.0
-"""Cells of rounding between tied values and the next, at most, where rounding tied them."""
-CHECKED = 5000
-"""Rows, evenly spaced, whose neighbours are looked at."""
-TOLD = 200
-"""Rows that tell how many dimensions they spread in."""
+MAX_CELLS = 2.0
+"""Largest distance, in rounding cells, between values that rounding tied and the next."""
+MAX_CHECKED_ROWS = 5000
+"""Largest number of evenly spaced rows whose neighbours are searched."""
+MIN_CHECKED_ROWS = 200
+"""Smallest number of rows that show how many dimensions they fill."""
 FAR = 1e6
-"""Spreads of a dimension from its median beyond which outliers are all the same to neighbours."""
-SEEN = 3
-"""Dimensions up to which neighbours tell a surface from a volume."""
-FLAT = 0.5
-"""Dimensions by which rows must spread in fewer than there are."""
+"""Limit of the distance from the median, in spreads of a dimension: outliers beyond it are moved to it."""
+MAX_SURFACE_DIMENSIONS = 3
+"""Largest number of dimensions in which neighbours distinguish a surface from a volume."""
+MIN_MISSING = 0.5
+"""Smallest number of dimensions that the rows of a surface do not fill."""
 
 
 def first_of_their_kind(x: F32) -> I64:
-    """The rows of x (d, n) that are equal to none before, or all where rows may be equal by chance.
+    """Return the rows of x (d, n) that repeat no earlier row, or all rows if rows may be equal by chance.
 
-    Rounded rows are equal by chance; then many more are equal in all dimensions but some one. Inputs that were seen
-    twice are equal in all or none. Rows are told apart by sums of random multiples of their bits.
+    Rounded rows are equal by chance, and then many more rows are equal in all dimensions except one. Repeated inputs
+    are equal in all dimensions or in none. Sums of random multiples of their bits identify the rows.
     """
     d, n = x.shape
-    if d == 1:  # of one dimension `spacing` judges
+    if d == 1:  # `knn_1d` handles repeats in one dimension
         return np.arange(n)
     bits = (x + np.float32(0.0)).view(np.int32).astype(np.int64)  # -0.0 becomes 0.0
     bits *= np.random.default_rng(0).integers(-(1 << 63), 1 << 63, (d, 1)) | 1
-    whole = bits.sum(axis=0)
-    first, count = np.unique(whole, return_index=True, return_counts=True)[1:]
+    row_hash = bits.sum(axis=0)
+    first, count = np.unique(row_hash, return_index=True, return_counts=True)[1:]
     pairs = int(count @ (count - 1))
     for part in bits if pairs else ():
-        count = np.unique(whole - part, return_counts=True)[1]
+        count = np.unique(row_hash - part, return_counts=True)[1]
         if int(count @ (count - 1)) > 2 * pairs:
             return np.arange(n)
     return np.sort(first)
 
 
 def linear(x: F32, mantissa: int) -> list[int]:
-    """Dimensions of x (d, n) that are constant or linear functions of those before, but for rounding.
+    """List the dimensions of x (d, n) that are constant or linear functions of earlier ones, up to rounding.
 
-    Such a function holds with any weights of the rows; those taken leave no row further than 1 from the median.
+    Such a function holds with any weights of the rows. The weights here leave no row further than 1 from the median.
     """
     z = x.astype(np.float64)
     low, middle, high = np.quantile(z, (0.1, 0.5, 0.9), axis=1)
@@ -73,17 +73,17 @@ def linear(x: F32, mantissa: int) -> list[int]:
 
 
 def _cells(values: F64, mantissa: int) -> F64:
-    """Widths of the cells that rounding draws together at values (n,), as in `spacing`."""
+    """Return the widths of the rounding cells at values (n,), as in `knn_1d`."""
     exponent = np.frexp(np.abs(values))[1]
     least = np.frexp(np.quantile(np.abs(values), 0.875))[1] - 8
     return np.asarray(np.ldexp(1.0, np.maximum(exponent, least) - 1 - mantissa))
 
 
 def unrounded(x: F32, mantissa: int, within: F64) -> F32 | None:
-    """x (n,) about its median, moved `within` (n,) its cells, from -½ to ½; None where it lies on a lattice."""
+    """Return x (n,) minus its median, moved `within` (n,) its cells, from -½ to ½; None if it lies on a lattice."""
     values, counts = np.unique(x.astype(np.float64), return_counts=True)
     cells, tied = _cells(values, mantissa), np.flatnonzero(counts[:-1] > 1)
-    near = values[tied + 1] - values[tied] <= NEAR * np.maximum(cells[tied], cells[tied + 1])
+    near = values[tied + 1] - values[tied] <= MAX_CELLS * np.maximum(cells[tied], cells[tied + 1])
     if 2 * counts[tied] @ near < counts[tied].sum():
         return None
     wide = x.astype(np.float64)
@@ -92,18 +92,18 @@ def unrounded(x: F32, mantissa: int, within: F64) -> F32 | None:
 
 
 def on_a_surface(x: F32, parts: list[list[int]], cluster: NDArray[Any] | None = None) -> bool:
-    """Whether rows of x (d, n) spread in fewer dimensions than any of the `parts` that are small has.
+    """Return True if the rows of x (d, n) lie on a surface in any of the small `parts`.
 
-    Rows of one `cluster` (n,), ids side by side, are alike: one of each is looked at.
+    Rows of one `cluster` (n,), ids side by side, are similar: only one of each is used.
     """
     n = x.shape[1]
     some = np.arange(n) if cluster is None else np.flatnonzero(np.r_[True, cluster[1:] != cluster[:-1]])
-    some = some[np.linspace(0, len(some) - 1, min(len(some), CHECKED)).astype(np.int64)]
-    for part in parts if len(some) >= TOLD else ():
-        if 1 < len(part) <= SEEN:
+    some = some[np.linspace(0, len(some) - 1, min(len(some), MAX_CHECKED_ROWS)).astype(np.int64)]
+    for part in parts if len(some) >= MIN_CHECKED_ROWS else ():
+        if 1 < len(part) <= MAX_SURFACE_DIMENSIONS:
             y = x[part][:, some].astype(np.float64)
             low, middle, high = np.quantile(y, (0.1, 0.5, 0.9), axis=1)[..., None]
             y = np.clip((y - middle) / np.maximum(high - low, 1e-300), -FAR, FAR)
-            if local_dimension(y.astype(np.float32)) < len(part) - FLAT:
+            if local_dimension(y.astype(np.float32)) < len(part) - MIN_MISSING:
                 return True
     return False

@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
-ROUNDS = 16
-TURNED = 1e-3
-"""The components are found when none turns by more than this (one less the cosine) in a round."""
+MAX_ROUNDS = 16
+"""Largest number of rounds of FastICA."""
+MAX_TURN = 1e-3
+"""Largest turn of a component in the last round, as one minus the cosine."""
 THIN = 1e-5
-"""Least standard deviation along any direction, relative to those along the axes; rounding's is a hundredth of it."""
+"""Smallest standard deviation along any direction, relative to the axes; that of rounding is a hundredth of it."""
 
 
 def whitening(x: F32) -> F64 | None:
-    """The matrix (d, d) that makes the covariance of x the identity; None where x has none or lies in a plane."""
+    """Return the matrix (d, d) that makes the covariance of x the identity; None if x has none or lies in a plane."""
     scale = x.std(axis=1, dtype=np.float64)
     if not (np.isfinite(scale).all() and scale.min() > 0):
         return None
@@ -34,25 +35,25 @@ def whitening(x: F32) -> F64 | None:
 
 
 def components(white: F32) -> F64:
-    """The rotation (d, d) of white (d, n) to components as independent as may be.
+    """Return the rotation (d, d) of white (d, n) to the most independent components.
 
     Symmetric FastICA with tanh, always from the same start.
     """
     d, n = white.shape
     rotation = np.linalg.qr(np.random.default_rng(0).standard_normal((d, d)))[0]
-    for _ in range(ROUNDS):
+    for _ in range(MAX_ROUNDS):
         bent = np.tanh(rotation.astype(np.float32) @ white)
         slope = 1 - np.einsum("dn,dn->d", bent, bent) / n
         u, _, v = np.linalg.svd((bent @ white.T / np.float32(n)).astype(np.float64) - slope[:, None] * rotation)
         turned = 1 - np.abs(((u @ v) * rotation).sum(axis=1)).min()
         rotation = u @ v
-        if turned < TURNED:
+        if turned < MAX_TURN:
             break
     return np.asarray(rotation)
 
 
 def radial(white: F32, normal: F64) -> tuple[F32, F32, float, F64]:
-    """white (d, n) with its radii made those of a Gaussian, and what that adds to the entropy.
+    """Return white (d, n) with the radii of a Gaussian, and the entropy that this adds.
 
     normal (n,) are the normal scores, ascending. The new radii g are χ's in Wilson & Hilferty's approximation, of which
     h(log g) is known. The map has the determinant (g/r)^d d log g / d log r, and the mean log of the last factor is

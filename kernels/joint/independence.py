@@ -16,22 +16,23 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 
 DEGREE = 4
-ALIKE = 3.0
-"""Standard errors, 1/√n, by which a correlation in time is told from none."""
-FALSE = 1e-3
+"""Largest degree of the polynomials."""
+Z_CORRELATION = 3.0
+"""Standard errors, 1/√n, that a correlation in time must exceed."""
+FALSE_POSITIVE = 1e-3
 """Probability that any pair of independent dimensions is taken for dependent."""
 
 
 @lru_cache(maxsize=4)
 def polynomials(n: int) -> F32:
-    """Legendre polynomials of degrees 1 to DEGREE at the ranks 1..n, normalised on [-1, 1], (DEGREE, n)."""
+    """Return the Legendre polynomials of degrees 1 to DEGREE at the ranks 1..n, normalised on [-1, 1], (DEGREE, n)."""
     u = (2 * np.arange(n) + 1) / n - 1
     values = [np.polynomial.legendre.Legendre.basis(p)(u) * math.sqrt(2 * p + 1) for p in range(1, DEGREE + 1)]
     return np.stack(values).astype(np.float32)
 
 
 def dependence(ranks: NDArray[np.int32], rows: float | None = None) -> NDArray[np.float64]:
-    """χ² statistics (d, d) of ranks (d, n), 0-based, that are worth `rows` independent ones; None: n."""
+    """Return the χ² statistics (d, d) of ranks (d, n), 0-based, that are worth `rows` independent ones; None: n."""
     d, n = ranks.shape
     features = np.stack([np.take(p, ranks) for p in polynomials(n)], axis=1).reshape(d * DEGREE, n)
     means = features @ features.T / np.float32(n)
@@ -40,14 +41,15 @@ def dependence(ranks: NDArray[np.int32], rows: float | None = None) -> NDArray[n
 
 
 def lasting(scores: NDArray[np.float64]) -> tuple[float, float]:
-    """Times, in rows, for which scores (d, n) in the order of time, or their squares, are alike; 1 of independent rows.
+    """Return the times, in rows, for which scores (d, n) in time order, or their squares, are correlated.
 
-    The integrated correlations 1 + 2 Σ ρ(t), up to where ρ is not told from none (Sokal 1997), of the dimension where
-    it lasts longest: of its values, and of products of two such independent dimensions (ρ² in place of ρ).
+    These are the integrated correlations 1 + 2 Σ ρ(t), up to where ρ is not significant (Sokal 1997), of the dimension
+    with the longest: of its values, and of products of two such independent dimensions (ρ² in place of ρ). They are 1
+    for independent rows.
     """
     series = np.concatenate([scores, scores * scores])
     series -= series.mean(axis=1, keepdims=True)
-    n, least = series.shape[1], ALIKE / math.sqrt(series.shape[1])
+    n, least = series.shape[1], Z_CORRELATION / math.sqrt(series.shape[1])
     series /= np.maximum(np.sqrt(np.einsum("dn,dn->d", series, series)), 1e-30)[:, None]
     if np.einsum("dn,dn->d", series[:, 1:], series[:, :-1]).max() < least:
         return 1.0, 1.0
@@ -58,22 +60,27 @@ def lasting(scores: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def critical(pairs: int) -> float:
-    """The statistic that the greatest of so many independent pairs passes with probability FALSE; Wilson & Hilferty."""
+    """Return the statistic that the largest of `pairs` independent ones exceeds with probability FALSE_POSITIVE.
+
+    By the approximation of Wilson & Hilferty.
+    """
     freedom = DEGREE * DEGREE
     spread = 2 / (9 * freedom)
-    return float(freedom * (1 - spread + NormalDist().inv_cdf(1 - FALSE / max(pairs, 1)) * math.sqrt(spread)) ** 3)
+    return float(
+        freedom * (1 - spread + NormalDist().inv_cdf(1 - FALSE_POSITIVE / max(pairs, 1)) * math.sqrt(spread)) ** 3
+    )
 
 
 def blocks(ranks: NDArray[np.int32], rows: float | None = None) -> list[list[int]]:
-    """The dimensions of ranks (d, n), grouped: dimensions of different groups pass for independent in every pair."""
+    """Group the dimensions of ranks (d, n): every pair of dimensions of different groups passes for independent."""
     d = len(ranks)
     joined = dependence(ranks, rows) > critical(d * (d - 1) // 2)
-    free, found = set(range(d)), []
+    free, groups = set(range(d)), []
     while free:
         block, edge = set(), {min(free)}
         while edge:
             block |= edge
             edge = {int(j) for i in edge for j in np.flatnonzero(joined[i])} - block
         free -= block
-        found.append(sorted(block))
-    return found
+        groups.append(sorted(block))
+    return groups

@@ -85,7 +85,7 @@ def outliers(rows: F32) -> NDArray[np.int64]:
     """Count the rows (k, n) that the online histogram calls outliers, (k,)."""
     dimensions, n = rows.shape
     apart, counts = histogram.EXTREMES, np.zeros(dimensions, np.int64)
-    if n < histogram.LEAST:
+    if n < histogram.MIN_OUTLIER_ROWS:
         return counts
     # a sample bounds the range: its ninth values from the ends are further in than those of all rows
     some = np.sort(rows[:, :: max(1, n // 256)], axis=1).astype(np.float64)

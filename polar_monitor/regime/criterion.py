@@ -116,7 +116,7 @@ class Criterion:
         """Return the numbers of dimension j that decide its label, beside their cuts."""
         label = self(s)[j]
         if label is Label.UNDECIDED:
-            return "what it needs is not known, or fits none of its labels"
+            return "a statistic is not known, or no rule fits"
         holds = label in self.rules
         conditions = (
             self.rules[label] if holds else [next(c for c in rule if not c.holds(s)[j]) for rule in self.rules.values()]

@@ -69,7 +69,7 @@ def sentence(s: Snapshot, j: int, label: Label) -> str:
     if label is Label.UNDECIDED:
         return f"{text}, which is neither surely below {PASSIVE} nor surely above {cut}"
     if not s.has_variance:
-        return f"{text}, above {cut} (active and mixed cannot be told apart without a variance)"
+        return f"{text}, above {cut} (active and mixed cannot be distinguished without a variance)"
     shares = f"{s.share_active[j]:.0%} of the inputs clearly use it, {s.share_passive[j]:.0%} clearly do not"
     if label is Label.MIXED:
         return f"{text}; {shares}, variance gap {s.variance_gap[j]:.2f} nats{_valley(s, j)}"

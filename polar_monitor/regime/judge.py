@@ -106,7 +106,7 @@ def _caveats(s: Snapshot) -> tuple[str, ...]:
     """List what a model without a variance representation leaves open."""
     if s.has_variance:
         return ()
-    caveats = ["no variance representation: active and mixed cannot be told apart"]
+    caveats = ["no variance representation: active and mixed cannot be distinguished"]
     if is_relative(s):
         caveats.append(
             "no posterior noise sets a scale: a decoder that is free to rescale its input can undo any scale of the "

@@ -172,11 +172,11 @@ def test_where_ours_is_undecided_the_others_are_listed() -> None:
     assert "; passive by bonheme" in second
 
 
-def test_nothing_known_is_nothing_said() -> None:
+def test_without_statistics_there_is_no_disagreement() -> None:
     regime = code(np.full((600, 1), np.nan))
     assert regime.explain(0).count("\n") == 0
     theirs = judge(regime.snapshot, None, "bonheme")  # type: ignore[arg-type]
-    assert "what it needs is not known" in theirs.explain(0)
+    assert "a statistic is not known" in theirs.explain(0)
 
 
 def test_the_verdict_explains_itself() -> None:

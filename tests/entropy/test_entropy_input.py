@@ -1,4 +1,4 @@
-"""What the functions of `polar_monitor.entropy` take, and what they refuse."""
+"""Input that the functions of `polar_monitor.entropy` accept, and input that they refuse."""
 
 from __future__ import annotations
 

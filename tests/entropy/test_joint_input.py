@@ -92,7 +92,7 @@ def test_a_constant_is_a_function_and_the_value_is_of_the_others(z):
         assert found.floor.all()
 
 
-def test_atoms_are_said_of_each_dimension(z):
+def test_atoms_are_reported_for_each_dimension(z):
     z[:1000, 1] = 0.0
     found = entropy.joint(z)
     np.testing.assert_allclose(found.atoms, [0, 0.25, 0, 0], atol=0.01)
@@ -133,7 +133,7 @@ def test_volumes_are_not_thin(laws):
 
 
 @pytest.mark.parametrize(("d", "times"), [(2, 4), (3, 4), (10, 2)])
-def test_inputs_seen_again_count_once(d, times):
+def test_repeated_inputs_count_once(d, times):
     once = np.random.default_rng(0).normal(size=(1000, d))
     expected = entropy.joint(once)
     for again in (np.tile(once, (times, 1)), np.repeat(once, times, axis=0)):
@@ -146,7 +146,7 @@ def test_inputs_seen_again_count_once(d, times):
         assert found.standard_error == pytest.approx(expected.standard_error, rel=0.3)
 
 
-def test_rounded_inputs_seen_again_count_once():
+def test_rounded_repeated_inputs_count_once():
     once = np.random.default_rng(0).normal(size=(1000, 10))
     found = entropy.joint(torch.tensor(np.tile(once, (3, 1))).bfloat16())
     assert found.rows == 1000

@@ -16,7 +16,7 @@ from polar_monitor.kernels import blocking
 )
 def test_the_twin_agrees(terms, slowly):
     terms = np.cumsum(terms, axis=1) if slowly else terms
-    expected = [slow.square(list(row), blocking.LEAST_BLOCKS) for row in terms]
+    expected = [slow.square(list(row), blocking.MIN_BLOCKS) for row in terms]
     np.testing.assert_allclose(blocking.square(terms), expected, rtol=1e-12)
 
 

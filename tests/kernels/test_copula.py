@@ -144,7 +144,7 @@ def test_the_table_goes_on_where_simulation_ends(d):
     assert copula.own_error(d, 1023) == pytest.approx(copula.own_error(d, 1024), abs=0.012 * math.sqrt(d))
 
 
-def test_functions_of_dimensions_before_are_found():
+def test_functions_of_earlier_dimensions_are_detected():
     x = np.random.default_rng(0).standard_normal((4, 500))
     scores = np.array([x[0], -2 * x[0], x[1], x[2], 3 * x[2] - x[0]])
     correlation = np.corrcoef(scores)

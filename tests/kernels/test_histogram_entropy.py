@@ -81,7 +81,7 @@ LAWS: dict[str, tuple[Callable[..., Array], float]] = {
     "arcsine": (lambda r, size: np.sin(math.pi * (r.random(size) - 0.5)), math.log(math.pi / 2)),
     "log-normal": (lambda r, size: r.lognormal(size=size), NORMAL),
 }
-"""How to draw, and the entropy."""
+"""Sampler and entropy of each law."""
 every_law = pytest.mark.parametrize(("draw", "truth"), LAWS.values(), ids=LAWS.keys())
 
 
@@ -200,7 +200,7 @@ def entropy_of_mixed(share: float, deviation: float) -> float:
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 @pytest.mark.parametrize("deviation", [1e-4, 0.001, 0.005, 0.01, 0.02, 0.1])
-def test_a_peak_that_the_bins_do_not_resolve_is_told_or_in_the_interval(share, deviation):
+def test_a_peak_that_the_bins_do_not_resolve_is_flagged_or_in_the_interval(share, deviation):
     found = of(mixed(share, deviation)(np.random.default_rng(0), (50, 12_800)))
     right = np.abs(found.value - entropy_of_mixed(share, deviation)) <= 1.96 * found.standard_error
     assert (right | found.coarse).mean() >= 0.8

@@ -1,4 +1,4 @@
-"""What `kernels/_jit.py` promises, held for every kernel, and the same answers without the compiler."""
+"""Promises of `kernels/_jit.py` for every kernel, and the same results without the compiler."""
 
 import gc
 import importlib

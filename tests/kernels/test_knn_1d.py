@@ -212,7 +212,7 @@ GAUSSIAN = 0.5 * math.log(2 * math.pi * math.e)
 @pytest.mark.parametrize("mantissa", [7, 23])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 @pytest.mark.parametrize("many", [1, 3])
-def test_atoms_are_left_out_and_told(share, many, mantissa):
+def test_atoms_are_left_out_and_reported(share, many, mantissa):
     rng = np.random.default_rng(10)
     x = rng.normal(size=(20, 4096))
     on = rng.random(x.shape) < share

@@ -43,7 +43,7 @@ def test_any_rows_tied_or_not_in_small_leaves(d, n, k, seed, levels, scale):
         x = np.round(x * levels)
     x = (x * scale).astype(np.float32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(knn_search, "ALONE", 20)
+        patch.setattr(knn_search, "MAX_ONE_LEAF", 20)
         patch.setattr(knn_search, "LEAF", 3)
         np.testing.assert_allclose(nearest(x, k), reference.nearest(x, k), rtol=1e-5)
 

@@ -31,7 +31,7 @@ def test_update_matches_two_passes(x):
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e4])
-def test_any_split_and_merge_is_the_whole(offset):
+def test_any_split_and_merge_gives_the_same(offset):
     rng = np.random.default_rng(0)
     x = (offset + rng.normal(size=(3, 5000))).astype(np.float32)
     x[1, ::7] = np.nan

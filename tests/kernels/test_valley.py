@@ -136,7 +136,7 @@ def test_one_peak_however_broad_is_one_kind(law, n):
 @pytest.mark.parametrize("sharp", [0.02, 0.1])
 @pytest.mark.parametrize("spread", [0.0, 0.3])
 @pytest.mark.parametrize(("share", "n"), [(0.07, 4096), (0.1, 1024), (0.5, 512), (0.9, 1024)])
-def test_two_kinds_are_found(share, n, spread, sharp):
+def test_two_kinds_are_detected(share, n, spread, sharp):
     assert surely(*two_kinds(share, n, spread=spread, sharp=sharp)).mean() >= 0.95
 
 

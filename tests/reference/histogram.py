@@ -39,7 +39,7 @@ def split(values: list[float], apart: int) -> tuple[list[float], list[float]]:
 
 
 def state(values: list[float], bins: int, apart: int) -> dict[str, np.ndarray]:
-    """What the state of one dimension is to be after these values, in any order."""
+    """Return the state of one dimension after these values, in any order."""
     extremes, binned = split(values, apart)
     counts = np.zeros(bins, np.int64)
     exponent = grid(binned, bins) if binned else -149

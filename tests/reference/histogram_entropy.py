@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import psi
 
 Array = np.ndarray[Any, Any]
-LEAF, LEAST, SIGMAS, ALONE, POINTS = 16, 256, 3.0, 6, 16
+LEAF, MIN_UNIFORM_ROWS, UNIFORM_SIGMAS, ATOM_RATIO, MAX_ATOM_POINTS = 16, 256, 3.0, 6, 16
 
 
 def lay(x: Array, bins: int) -> tuple[Array, list[float]]:
@@ -29,7 +29,7 @@ def without_atoms(counts: Array) -> Array:
         reach = m // 8 + 2
         others = np.concatenate([counts[max(i - reach, 0) : i], counts[i + 1 : i + 1 + reach], [0]])
         beside, beyond = padded[[i + 1, i + 3]].sum(), padded[[i, i + 4]].sum()
-        if c > LEAF and others.max() <= (c - LEAF) / ALONE and beside <= 1.5 * beyond + LEAF:
+        if c > LEAF and others.max() <= (c - LEAF) / ATOM_RATIO and beside <= 1.5 * beyond + LEAF:
             lowered[i] = beside // 2
     return lowered
 
@@ -46,7 +46,7 @@ def spread(counts: Array) -> tuple[Array, int, int]:
         empty = (between & (counts[1:-1] == 0)).sum()
         if found == joins and empty >= 8 and 5 * empty >= between.sum():
             found += 1
-        elif found == 0 or joins == found + 2 or len(counts) <= 2 * POINTS:
+        elif found == 0 or joins == found + 2 or len(counts) <= 2 * MAX_ATOM_POINTS:
             break
         counts, joins = paired(counts), joins + 1
     return counts, found, joins
@@ -90,7 +90,7 @@ def cells(counts: Array, edges: Array, level: int, i: int) -> tuple[list[tuple[i
 
 
 def slope(counts: Array) -> float:
-    """What the splits into bins gain, of pairs that are not at an end and of bins with LEAF rows or more."""
+    """Return the gain of splits into bins, for pairs that are not at an end and bins with LEAF rows or more."""
     found = 0.0
     for i in range(2, len(counts) - 2, 2):
         a, b = int(counts[i]), int(counts[i + 1])
@@ -100,7 +100,7 @@ def slope(counts: Array) -> float:
 
 
 def gains(counts: Array, bins: int) -> list[float]:
-    """What is gained by splitting `bins` bins in halves, wherever they begin, but for bins read as a power law."""
+    """Return the gain of splitting `bins` bins in halves at every position, except in bins read as a power law."""
     inner = counts[3:-3] if len(counts) > 8 else counts[1:-1]
     halves = [inner[i : i + bins].reshape(2, -1).sum(axis=1) for i in range(len(inner) - bins + 1)]
     return [
@@ -111,9 +111,9 @@ def gains(counts: Array, bins: int) -> list[float]:
 
 
 def unresolved(counts: Array) -> float:
-    """What a peak may be missed by, Σ c log f."""
+    """Return the possible miss of a peak, in Σ c log f."""
     fine, broad = gains(counts, 2), gains(counts, 4)
-    if sum(fine) / 2 <= SIGMAS * math.sqrt(len(fine) / 4):
+    if sum(fine) / 2 <= UNIFORM_SIGMAS * math.sqrt(len(fine) / 4):
         return 0.0
     ratio = min(max(2 * sum(fine) / sum(broad), 0.25), 0.67) if sum(broad) > 4e-9 else 0.67
     return sum(fine) / 2 * 0.15 * (ratio - 0.25) / (0.68 - ratio)
@@ -133,7 +133,7 @@ def entropy(counts: Array, frame: list[float], capacity: int, effective: float =
     if found:
         width, spacing = finest * 2**joins, finest * 2**found
         low, high = 0.0, (m - 1) * finest + spacing
-        atoms = 1.0 if high - low <= POINTS * spacing else atoms
+        atoms = 1.0 if high - low <= MAX_ATOM_POINTS * spacing else atoms
     else:
         spacing, low, high = 0.0, low - width / (counts[1] + 1), high + width / (counts[-2] + 1)
     m, n = len(counts), int(counts.sum())
@@ -151,8 +151,9 @@ def entropy(counts: Array, frame: list[float], capacity: int, effective: float =
     highest_levels = [gain for level, gain in splits if level <= 16]
     independent = min(effective, rows) * n / rows
     heaped = not found and counts.max() >= max(n / 4, LEAF)
-    if n >= LEAST and all(
-        sum(part) <= SIGMAS * math.sqrt(len(part) / 2) for part in (highest_levels, [gain for _, gain in splits])
+    if n >= MIN_UNIFORM_ROWS and all(
+        sum(part) <= UNIFORM_SIGMAS * math.sqrt(len(part) / 2)
+        for part in (highest_levels, [gain for _, gain in splits])
     ):
         value, error, missed, sampling = flat, 1.5 / independent, 0.0, 0.0
     else:

@@ -1,4 +1,4 @@
-"""What the joint entropy finds out about its rows, as it is written down."""
+"""Checks of the joint entropy on its rows, written as their definitions."""
 
 import numpy as np
 

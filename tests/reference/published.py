@@ -1,4 +1,4 @@
-"""What published criteria look at, of one dimension, as plainly as their authors wrote it."""
+"""Statistics of published criteria for one dimension, as plainly as their authors wrote them."""
 
 import math
 

@@ -66,10 +66,10 @@ def test_without_a_variance_nothing_is_mixed_and_the_cut_is_higher() -> None:
     s = snapshot([1.0, 0.25, 0.01], has_variance=False, resolution=0.1, effective_rank=3.0, share_active=[0.5] * 3)
     regime = judge(s)
     assert regime.labels == (ACTIVE, UNDECIDED, PASSIVE)
-    assert any("cannot be told apart" in reason for reason in regime.reasons)
+    assert any("cannot be distinguished" in reason for reason in regime.reasons)
 
 
-def test_a_low_rank_code_that_is_not_axis_aligned_is_said_to_be() -> None:
+def test_a_low_rank_code_that_is_not_axis_aligned_is_reported() -> None:
     s = snapshot([2.0] * 6, has_variance=False, resolution=0.1, surplus=2.0)
     assert any("not axis-aligned: 2 more dimensions are in use than" in reason for reason in judge(s).reasons)
     for surplus in (0.0, math.nan):
@@ -110,8 +110,8 @@ def test_the_verdict_is_of_the_dimensions_that_can_be_estimated(nats: list[float
     assert regime.verdict is verdict
     missing = [str(j) for j, value in enumerate(nats) if math.isnan(value)]
     where = f"dimension{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
-    said = f"{len(missing)} of {len(nats)} dimensions could not be estimated: too few finite rows in {where}"
-    assert regime.reasons[1] == said
+    reason = f"{len(missing)} of {len(nats)} dimensions could not be estimated: too few finite rows in {where}"
+    assert regime.reasons[1] == reason
 
 
 def test_reasons_name_few_of_many_dimensions() -> None:

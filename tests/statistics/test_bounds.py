@@ -46,19 +46,19 @@ def dimensions():
 
 
 def statistics(mean, variance, cluster=None):
-    """All that the bounds speak of, (D,) each."""
+    """Statistics that the bounds relate, (D,) each."""
     mean, variance = (np.array(np.atleast_2d(x), np.float32) for x in (mean, variance))
     logs, d = np.log(variance), len(mean)
     ids = np.zeros(0, np.int64) if cluster is None else cluster
-    found = dict(zip(NAMES, posterior(mean, variance, logs, ids, np.zeros(d), np.ones(d)), strict=True))
-    found["information"], found["information_se"] = mixture.information(mean, variance, cluster, logs)
-    found["entropy"], found["entropy_se"], found["ties"] = knn_1d.entropy(mean, cluster)
-    return found
+    statistics = dict(zip(NAMES, posterior(mean, variance, logs, ids, np.zeros(d), np.ones(d)), strict=True))
+    statistics["information"], statistics["information_se"] = mixture.information(mean, variance, cluster, logs)
+    statistics["entropy"], statistics["entropy_se"], statistics["ties"] = knn_1d.entropy(mean, cluster)
+    return statistics
 
 
-def assert_bounds(found):
+def assert_bounds(statistics):
     """Every inequality; sampling error enters only where an estimate of the entropy does."""
-    f = found
+    f = statistics
     v, e, log = f["variance"], f["posterior_variance"], f["log_variance"]
     slack = 1e-3 + 3 * f["information_se"]
     assert (f["information"] >= 0).all()
@@ -109,10 +109,10 @@ def test_no_unit_matters(scale):
 
 
 def test_low_entropy_does_not_mean_low_information():
-    """What the entropy of the mean cannot see: three tight clusters tell log 3."""
-    found = statistics(*dimensions()["3 clusters"])
-    assert found["entropy"][0] < -1.5
-    assert found["information"][0] == pytest.approx(math.log(3), abs=0.01)
+    """Three tight clusters carry log 3, which the entropy of the mean cannot see."""
+    values = statistics(*dimensions()["3 clusters"])
+    assert values["entropy"][0] < -1.5
+    assert values["information"][0] == pytest.approx(math.log(3), abs=0.01)
     assert statistics(*dimensions()["constant, sure"])["information"][0] < 1e-6
 
 
@@ -120,9 +120,9 @@ def test_low_entropy_does_not_mean_low_information():
 def test_the_stated_errors_hold_the_truth(name):
     """95 % intervals over 400 seeds; 1.5 % more or less than the 90 to 99 % is chance."""
     population = intervals.POPULATIONS[name]
-    found = intervals.estimates(population, 2048 if population.clustered else 1024, 400)
+    statistics = intervals.estimates(population, 2048 if population.clustered else 1024, 400)
     for statistic, truth in intervals.truths(population).items():
-        value, error = found[statistic]
+        value, error = statistics[statistic]
         covered = np.mean(np.abs(value - truth) <= 1.96 * error)
         if (name, statistic) == ("3 equal clusters", "information"):
             assert covered >= 0.9 and error.mean() < 2e-3

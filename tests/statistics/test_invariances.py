@@ -1,4 +1,4 @@
-"""What must not change a label: the order, the place and the scale of dimensions. What a rotation does."""
+"""Labels under permutation, shift and scale of the dimensions, which do not change them, and under rotation."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_two_kinds_are_mixed_however_noisy_each_is(width, share, rows):
 
 
 def not_aligned(found):
-    """How many dimensions more are in use than directions, by the reasons of a regime; 0 if none says so."""
+    """Return the surplus dimensions that the reasons of a regime name, or 0."""
     said = [re.search(r"not axis-aligned: (\d+) more", reason) for reason in found.reasons]
     return sum(int(one[1]) for one in said if one)
 
@@ -148,8 +148,8 @@ def test_a_code_of_full_rank_may_be_rotated():
         assert not_aligned(regime(rng.normal(size=(4000, len(scales))) * scales @ rotation)) == 0
 
 
-def test_low_rank_is_not_said_of_more_dimensions_than_the_rows_can_tell():
-    """Of 1024 rows of 512 independent dimensions, noise makes some eigenvalues tiny."""
+def test_low_rank_is_not_reported_with_too_few_rows():
+    """Noise makes some eigenvalues of 1024 rows of 512 independent dimensions tiny."""
     assert math.isnan(regime(np.random.default_rng(2).normal(size=(600, 160))).snapshot.surplus)
     wide = np.random.default_rng(2).normal(size=(N, 600))
     assert regime(wide).snapshot.surplus == 0

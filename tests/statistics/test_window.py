@@ -1,4 +1,4 @@
-"""From a window to a snapshot's arrays: who is left out where, and what a spoiled dimension does to the others."""
+"""Arrays of a snapshot from a window: rows that are left out, and no effect of a spoiled dimension on the others."""
 
 import math
 

@@ -24,7 +24,7 @@ def test_no_whitening_without_a_volume(row):
 
 
 @pytest.mark.parametrize("source", ["laplace", "uniform"])
-def test_mixed_sources_are_found_again(source):
+def test_mixed_sources_are_recovered(source):
     rng = np.random.default_rng(0)
     mixed = rng.standard_normal((6, 6)) @ getattr(rng, source)(-1, 1, (6, 4000))
     matrix = whitening(mixed.astype(np.float32))

@@ -76,7 +76,7 @@ def test_an_autoregression_lasts_as_long_as_its_correlations_add_up_to(phi):
 def test_how_long_it_lasts_is_the_twins(phi):
     for seed in range(3):
         x = autoregression(phi, 300, seed)
-        expected = reference_joint.lasting(x, independence.ALIKE / np.sqrt(300))
+        expected = reference_joint.lasting(x, independence.Z_CORRELATION / np.sqrt(300))
         assert independence.lasting(x) == pytest.approx(expected, rel=1e-9)
 
 
@@ -100,4 +100,4 @@ def test_the_critical_value_is_that_of_chi_square(pairs):
     rng = np.random.default_rng(0)
     greatest = rng.chisquare(independence.DEGREE**2, (200_000, max(pairs, 1))[:1] if pairs < 2 else (20_000, pairs))
     greatest = greatest if pairs < 2 else greatest.max(axis=1)
-    assert np.mean(greatest > independence.critical(pairs)) == pytest.approx(independence.FALSE, abs=8e-4)
+    assert np.mean(greatest > independence.critical(pairs)) == pytest.approx(independence.FALSE_POSITIVE, abs=8e-4)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from polar_monitor.kernels.copula import GAUSSIAN
-from polar_monitor.kernels.joint.joint import FEWEST, LIMIT, joint
+from polar_monitor.kernels.joint.joint import MAX_ROWS, MIN_ROWS, joint
 from polar_monitor.kernels.knn_1d import entropy
 
 N = 4000
 RING = GAUSSIAN + math.log(0.1) + math.log(2 * math.pi) - 0.005
-"""Of a ring of radius R ~ N(1, 0.1²): h(R) + E log 2πR, and E log R = −0.1²/2 but for 10⁻⁴."""
+"""Entropy of a ring of radius R ~ N(1, 0.1²): h(R) + E log 2πR, and E log R = −0.1²/2 but for 10⁻⁴."""
 
 
 def gaussian(d: int, rng: np.random.Generator) -> tuple[np.ndarray, float]:
@@ -145,8 +145,8 @@ def test_too_few_rows_are_nan():
     x = np.random.default_rng(0).standard_normal((6, 30)).astype(np.float32)
     assert math.isfinite(joint(x[:, :20]).value)
     assert math.isnan(joint(x[:, :19]).value)
-    assert math.isfinite(joint(x[:1, :FEWEST]).value)
-    assert math.isnan(joint(x[:1, : FEWEST - 1]).value)
+    assert math.isfinite(joint(x[:1, :MIN_ROWS]).value)
+    assert math.isnan(joint(x[:1, : MIN_ROWS - 1]).value)
 
 
 def test_one_dimension_is_its_marginal():
@@ -156,6 +156,6 @@ def test_one_dimension_is_its_marginal():
 
 
 def test_more_rows_than_the_limit_are_thinned_out_for_the_dependence():
-    x = np.random.default_rng(0).standard_normal((2, LIMIT + 5)).astype(np.float32)
-    ids = np.arange(LIMIT + 5) // 2
+    x = np.random.default_rng(0).standard_normal((2, MAX_ROWS + 5)).astype(np.float32)
+    ids = np.arange(MAX_ROWS + 5) // 2
     assert joint(x, ids).value == pytest.approx(2 * GAUSSIAN, abs=0.04)
