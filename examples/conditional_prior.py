@@ -1,8 +1,8 @@
 """An identifiable VAE, judged raw and in units of the prior of each row.
 
 Its prior is N(μp(u), σp²(u)), where u says which of eight segments a row is of. It sees a mixture of two sources, and
-a shade that the segment decides. The dimension that codes the shade follows its prior: it tells nothing that u had not
-told. Its mean still takes another value in each segment, so that raw it carries up to log 8 nats.
+a shade that the segment decides. The dimension that codes the shade follows its prior: it adds nothing to u.
+Its mean still takes another value in each segment, so that raw it carries up to log 8 nats.
 
     python examples/conditional_prior.py
 """

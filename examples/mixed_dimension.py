@@ -2,7 +2,7 @@
 
 Every image has a disc at the left. At the right, half of them have a second disc, whose height varies, and half have a
 panel, which has no height. The dimension that codes this height has nothing to say about a panel: there its posterior
-is the prior, σ² ≈ 1. The share of inputs with σ² ≈ 1 is the share of panels; the entropy of the mean cannot tell it.
+is the prior, σ² ≈ 1. The share of inputs with σ² ≈ 1 is the share of panels; the entropy of the mean does not show it.
 
     python examples/mixed_dimension.py
 """

@@ -19,7 +19,7 @@ from .peers import Peer, installed
 BLOCK = 10
 PEERS_EVERY = 4
 """Rounds of which one has the peers in it: they cost more, so fewer blocks tell."""
-LEAST = 12
+MIN_ROUNDS = 12
 """Rounds, whatever they take."""
 AWAKE = 0.75
 """Part of the time after which the monitor is woken, so that blocks with the hooks on are seen as well."""
@@ -65,7 +65,7 @@ def measure(model: Model, latents: int, seconds: float, folder: Path, clock: Cal
     peers = installed(loop.model, folder, clock)
     paces, order, woken = [], random.Random(0), False
     begin = perf_counter()
-    while (gone := perf_counter() - begin) < seconds or row.rounds < LEAST:
+    while (gone := perf_counter() - begin) < seconds or row.rounds < MIN_ROUNDS:
         if not woken and gone > AWAKE * seconds:
             row.every, row.recording, woken = ours.monitor.health().every, ours.recording(model.batch[0]), True
             if len(row.awake) < row.rounds / 5:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import polar_monitor
+from bench import zoo
 from bench.regimes.report import collect, pages
 from bench.regimes.scoring import (
     columns,
@@ -29,6 +31,7 @@ from bench.regimes.scoring import (
     verdicts,
 )
 from bench.regimes.training import grid, train
+from bench.regimes.training.materials import SPECTRUM
 from polar_monitor.regime.information import by_information
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -200,34 +203,49 @@ def test_one_pair_and_one_rate_are_found_again() -> None:
         assert share == pytest.approx(float(rows["mixed"][0] / rows["dimensions"][0]), abs=0.15), case
 
 
-def test_one_model_is_trained_and_judged_again(tmp_path: Path) -> None:
-    """Its verdict, its labels and its bounds; the last digits differ between machines."""
+def judged(c: columns.Columns) -> tuple[list[tuple[str, str, str]], np.ndarray]:
+    """Truth, live label and label of each dimension, and its information, both from the most informative one on."""
+    order = np.argsort(c["information"])[::-1]
+    labels = list(zip(*(np.asarray(c[name])[order].tolist() for name in ("truth", "live", "by_ours")), strict=True))
+    return labels, np.asarray(c["information"], np.float64)[order]
+
+
+def test_one_model_is_trained_and_judged_again() -> None:
+    """Trainings differ between machines: this one and the stored one are near the optimum, known in closed form."""
     (spec,) = [s for s in grid.full() if s.name == "linear-vae_linear-gaussian_1_s2"]
     model = train.make(spec)
-    stored = columns.where(c := columns.read(DATA / collect.MODELS), c["model"] == spec.name)
-    for name, value in dimensions.verdict_row(model).items():
-        if name in ("truth", "verdict", "live", "half"):
-            assert stored[name][0] == value, name
-    kept = columns.where(c := columns.read(DATA / collect.DIMENSIONS), c["model"] == spec.name)
-    for row, truth, live, label, nats in zip(
-        dimensions.rows(model), kept["truth"], kept["live"], kept["by_ours"], kept["information"], strict=True
-    ):
-        assert (row["truth"], row["live"], row["by_ours"]) == (truth, live, label)
-        assert row["information"] == pytest.approx(nats, abs=0.02)
-    bounds = columns.where(c := columns.read(DATA / collect.BOUNDS), c["model"] == spec.name)
+    optimum = np.sort(zoo.linear_optimum(SPECTRUM, spec.strength, 1.0).information)[::-1]
+    expected = [("active",) * 3 if nats > 0 else ("passive",) * 3 for nats in optimum]
+    made = list(dimensions.rows(model))
+    stored = columns.where(c := columns.read(DATA / collect.DIMENSIONS), c["model"] == spec.name)
+    for one in ({name: np.array([row[name] for row in made]) for name in made[0]}, stored):
+        labels, information = judged(one)
+        assert labels == expected
+        np.testing.assert_allclose(information, optimum, atol=0.2)  # a rotation of two axes moves nats between them
+        assert information.sum() == pytest.approx(optimum.sum(), abs=0.1)
+    kept = columns.where(c := columns.read(DATA / collect.MODELS), c["model"] == spec.name)
+    for row in (dimensions.verdict_row(model), {name: values[0] for name, values in kept.items()}):
+        verdicts_of = row["truth"], row["verdict"], row["live"], row["half"]
+        assert verdicts_of == ("two groups", "polarised", "polarised", "report")
     again = coupling.checked(model)
-    assert all(again[name] == bounds[name][0] for name in again if name.endswith(("_violated", "_checked")))
+    assert all(again[f"{bound}_violated"] == 0 for bound in coupling.BOUNDS)
+    assert all(again[f"{bound}_checked"] == again["snapshots"] * len(made) for bound in coupling.BOUNDS)
 
 
-def test_a_linear_probe_of_the_digits_is_made_again() -> None:
+def test_a_linear_probe_of_the_digits_is_made_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One seed gives the same scores twice; made on any machine, or stored, scores keep to the same bounds."""
+    monkeypatch.setitem(passive.PLANS, "digits", passive.PLANS["digits"]._replace(steps=300))
+    monkeypatch.setitem(passive.REPEATS, "linear", 1)
+    made, again = (passive.model_rows("digits", 0, ("linear",)) for _ in range(2))
+    assert made == again
+    assert [row.scaling for row in made] == ["raw", "standardised"]
     stored = [row for row in json.loads((DATA / collect.PASSIVE).read_text()) if row["data"] == "digits"]
-    for row in passive.model_rows("digits", 0, ("linear",)):
-        (kept,) = [
-            k for k in stored if (k["seed"], k["probe"], k["scaling"]) == (row.seed, row.probe, row.scaling)
-        ]  # fmt: skip
-        for arm, score in row.scores.items():
-            assert score == pytest.approx(kept["scores"][arm], abs=0.02), arm
-        assert row.gain == pytest.approx(kept["gain"], abs=0.01)
+    for row in [*map(asdict, made), *stored]:
+        scores = row["scores"]
+        assert scores["random"] == pytest.approx(0.1, abs=0.04)
+        assert all(score > 2 * scores["random"] for arm, score in scores.items() if arm != "random")
+        assert row["gain"] == pytest.approx(scores["all"] - scores["shuffled"], abs=1e-9)
+        assert row["low"] <= row["gain"] <= row["high"]
 
 
 def test_counts_by_hand() -> None:

@@ -46,13 +46,13 @@ SHARE = 0.05
 """Share of the inputs that must surely be on either side in a mixed dimension."""
 PART = 0.05
 """Unit of an autoencoder, as a part of what its whole code explains."""
-LEAST = 0.01
+MIN_LOSS_SHARE = 0.01
 """What a code must explain to be one, as a part of the loss."""
 
 
 def unit(price: float, rise_all: float, loss: float) -> float:
     """What rises are measured by: the price of a nat, or for autoencoders (price NaN) a part of what the code tells."""
-    return PART * max(rise_all, LEAST * abs(loss)) if math.isnan(price) else price
+    return PART * max(rise_all, MIN_LOSS_SHARE * abs(loss)) if math.isnan(price) else price
 
 
 def mean_and_error(rows: NDArray[np.floating]) -> tuple[Float64, Float64]:
