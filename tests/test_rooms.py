@@ -109,8 +109,8 @@ def read_imports(name: str) -> list[Import]:
                 visit(child, "typing")
             for child in node.orelse:
                 visit(child, where)
-        else:
-            inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        elif not isinstance(node, ast.expr):  # which holds no import, and is most of a file
+            inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
             for child in ast.iter_child_nodes(node):
                 visit(child, "function" if inside and where == "top" else where)
 
