@@ -17,7 +17,7 @@ from polar_monitor.sinks.jsonl import JsonlSink
 from polar_monitor.sinks.tensorboard import TensorBoardSink
 from polar_monitor.sinks.tensorboard.state_strip import GUTTER, WIDTH, StateStrip
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 from records import ACTIVE, MIXED, PASSIVE, UNDECIDED, make_evaluation
 
 LABELS = (ACTIVE, PASSIVE, MIXED, UNDECIDED)
