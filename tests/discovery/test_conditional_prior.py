@@ -259,7 +259,7 @@ def test_half_precision_is_not_subtracted_in_half_precision() -> None:
         ({"prior": lambda out: out}, "(?s)'fc_mu' gives the mean alone: pass callables .*observe"),
         ({"mean": "fc_mu", "logvar": "fc_logvar", "prior": lambda out: out}, "the mean alone"),
         ({"prior": nn.Linear(2, 2)}, "got the module Linear"),
-        ({"prior": (np.zeros((5, 4)), 1.0)}, "A prior of each row is a callable"),
+        ({"prior": (np.zeros((5, 4)), 1.0)}, "For a prior of each row pass a callable"),
     ],
 )
 def test_attach_refuses_a_prior_that_it_could_not_read(arguments: dict[str, Any], said: str) -> None:
@@ -290,7 +290,7 @@ def test_raw_and_standardised_rows_are_not_mixed() -> None:
         monitor.observe(mean)
     with pytest.raises(PolarMonitorError, match="expected no prior= as before"):
         watched(Conditional(), **{**ARGUMENTS, "prior": None}).observe(mean, logvar=mean, prior=(0.0, 2.0))
-    with pytest.raises(PolarMonitorError, match="a prior of all rows already"):
+    with pytest.raises(PolarMonitorError, match="a prior for all rows already"):
         PolarMonitor(sinks=(), prior=(0.0, 1.0)).observe(mean, prior=(0.0, 2.0))
 
 

@@ -89,7 +89,13 @@ exec(ends.get(end, ("pass",))[0])
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, int], str]:
     """The folder of all runs, their exit codes, and what they wrote to stderr."""
     folder = tmp_path_factory.mktemp("ends")
-    command = [sys.executable, "-c", RUN.replace("{ends!r}", repr(ENDS)), str(folder), str(Path(__file__).parents[1])]
+    command = [
+        sys.executable,
+        "-c",
+        RUN.replace("{ends!r}", repr(ENDS)),
+        str(folder),
+        str(Path(__file__).parents[1] / "helpers"),
+    ]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=180, env=os.environ | {"OMP_NUM_THREADS": "1"}
     )

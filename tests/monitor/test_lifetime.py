@@ -19,7 +19,7 @@ def test_without_close_nothing_is_lost(tmp_path: Path) -> None:
         "polar_monitor.attach(model, log_dir=sys.argv[1], every=10, max_overhead=1.0)\ntrain(model, 40)\n"
         "raise SystemExit(3)"
     )
-    command = [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parents[1])]
+    command = [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parents[1] / "helpers")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=Path(__file__).parents[2])
     assert done.returncode == 3, done.stderr
     assert [record.step for record in read_jsonl(tmp_path / "polar.jsonl")] == [10, 20, 30, 40]

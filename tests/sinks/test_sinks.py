@@ -17,7 +17,7 @@ from polar_monitor.monitor.outputs import default_sinks
 from polar_monitor.sinks.jsonl import JsonlSink, read_jsonl
 from polar_monitor.sinks.tensorboard import TensorBoardSink
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[1] / "helpers"
 
 
 # Without the package's own __init__, so that a fresh interpreter need not load torch.
