@@ -46,7 +46,7 @@ def save(loop: EvaluationLoop) -> dict[str, Any]:
 def load(loop: EvaluationLoop, state: Any) -> None:
     """Continue from what `save` returned. Raises PolarMonitorError, and changes nothing, if it does not fit."""
     if not isinstance(state, Mapping) or not is_version(state, VERSION):
-        got = f"version {state.get('version')!s:.40}" if isinstance(state, Mapping) else type(state).__name__
+        got = f"version {state.get('version', 'none')!s:.40}" if isinstance(state, Mapping) else type(state).__name__
         raise PolarMonitorError(
             f"state: expected a dict of version {VERSION}, from PolarMonitor.state_dict(), got {got}"
         )

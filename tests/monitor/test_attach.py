@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import torch
-from models import Vae
+from models import Vae, train
 from torch import nn
+from watching import watched
 
 import polar_monitor
-from polar_monitor import AlertRules, PolarMonitor, PolarMonitorError
+from polar_monitor import AlertRules, PolarMonitor, PolarMonitorError, PolarMonitorWarning
 from polar_monitor.alerts.alert import AlertKind
 
 
@@ -114,6 +115,13 @@ def test_classify_takes_arrays_and_refuses_what_does_not_fit() -> None:
             polar_monitor.classify(mean, **bad)
     with pytest.raises(PolarMonitorError, match="above 0"):
         polar_monitor.classify(torch.zeros(0, 2))
+
+
+def test_a_doubt_about_the_unit_names_the_module() -> None:
+    model = Vae()
+    watched(model, mean="fc_mu", var="fc_logvar")
+    with pytest.warns(PolarMonitorWarning, match="'fc_logvar' was read as var, but var has values below 0"):
+        train(model, 20)
 
 
 def test_one_monitor_is_for_one_model() -> None:
