@@ -78,6 +78,8 @@ def _part(*keys: str) -> Iterator[None]:
         raise PolarMonitorError(f"{where}: {str(error).removeprefix('state: ')}") from error
     except BROKEN as broken:
         got = f"no field {broken}" if isinstance(broken, KeyError) else str(broken)
+        if isinstance(broken, TypeError | AttributeError):  # its text names Python's types, not the state's
+            got = "values of another type"
         raise PolarMonitorError(f"{where}: expected what PolarMonitor.state_dict() returned, got {got}") from broken
 
 

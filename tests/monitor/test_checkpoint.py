@@ -79,6 +79,7 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
         (before | {"schedule": 3}, r"state\['schedule'\]: expected a dict, got int"),
         (before | {"pipelines": {}}, "expected the mode 'train', got none"),
         (before | {"schedule": {}}, r"state\['schedule'\]: .* no field 'duty_cycle'"),
+        (before | {"alerts": [5]}, r"state\['alerts'\]: .* got values of another type"),
         (before | {"alerts": [{"kind": "nonsense"}]}, r"state\['alerts'\]: expected what PolarMonitor.state_dict"),
         (
             before | {"pipelines": {"train": before["pipelines"]["train"] | {"stream": {"dimensions": 4}}}},
