@@ -39,7 +39,7 @@ class KeepHealthy:
 
     `monitor.load_state_dict`, called before the training goes on, removes the files of later steps. A run that starts
     again without it is another run: the earlier files become `healthy-<step>.pt.old`. Other files are left alone.
-    Several monitors and modes may share one keeper: it saves only when each of them is well. The monitors have
+    Several monitors and modes may share one keeper: it saves only when each of them is healthy. The monitors have
     different names and count the same steps.
 
     Args:
@@ -86,14 +86,14 @@ class KeepHealthy:
         self._started, paused = True, self._paused()
         alerts = self._series.setdefault(key, _Series()).update(evaluation)
         if (
-            not self._series[key].well and self._saved == step in self.steps
-        ):  # another latent or mode was well at this step
+            not self._series[key].healthy and self._saved == step in self.steps
+        ):  # another latent or mode was healthy at this step
             self._remove(step)
         if alerts:
             self._point_back(step, alerts, paused)
         elif paused and not self._paused():
             log.warning("all lost information is back at step %d: healthy checkpoints are saved again", step)
-        if self._is_due(evaluation.mode, step) and not self._paused() and all(s.well for s in self._series.values()):
+        if self._is_due(evaluation.mode, step) and not self._paused() and all(s.healthy for s in self._series.values()):
             self._save(step)
 
     def clear(self) -> None:
@@ -174,7 +174,7 @@ class _Series:
     """Evaluations of one latent in one mode."""
 
     step: int = -1
-    well: bool = True
+    healthy: bool = True
     non_finite: float = 0.0
     missing: dict[int | None, tuple[int, float]] = field(default_factory=dict)
     """Dimension (None: the total) with an alert: step of the alert, nats that a recovery needs."""
@@ -183,18 +183,18 @@ class _Series:
     def update(self, evaluation: Evaluation) -> list[Alert]:
         """Take one evaluation; return its alerts that pause saving."""
         alerts = [alert for alert in evaluation.alerts if alert.kind in PAUSING]
-        repeated, self.step, self.well = evaluation.step == self.step, evaluation.step, False
+        repeated, self.step, self.healthy = evaluation.step == self.step, evaluation.step, False
         s, regime, nats = evaluation.snapshot, evaluation.regime, dict[int | None, float]()
         if s is not None and regime is not None:
             before, self.non_finite = self.non_finite, float(np.sum(s.non_finite))
-            self.well = evaluation.observed > 0 and self.non_finite <= before and not alerts
-            self.well &= regime.verdict is not Verdict.COLLAPSED
+            self.healthy = evaluation.observed > 0 and self.non_finite <= before and not alerts
+            self.healthy &= regime.verdict is not Verdict.COLLAPSED
             nats = {j: float(s.information[j]) for j in regime.informative if s.information[j] > 0}
             nats[None] = sum(nats.values())
         for alert in alerts:
             level = RECOVERED_SHARE * alert.evidence.get("from", alert.evidence.get("peak", 0.0))
             self.missing.setdefault(alert.dimension, (evaluation.step, level))
-        back = all(nats.get(one, 0.0) >= max(1e-9, needed) for one, (_, needed) in self.missing.items())
-        self.recovered = self.recovered + (not repeated) if self.well and back else 0
+        recovered_now = all(nats.get(one, 0.0) >= max(1e-9, needed) for one, (_, needed) in self.missing.items())
+        self.recovered = self.recovered + (not repeated) if self.healthy and recovered_now else 0
         self.missing = {} if self.recovered >= RECOVERED_EVALUATIONS else self.missing
         return alerts

@@ -171,7 +171,7 @@ def test_rows_that_cannot_be_recorded_are_one_clear_error() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they are deprecated
         quantised = torch.quantize_per_tensor(torch.zeros(4, 2), 0.1, 0, torch.qint8)
-    with pytest.raises(PolarMonitorError, match="mean: expected a dense tensor of real numbers"):
+    with pytest.raises(PolarMonitorError, match="mean: expected a tensor of real numbers, got"):
         monitor.observe(quantised)
     monitor.observe(torch.zeros(4, 2, 3, 3))
     monitor.step()

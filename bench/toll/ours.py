@@ -11,7 +11,7 @@ from torch.optim.optimizer import _global_optimizer_post_hooks as post_hooks
 
 import polar_monitor
 from polar_monitor.evaluation import Evaluation
-from polar_monitor.schedule.duty_cycle import MARGIN
+from polar_monitor.schedule.duty_cycle import RECORDING_MARGIN
 from polar_monitor.schedule.governor import GROWTH
 
 from .loop import Loop
@@ -85,4 +85,4 @@ class Ours:
 
     def recording(self, batch: int) -> float:
         """Share of the steps whose rows are recorded, at the interval that the governor has set."""
-        return min(1.0, (MARGIN * WINDOW / batch + 1) / self.monitor.health().every)
+        return min(1.0, (RECORDING_MARGIN * WINDOW / batch + 1) / self.monitor.health().every)

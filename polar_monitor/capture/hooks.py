@@ -25,8 +25,9 @@ class HookSet:
         """True if a model of this class had run compiled before: compiled code belongs to a class."""
         self.model_compiled_before = self.class_compiled_before and is_compiled(model)
         """True if this very model had been compiled too."""
-        self.where = ", ".join(part.name or "the model" for part in latent.parts)
-        """Names of the hooked modules."""
+        self.names = tuple(repr(part.name) if part.name else "the model's output" for part in latent.parts)
+        """Names of the hooked modules, for messages."""
+        self.where = ", ".join(self.names)
         self.taps: list[Tap] = []
         self._modules: list[weakref.ref[nn.Module]] = []
         self._handles: dict[Tap, RemovableHandle] = {}

@@ -31,13 +31,17 @@ CONDITIONS: dict[str, Callable[[Regime], bool]] = {
 }
 """Conditions of `--fail-on`: a verdict, or at least one dimension with a label."""
 
+SPREAD_MEANINGS = {"logvar": "log-variances, log σ²", "var": "variances, σ²", "std": "standard deviations, σ"}
+"""Spread that each option names."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument("file", type=Path, help=".npz with mean and spread, or .npy with the means alone")
     parser.add_argument("--mean", metavar="KEY", help=f"key of the means (default: the only one of {', '.join(MEANS)})")
     for kind, names in SPREADS.items():
-        parser.add_argument(f"--{kind}", metavar="KEY", help=f"key of the spread (default: {', '.join(names)})")
+        meaning = SPREAD_MEANINGS[kind]
+        parser.add_argument(f"--{kind}", metavar="KEY", help=f"key of the {meaning} (default: {', '.join(names)})")
     parser.add_argument("--no-spread", action="store_true", help="judge the means alone, as an autoencoder's code")
     parser.add_argument(
         "--prior",

@@ -41,11 +41,19 @@ def parser() -> argparse.ArgumentParser:
     of_demo = commands.add_parser("demo", help="train a β-VAE, watch it polarise, and see its collapse announced")
     demo.add_arguments(of_demo)
     of_demo.set_defaults(run=demo.run)
-    of_check = commands.add_parser("check", help="the labels of latents in an .npz or .npy file", epilog=check.CODES)
+    of_check = commands.add_parser(
+        "check",
+        help="the labels of latents in an .npz or .npy file",
+        description="Print the label of each latent dimension in an .npz or .npy file, and the verdict.",
+        epilog=check.CODES,
+    )
     check.add_arguments(of_check)
     of_check.set_defaults(run=check.run)
     of_replay = commands.add_parser(
-        "replay", help="the alerts of a recorded run again, under its own rules or others", epilog=replay.CODES
+        "replay",
+        help="the alerts of a recorded run again, under its own rules or others",
+        description="Evaluate the log of a run again, under its own rules or others, and compare the alerts.",
+        epilog=replay.CODES,
     )
     replay.add_arguments(of_replay)
     of_replay.set_defaults(run=replay.run)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from ..alerts.alert import Alert, line
 from ..alerts.alert_rules import read_rules
 from ..alerts.custom_rule import of_rule
 from ..alerts.registry import import_rule, installed
+from ..arrays.finite_json import finite_json
 from ..errors import PolarMonitorError
 from ..replay.replay import Replay, replay
 
@@ -43,12 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     if options.list_rules:
-        for point in installed():
+        points = installed()
+        for point in points:
             print(f"{point.name}  {point.value}")
+        if not points:
+            print("no rules are installed (entry-point group polar_monitor.rules)", file=sys.stderr)
         return 0
     try:
         if options.log is None:
-            raise PolarMonitorError("expected a log or the folder of a run, got neither: polar-monitor replay RUN")
+            raise PolarMonitorError("expected a log or the folder of a run, got no argument: polar-monitor replay RUN")
         rules = None if options.rules is None else read_rules(options.rules)
         result = replay(options.log, rules, options.warmup, extra_rules=[import_rule(place) for place in options.extra])
     except PolarMonitorError as error:
@@ -90,10 +93,7 @@ def table(result: Replay) -> str:
 
 def _as_json(result: Replay) -> dict[str, object]:
     def plain(alerts: tuple[Alert, ...]) -> list[dict[str, object]]:
-        return [alert.to_dict() | {"evidence": finite(alert)} for alert in alerts]
-
-    def finite(alert: Alert) -> dict[str, float | None]:
-        return {name: value if math.isfinite(value) else None for name, value in alert.evidence.items()}
+        return [alert.to_dict() | {"evidence": finite_json(alert.evidence)} for alert in alerts]
 
     return {
         "evaluations": result.evaluations,

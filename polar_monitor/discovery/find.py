@@ -169,12 +169,14 @@ def _module(model: nn.Module, which: Any, word: str) -> tuple[nn.Module, str]:
         if name in names:
             return names[name], name
         close = difflib.get_close_matches(which, names, n=1)
-        known = f"did you mean {close[0]!r}? " if close else ""
-        known += f"The model has {', '.join(repr(name) for name in list(names)[1:MAX_NAMES])}"
-        raise PolarMonitorError(f"{word}: expected the name of a module, got {which!r}; {known}")
+        nearest = f'{word}="{close[0]}", or ' if close else ""
+        others = ", ".join(repr(name) for name in list(names)[1:MAX_NAMES]) + (", …" if len(names) > MAX_NAMES else "")
+        raise PolarMonitorError(f"{word}: the model has no module {which!r}. Write {nearest}one of: {others}")
     for name, module in names.items():
         if module is which:
             return module, name
-    raise PolarMonitorError(
-        f"{word}: expected a module of the model, its name or a callable; got {type(which).__name__}"
-    )
+    kind = type(which).__name__
+    if isinstance(which, nn.Module):
+        remedy = f'pass its name, as in {word}="<module>"'
+        raise PolarMonitorError(f"{word}: got a {kind} that is not a module of this model; {remedy}")
+    raise PolarMonitorError(f"{word}: expected a module of the model, its name or a callable; got {kind}")

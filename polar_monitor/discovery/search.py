@@ -123,7 +123,7 @@ def _by_width(modules: Modules) -> Candidate | None:
     if given is None or taken is None or given not in (taken, 2 * taken):
         return None
     if given == taken:
-        return Candidate(name, None, None, f"it gives the {taken} dimensions that {into!r} takes")
+        return Candidate(name, None, None, f"{name!r} gives the {taken} dimensions that {into!r} takes")
     why = (
         f"mean and log-variance from the halves of {name!r}: it gives twice the {taken} dimensions that {into!r} takes "
         f'(if the second half has another unit, write latent="{name}", mean=lambda out: …, std=lambda out: …)'

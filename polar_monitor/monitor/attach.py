@@ -6,6 +6,7 @@ signature (type checkers and editors see it too) and puts the explanations into 
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import logging
 from collections.abc import Callable
@@ -68,6 +69,11 @@ def attach(model: nn.Module, **arguments: Any) -> PolarMonitor:
         >>> print(monitor.explain().splitlines()[0][:40])
         mean from 'fc_mu', logvar from 'fc_logva
     """
+    known = list(inspect.signature(PolarMonitor).parameters)
+    for unknown in set(arguments) - set(known):
+        close = difflib.get_close_matches(unknown, known, n=1)
+        nearest = f": did you mean {close[0]}=?" if close else ""
+        raise TypeError(f"attach() got an unexpected argument {unknown!r}{nearest}")
     monitor = PolarMonitor(**arguments)
     inner = unwrap(model)
     monitor.attach(inner, replacing=attached_monitors.get(inner, {}).get(monitor.name))

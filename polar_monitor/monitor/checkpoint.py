@@ -46,20 +46,23 @@ def save(loop: EvaluationLoop) -> dict[str, Any]:
 def load(loop: EvaluationLoop, state: Any) -> None:
     """Continue from what `save` returned. Raises PolarMonitorError, and changes nothing, if it does not fit."""
     if not isinstance(state, Mapping) or not is_version(state, VERSION):
-        raise PolarMonitorError(f"state: expected a dict of version {VERSION}, from PolarMonitor.state_dict()")
+        got = f"version {state.get('version', 'none')!s:.40}" if isinstance(state, Mapping) else type(state).__name__
+        raise PolarMonitorError(
+            f"state: expected a dict of version {VERSION}, from PolarMonitor.state_dict(), got {got}"
+        )
     left = iter(range(MAX_LEAVES))
     with _part():
         parts = [state[key] for key in ("pipelines", "alerts", "schedule", "training_context")]
     with _part("pipelines"):
-        pipelines = _pipelines(loop, _each(parts[0], torch.Tensor, _array, left))
+        pipelines = _pipelines(loop, _each(_dict(parts[0]), torch.Tensor, _array, left))
     with _part("alerts"):
         alerts = [Alert.from_dict(alert) for alert in _each(parts[1], torch.Tensor, _array, left)]
         json.dumps([alert.to_dict() for alert in alerts])
     with _part("schedule"):
-        schedule = _schedule(loop, parts[2])
+        schedule = _schedule(loop, _dict(parts[2]))
     with _part("training_context"):
         training_context = TrainingContextBuffer()
-        training_context.load_state_dict(parts[3])
+        training_context.load_state_dict(_dict(parts[3]))
     loop.resume(schedule, pipelines, training_context, alerts)
 
 
@@ -75,7 +78,16 @@ def _part(*keys: str) -> Iterator[None]:
         raise PolarMonitorError(f"{where}: {str(error).removeprefix('state: ')}") from error
     except BROKEN as broken:
         got = f"no field {broken}" if isinstance(broken, KeyError) else str(broken)
+        if isinstance(broken, TypeError | AttributeError):  # its text names Python's types, not the state's
+            got = "values of another type"
         raise PolarMonitorError(f"{where}: expected what PolarMonitor.state_dict() returned, got {got}") from broken
+
+
+def _dict(part: Any) -> Mapping[str, Any]:
+    """Return a part of the state. Raises PolarMonitorError for anything else than a dict."""
+    if not isinstance(part, Mapping):
+        raise PolarMonitorError(f"expected a dict, got {type(part).__name__}")
+    return part
 
 
 def _each(value: Any, kind: type, convert: Callable[[Any], Any], left: Iterator[int] | None = None) -> Any:
@@ -116,7 +128,7 @@ def _pipelines(loop: EvaluationLoop, saved: Mapping[str, Any]) -> dict[str, Mode
         if mode not in saved:
             raise PolarMonitorError(f"expected the mode {mode!r}, got {', '.join(map(repr, saved)) or 'none'}")
         with _part("pipelines", mode):
-            loaded[mode] = _pipeline(loop, mode, saved[mode])
+            loaded[mode] = _pipeline(loop, mode, _dict(saved[mode]))
     return loaded
 
 
@@ -131,9 +143,16 @@ def _pipeline(loop: EvaluationLoop, mode: str, saved: Mapping[str, Any]) -> Mode
         state_count(word, saved[word])
     if saved["stream"] is not None:
         check_histogram(saved["stream"])
+        window, expected_window = saved["stream"].get("window"), loop.options.settings.window
+        if isinstance(window, int) and window != expected_window:
+            remedy = f"write attach(model, window={window}), as in the saved run"
+            raise PolarMonitorError(f"expected window {expected_window}, got {window}: {remedy}")
     loaded.load_state_dict(saved)
     check_pipeline(loaded, saved)
     expected = None if present is None or present.stream is None else present.stream.dimensions
     if loaded.stream is not None and expected not in (None, loaded.stream.dimensions):
-        raise PolarMonitorError(f"expected {expected} dimensions, got {loaded.stream.dimensions}")
+        raise PolarMonitorError(
+            f"expected {expected} dimensions, as the model has, got {loaded.stream.dimensions}: the state is of "
+            "another latent"
+        )
     return loaded

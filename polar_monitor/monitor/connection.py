@@ -22,9 +22,9 @@ def connect(model: nn.Module, latent: Latent, loop: EvaluationLoop) -> Optimizer
     loop.connect(hooks)
     if hooks.class_compiled_before:
         warn(
-            f"a {type(model).__name__} has run compiled before, and compiled code does not call hooks that are added "
-            "later. If it is this model, or this model is compiled too: attach before the first call, or call "
-            "torch._dynamo.reset() now"
+            f"a model of class {type(model).__name__} ran compiled before attach(), and compiled code does not call "
+            "hooks added later. If this model is, or will be, compiled: call torch._dynamo.reset() now, or attach "
+            "before the first call"
         )
     clock = OptimizerClock(model, loop.tick, loop.failed)
     if "train" in loop.pipelines:

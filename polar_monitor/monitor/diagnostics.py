@@ -72,8 +72,9 @@ class Diagnostics:
             return
         if self._once("no validation"):
             warn(
-                f"no latent seen from {hooks.where} in eval mode in {self._unvalidated} steps, but modes= contains "
-                f'"eval". If there was a validation: {summary.SILENT}'
+                f"modes= contains 'eval', but {hooks.where} gave no latent in eval mode in {self._unvalidated} steps. "
+                "If you have no validation, write modes=('train',). If you have one, call the model itself (model(x), "
+                "not model.encode(x)) after model.eval()"
             )
 
     def warn_of_silence(self, step: int) -> None:
@@ -93,7 +94,7 @@ class Diagnostics:
         """Return True if taps failed since the previous evaluation and no row was observed. Warns of the first."""
         before, self._tap_errors = self._tap_errors, 0 if self.hooks is None else self.hooks.errors
         if self.hooks is not None and self._tap_errors and "silence" not in self._once and self._once("taps"):
-            warn(f"outputs of {self.hooks.where} could not be recorded: {self.hooks.last_error}")
+            warn(f"the latent from {self.hooks.where} could not be recorded: {self.hooks.last_error}")
         return not observed and self._tap_errors != before
 
     def health(self, schedule: Schedule, failures: FailurePolicy, evaluations: int, sink_drops: int) -> Health:
@@ -125,10 +126,9 @@ def _may_be_compiled(pipeline: ModePipeline) -> bool:
 def _cause(ring: PairedRingBuffer, hooks: HookSet | None) -> str:
     """Name the likely cause of a silence, and what to do."""
     if ring.misaligned:
-        return (
-            f"dropped {ring.misaligned} rows: the modules of the mean and of the spread were called a different number "
-            "of times in a step"
-        )
+        names = () if hooks is None else hooks.names
+        pair = " and ".join(names) if len(names) == 2 else "the modules of the mean and of the spread"
+        return f"dropped {ring.misaligned} rows: {pair} were called a different number of times in a step"
     if ring.empty:
         return f"{ring.empty} of {ring.calls} forwards gave no rows"
     if hooks is not None and hooks.last_error:

@@ -15,12 +15,12 @@ from ..alerts.alert import Alert, line
 from ..capture.hooks import HookSet
 from ..context import Context
 from ..evaluation import Evaluation, Health
-from ..schedule.missing_steps import weak
+from ..schedule.missing_steps import weak_reference
 from ..schedule.schedule import Begun, Schedule
 from ..sinks.group import SinkGroup
 from .alert_log import AlertLog
 from .diagnostics import Diagnostics
-from .failures import FailurePolicy
+from .failures import INTERNAL_ERROR, ON_ALERT_FAILED, FailurePolicy
 from .options import Options
 from .pipeline import ModePipeline
 from .process import forks
@@ -45,7 +45,7 @@ class EvaluationLoop:
         self.evaluations = 0
         self.suspended = 0
         """Number of nested contexts in which no step is counted."""
-        self._on_disable = weak(stop)
+        self._on_disable = weak_reference(stop)
         self._publishing = False
         """True while sinks and callbacks get an evaluation."""
         self._forks = forks()
@@ -61,6 +61,8 @@ class EvaluationLoop:
     def connect(self, hooks: HookSet) -> None:
         """Take the hooks of the watched model."""
         self.hooks = self.schedule.hooks = self.diagnostics.hooks = hooks
+        for pipeline in self.pipelines.values():
+            pipeline.spread_name = hooks.names[1] if len(hooks.names) == 2 else ""
 
     def release_user_objects(self) -> None:
         """Drop the user's objects that may hold the model: callback, rules, sinks. The monitor has ended."""
@@ -100,9 +102,9 @@ class EvaluationLoop:
         if self.schedule.requested is not None and self._arrived():
             self._conclude()
 
-    def failed(self, failure: Exception, *, fatal: bool = True) -> None:
+    def failed(self, failure: Exception, *, fatal: bool = True, message: str = INTERNAL_ERROR) -> None:
         """Record a failure of the monitor, and end it after too many fatal ones in a row. Raises it if strict."""
-        if self.failures.swallow(failure, fatal=fatal):
+        if self.failures.swallow(failure, fatal=fatal, message=message):
             self._stop()
 
     def _stop(self) -> None:
@@ -169,7 +171,7 @@ class EvaluationLoop:
                 self.schedule.finish(begun)
         if not self.diagnostics.taps_failed(any(evaluation.observed for evaluation in done)):
             self.failures.reset()
-        elif self.failures.repeat():
+        elif self.failures.repeat("" if self.hooks is None else self.hooks.last_error):
             self._stop()
         return tuple(done)
 
@@ -222,7 +224,7 @@ class EvaluationLoop:
             try:
                 self.options.on_alert(alert)
             except Exception as failure:
-                self.failed(failure, fatal=False)
+                self.failed(failure, fatal=False, message=ON_ALERT_FAILED)
 
     # -- state ------------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ MAX_FAILURES = 5
 """Failures in a row after which the monitor disables itself."""
 MAX_CAUSES = 100
 """Causes that are logged; later new ones are only counted."""
+INTERNAL_ERROR = "polar_monitor: internal error (%s); training is not affected, monitoring goes on"
+ON_ALERT_FAILED = "polar_monitor: on_alert failed (%s); training is not affected; it is called again at the next alert"
 
 
 class FailurePolicy:
@@ -27,21 +29,26 @@ class FailurePolicy:
         self._once = WarnOnce(MAX_CAUSES)
         """Keys are type and place: a message may contain a number that changes every time."""
 
-    def swallow(self, failure: Exception, *, fatal: bool = True) -> bool:
+    def swallow(self, failure: Exception, *, fatal: bool = True, message: str = INTERNAL_ERROR) -> bool:
         """Count and log a failure. Returns True if it ends the monitor. Raises it if `strict`."""
         if self.strict:
             raise failure
         self.count += 1
         self.last = f"{type(failure).__name__}: {failure}"
         if self._once((type(failure).__name__, *_place(failure.__traceback__))):
-            log.error("polar_monitor: internal error (%s); training is not affected, monitoring goes on", self.last)
-        return fatal and self.repeat()
+            log.error(message, self.last)
+        return fatal and self.repeat(self.last)
 
-    def repeat(self) -> bool:
+    def repeat(self, last: str) -> bool:
         """Count one more failure in a row, logged elsewhere. Returns True if it ends the monitor."""
         self._in_a_row += 1
         if self._in_a_row == MAX_FAILURES:
-            log.error("polar_monitor: the monitor is disabled because it failed %d times in a row", MAX_FAILURES)
+            log.error(
+                "polar_monitor: the monitor is disabled because it failed %d times in a row (last: %s); see "
+                "monitor.health()",
+                MAX_FAILURES,
+                last,
+            )
         return self._in_a_row == MAX_FAILURES
 
     def reset(self) -> None:

@@ -160,7 +160,10 @@ class PolarMonitor:
         if replacing is not None:
             if replacing.attached:
                 named = f" ({self.name})" if self.name else ""
-                message = f"polar_monitor: this model is watched already: the new monitor replaces the old one{named}"
+                message = (
+                    f"polar_monitor: this model is watched already: the new monitor replaces the old one{named}; call "
+                    "monitor.detach() first, or pass name=… to keep both"
+                )
                 warnings.warn(message, PolarMonitorWarning, stacklevel=3)
             replacing.detach()
         self._why = latent.why
@@ -209,10 +212,10 @@ class PolarMonitor:
                 del monitors[self.name]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> PolarMonitor:
-        return _unwatched()
+        return unattached_monitor()
 
     def __reduce__(self) -> tuple[Callable[[], PolarMonitor], tuple[()]]:
-        return _unwatched, ()
+        return unattached_monitor, ()
 
     def __enter__(self) -> PolarMonitor:
         return self
@@ -251,7 +254,7 @@ class PolarMonitor:
         if not loop.pipelines:
             self._open()
             loop.make_pipelines(rows.kind, None)
-            self._why = f"latents given to observe(), {rows.kind or 'no variance'}"
+            self._why = f"latents from observe(mean{f', {rows.kind}=…' if rows.kind else ''})"
         rows = rows.prepared(loop.pipelines[mode], prior, self._standardised)
         self._standardised = prior is not None
         rows.record(loop.pipelines[mode].ring)
@@ -334,6 +337,6 @@ class PolarMonitor:
         checkpoint.load(self._loop, state)
 
 
-def _unwatched() -> PolarMonitor:
-    """Return the monitor of a copied or pickled model: one that watches nothing."""
+def unattached_monitor() -> PolarMonitor:
+    """Return the monitor of a copied or pickled model: one that watches nothing. Pickles contain this name."""
     return PolarMonitor(sinks=())

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .._torch_compat import is_plain
-from ..arrays.spread import one_spread
+from ..arrays.spread import ARGUMENTS, one_spread
 from ..capture.ring import PairedRingBuffer
 from ..capture.tap import Tap
 from ..discovery.conditional_prior import standardise
@@ -47,8 +47,10 @@ class ObservedRows:
         if self.mean.dim() == 2 and dimensions not in (None, width):
             raise PolarMonitorError(f"mean: expected {dimensions} dimensions as before, got {width}")
         if pipeline.kind != self.kind:
-            expected, got = (kind or "no variance" for kind in (pipeline.kind, self.kind))
-            raise PolarMonitorError(f"observe: expected {expected} as before, got {got}")
+            reads, got = (kind or "no variance" for kind in (pipeline.kind, self.kind))
+            arguments = "mean" if pipeline.kind is None else f"mean, {pipeline.kind}=…"
+            remedy = f": call monitor.observe({arguments})" if pipeline.kind in (None, *ARGUMENTS) else ""
+            raise PolarMonitorError(f"observe: this monitor reads {reads}, got {got}{remedy}")
 
     def _standardised(self, prior: Any, shared: Any) -> ObservedRows:
         if shared is not None:
@@ -80,16 +82,17 @@ def read_rows(mean: Any, logvar: Any, var: Any, std: Any, *, mode: str, modes: S
     if not is_plain(mean) or mean.dim() < 1 or 0 in mean.shape[1:]:
         raise PolarMonitorError(f"mean: expected a tensor (n, D) with values, got shape {tuple(mean.shape)}")
     if mode not in modes:
-        raise PolarMonitorError(f"mode: expected one of {modes}, got {mode!r}")
+        remedy = ': write attach(…, modes=("train", "eval"))' if mode in ("train", "eval") else ""
+        raise PolarMonitorError(f"mode: expected one of {modes}, got {mode!r}{remedy}")
     return ObservedRows(kind, mean, spread)
 
 
 def _tensor(word: str, value: Any) -> Tensor:
     if isinstance(value, Tensor):
-        if value.layout is not torch.strided or value.is_complex() or value.is_quantized:
-            raise PolarMonitorError(
-                f"{word}: expected a dense tensor of real numbers, got {value.layout} {value.dtype}"
-            )
+        if value.layout is not torch.strided:
+            raise PolarMonitorError(f"{word}: expected a dense tensor, got {value.layout}")
+        if value.is_complex() or value.is_quantized:
+            raise PolarMonitorError(f"{word}: expected a tensor of real numbers, got {value.dtype}")
         return value
     try:
         array = np.array(value)

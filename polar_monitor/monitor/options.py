@@ -52,10 +52,12 @@ def checked(
     published.check(criterion)
     for word, number, minimum in (("every", every, 1), ("window", window, MIN_WINDOW), ("warmup", warmup, 0)):
         if isinstance(number, bool) or not isinstance(number, Integral) or int(number) < minimum:
-            raise PolarMonitorError(f"{word}: expected a whole number from {minimum} on, got {number!r}")
+            raise PolarMonitorError(f"{word}: expected a whole number of {minimum} or more, got {number!r}")
     if isinstance(max_overhead, bool) or not isinstance(max_overhead, Real) or not 0 < max_overhead <= 1:
         raise PolarMonitorError(f"max_overhead: expected a share above 0 and at most 1, got {max_overhead!r}")
-    if isinstance(modes, str) or not modes or not set(modes) <= {"train", "eval"}:
+    if isinstance(modes, str):
+        raise PolarMonitorError(f'modes: expected a tuple, as in ("train",), got the string {modes!r}')
+    if not modes or not set(modes) <= {"train", "eval"}:
         raise PolarMonitorError(f'modes: expected some of ("train", "eval"), got {modes!r}')
     if alerts is not None and not isinstance(alerts, AlertRules):
         raise PolarMonitorError(f"alerts: expected AlertRules(…), got {type(alerts).__name__}")
@@ -64,7 +66,7 @@ def checked(
     if name is not None and not isinstance(name, str):
         raise PolarMonitorError(f"name: expected a string, got {type(name).__name__}")
     if name in ("train", "eval"):
-        raise PolarMonitorError(f"name: expected another than a mode's, got {name!r}: tags would be ambiguous")
+        raise PolarMonitorError(f"name: expected any name except 'train' and 'eval', got {name!r}: write name='latent'")
     settings = Settings(
         window=int(window),
         prior=checked_prior(prior),

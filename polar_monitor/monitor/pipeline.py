@@ -53,6 +53,8 @@ class ModePipeline:
         """Rows that reached the statistics, in this process."""
         self.observed = 0
         """Rows that reached them since the latest evaluation."""
+        self.spread_name = ""
+        """Quoted name of the module that gives the spread, for messages; '' without such a module."""
         self._min_spread = np.inf
         self._max_spread = -np.inf
         self._unit_checked = False
@@ -116,7 +118,7 @@ class ModePipeline:
         doubt = unit_doubt(kind, self._min_spread, self._max_spread) if settled else ""
         if doubt:
             self._unit_checked = True
-            warn(doubt)
+            warn(f"{self.spread_name} was read as {kind}, but {doubt}" if self.spread_name else doubt)
 
     def evaluate(self, step: int, context: Context) -> tuple[int, tuple[Alert, ...]]:
         """Take a snapshot at `step`, judge it, and return the rows observed since the previous one, and the alerts."""

@@ -20,7 +20,7 @@ def explain(why: str, modes: tuple[str, ...], governor: Governor, log_dir: Path 
     """Describe the latent and its reason, the interval of evaluations, and the folder of the results."""
     lines = [
         why or "no latent is watched yet: call observe(mean, logvar=…)",
-        f"modes {', '.join(modes)}; evaluated every {governor.every} steps "
+        f"modes {', '.join(modes)}; evaluated every {'step' if governor.every == 1 else f'{governor.every} steps'} "
         f"(every={governor.base}; overhead at most {governor.max_overhead:.1%}, now {governor.overhead:.2%})",
     ]
     if log_dir is not None:
@@ -31,7 +31,9 @@ def explain(why: str, modes: tuple[str, ...], governor: Governor, log_dir: Path 
 def summary(snapshot: Snapshot | None, regime: Regime | None, alerts: tuple[Alert, ...], health: Health) -> str:
     """Format a table of all dimensions, the verdict and the alerts."""
     if snapshot is None or regime is None:
-        return f"nothing has been evaluated yet ({health.steps} steps, {health.rows_seen} rows seen)"
+        return (
+            f"nothing has been evaluated yet: {health.steps} optimiser steps counted, {health.calls} forwards recorded"
+        )
     counts = ", ".join(f"{regime.count(label)} {label}" for label in Label if regime.count(label))
     lines = [
         f"step {snapshot.step}: {regime.verdict}; {counts}",

@@ -12,7 +12,7 @@ from ..arrays.spread import to_variance
 from ..errors import PolarMonitorError
 from .nested_lists import first_array
 from .source import Source, is_chunked, read, read_chunk
-from .standardise import at_least_float32, beside, standardised
+from .standardise import at_least_float32, matching_rows, standardised
 
 
 class Batch(NamedTuple):
@@ -51,10 +51,10 @@ def batches(mean: Any, kind: str | None, spread: Any, prior: tuple[Any, Any] | N
             raise PolarMonitorError(f"mean: expected 1 to 5 axes, (n, D), and D above 0, got shape {array.shape}")
         values = None
         if kind is not None:
-            values = others[0].beside(start, array) if others else read_chunk(str(kind), in_pair)[0]
+            values = others[0].matching_rows(start, array) if others else read_chunk(str(kind), in_pair)[0]
             if values.shape != array.shape:
                 raise PolarMonitorError(f"{kind}: expected shape {array.shape}, got {values.shape}")
-        sides = [source.beside(start, array) if isinstance(source, Source) else source for source in priors]
+        sides = [source.matching_rows(start, array) if isinstance(source, Source) else source for source in priors]
         start += len(array)
         if len(array) == 0:
             continue
@@ -101,7 +101,7 @@ def _batch(mean: Floats, mantissa: int, kind: str | None, spread: Floats | None,
                 f"{kind}: expected values of 0 or more, got {smallest:.3g}: is it a log-variance? Then pass logvar="
             )
     if prior:
-        mean, spread = standardised(mean, kind, spread, [beside(mean, at_least_float32(side)) for side in prior])
+        mean, spread = standardised(mean, kind, spread, [matching_rows(mean, at_least_float32(side)) for side in prior])
         mantissa = 23
     rows, per = rows_of(mean)
     variance = None if spread is None else to_variance(_float32(rows_of(spread)[0]), str(kind))

@@ -18,11 +18,11 @@ class Advice(NamedTuple):
     remedy: str
 
 
-OF_AN_ARGUMENT = Advice(
+ARGUMENT_ADVICE = Advice(
     "an array (n, D) or an iterator of chunks",
     "pass iter(chunks) or np.concatenate(chunks) (or np.stack, where each is one input)",
 )
-OF_A_CHUNK = Advice("one array", "for pairs (mean, spread) pass logvar=True, var=True or std=True")
+CHUNK_ADVICE = Advice("one array", "for pairs (mean, spread) pass logvar=True, var=True or std=True")
 
 
 def first_array(value: Any) -> Any:

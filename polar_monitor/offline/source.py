@@ -13,7 +13,7 @@ import numpy as np
 
 from ..arrays.rows import Floats, as_array
 from ..errors import PolarMonitorError
-from .nested_lists import OF_A_CHUNK, OF_AN_ARGUMENT, refuse
+from .nested_lists import ARGUMENT_ADVICE, CHUNK_ADVICE, refuse
 
 MAX_NUMBERS = 2**22
 """Numbers of an array that are read at once."""
@@ -27,7 +27,7 @@ class Source:
         self.chunks = iter(value) if is_chunked(value) else None
         self.shape: tuple[int, ...] | None = None
         if self.chunks is None:
-            refuse(word, value, OF_AN_ARGUMENT)
+            refuse(word, value, ARGUMENT_ADVICE)
             self._value = value if hasattr(value, "detach") or isinstance(value, np.ndarray) else read(word, value)[0]
             self.shape = tuple(self._value.shape)
             if not self.shape or 0 in self.shape:
@@ -43,7 +43,7 @@ class Source:
         for start in range(0, self.shape[0], size):
             yield self._rows(start, start + size)
 
-    def beside(self, start: int, mean: Floats) -> Floats:
+    def matching_rows(self, start: int, mean: Floats) -> Floats:
         """Return the values that belong to a part of the means, the rows from `start` on."""
         if self.chunks is None:
             return read(self.word, self._rows(start, start + len(mean)))[0]
@@ -97,5 +97,5 @@ def read(word: str, value: Any) -> tuple[Floats, int]:
 
 def read_chunk(word: str, value: Any) -> tuple[Floats, int]:
     """Return a chunk as an array, and the mantissa bits of its type. Raises PolarMonitorError for a list of arrays."""
-    refuse(f"a chunk of {word}", value, OF_A_CHUNK)
+    refuse(f"a chunk of {word}", value, CHUNK_ADVICE)
     return read(f"a chunk of {word}", value)

@@ -23,7 +23,7 @@ def standardised(
         return moved, None if kind is None else UNITS[kind].rescaled(spread, variance, np)
 
 
-def beside(mean: Floats, side: Floats) -> Floats:
+def matching_rows(mean: Floats, side: Floats) -> Floats:
     """Return one side of a prior, a number or (D,), in a shape that goes with a latent of any shape."""
     if side.shape == ():
         return side.astype(mean.dtype)

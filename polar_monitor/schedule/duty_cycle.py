@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-MARGIN = 1.25
+RECORDING_MARGIN = 1.25
 """Recording time before an evaluation, as a multiple of what fills the window at the latest rate of rows."""
 
 
@@ -42,7 +42,7 @@ class HookDutyCycle:
             self._woke, self._rows = now, rows
         if short or recorded < 1 or fresh < 1:
             return False
-        until = due - math.ceil(MARGIN * window * recorded / fresh) - 1
+        until = due - math.ceil(RECORDING_MARGIN * window * recorded / fresh) - 1
         if until <= now + 1:
             return False
         self.until, self._since = until, now

@@ -19,7 +19,7 @@ class MissingStepDetector:
     """Counter of eager forwards until the first step. It listens to a ring."""
 
     def __init__(self, ring: PairedRingBuffer, report: Callable[[], None]) -> None:
-        self._ring, self._report = ring, weak(report)
+        self._ring, self._report = ring, weak_reference(report)
         self._calls = 0
         ring.listener = self._count
 
@@ -38,6 +38,6 @@ class MissingStepDetector:
         self._ring.listener = None
 
 
-def weak(call: Callable[..., None] | None) -> Callable[[], Callable[..., None] | None]:
+def weak_reference(call: Callable[..., None] | None) -> Callable[[], Callable[..., None] | None]:
     """Return a reference to a call that does not keep its object alive, if it is a bound method."""
     return weakref.WeakMethod(call) if call is not None and hasattr(call, "__self__") else lambda: call

@@ -13,8 +13,8 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from ..capture.tap import was_copied
-from ..errors import warn
-from .missing_steps import MAX_FORWARDS, MissingStepDetector, weak
+from ..errors import WarnOnce, warn
+from .missing_steps import MAX_FORWARDS, MissingStepDetector, weak_reference
 
 if TYPE_CHECKING:
     from ..capture.ring import PairedRingBuffer
@@ -54,14 +54,14 @@ class OptimizerClock:
 
     def __init__(self, model: nn.Module, tick: Callable[[], None], failed: Callable[..., None] | None = None) -> None:
         self._model = weakref.ref(model)
-        self._tick = weak(tick)
-        self._failed = weak(failed)
+        self._tick = weak_reference(tick)
+        self._failed = weak_reference(failed)
         self._known: dict[int, _OptimizerRecord] = {}
         self._leader: _OptimizerRecord | None = None
         self._led = 0
         """Steps of the leader."""
         self._foreign = 0
-        self._warned = False
+        self._once = WarnOnce()
         self._missing_steps: MissingStepDetector | None = None
         _clocks[:] = [*(clock for clock in _clocks if clock() is not None), weakref.ref(self)]
         if not _hooked:
@@ -70,11 +70,11 @@ class OptimizerClock:
     def stepped(self, optimizer: Optimizer) -> None:
         """Take note of a step of any optimiser, and tick if it counts."""
         try:
-            leads = self._leads(optimizer)
+            counts = self._counts_as_step(optimizer)
         except Exception as failure:
             self._report(failure, fatal=True)
             return
-        if not leads:
+        if not counts:
             return
         self._stop_detector()
         tick = self._tick()
@@ -94,13 +94,12 @@ class OptimizerClock:
         """Warn inside a forward; a failure must not reach it."""
         try:
             model = self._model()
-            if self._warned or model is None or not any(p.requires_grad for p in model.parameters()):
+            if model is None or not any(p.requires_grad for p in model.parameters()) or not self._once("no step"):
                 return
-            self._warned = True
             warn(
-                f"{MAX_FORWARDS} forwards of the {type(model).__name__} in training, and no step of an optimiser that "
-                "holds its parameters, so nothing is evaluated. Updates without torch.optim and compiled optimiser "
-                "steps are not seen: call monitor.step() after each"
+                f"{MAX_FORWARDS} forwards of {type(model).__name__} in training were seen, but no step of an optimiser "
+                "that holds its parameters, so nothing is evaluated. If your loop updates them without torch.optim, or "
+                "compiles the step, call monitor.step() after each update"
             )
         except Exception as failure:
             self._report(failure, fatal=False)
@@ -110,7 +109,7 @@ class OptimizerClock:
         if failed is not None:
             failed(failure, fatal=fatal)
 
-    def _leads(self, optimizer: Optimizer) -> bool:
+    def _counts_as_step(self, optimizer: Optimizer) -> bool:
         """Return True if this step of an optimiser counts as a step of the model."""
         record = self._look_at(optimizer)
         if record.refused:
@@ -118,7 +117,7 @@ class OptimizerClock:
         if not record.mine:
             self._foreign += self._leader is None
             if self._foreign == MAX_FOREIGN_STEPS and self._leader is None:
-                self._warn_if_meant(optimizer)
+                self._warn_if_model_trains_elsewhere(optimizer)
             return False
         if self._leader is not record:
             record.ahead += 1
@@ -141,13 +140,13 @@ class OptimizerClock:
         if not record.refused:
             try:
                 if record.groups != len(optimizer.param_groups):
-                    record.mine, record.groups = self._holds(optimizer), len(optimizer.param_groups)
+                    record.mine, record.groups = self._has_parameter_of_model(optimizer), len(optimizer.param_groups)
             except Exception as failure:
                 record.refused = True
                 self._report(failure, fatal=False)
         return record
 
-    def _holds(self, optimizer: Optimizer) -> bool:
+    def _has_parameter_of_model(self, optimizer: Optimizer) -> bool:
         """Return True if an optimiser holds a parameter of the model."""
         model = self._model()
         if model is None:
@@ -155,7 +154,7 @@ class OptimizerClock:
         mine = {id(parameter) for parameter in model.parameters()}
         return any(id(p) in mine for group in optimizer.param_groups for p in group["params"])
 
-    def _warn_if_meant(self, optimizer: Optimizer) -> None:
+    def _warn_if_model_trains_elsewhere(self, optimizer: Optimizer) -> None:
         """Warn if other optimisers train the model after all: as a copy, or by parameters that it does not hold."""
         model = self._model()
         if model is None:
@@ -163,12 +162,12 @@ class OptimizerClock:
         if any(p.grad is not None for p in model.parameters()) or (
             was_copied(model) and _same_shapes(model, optimizer)
         ):
-            self._warned, name = True, type(model).__name__
+            self._once("no step")  # the warning of no step has the same cause
             warn(
-                f"{self._foreign} steps of optimisers, and none that holds a parameter of the {name} that is watched. "
-                "Likely causes: a copy of it is trained, and copies are not watched (attach to the one that is "
-                "trained); its parameters were replaced after the optimiser was made (make the optimiser again); the "
-                "optimiser has its own parameters (call monitor.step() after each of its steps)"
+                f"saw {self._foreign} optimiser steps; no optimiser holds a parameter of the {type(model).__name__} "
+                "that is watched. Likely causes: a copy of it is trained, and copies are not watched (attach to the "
+                "one that is trained); its parameters were replaced after the optimiser was made (make the optimiser "
+                "again); the optimiser has its own parameters (call monitor.step() after each of its steps)"
             )
 
     def stop(self) -> None:

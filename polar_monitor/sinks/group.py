@@ -37,13 +37,17 @@ class SinkGroup:
             failures = self._failures.get(number, 0)
             if failures >= MAX_FAILURES:
                 self.drops += 1
-            elif self._guard(number, sink, sink.write, evaluation):
+            elif self._guard(number, sink, sink.write, evaluation, effect="this evaluation is dropped"):
                 self._failures[number] = 0
             else:
                 self.drops += 1
                 self._failures[number] = failures + 1
                 if failures + 1 == MAX_FAILURES:
-                    log.error("%s is switched off: it failed %d times in a row", type(sink).__name__, MAX_FAILURES)
+                    log.error(
+                        "%s is disabled: it failed %d times in a row; its records are dropped",
+                        type(sink).__name__,
+                        MAX_FAILURES,
+                    )
 
     def flush(self) -> None:
         """Flush every sink."""
@@ -65,7 +69,14 @@ class SinkGroup:
             if act is not None:
                 self._guard(number, sink, act, *arguments)
 
-    def _guard(self, number: int, sink: Sink, act: Callable[..., None], *arguments: Any) -> bool:
+    def _guard(
+        self,
+        number: int,
+        sink: Sink,
+        act: Callable[..., None],
+        *arguments: Any,
+        effect: str = "training is not affected",
+    ) -> bool:
         """Call a method of a sink; return True if it did not fail."""
         try:
             act(*arguments)
@@ -74,6 +85,6 @@ class SinkGroup:
                 raise
             cause = type(failure).__name__
             if self._once((number, cause)):
-                log.error("%s failed (%s: %s); its records are dropped", type(sink).__name__, cause, failure)
+                log.error("%s failed (%s: %s); %s", type(sink).__name__, cause, failure, effect)
             return False
         return True

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -51,10 +50,10 @@ def test_an_interrupted_demo_leaves_a_readable_run(tmp_path: Path) -> None:
     log = tmp_path / "polar.jsonl"
     command = [sys.executable, "-m", "polar_monitor", "demo", "--headless", "--log-dir", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
-        for _ in range(600):
-            if log.exists() and log.read_bytes().count(b"\n") >= 3:
-                break
-            time.sleep(0.1)
+        assert demo.stdout is not None
+        evaluations = (line for line in demo.stdout if line.startswith("step "))
+        for _ in range(4):  # three evaluations are in the log when the fourth is printed
+            next(evaluations)
         demo.send_signal(signal.SIGINT)
         out, _ = demo.communicate(timeout=60)
     assert demo.returncode == 130, out

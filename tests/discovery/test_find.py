@@ -97,7 +97,7 @@ def test_no_latents_says_what_to_write() -> None:
 @pytest.mark.parametrize(
     ("mean", "spreads", "latent", "said"),
     [
-        ("fc_nu", {}, None, "expected the name of a module, got 'fc_nu'"),
+        ("fc_nu", {}, None, "the model has no module 'fc_nu'. Write"),
         ("fc_mu", {"logvar": "fc_logvra"}, None, "'fc_logvra'"),
         (None, {"logvar": "fc_logvar"}, None, "without mean="),
         ("fc_mu", {"logvar": "fc_logvar", "var": "fc_logvar"}, None, "at most one"),
@@ -106,7 +106,7 @@ def test_no_latents_says_what_to_write() -> None:
         ("fc_mu", {"logvar": lambda out: out}, None, "two callables, or two modules"),
         ("fc_mu", {}, "body", "expected a callable on the output of 'body'"),
         (3, {}, None, "got int"),
-        (nn.Linear(2, 2), {}, None, "got Linear"),
+        (nn.Linear(2, 2), {}, None, "mean: got a Linear that is not a module of this model; pass its name"),
     ],
 )
 def test_wrong_arguments(mean: object, spreads: dict[str, object], latent: object, said: str) -> None:

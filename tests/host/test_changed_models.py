@@ -36,7 +36,7 @@ def test_conversion_to_synchronised_batch_norm_is_seen_through_or_told(last: boo
     with warned() as caught:
         train(model, 60)
     assert len(caught) == last
-    assert all("no latent seen from fc_mu" in said and "replaced after attach" in said for said in caught)
+    assert all("no latent seen from 'fc_mu'" in said and "replaced after attach" in said for said in caught)
     assert monitor.health().rows_seen == (0 if last else 60 * 64)
 
 
@@ -113,5 +113,5 @@ def test_a_model_that_runs_under_vmap_alone_is_a_silence_that_is_told() -> None:
             torch.vmap(model)(X).square().mean().backward()
             optimizer.step()
     assert len(caught) == 1
-    assert "no latent seen from 0" in caught[0]
+    assert "no latent seen from '0'" in caught[0]
     assert (monitor.health().rows_seen, monitor.health().errors) == (0, 0)

@@ -278,7 +278,7 @@ def test_an_encoder_that_gives_a_tuple_is_watched() -> None:
 def test_an_output_that_cannot_be_read_is_a_silence_not_an_error_of_the_compilation() -> None:
     model = Tupled(3)
     watched(model, latent="encoder", every=5, strict=False)
-    with pytest.warns(PolarMonitorWarning, match="no latent seen from encoder"):
+    with pytest.warns(PolarMonitorWarning, match="no latent seen from 'encoder'"):
         trained(model, torch.compile(model, backend="eager", fullgraph=True))
 
 
@@ -317,7 +317,7 @@ def test_a_model_that_was_compiled_is_told_from_another_of_its_class(give: Any, 
     model, other = Vae(), Vae()
     given(Vae())(torch.randn(4, 12))
     kept = give(model if own else other)
-    with pytest.warns(PolarMonitorWarning, match="has run compiled before"):
+    with pytest.warns(PolarMonitorWarning, match="ran compiled before attach"):
         monitor = watched(model)
     hooks = monitor._loop.hooks
     assert hooks is not None

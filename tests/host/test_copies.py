@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
+import pkgutil
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -195,6 +196,20 @@ def test_a_hook_that_is_not_found_does_nothing_and_holds_nothing(compiled: bool)
     assert all(drain.take() is None for drain in ring.requests())
     (tap,) = hooks(other)
     assert tap.rings == {}
+
+
+def test_the_names_that_pickles_contain_stay() -> None:
+    """Files of saved models contain them, so a moved or renamed one could not be loaded."""
+    model = Vae()
+    monitor = watched(model)
+    for part, place in (
+        (monitor, "polar_monitor.monitor.monitor.unattached_monitor"),
+        (next(iter(model.fc_mu._forward_hooks.values())), "polar_monitor.capture.inert.InertHook"),
+    ):
+        made = part.__reduce__()[0]
+        assert f"{made.__module__}.{made.__qualname__}" == place
+        assert pkgutil.resolve_name(place) is made
+    monitor.detach()
 
 
 def test_all_monitors_share_one_hook_on_the_optimisers() -> None:

@@ -21,7 +21,7 @@ from polar_monitor.sinks.jsonl import JsonlSink
 from polar_monitor.sinks.tensorboard import TensorBoardSink
 
 STAGES = {
-    "clock": "polar_monitor.schedule.optimizer_clock.OptimizerClock._leads",
+    "clock": "polar_monitor.schedule.optimizer_clock.OptimizerClock._counts_as_step",
     "commit": "polar_monitor.capture.ring.PairedRingBuffer.commit",
     "drain": "polar_monitor.capture.ring.PairedRingBuffer.requests",
     "transfer": "polar_monitor.capture.transfer.HostTransfer.take",
@@ -93,7 +93,8 @@ def test_a_stage_that_fails_is_told_once_and_switched_off(
     assert broken.calls == health.errors == 5
     assert errors(caplog) == [
         f"polar_monitor: internal error (RuntimeError: broken {stage}); training is not affected, monitoring goes on",
-        "polar_monitor: the monitor is disabled because it failed 5 times in a row",
+        "polar_monitor: the monitor is disabled because it failed 5 times in a row "
+        f"(last: RuntimeError: broken {stage}); see monitor.health()",
     ]
     assert not monitor.attached
     assert not any(module._forward_hooks for module in model.modules())
@@ -184,8 +185,8 @@ def test_a_sink_that_fails_is_told_once_and_switched_off_and_the_others_go_on(
     assert monitor.health().sink_drops == sum(step >= first for step in range(EVERY, STEPS + 1, EVERY))
     name = SINKS[kind].__name__
     assert errors(caplog) == [
-        f"{name} failed (RuntimeError: broken {kind}); its records are dropped",
-        f"{name} is switched off: it failed 5 times in a row",
+        f"{name} failed (RuntimeError: broken {kind}); this evaluation is dropped",
+        f"{name} is disabled: it failed 5 times in a row; its records are dropped",
     ]
     assert monitor.attached
 
@@ -214,7 +215,7 @@ def test_a_sink_that_cannot_flush_or_close_is_told_once(
             model(torch.full((64, 12), float("nan")))  # an alert, which is flushed at once
             optimizer.step()
         monitor.detach()
-    assert errors(caplog) == [f"Memory failed (RuntimeError: broken {verb}); its records are dropped"]
+    assert errors(caplog) == [f"Memory failed (RuntimeError: broken {verb}); training is not affected"]
 
 
 def nan_steps(model: Vae, steps: int) -> None:
@@ -236,7 +237,10 @@ def test_a_callback_that_raises_never_reaches_the_loop(caplog: pytest.LogCapture
     assert monitor.attached
     assert len(sink.records) == 3
     assert monitor.health().last_error == "KeyError: 'mine'"
-    assert len(errors(caplog)) == 1
+    assert errors(caplog) == [
+        "polar_monitor: on_alert failed (KeyError: 'mine'); training is not affected; it is called again at the next "
+        "alert"
+    ]
 
 
 def test_a_callback_that_raises_is_raised_when_strict() -> None:

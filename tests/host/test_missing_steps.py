@@ -22,7 +22,7 @@ def test_a_copied_model_that_is_trained_instead_is_told() -> None:
     with warned() as caught:
         train(trained, 300)
     assert len(caught) == 1
-    assert "50 steps of optimisers, and none that holds a parameter of the Vae" in caught[0]
+    assert "saw 50 optimiser steps; no optimiser holds a parameter of the Vae" in caught[0]
     assert "a copy of it is trained" in caught[0]
     assert monitor.health().steps == 0
 
@@ -77,7 +77,7 @@ def test_updates_without_an_optimiser_are_told_and_may_be_counted_by_hand() -> N
         for _ in range(2 * MAX_FORWARDS):
             update_by_hand(model)
     assert len(caught) == 1
-    assert f"{MAX_FORWARDS} forwards of the Vae in training, and no step" in caught[0]
+    assert f"{MAX_FORWARDS} forwards of Vae in training were seen, but no step" in caught[0]
     assert "call monitor.step()" in caught[0]
     with warned() as caught:
         for _ in range(20):

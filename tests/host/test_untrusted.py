@@ -205,7 +205,7 @@ def test_a_wider_model_s_state_is_refused(run: PolarMonitor, good: dict[str, Any
     model = Vae(latents=5)
     wider = watched(model, window=512)
     train(model, 25)
-    with pytest.raises(PolarMonitorError, match="expected 4 dimensions, got 5"):
+    with pytest.raises(PolarMonitorError, match="expected 4 dimensions, as the model has, got 5"):
         run.load_state_dict(wider.state_dict())
     assert same(run.state_dict(), good)
 

@@ -9,24 +9,25 @@ from typing import Any
 
 import pytest
 import torch
-from models import Vae
+from models import Vae, train
 from torch import nn
+from watching import watched
 
 import polar_monitor
-from polar_monitor import AlertRules, PolarMonitor, PolarMonitorError
+from polar_monitor import AlertRules, PolarMonitor, PolarMonitorError, PolarMonitorWarning
 from polar_monitor.alerts.alert import AlertKind
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"every": 0}, "every: expected a whole number from 1 on, got 0"),
+        ({"every": 0}, "every: expected a whole number of 1 or more, got 0"),
         ({"every": 2.5}, "every: expected a whole number"),
-        ({"window": 100}, "window: expected a whole number from 512 on"),
+        ({"window": 100}, "window: expected a whole number of 512 or more"),
         ({"warmup": -1}, "warmup"),
         ({"max_overhead": 0}, "max_overhead: expected a share"),
         ({"max_overhead": 3}, "max_overhead"),
-        ({"modes": "train"}, "modes: expected some of"),
+        ({"modes": "train"}, "modes: expected a tuple, as in .* got the string 'train'"),
         ({"modes": ("test",)}, "modes"),
         ({"criterion": "sigma"}, "criterion: expected one of information, active_units"),
         ({"alerts": {}}, "alerts: expected AlertRules"),
@@ -39,7 +40,7 @@ from polar_monitor.alerts.alert import AlertKind
         ({"log_dir": 123}, "log_dir: expected the name of a folder"),
         ({"prior": lambda u: u}, "observe"),
         ({"mean": "fc_nu"}, "fc_nu"),
-        ({"name": "eval"}, "another than a mode's"),
+        ({"name": "eval"}, "any name except 'train' and 'eval', got 'eval': write name="),
         ({"name": 3}, "name: expected a string, got int"),
         ({"on_alert": "print"}, "on_alert: expected a callable"),
     ],
@@ -47,6 +48,11 @@ from polar_monitor.alerts.alert import AlertKind
 def test_bad_arguments(options: dict[str, Any], said: str) -> None:
     with pytest.raises(PolarMonitorError, match=said):
         polar_monitor.attach(Vae(), **{"sinks": (), **options})
+
+
+def test_an_unknown_argument_is_named_with_the_nearest_one() -> None:
+    with pytest.raises(TypeError, match=r"attach\(\) got an unexpected argument 'log_var': did you mean logvar=\?"):
+        polar_monitor.attach(Vae(), log_var="fc_logvar")  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize(
@@ -109,6 +115,13 @@ def test_classify_takes_arrays_and_refuses_what_does_not_fit() -> None:
             polar_monitor.classify(mean, **bad)
     with pytest.raises(PolarMonitorError, match="above 0"):
         polar_monitor.classify(torch.zeros(0, 2))
+
+
+def test_a_doubt_about_the_unit_names_the_module() -> None:
+    model = Vae()
+    watched(model, mean="fc_mu", var="fc_logvar")
+    with pytest.warns(PolarMonitorWarning, match="'fc_logvar' was read as var, but var has values below 0"):
+        train(model, 20)
 
 
 def test_one_monitor_is_for_one_model() -> None:

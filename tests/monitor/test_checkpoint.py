@@ -69,20 +69,27 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
     monitor = watched(model)
     train(model, 20)
     before = monitor.state_dict()
+    train_part = before["pipelines"]["train"]
     other = Vae(latents=5)
     watched_other = watched(other)
     train(other, 20)
     for bad, said in (
-        (watched_other.state_dict(), "expected 4 dimensions, got 5"),
-        ({"version": 2}, "version 1"),
+        (watched_other.state_dict(), "expected 4 dimensions, as the model has, got 5"),
+        ({"version": 2}, "version 1, .* got version 2"),
+        (before | {"schedule": 3}, r"state\['schedule'\]: expected a dict, got int"),
         (before | {"pipelines": {}}, "expected the mode 'train', got none"),
         (before | {"schedule": {}}, r"state\['schedule'\]: .* no field 'duty_cycle'"),
+        (before | {"alerts": [5]}, r"state\['alerts'\]: .* got values of another type"),
         (before | {"alerts": [{"kind": "nonsense"}]}, r"state\['alerts'\]: expected what PolarMonitor.state_dict"),
         (
             before | {"pipelines": {"train": before["pipelines"]["train"] | {"stream": {"dimensions": 4}}}},
             "expected version 1",
         ),
-        (None, "expected a dict"),
+        (
+            before | {"pipelines": {"train": train_part | {"stream": train_part["stream"] | {"window": 1000}}}},
+            r"got 1000: write attach\(model, window=1000\), as in the saved run",
+        ),
+        (None, "expected a dict .* got NoneType"),
     ):
         with pytest.raises(PolarMonitorError, match=said):
             monitor.load_state_dict(bad)  # type: ignore[arg-type]

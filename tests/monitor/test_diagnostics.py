@@ -19,7 +19,8 @@ def made(*modes: str, **facts: Any) -> Diagnostics:
     settings = Settings(512, None, "information", None, 0)  # type: ignore[arg-type]
     one = Diagnostics({mode: ModePipeline(mode, None, settings, 2) for mode in modes or ("train",)})
     known = {
-        "where": "fc_mu",
+        "names": ("'fc_mu'", "'fc_logvar'"),
+        "where": "'fc_mu'",
         "model_compiled_before": False,
         "class_compiled_before": False,
         "moved": False,
@@ -44,7 +45,7 @@ def test_silence_from_the_start_is_warned_of_early_and_once() -> None:
     one = made()
     assert steps(one, SILENT_FROM_START - 1) == []
     (message,) = steps(one, 1000)
-    assert f"no latent seen from fc_mu in {SILENT_FROM_START} steps; likely causes: " in message
+    assert f"no latent seen from 'fc_mu' in {SILENT_FROM_START} steps; likely causes: " in message
 
 
 def test_silence_after_forwards_is_warned_of_later_and_a_pause_or_a_state_begins_anew() -> None:
@@ -72,7 +73,11 @@ def test_rows_by_hand_may_be_rare() -> None:
         ({"moved": True, "class_compiled_before": True}, {}, "another device"),
         ({"class_compiled_before": True}, {}, "another model of the same class"),
         ({"class_compiled_before": True}, {"empty": 3, "calls": 4}, "3 of 4 forwards gave no rows"),
-        ({}, {"empty": 3, "misaligned": 7}, "dropped 7 rows: .* a different number of times in a step"),
+        (
+            {},
+            {"empty": 3, "misaligned": 7},
+            "dropped 7 rows: 'fc_mu' and 'fc_logvar' were called a different number of times in a step",
+        ),
     ],
 )
 def test_the_likely_cause_is_named(facts: dict[str, Any], ring: dict[str, int], cause: str) -> None:
@@ -89,7 +94,7 @@ def test_a_cause_that_was_warned_of_is_not_repeated() -> None:
     one = made()
     failing = one.hooks
     failing.errors, failing.last_error = 2, "ValueError: no"  # type: ignore[union-attr,misc]
-    with pytest.warns(UserWarning, match="outputs of fc_mu could not be recorded: ValueError: no"):
+    with pytest.warns(UserWarning, match="the latent from 'fc_mu' could not be recorded: ValueError: no"):
         assert one.taps_failed(observed=False)
     failing.errors = 4  # type: ignore[union-attr,misc]
     with warned() as caught:
@@ -109,5 +114,5 @@ def test_a_missing_validation_is_warned_of_if_there_was_time_for_one(monkeypatch
         one.warn_of_no_validation()
     assert not caught
     (message,) = steps(one, 200)
-    assert 'no latent seen from fc_mu in eval mode in 100 steps, but modes= contains "eval"' in message
+    assert "modes= contains 'eval', but 'fc_mu' gave no latent in eval mode in 100 steps" in message
     assert steps(made("train", "eval"), 200, forwards=1) == []

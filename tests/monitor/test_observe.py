@@ -44,8 +44,8 @@ def test_bad_rows_are_refused_and_not_counted(mean: Any, options: dict[str, Any]
     ("mean", "options", "said"),
     [
         (torch.cat([X, X], 1), {"logvar": torch.cat([X, X], 1)}, "mean: expected 2 dimensions as before, got 4"),
-        (X, {}, "expected logvar as before, got no variance"),
-        (X, {"var": X.exp()}, "expected logvar as before, got var"),
+        (X, {}, "this monitor reads logvar, got no variance: call"),
+        (X, {"var": X.exp()}, "this monitor reads logvar, got var: call"),
         (X, {"logvar": X, "prior": (0.0, 1.0)}, "prior: expected no prior= as before"),
     ],
 )

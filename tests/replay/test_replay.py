@@ -234,6 +234,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert {alert["kind"] for alert in told["both"]} == {"lost"}
     assert told["only_replayed"] == []
     assert main(["replay", "--list-rules"]) == 0
+    assert capsys.readouterr().err == "no rules are installed (entry-point group polar_monitor.rules)\n"
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,12 @@ from math import ceil
 import pytest
 
 from polar_monitor.schedule import governor as module
-from polar_monitor.schedule.governor import AIM, Governor
+from polar_monitor.schedule.governor import PLANNED_SHARE, Governor
 
 
-@pytest.mark.parametrize(("cost", "expected"), [(0.0001, 100), (0.02, 200 / AIM), (0.2, 2000 / AIM)])
+@pytest.mark.parametrize(
+    ("cost", "expected"), [(0.0001, 100), (0.02, 200 / PLANNED_SHARE), (0.2, 2000 / PLANNED_SHARE)]
+)
 def test_the_governor_stretches_to_the_budget(monkeypatch: pytest.MonkeyPatch, cost: float, expected: float) -> None:
     now = [0.0]
     monkeypatch.setattr(module, "perf_counter", lambda: now[0])
@@ -38,7 +40,7 @@ def test_the_governor_comes_back_when_the_loop_slows_down(monkeypatch: pytest.Mo
         governor.own += 0.05
         governor.evaluated(0.05, step)
         seen.append(governor.every)
-    assert seen[9] == pytest.approx(5000 / AIM, rel=0.02)
+    assert seen[9] == pytest.approx(5000 / PLANNED_SHARE, rel=0.02)
     assert seen[-1] == 100
 
 
@@ -58,4 +60,4 @@ def test_time_that_is_left_out_is_not_the_loops(monkeypatch: pytest.MonkeyPatch)
         governor.evaluated(0.03, 100)
         intervals.append(governor.every)
         assert governor.overhead == pytest.approx(0.03 / 1.03)
-    assert intervals == [ceil(300 / AIM)] * 2
+    assert intervals == [ceil(300 / PLANNED_SHARE)] * 2

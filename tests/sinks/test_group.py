@@ -54,8 +54,8 @@ def test_a_failing_sink_is_logged_once_and_counted_and_the_others_go_on(caplog):
     assert bad.taken == [5]
     assert group.drops == 4
     assert [record.getMessage() for record in caplog.records] == [
-        "Memory failed (OSError: [Errno 28] disk full); its records are dropped",
-        "Memory failed (ValueError: odd); its records are dropped",
+        "Memory failed (OSError: [Errno 28] disk full); this evaluation is dropped",
+        "Memory failed (ValueError: odd); this evaluation is dropped",
     ]
 
 
