@@ -85,13 +85,12 @@ class KeepHealthy:
             self._start_other_run(step)
         self._started, paused = True, self._paused()
         alerts = self._series.setdefault(key, _Series()).update(evaluation)
-        if (
-            not self._series[key].healthy and self._saved == step in self.steps
-        ):  # another latent or mode was healthy at this step
-            self._remove(step)
         if alerts:
             self._point_back(step, alerts, paused)
-        elif paused and not self._paused():
+        # another latent or mode was healthy at this step
+        if not self._series[key].healthy and self._saved == step in self.steps and self._healthy != step:
+            self._remove(step)
+        if not alerts and paused and not self._paused():
             log.warning("all lost information is back at step %d: healthy checkpoints are saved again", step)
         if self._is_due(evaluation.mode, step) and not self._paused() and all(s.healthy for s in self._series.values()):
             self._save(step)
@@ -160,7 +159,7 @@ class KeepHealthy:
         self._healthy_until = min([before, *(a.last_healthy_step for a in alerts if a.last_healthy_step is not None)])
         if paused and self._healthy_until == before:
             return
-        early = (one for one in self.steps if one <= self._healthy_until and self.file(one).is_file())
+        early = (one for one in self.steps if one <= self._healthy_until and one < step and self.file(one).is_file())
         self._healthy = max(early, default=None)
         if self._healthy is None:
             files = f"found those of steps {self.steps} in {str(self.folder)!r}; use a smaller every= or a larger keep="
@@ -193,7 +192,8 @@ class _Series:
             nats[None] = sum(nats.values())
         for alert in alerts:
             level = RECOVERED_SHARE * alert.evidence.get("from", alert.evidence.get("peak", 0.0))
-            self.missing.setdefault(alert.dimension, (evaluation.step, level))
+            since, needed = self.missing.get(alert.dimension, (evaluation.step, 0.0))
+            self.missing[alert.dimension] = since, max(needed, level)
         recovered_now = all(nats.get(one, 0.0) >= max(1e-9, needed) for one, (_, needed) in self.missing.items())
         self.recovered = self.recovered + (not repeated) if self.healthy and recovered_now else 0
         self.missing = {} if self.recovered >= RECOVERED_EVALUATIONS else self.missing

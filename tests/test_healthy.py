@@ -579,3 +579,49 @@ def test_bad_arguments(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(PolarMonitorError, match="folder: cannot make"):
         KeepHealthy(tmp_path / "file" / "below", dict)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (alert(30, AlertKind.SILENT, None), alert(40, DRAIN, None, peak=6.0)),
+        (alert(30, LOST), alert(40, FADING, **{"from": 3.0})),
+    ],
+    ids=["the_total", "a_dimension"],
+)
+def test_a_second_alert_in_a_pause_raises_what_a_recovery_needs(
+    first: tuple[Alert, ...], second: tuple[Alert, ...], tmp_path: Path
+) -> None:
+    keeper = KeepHealthy(tmp_path, lambda: 0, keep=20)
+    feed(keeper, [10, 20], nats=(3.0, 3.0))
+    feed(keeper, [30], nats=(3.0, 3.0), alerts=first)
+    feed(keeper, [40], nats=(1.0, 1.0), alerts=second)
+    feed(keeper, range(50, 50 + 10 * 2 * BACK, 10), nats=(0.9, 0.9))
+    assert keeper.steps == [10, 20]
+    feed(keeper, range(200, 200 + 10 * BACK, 10), nats=(3.0, 3.0))
+    assert keeper.steps == [10, 20, 200 + 10 * (BACK - 1)]
+
+
+def test_a_late_record_of_another_latent_does_not_remove_the_healthy_file(tmp_path: Path) -> None:
+    keeper = KeepHealthy(tmp_path, lambda: 0)
+    feed(keeper, [10, 20], name="a")
+    feed(keeper, [21], name="a", alerts=alert(21, LOST, healthy=20))
+    feed(keeper, [20], NONE, (0.0, 0.0), name="b")
+    assert keeper.healthy == keeper.file(20)
+    assert keeper.file(20).is_file()
+
+
+def test_a_disk_that_fails_at_an_alert_does_not_hide_the_healthy_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = KeepHealthy(tmp_path, lambda: 0)
+    feed(keeper, [10, 20], name="a")
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise FULL
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", fail)
+        with pytest.raises(OSError, match="No space"):
+            feed(keeper, [20], name="b", alerts=alert(20, LOST, healthy=10))
+    assert keeper.healthy == keeper.file(10)

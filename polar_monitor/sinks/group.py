@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import WarnOnce
@@ -37,7 +37,7 @@ class SinkGroup:
             failures = self._failures.get(number, 0)
             if failures >= MAX_FAILURES:
                 self.drops += 1
-            elif self._guard(number, sink, sink.write, evaluation, effect="this evaluation is dropped"):
+            elif self._guard(number, sink, "write", evaluation, effect="this evaluation is dropped"):
                 self._failures[number] = 0
             else:
                 self.drops += 1
@@ -52,12 +52,12 @@ class SinkGroup:
     def flush(self) -> None:
         """Flush every sink."""
         for number, sink in enumerate(self.sinks):
-            self._guard(number, sink, sink.flush)
+            self._guard(number, sink, "flush")
 
     def close(self) -> None:
         """Close every sink."""
         for number, sink in enumerate(self.sinks):
-            self._guard(number, sink, sink.close)
+            self._guard(number, sink, "close")
 
     def resume(self, step: int) -> None:
         """Call `resume` of the sinks that have it: the run goes on after `step`."""
@@ -65,21 +65,22 @@ class SinkGroup:
 
     def _call_optional(self, method: str, *arguments: Any) -> None:
         for number, sink in enumerate(self.sinks):
-            act = getattr(sink, method, None)
-            if act is not None:
-                self._guard(number, sink, act, *arguments)
+            self._guard(number, sink, method, *arguments, optional=True)
 
     def _guard(
         self,
         number: int,
         sink: Sink,
-        act: Callable[..., None],
+        method: str,
         *arguments: Any,
         effect: str = "training is not affected",
+        optional: bool = False,
     ) -> bool:
-        """Call a method of a sink; return True if it did not fail."""
+        """Call a method of a sink; return True if it did not fail. Even the look-up of a method may raise."""
         try:
-            act(*arguments)
+            call = getattr(sink, method, None) if optional else getattr(sink, method)
+            if call is not None:
+                call(*arguments)
         except Exception as failure:
             if self.strict:
                 raise

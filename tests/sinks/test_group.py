@@ -122,3 +122,30 @@ def test_a_sink_that_cannot_close_keeps_no_other_from_it(caplog):
     SinkGroup((Stuck(), good)).close()
     assert good.calls == ["close"]
     assert "Stuck failed (OSError: stuck)" in caplog.text
+
+
+class Remote(Memory):
+    """Handle of a sink elsewhere; from some call on even the look-up of a method fails."""
+
+    reachable = True
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("write", "flush", "close", "resume", "begin") and not type(self).reachable:
+            raise ConnectionError("gone")
+        return super().__getattribute__(name)
+
+
+def test_a_sink_whose_methods_cannot_be_looked_up_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    remote, good = Remote(), Optional()
+    group = SinkGroup((remote, good))
+    group.write(make_evaluation(1))
+    monkeypatch.setattr(Remote, "reachable", False)
+    for step in (2, 3):
+        group.write(make_evaluation(step))
+    group.begin("z", {})
+    group.flush()
+    group.resume(1)
+    group.close()
+    assert good.taken == [1, 2, 3]
+    assert good.calls == ["begin z []", "flush", "resume 1", "close"]
+    assert group.drops == 2
