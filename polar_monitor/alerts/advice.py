@@ -40,7 +40,8 @@ class Cause(enum.IntEnum):
 
 
 FALL_CAUSES = (
-    "the weight of the KL term (β) is rising or too high compared with what this dimension improves in the reconstruction",
+    "the weight of the KL term (β) is rising or too high compared with what this dimension improves in the "
+    "reconstruction",
     "the decoder no longer needs this dimension",
     "a regulariser (weight decay, L2 on the code) shrinks the encoder's head",
 )

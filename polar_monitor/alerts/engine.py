@@ -44,8 +44,8 @@ class AlertEngine:
     def evaluate(self, observation: Observation, rules: AlertRules, warmup: int = 0) -> tuple[Alert, ...]:
         """Return the alerts of one evaluation.
 
-        During the first `warmup` steps only NON_FINITE and SILENT are raised (`raises_in_warmup`), and third-party rules
-        are not asked: a rule that raised an alert which nobody sees would not raise it again.
+        During the first `warmup` steps only rules with `raises_in_warmup` raise alerts (NON_FINITE and SILENT), and
+        third-party rules are not asked: a rule that raised an alert which nobody sees would not raise it again.
         """
         observation = observation.without_histograms()
         in_warmup = observation.step < warmup

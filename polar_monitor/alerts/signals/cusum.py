@@ -73,7 +73,9 @@ class Cusum:
     def exceeds(self, share: float) -> Flags:
         """Return which series lost more than a share of their level, and more than they ever recovered from."""
         unreported_drop = self.drop - self.baseline_drop
-        return np.asarray(unreported_drop >= np.maximum(-np.log1p(-share), MIN_RATIO_TO_RECOVERED * self.recovered_drop))
+        return np.asarray(
+            unreported_drop >= np.maximum(-np.log1p(-share), MIN_RATIO_TO_RECOVERED * self.recovered_drop)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists."""
