@@ -43,7 +43,7 @@ class SinkGroup:
                 self.drops += 1
                 self._failures[number] = failures + 1
                 if failures + 1 == MAX_FAILURES:
-                    log.error("%s is switched off: it failed %d times in a row", type(sink).__name__, MAX_FAILURES)
+                    log.error("%s is disabled: it failed %d times in a row", type(sink).__name__, MAX_FAILURES)
 
     def flush(self) -> None:
         """Flush every sink."""

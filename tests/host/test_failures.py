@@ -185,7 +185,7 @@ def test_a_sink_that_fails_is_told_once_and_switched_off_and_the_others_go_on(
     name = SINKS[kind].__name__
     assert errors(caplog) == [
         f"{name} failed (RuntimeError: broken {kind}); its records are dropped",
-        f"{name} is switched off: it failed 5 times in a row",
+        f"{name} is disabled: it failed 5 times in a row",
     ]
     assert monitor.attached
 
