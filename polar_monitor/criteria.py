@@ -17,5 +17,25 @@ from .regime.published import minmax_entropy as minmax_entropy
 from .regime.published import rolinek as rolinek
 from .regime.published import rolinek_sd as rolinek_sd
 
+__all__ = [
+    "CRITERIA",
+    "MAX_DELTA_KL",
+    "SHARP",
+    "active_units",
+    "bonheme",
+    "clapham_code",
+    "delta_kl",
+    "drvi",
+    "factor_vae",
+    "kl",
+    "kl_udr",
+    "labels_by",
+    "lucas",
+    "mean_entropy",
+    "minmax_entropy",
+    "rolinek",
+    "rolinek_sd",
+]
+
 SHARP = MAX_DELTA_KL
 """`delta_kl` below this is a polarised regime."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -36,13 +37,15 @@ with torch.no_grad():
     model.fc_logvar.weight.zero_()
     model.fc_logvar.bias.copy_(torch.tensor([-4.0, 0.0, 0.0]))
 sinks = [TableSink(sys.argv[1] + "/numbers.txt")]
-monitor = polar_monitor.attach(model, log_dir=sys.argv[1], sinks=sinks, every=5, max_overhead=1.0, strict=True)
-optimizer = torch.optim.SGD(model.parameters(), 1e-9)
-for _ in range(10):
-    mean, logvar = model(torch.randn(512, 4).exp())
-    (mean.sum() + logvar.sum()).backward()
-    optimizer.step()
-monitor.detach()
+for folder, warmup, sinks in ((sys.argv[1], 0, sinks), (sys.argv[1] + "/warm", 7, [])):
+    options = dict(every=5, max_overhead=1.0, warmup=warmup, strict=True)
+    monitor = polar_monitor.attach(model, log_dir=folder, sinks=sinks, **options)
+    optimizer = torch.optim.SGD(model.parameters(), 1e-9)
+    for _ in range(10):
+        mean, logvar = model(torch.randn(512, 4).exp())
+        (mean.sum() + logvar.sum()).backward()
+        optimizer.step()
+    monitor.detach()
 print(polar_monitor.__file__)
 """
 
@@ -70,9 +73,10 @@ def follow(root: Path, change: tuple[str, str, str, str, str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run with the changed package."""
-    root, logs = tmp_path_factory.mktemp("copy"), tmp_path_factory.mktemp("run")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository's code with the changes."""
+    root = tmp_path_factory.mktemp("copy")
+    shutil.copy(ROOT / "pyproject.toml", root)
     shutil.copytree(ROOT / "kernels", root / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
     ignored = shutil.ignore_patterns("__pycache__", "kernels")
     shutil.copytree(ROOT / "polar_monitor", root / "polar_monitor", ignore=ignored)
@@ -80,6 +84,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for task in TASKS:
         for change in steps(task):
             follow(root, change)
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run with the changed package."""
+    root, logs = copy, tmp_path_factory.mktemp("run")
     # numba's cache of the copy lies beside it: the shared one belongs to other files
     environment = os.environ | {"PYTHONPATH": str(root), "NUMBA_CACHE_DIR": str(root / "cache")}
     command = [sys.executable, "-c", RUN, str(logs)]
@@ -93,6 +104,21 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_task_touches_few_files(task: str) -> None:
     files = {name for _, name, *_ in steps(task)}
     assert 1 <= len(files) <= MAX_FILES
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ruff") is None, reason="ruff is not installed")
+@pytest.mark.parametrize("check", [["check"], ["format", "--check"]], ids=" ".join)
+def test_the_changed_files_pass_ruff(copy: Path, check: list[str]) -> None:
+    files = sorted({name for task in TASKS for _, name, *_ in steps(task)})
+    command = [sys.executable, "-m", "ruff", *check, "--no-cache", *files]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_the_alert_of_the_page_waits_for_the_end_of_the_warm_up(run: Path) -> None:
+    records = [json.loads(line) for line in (run / "warm" / "polar.jsonl").read_text().splitlines()]
+    assert [(alert["kind"], alert["step"]) for record in records for alert in record["alerts"]] == [("dominant", 10)]
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Plain language: no word of the old dialect in a name, at the head of a docstring, in a message or in the docs.
+"""Plain language: no word of the old dialect in a name, in a docstring, in a message or in the docs.
 
 Every test is parametrised by room: `python -m pytest tests/test_language.py -k sinks`. The next word that readers
 stumble over joins its table. A copy of this file judges the checkout it is run in:
@@ -59,6 +59,27 @@ CONSTANTS = {
     "ODD": "what it bounds",
 }
 """Parts of a constant's name: a constant says what it bounds."""
+CLASSES = {
+    "Panes": "WindowedHistogram",
+    "Tracks": "DimensionHistory",
+    "Decline": "Cusum",
+    "Faults": "FailurePolicy",
+    "Unheard": "MissingStepDetector",
+    "Conductor": "EvaluationLoop",
+    "Lane": "ModePipeline",
+    "Wiring": "HookSet",
+    "Told": "TrainingContextBuffer",
+    "Rest": "HookDutyCycle",
+    "Channel": "RowBuffer",
+    "Ring": "PairedRingBuffer",
+    "Drain": "HostTransfer",
+    "Inert": "InertHook",
+    "Extra": "NamedRule",
+    "Alarms": "AlertEngine",
+}
+"""Names that classes had, and their plain names."""
+ALERTS = {("Drain", "polar_monitor/alerts/builtin/drain.py")}
+"""Classes of built-in alerts: each has the name of its kind."""
 OPENINGS = {
     "What": "the thing itself, or a verb",
     "Whether": "True if",
@@ -76,8 +97,19 @@ MESSAGES = {
     "at rest": "paused",
     "alike": "matched",
     "rests": "is paused",
+    "switched off": "disabled",
+    "switches off": "disables",
+    "called equally often": "called a different number of times",
+    "cannot be read off": "is not known from",
+    "no recompilation more": "no extra recompilations",
+    "keeps to 1 %": "limits its own time to 1 %",
+    "stops to speak": "collapses",
+    "stopped to listen": "ignores",
+    "told once": "logged once",
+    "is news": "is reported again",
+    "able to do without": "no longer needs",
 }
-"""Words of messages and docs."""
+"""Words and sentences of messages, docstrings and docs."""
 
 
 def _room(path: Path) -> str:
@@ -90,8 +122,10 @@ def _room(path: Path) -> str:
 SOURCES = [path for path in sorted(PACKAGE.rglob("*.py")) if "kernels" not in path.relative_to(PACKAGE).parts]
 SOURCES += sorted((ROOT / "kernels").rglob("*.py"))
 ROOMS = sorted({_room(path) for path in SOURCES})
-PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CHANGELOG.md"]
-PAGES += [path for name in ("capture", "schedule") for path in [PACKAGE / name / "README.md"] if path.exists()]
+PAGES = [*sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "results").glob("*.md"))]
+PAGES += [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")]
+PAGES += [path for path in (ROOT / "kernels" / "README.md", *sorted(PACKAGE.glob("*/README.md"))) if path.exists()]
+PAGES = list({path.resolve(): path for path in PAGES}.values())  # `kernels` is also a link in the package
 
 
 def _trees(room: str) -> Iterator[tuple[Path, ast.Module]]:
@@ -174,6 +208,29 @@ def test_docstrings_open_with_a_verb_or_the_thing(room: str) -> None:
 
 
 @pytest.mark.parametrize("room", ROOMS)
+def test_docstrings_are_plain(room: str) -> None:
+    wrong = [
+        f"{path}:{node.lineno}: {str(node.value).strip().splitlines()[0]} ({_advice(words)})"
+        for path, tree in _trees(room)
+        for node in docstrings(tree)
+        if (words := dialect_of_prose(str(node.value)))
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_classes_have_plain_names(room: str) -> None:
+    wrong = [
+        f"{path}:{node.lineno}: {node.name} → {CLASSES[node.name.strip('_')]}"
+        for path, tree in _trees(room)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and node.name.strip("_") in CLASSES
+        if (node.name, path.as_posix()) not in ALERTS
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("room", ROOMS)
 def test_messages_are_plain(room: str) -> None:
     wrong = [
         f"{path}:{line}: {text!r} ({_advice(words)})"
@@ -201,6 +258,11 @@ def _advice(words: list[str]) -> str:
 )
 def test_the_dialect_is_seen_in(name: str) -> None:
     assert dialect(name)
+
+
+@pytest.mark.parametrize("text", ["it is told once", "a part that fails is switched\n    off", "Tell it"])
+def test_the_dialect_is_seen_in_prose(text: str) -> None:
+    assert dialect_of_prose(text)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ SECTIONS = {
     "Lead against false alarms": tables.curves,
     "Known times of loss": tables.closed_form,
     "Named causes, judged": named.judged,
-    "Named causes where the loop tells its numbers": named.confusion,
+    "Named causes where the loop logs its numbers": named.confusion,
     "Losses that the forecast interval holds": named.calibration,
     "Factors of the forecast": named.factors,
     "Cost": lambda runs: named.cost(runs[0]),

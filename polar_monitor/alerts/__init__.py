@@ -8,3 +8,5 @@ from .alert import Alert as Alert
 from .alert import AlertKind as AlertKind
 from .alert import Forecast as Forecast
 from .alert_rules import AlertRules as AlertRules
+
+__all__ = ["Alert", "AlertKind", "AlertRules", "Forecast"]

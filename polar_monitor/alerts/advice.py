@@ -40,8 +40,9 @@ class Cause(enum.IntEnum):
 
 
 FALL_CAUSES = (
-    "the weight of the KL term (β) is rising or too high for what this dimension buys in reconstruction",
-    "the decoder has become able to do without it",
+    "the weight of the KL term (β) is rising or too high compared with what this dimension improves in the "
+    "reconstruction",
+    "the decoder no longer needs this dimension",
     "a regulariser (weight decay, L2 on the code) shrinks the encoder's head",
 )
 
@@ -49,7 +50,7 @@ KIND_ADVICE: dict[AlertKind, KindAdvice] = {
     AlertKind.FADING: KindAdvice(
         FALL_CAUSES,
         (
-            "if the dimension is wanted: lower or stop raising β now, or give this dimension free bits",
+            "if you want to keep the dimension: lower or stop raising β now, or give this dimension free bits",
             "keep the checkpoint of the last healthy step",
         ),
     ),
@@ -91,7 +92,7 @@ KIND_ADVICE: dict[AlertKind, KindAdvice] = {
             "the model was compiled before it was monitored, or a copy of it is being trained",
             "the module was replaced after attach",
             'the module is in eval mode (frozen, batch norm): watch modes=("train", "eval")',
-            "mean and spread are not called equally often in a step",
+            "the modules of the mean and of the spread are called a different number of times in a step",
         ),
         (
             "pass the module whose call gives the latents (mean=…, latent=…), or call monitor.observe(mean, logvar=…)",

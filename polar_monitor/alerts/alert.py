@@ -81,7 +81,7 @@ class Alert:
         )
 
 
-def line(alert: Alert) -> str:
+def format_alert(alert: Alert) -> str:
     """Return an alert as one line of text."""
     back = "" if alert.last_healthy_step is None else f" (last healthy step {alert.last_healthy_step})"
     which = "/".join(part for part in (alert.name, "" if alert.mode == "train" else alert.mode) if part)

@@ -91,7 +91,7 @@ def from_plain(values: Mapping[str, Any], where: str = "rules") -> AlertRules:
     """
     known = {f.name: f for f in fields(AlertRules)}
     if more := unknown_names(values):
-        raise PolarMonitorError(f"{where}: expected some of {', '.join(known)}; got {', '.join(map(repr, more))}")
+        raise PolarMonitorError(f"{where}: unknown {', '.join(map(repr, more))}; the fields are {', '.join(known)}")
     try:
         return AlertRules(**{name: _value(known[name], value, where) for name, value in values.items()})
     except PolarMonitorError as error:

@@ -20,7 +20,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from ..errors import WarnOnce
+from ..errors import PolarMonitorError, WarnOnce
 from .alert import Alert, AlertKind, Forecast
 from .observation import Observation
 
@@ -51,9 +51,8 @@ class Rule(Protocol):
         ...         return {"raised": True}, [rules.alert(observation.step, message)]
         >>> isinstance(WeakTotal(), rules.Rule)
         True
-        >>> from polar_monitor.alerts.observation import Observation
         >>> rule = WeakTotal()
-        >>> rule.update(rule.start(), Observation(step=100, observed=0))
+        >>> rule.update(rule.start(), rules.Observation(step=100, observed=0))
         ({'raised': False}, ())
     """
 
@@ -123,7 +122,7 @@ class NamedRule:
 
     def update(self, state: Any, observation: Observation) -> tuple[Any, tuple[Alert, ...]]:
         """Ask the rule. Raises its exceptions, and TypeError or ValueError for a result that it may not return."""
-        state, alerts = self.rule.update(state, *self._arguments(observation), **self._context(observation))
+        state, alerts = _pair(self.rule.update(state, *self._arguments(observation), **self._context(observation)))
         return plain(state), tuple(self._checked(one) for one in alerts)
 
     def log_failure(self, failure: Exception) -> None:
@@ -147,7 +146,7 @@ class NamedRule:
     def _checked(self, given: Any) -> Alert:
         if not isinstance(given, Alert) or given.kind is not AlertKind.CUSTOM:
             raise TypeError(f"expected alerts made by polar_monitor.rules.alert, got {given!r}")
-        one = Alert.from_dict(plain(given.to_dict()))
+        one = Alert.from_dict(plain(given.to_dict(), "an alert"))
         evidence = {name: float(value) for name, value in one.evidence.items()}
         return replace(one, message=f"{self.name}: {one.message}", evidence=evidence)
 
@@ -163,22 +162,46 @@ def _form(rule: Rule) -> tuple[bool, bool]:
     return older, older and "context" in signature.parameters
 
 
+def refuse_other_parameters(rule: Rule, name: str) -> None:
+    """Raise PolarMonitorError for an `update` that cannot be called in either form: it would fail every time."""
+    try:
+        signature = inspect.signature(rule.update)
+    except (TypeError, ValueError):  # compiled code without a signature
+        return
+    older, with_context = _form(rule)
+    try:
+        signature.bind(*range(5 if older else 2), **({"context": None} if with_context else {}))
+    except TypeError:
+        parameters = ", ".join(signature.parameters)
+        expected = f"extra_rules: {name}.update must take (state, observation)"
+        raise PolarMonitorError(f"{expected}, got ({parameters})") from None
+
+
 def of_rule(raised: Alert, name: str) -> bool:
     """Return True if an alert comes from the third-party rule of this name."""
     return raised.kind is AlertKind.CUSTOM and raised.message.startswith(f"{name}: ")
 
 
-def to_json(value: Any) -> str:
+def to_json(value: Any, name: str = "the state") -> str:
     """Return a state as text, NumPy scalars as numbers. NaN and infinity stay. Raises TypeError for other objects."""
-    return json.dumps(value, default=_number)
+
+    def number(item: Any) -> Any:
+        if isinstance(item, np.generic) and not isinstance(item.item(), np.generic):
+            return item.item()
+        raise TypeError(f"{name} may hold numbers, strings, None, lists and dicts, got {type(item).__name__}")
+
+    return json.dumps(value, default=number)
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any, name: str = "the state") -> Any:
     """Return the value as JSON has it, so that live, resumed and replayed runs go on from the same state."""
-    return json.loads(to_json(value))
+    return json.loads(to_json(value, name))
 
 
-def _number(value: Any) -> Any:
-    if isinstance(value, np.generic) and not isinstance(value.item(), np.generic):
-        return value.item()
-    raise TypeError(f"expected plain data, got {type(value).__name__}")
+def _pair(result: Any) -> tuple[Any, Any]:
+    """Return the state and the alerts that `update` gave. Raises TypeError for anything else than two things."""
+    try:
+        state, alerts = result
+    except (TypeError, ValueError):
+        raise TypeError(f"update() must return (state, alerts), got {type(result).__name__}") from None
+    return state, alerts

@@ -15,7 +15,7 @@ from .alert import Alert
 from .alert_rules import AlertRules
 from .builtin import BUILTIN_RULES, check_states
 from .builtin.drain import Drain
-from .builtin.rule import SilentInWarmup
+from .builtin.rule import raises_in_warmup, state_in_warmup
 from .custom_rule import NamedRule, plain
 from .observation import Observation
 from .signals.falls import follow
@@ -44,8 +44,8 @@ class AlertEngine:
     def evaluate(self, observation: Observation, rules: AlertRules, warmup: int = 0) -> tuple[Alert, ...]:
         """Return the alerts of one evaluation.
 
-        During the first `warmup` steps only NON_FINITE and SILENT are raised, and third-party rules are not asked: a
-        rule that raised an alert which nobody sees would not raise it again.
+        During the first `warmup` steps only rules with `raises_in_warmup` raise alerts (NON_FINITE and SILENT), and
+        third-party rules are not asked: a rule that raised an alert which nobody sees would not raise it again.
         """
         observation = observation.without_histograms()
         in_warmup = observation.step < warmup
@@ -66,8 +66,8 @@ class AlertEngine:
         states, alerts = dict[str, Any](), list[Alert]()
         for rule in BUILTIN_RULES:
             state, raised = rule.update(self.states[rule.name], observation)
-            if in_warmup and signals is not None and isinstance(rule, SilentInWarmup):
-                state, raised = rule.reset_in_warmup(state), ()
+            if in_warmup and not raises_in_warmup(rule):
+                state, raised = state_in_warmup(rule, state, observation), ()
             states[rule.name] = state
             alerts += raised
         self.states = states

@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from ..errors import PolarMonitorError
-from .custom_rule import NamedRule, Rule
+from .custom_rule import NamedRule, Rule, refuse_other_parameters
 
 GROUP = "polar_monitor.rules"
 """Group of the entry points: each is an object, or a class without arguments, with `start` and `update`."""
@@ -79,4 +79,5 @@ def _named(rule: Any) -> tuple[str, Rule]:
         raise PolarMonitorError(
             f"extra_rules: expected a rule with start() and update(state, observation), got {rule!r}"
         )
+    refuse_other_parameters(made, name)
     return name, made

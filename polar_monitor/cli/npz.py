@@ -1,8 +1,8 @@
 """Arrays of .npy and .npz files, read by `numpy.load`; nothing is unpickled.
 
 An .npy file is mapped into memory: its pages are read where they are needed. An array of an .npz file, compressed or
-not, is read as a whole and costs its full size. The size that a header states is compared with the bytes in the file
-before anything is read.
+not, is read as a whole and costs its full size. Before anything is read, the size that a header states is compared with
+the bytes in an .npy, and with the uncompressed size that the archive declares for an array of an .npz.
 """
 
 from __future__ import annotations

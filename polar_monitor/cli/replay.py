@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..alerts.alert import Alert, line
+from ..alerts.alert import Alert, format_alert
 from ..alerts.alert_rules import read_rules
 from ..alerts.custom_rule import of_rule
 from ..alerts.registry import import_rule, installed
@@ -87,7 +87,7 @@ def table(result: Replay) -> str:
         f"{len(result.only_replayed)} only in the replay"
     )
     return "\n".join(
-        [f"{result.evaluations} evaluations; {counts}", *(f"{mark} {line(alert)}" for alert, mark in marked)]
+        [f"{result.evaluations} evaluations; {counts}", *(f"{mark} {format_alert(alert)}" for alert, mark in marked)]
     )
 
 

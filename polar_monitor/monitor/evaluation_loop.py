@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..alerts.alert import Alert, line
+from ..alerts.alert import Alert, format_alert
 from ..capture.hooks import HookSet
 from ..context import Context
 from ..evaluation import Evaluation, Health
@@ -212,7 +212,7 @@ class EvaluationLoop:
             if alerts:
                 self.sinks.flush()
             for alert in alerts:
-                log.warning("%s", line(alert))
+                log.warning("%s", format_alert(alert))
                 self._call(alert)
                 if self.schedule.resumed != resumed:
                     return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..alerts.advice import KIND_ADVICE
-from ..alerts.alert import Alert, AlertKind, line
+from ..alerts.alert import Alert, AlertKind, format_alert
 from ..evaluation import Health
 from ..regime.label import Label
 from ..regime.regime import Regime
@@ -43,7 +43,7 @@ def summary(snapshot: Snapshot | None, regime: Regime | None, alerts: tuple[Aler
     ]
     lines += [_row(snapshot, regime, j) for j in range(snapshot.dimensions)]
     if alerts:
-        lines += ["", *(f"  {line(alert)}" for alert in alerts)]
+        lines += ["", *(f"  {format_alert(alert)}" for alert in alerts)]
     rows = f"{health.rows_seen} rows of {health.calls} forwards seen, {health.rows_dropped} dropped"
     lines += [
         "",

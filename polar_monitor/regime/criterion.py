@@ -98,7 +98,7 @@ class Criterion:
 
     @property
     def knows_mixed(self) -> bool:
-        """True if it tells mixed dimensions from active and passive ones."""
+        """True if it distinguishes mixed dimensions from active and passive ones."""
         return Label.MIXED in self.labels
 
     @property

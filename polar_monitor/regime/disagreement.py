@@ -40,15 +40,15 @@ def _noise(s: Snapshot, j: int) -> str:
     noise = float(s.posterior_variance[j]) if s.has_variance else s.resolution**2
     scale = f"a posterior variance of {digits(noise)}" if s.has_variance else f"the resolution {digits(s.resolution)}"
     signal = 0.5 * math.log1p(float(s.variance[j]) / noise)
-    worth = f"Var μ = {digits(s.variance[j])} is worth {digits(signal)} nats"
-    return f"it leaves out the noise: at {scale}, {worth}; information {digits(s.information[j])} nats"
+    worth = f"Var μ = {digits(s.variance[j])} corresponds to {digits(signal)} nats"
+    return f"it leaves out the noise: at {scale}, {worth}; our estimate is {digits(s.information[j])} nats"
 
 
 def _prior(s: Snapshot, j: int) -> str:
     """Return KL − I_G, the part of the KL that is no information."""
     distance = digits(s.kl[j] - s.information_upper[j])
     apart = f"{distance} nats are the aggregate posterior's distance from the prior (KL − I_G)"
-    return f"{apart}; information {digits(s.information[j])} nats"
+    return f"{apart}; our estimate is {digits(s.information[j])} nats"
 
 
 def _mean(s: Snapshot, j: int) -> str:

@@ -4,7 +4,7 @@ With a variance representation a dimension is *passive* if its information is su
 surely use it, some surely do not, and a valley in the distribution of log σ² surely separates the two kinds. A mixed
 dimension may carry little information in total, since few inputs may use it. Any other dimension whose information is
 surely not small is *active*. Without a variance (autoencoders) the resolved entropy of the mean decides. No dimension
-is called mixed then, because the entropy of the mean alone cannot tell active from mixed.
+is called mixed then, because the entropy of the mean alone cannot distinguish active from mixed.
 
 "Surely" means the 95 % confidence bound, unless another bound is given.
 """
@@ -58,7 +58,7 @@ def sentence(s: Snapshot, j: int, label: Label) -> str:
         return f"only {rows} independent rows are finite in it, {MIN_ROWS} are needed"
     if not math.isfinite(s.information[j]):
         return f"its information could not be estimated ({s.non_finite[j]:.0f} of its rows were not finite)"
-    name = "information" if s.has_variance else f"entropy resolved at {s.resolution:.3g}"
+    name = "information" if s.has_variance else f"entropy resolved at {s.resolution:.3g}:"
     low, high = (float(bound[j]) for bound in _bounds(s))
     certificate, cut = float(_certificate(s)[j]), _cut(s)
     text = f"{name} {s.information[j]:.3f} nats, 95 % interval {max(low, 0):.3f} to {high:.3f}"

@@ -87,11 +87,12 @@ def _verdict(s: Snapshot, labels: tuple[Label, ...], criterion: str) -> tuple[Ve
     weakest, strongest = float(scale[informative & known].min()), float(scale[passive & known].max())
     gap = math.exp(weakest - strongest)
     groups = (
-        f"{int(informative.sum())} informative and {int(passive.sum())} passive dimensions, a factor {gap:.1f} apart"
+        f"{int(informative.sum())} informative and {int(passive.sum())} passive dimensions; "
+        f"the weakest informative one carries {gap:.1f} times the strongest passive one"
     )
     if weakest - strongest >= MIN_GAP:
         return Verdict.POLARISED, (groups, *reasons)
-    return Verdict.GRADED, (f"{groups}; two groups need a factor of 3", *reasons)
+    return Verdict.GRADED, (f"{groups} (two groups need 3 times)", *reasons)
 
 
 def _left_out(unknown: NDArray[np.bool_]) -> str:

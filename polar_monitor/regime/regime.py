@@ -59,7 +59,7 @@ class Regime:
             >>> mean = np.full((1000, 1), 2.0)
             >>> regime = polar_monitor.classify(mean, var=np.ones((1000, 1)))
             >>> _, _, line, *_ = regime.explain(0).splitlines()
-            >>> print(line.removesuffix("; information 0 nats"))
+            >>> print(line.removesuffix("; our estimate is 0 nats"))
               kl says active: KL = 2 nats is above 0.1 nats, but 2 nats are the aggregate posterior's distance \
 from the prior (KL − I_G)
         """

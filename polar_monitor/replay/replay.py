@@ -8,7 +8,6 @@ holds the state of the alerts at that point.
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -22,6 +21,7 @@ from ..alerts.custom_rule import NamedRule, Rule, of_rule
 from ..alerts.engine import AlertEngine
 from ..alerts.observation import Observation
 from ..alerts.registry import choose, installed
+from ..arrays.finite_json import finite_json
 from ..errors import PolarMonitorError
 from ..evaluation import Evaluation
 from ..sinks.jsonl import read_numbered
@@ -181,6 +181,5 @@ def _split(these: Sequence[Alert], those: Sequence[Alert]) -> tuple[tuple[Alert,
 
 
 def _key(alert: Alert) -> str:
-    """Return the whole alert as text, with the evidence as in a log: null for numbers that are not finite."""
-    evidence = {name: value if math.isfinite(value) else None for name, value in alert.evidence.items()}
-    return json.dumps(alert.to_dict() | {"evidence": evidence}, sort_keys=True, default=str)
+    """Return the alert as text, with all its fields, and the evidence as in a log."""
+    return json.dumps(alert.to_dict() | {"evidence": finite_json(dict(alert.evidence))}, sort_keys=True, default=str)

@@ -63,3 +63,5 @@ from .console import console as console  # noqa: E402
 from .jsonl import JsonlSink as JsonlSink  # noqa: E402
 from .jsonl import read_jsonl as read_jsonl  # noqa: E402
 from .tensorboard import TensorBoardSink as TensorBoardSink  # noqa: E402
+
+__all__ = ["JsonlSink", "ResumableSink", "SetupSink", "Sink", "TensorBoardSink", "console", "read_jsonl"]

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from alert_histories import RULES
 from records import PASSIVE, make_snapshot
 
 from polar_monitor.alerts.advice import CAUSE_ADVICE, KIND_ADVICE, Cause
@@ -32,7 +33,7 @@ def fading(moments: Moments, kl_left: float = 0.0, logged: Logged = lambda t: NO
         snapshot = replace(snapshot, variance=V, posterior_variance=E, kl=nats + kl_left)
         snapshot = replace(snapshot, information_upper=nats + 0.001)
         regime = judge(snapshot, regime)
-        alerts += engine.evaluate(Observation(t + 1, 9, snapshot, regime, logged(t)), AlertRules())
+        alerts += engine.evaluate(Observation(t + 1, 9, snapshot, regime, logged(t)), RULES)
     return alerts
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -286,12 +287,25 @@ def test_numpy_scalars_are_numbers(tmp_path: Path, caplog: pytest.LogCaptureFixt
 
 
 @pytest.mark.parametrize(
-    "returned", [None, (0, None), (np.zeros(2), []), (0, [3]), ({1j: 0}, []), (np.longdouble(1), [])]
+    ("returned", "reason"),
+    [
+        (None, r"update\(\) must return \(state, alerts\), got NoneType"),
+        (3, r"update\(\) must return \(state, alerts\), got int"),
+        ((0, None), "TypeError"),
+        ((object(), []), "the state may hold numbers, strings, None, lists and dicts, got object"),
+        ((np.zeros(2), []), "got ndarray"),
+        ((0, [3]), "expected alerts made by polar_monitor.rules.alert, got 3"),
+        (({1j: 0}, []), "TypeError"),
+        ((np.longdouble(1), []), "got longdouble"),
+    ],
 )
-def test_what_a_rule_may_not_return_switches_it_off(returned: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_rule_that_returns_something_else_is_disabled(
+    returned: Any, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
     rule = type("Wrong", (Weak,), {"update": lambda *_: returned})()
     run(None, range(1, 4), extra_rules=[rule])
-    assert len([record for record in caplog.records if "rule 'Wrong' failed" in record.message]) == 1
+    (message,) = [record.message for record in caplog.records if "rule 'Wrong' failed" in record.message]
+    assert re.search(reason, message)
 
 
 def test_a_rule_that_fails_is_told_once_and_switched_off(caplog: pytest.LogCaptureFixture) -> None:
@@ -421,6 +435,10 @@ def test_both_forms_of_a_rule_are_told_apart_by_their_parameters(update: Any, ex
             [type("Needy", (Weak,), {"__init__": lambda self, limit: None})],
             r"class without arguments, got Needy \(TypeEr",
         ),
+        (
+            [type("R", (Weak,), {"update": lambda self, a, b, c: (a, ())})],
+            r"extra_rules: R\.update must take \(state, observation\), got \(a, b, c\)",
+        ),
     ],
 )
 def test_rules_that_cannot_be_used(wanted: Any, said: str) -> None:
@@ -431,5 +449,5 @@ def test_rules_that_cannot_be_used(wanted: Any, said: str) -> None:
 def test_a_saved_state_that_is_no_plain_data_is_refused() -> None:
     state = run(None, range(1, 3), extra_rules=[Weak()]).state_dict()
     state["pipelines"]["train"]["alerts"]["custom"]["Weak"] = torch.zeros(2)
-    with pytest.raises(PolarMonitorError, match="expected plain data, got ndarray"):
+    with pytest.raises(PolarMonitorError, match=r"the state may hold numbers, .*, got ndarray"):
         run(None, range(3, 4), state, extra_rules=[Weak()])

@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from alert_histories import RAMP, STEADY, restarted, run
+from alert_histories import RAMP, RULES, STEADY, restarted, run
 from hypothesis import given
 from hypothesis import strategies as st
 from records import PASSIVE, make_snapshot
 
-from polar_monitor.alerts.alert import Alert
+from polar_monitor.alerts.advice import make_alert
+from polar_monitor.alerts.alert import Alert, AlertKind
 from polar_monitor.alerts.alert_rules import AlertRules
 from polar_monitor.alerts.builtin import BUILTIN_RULES
 from polar_monitor.alerts.custom_rule import Rule, plain
@@ -55,7 +56,7 @@ def test_no_history_breaks_it_and_every_state_is_plain(rows: list[tuple[float, f
         snapshot = make_snapshot(t + 1, [PASSIVE] * 3, bins=4)
         snapshot = replace(snapshot, information=np.array(row), kl=np.array(row[::-1]), variance=np.array(row))
         regime = judge(snapshot, regime)
-        alerts = engine.evaluate(Observation(t + 1, 9, snapshot, regime), AlertRules(), warm)
+        alerts = engine.evaluate(Observation(t + 1, 9, snapshot, regime), RULES, warm)
         assert restarted(engine).state_dict() == engine.state_dict()
         for alert in alerts:
             assert Alert.from_dict(alert.to_dict()) == alert or math.nan in alert.evidence.values()
@@ -102,7 +103,7 @@ def test_the_first_non_finite_value_and_the_first_silence() -> None:
     for t, (bad, observed) in enumerate([(0, 9), (3, 9), (5, 9), (5, 0), (5, 0), (5, 9)]):
         snapshot = replace(make_snapshot(t, [PASSIVE]), non_finite=np.array([float(bad)]))
         regime = judge(snapshot, regime)
-        alerts = engine.evaluate(Observation(t, observed, snapshot, regime), AlertRules())
+        alerts = engine.evaluate(Observation(t, observed, snapshot, regime), RULES)
         seen += [(t, str(alert.kind)) for alert in alerts]
     assert seen == [(1, "non_finite"), (3, "silent")]
 
@@ -115,6 +116,34 @@ def test_kinds_that_are_not_wanted_stay_silent() -> None:
 def test_an_alert_survives_json() -> None:
     for alert in run([STEADY, RAMP]):
         assert Alert.from_dict(json.loads(json.dumps(alert.to_dict()))) == alert
+
+
+class Loud:
+    """A built-in alert without the optional members: raises once."""
+
+    name = "loud"
+
+    def start(self) -> dict[str, bool]:
+        return {"raised": False}
+
+    def update(self, state: dict[str, bool], observation: Observation) -> tuple[dict[str, bool], list[Alert]]:
+        alert = make_alert(AlertKind.DRAIN, observation.step, "loud", {})
+        return {"raised": True}, [] if state["raised"] else [alert]
+
+
+class LoudFromTheStart(Loud):
+    raises_in_warmup = True
+
+
+@pytest.mark.parametrize("observed", [0, 9])
+@pytest.mark.parametrize(("rule", "steps"), [(Loud(), [3]), (LoudFromTheStart(), [0])])
+def test_a_built_in_alert_waits_for_the_end_of_the_warm_up_unless_it_is_marked(
+    rule: Loud, steps: list[int], observed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("polar_monitor.alerts.engine.BUILTIN_RULES", (*BUILTIN_RULES, rule))
+    engine, snapshot = AlertEngine(), make_snapshot(0, [PASSIVE])
+    alerts = [engine.evaluate(Observation(t, observed, snapshot, judge(snapshot)), RULES, warmup=3) for t in range(6)]
+    assert [one.step for some in alerts for one in some if one.message == "loud"] == steps
 
 
 def test_built_in_alerts_are_rules_like_those_of_third_parties() -> None:

@@ -169,7 +169,7 @@ def test_figures_are_those_counted_by_hand() -> None:
     assert found["false per 10 healthy"].value == 5.0
     assert found["false per 10 collapsing"].value == 0.0
     assert found["losses warned of"].cases == 2
-    assert str(found["sudden told"]) == "–"
+    assert str(found["sudden losses alerted"]) == "–"
     assert found["losses warned of"].low == 0.0
     assert found["losses warned of"].high == 1.0
 

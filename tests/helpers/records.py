@@ -112,7 +112,7 @@ def make_evaluation(
         latest=labels,
         agreeing=(3,) * len(labels),
         verdict=verdict,
-        reasons=(f"{len(labels)} dimensions, a factor 9.5 apart",),
+        reasons=(f"{len(labels)} dimensions; the weakest informative one carries 9.5 times the strongest passive one",),
     )
     health = Health(
         steps=step,

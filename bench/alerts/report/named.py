@@ -42,7 +42,7 @@ RIGHT: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "dying_relu": ((Cause.ALL_AT_ONCE, Cause.DEAD_ENCODER, Cause.MEANS_SHRINK),) * 2,
     "weight_decay": ((Cause.MEANS_SHRINK,),) * 2,
 }
-"""Of each kind of run, the causes that are true of it: where the loop tells nothing, and where it tells all."""
+"""Of each kind of run, the causes that are true of it: where the loop logs nothing, and where it logs all."""
 QUANTILES = (0.05, 0.1, 0.5, 0.85, 0.9, 0.95)
 
 
@@ -67,7 +67,7 @@ def confusion(runs: Sequence[Run], told: bool = True) -> str:
 
 def judged(runs: Sequence[Run]) -> str:
     """Of all alerts in collapsing runs, by half: how many name a cause that is one of that kind of run, or none."""
-    lines = ["| half | the loop tells | alerts | right | no cause named | another cause |", "| --- " * 6 + "|"]
+    lines = ["| half | the loop logs | alerts | right | no cause named | another cause |", "| --- " * 6 + "|"]
     for title, half in {"held-out": False, "tuning": True}.items():
         chosen = [run for run in runs if tuning(run) is half and run.kind in RIGHT]
         for told in (False, True):
@@ -116,7 +116,7 @@ def factors(runs: Sequence[Run]) -> str:
 
 def calibration(runs: Sequence[Run]) -> str:
     """How many losses the stated 80 % interval holds, by half and by what the forecast rests on."""
-    lines = ["| half | the loop tells | of a trend | after a plunge |", "| --- " * 4 + "|"]
+    lines = ["| half | the loop logs | of a trend | after a plunge |", "| --- " * 4 + "|"]
     for title, half in {"held-out": False, "tuning": True}.items():
         chosen = [run for run in runs if tuning(run) is half]
         for told in (False, True) if chosen else ():

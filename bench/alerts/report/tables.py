@@ -22,8 +22,8 @@ def ours(run: Run) -> Tally:
     return tally(run, _alarms(run))
 
 
-def told(run: Run) -> Tally:
-    """The same, had the loop told its β, its learning rate and its reconstruction term."""
+def with_context(run: Run) -> Tally:
+    """The same, had the loop logged its β, its learning rate and its reconstruction term."""
     return tally(run, plain(replay(run, told=True)[0]))
 
 
@@ -34,7 +34,7 @@ def baseline(name: str, number: float) -> Rule:
 
 def figures(runs: Sequence[Run]) -> str:
     """Our rules and every baseline at its usual number, on the tuning half, the held-out half and all runs."""
-    rules: dict[str, Rule] = {"Polar Monitor": ours, "the same, told β, rate and reconstruction": told}
+    rules: dict[str, Rule] = {"Polar Monitor": ours, "the same, with β, rate and reconstruction logged": with_context}
     rules |= {f"{name} ({b.usual:g} {b.said})": baseline(name, b.usual) for name, b in BASELINES.items()}
     parts = []
     for title, chosen in _halves(runs).items():
@@ -66,8 +66,17 @@ def causes(runs: Sequence[Run]) -> str:
                 _of(sum(one for t in tallies for one in t.sharp), sum(len(t.sharp) for t in tallies)),
             ]
         )
-    names = ["kind", "runs", "warned", "median lead", "sudden told", "false", "false COLLAPSE", "forecast holds"]
-    return _table([*names, "σ → 0 told"], rows)
+    names = [
+        "kind",
+        "runs",
+        "warned",
+        "median lead",
+        "sudden losses alerted",
+        "false",
+        "false COLLAPSE",
+        "forecast holds",
+    ]
+    return _table([*names, "σ → 0 alerted"], rows)
 
 
 def curves(runs: Sequence[Run]) -> str:

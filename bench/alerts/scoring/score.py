@@ -61,7 +61,7 @@ STATISTICS: dict[str, Statistic] = {
     "losses warned of": _warned,
     "by FADING": _share("own"),
     "median lead": _lead,
-    "sudden told": _share("told"),
+    "sudden losses alerted": _share("told"),
     "false per 10 healthy": _per_ten("false", True),
     "false per 10 collapsing": _per_ten("false", False),
     "false LOST per 10 healthy": _per_ten("false_lost", True),

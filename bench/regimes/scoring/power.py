@@ -1,4 +1,4 @@
-"""Finding 2: the entropy of the mean alone cannot tell active from mixed, and from which share on the variance can.
+"""The entropy of the mean alone cannot distinguish active from mixed, and from which share on the variance can.
 
 Pairs have the same distribution of means and another behaviour of the variance. The power curve is over the share of
 inputs that use a dimension and the size of the window, for our rule and the two published ones that know "mixed".

@@ -1,4 +1,4 @@
-"""Of trained dimensions in use, how well one number tells the mixed from the active: the area under the ROC curve."""
+"""How well one number distinguishes mixed from active among trained dimensions in use: area under the ROC curve."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def matched(c: Columns) -> str:
         ]
     ]
     head = ["pairs with the same h(μ)", "mixed in them", "active in them"]
-    head += ["the mixed one has the larger D", "the larger smaller share", "our labels tell both"]
+    head += ["the mixed one has the larger D", "the larger smaller share", "our labels distinguish both"]
     return markdown(head, found, words=0)
 
 

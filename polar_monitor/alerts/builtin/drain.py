@@ -56,7 +56,7 @@ class Drain:
         )
 
     def reset_in_warmup(self, state: DrainState) -> DrainState:
-        """Return the state as if nothing had been falling: a fall that goes on is news after the warm-up."""
+        """Return the state as if nothing had been falling: a fall that goes on is reported after the warm-up."""
         return {**state, "baseline_drop": state["drop"], "falling_streak": 0, "warned": False}
 
     @staticmethod

@@ -26,6 +26,7 @@ class NonFinite:
     """Raises NON_FINITE when the number of such values grows after a clean time."""
 
     name = "non_finite"
+    raises_in_warmup = True
 
     def start(self) -> NonFiniteState:
         """Return the state before the first evaluation."""

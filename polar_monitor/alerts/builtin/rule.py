@@ -1,4 +1,4 @@
-"""The protocol of a built-in alert: that of a third party's `Rule`, with a name and an optional method.
+"""The protocol of a built-in alert: that of a third party's `Rule`, with a name and two optional members.
 
 A state is a plain dict of numbers (and None). `update` returns a new one and changes nothing in place.
 """
@@ -6,20 +6,26 @@ A state is a plain dict of numbers (and None). `update` returns a new one and ch
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from ..alert import Alert
 from ..observation import Observation
 
 MIN_CLEAN_EVALUATIONS = 10
-"""Evaluations without trouble after which the same trouble is news again."""
+"""Evaluations without trouble after which the same trouble is reported again."""
 
 
 class BuiltinRule(Protocol):
     """A built-in alert.
 
     `observation.signals` is None in an evaluation without new rows: a rule that reads signals then returns its state
-    as it is. Its alerts are also raised in the warm-up, unless it is `SilentInWarmup`.
+    as it is.
+
+    In the warm-up a built-in alert is not raised, and its state returns to `start()`. Two optional members change that:
+
+    * `raises_in_warmup = True`: the alert is raised in the warm-up as at any other time.
+    * `reset_in_warmup(state)`: returns the state to go on from in place of `start()`. It keeps what the rule has
+      learned, as if nothing were wrong yet, so that trouble which lasts is reported after the warm-up.
     """
 
     @property
@@ -33,9 +39,14 @@ class BuiltinRule(Protocol):
         """Return the state after one evaluation, and the alerts that it raises."""
 
 
-@runtime_checkable
-class SilentInWarmup(Protocol):
-    """A built-in alert that waits until the warm-up is over."""
+def state_in_warmup(rule: BuiltinRule, state: Any, observation: Observation) -> Any:
+    """Return the state after an evaluation in the warm-up, for a rule that does not raise in it."""
+    reset = getattr(rule, "reset_in_warmup", None)
+    if reset is None:
+        return rule.start()
+    return state if observation.signals is None else reset(state)
 
-    def reset_in_warmup(self, state: Any) -> Any:
-        """Return the state as if nothing were wrong yet, so that trouble which lasts is news after the warm-up."""
+
+def raises_in_warmup(rule: BuiltinRule) -> bool:
+    """Return True if the alerts of a rule are raised in the warm-up too."""
+    return bool(getattr(rule, "raises_in_warmup", False))

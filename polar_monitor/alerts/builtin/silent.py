@@ -1,4 +1,4 @@
-"""SILENT: no latent has come since the last evaluation."""
+"""SILENT: no latent has been seen since the previous evaluation."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Silent:
     """Raises SILENT at the first evaluation without rows."""
 
     name = "silent"
+    raises_in_warmup = True
 
     def start(self) -> SilentState:
         """Return the state before the first evaluation."""
@@ -30,5 +31,5 @@ class Silent:
         silent = observation.observed == 0
         if not silent or state["silent"]:
             return SilentState(silent=silent), ()
-        message = "no latent has been seen since the last evaluation"
+        message = "no latent has been seen since the previous evaluation, or since the start"
         return SilentState(silent=True), [make_alert(AlertKind.SILENT, observation.step, message, {})]

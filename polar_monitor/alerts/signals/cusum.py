@@ -23,7 +23,7 @@ LEVEL_FLOOR = 0.01
 """Nats; a smaller level counts as this one."""
 MIN_RECOVERED_SHARE = 0.5
 """Share of a drop that a level must gain back before the drop counts as recovered."""
-MARGIN = 1.2
+MIN_RATIO_TO_RECOVERED = 1.2
 """Factor by which a drop must exceed one that recovered."""
 MAX_RECOVERED_DROP = 1.2
 """No deeper drop is expected to recover: 0.3 of the level is left."""
@@ -40,7 +40,7 @@ class Cusum:
     recovered_drop: Array
     """The deepest drop that recovered."""
     baseline_drop: Array
-    """The part of S that is no news: from the warm-up, or from a fall that has stopped."""
+    """The part of S that is not reported again: from the warm-up, or from a fall that has stopped."""
 
     @classmethod
     def zero(cls, dimensions: int) -> Cusum:
@@ -72,8 +72,10 @@ class Cusum:
 
     def exceeds(self, share: float) -> Flags:
         """Return which series lost more than a share of their level, and more than they ever recovered from."""
-        news = self.drop - self.baseline_drop
-        return np.asarray(news >= np.maximum(-np.log1p(-share), MARGIN * self.recovered_drop))
+        unreported_drop = self.drop - self.baseline_drop
+        return np.asarray(
+            unreported_drop >= np.maximum(-np.log1p(-share), MIN_RATIO_TO_RECOVERED * self.recovered_drop)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists."""

@@ -83,7 +83,7 @@ def outlook(
     ahead[where] = np.where(slope > MIN_RATE, crossing(distance, slope, growth), np.inf)
     driven = np.zeros(where.shape, np.bool_)
     if beta is not None and _rises(beta):
-        pushed = _driven(information[-BETA_ROWS:, where] - cut, beta[-BETA_ROWS:])
+        pushed = _follows_beta(information[-BETA_ROWS:, where] - cut, beta[-BETA_ROWS:])
         driven[where] = np.isfinite(pushed)
         ahead[where] = np.where(driven[where], pushed, ahead[where])
     return Outlook(ahead, interval, driven)
@@ -104,7 +104,7 @@ def _rises(beta: Array) -> bool:
     return bool(np.log(last[-1] / last[0]) > MIN_BETA_RISE and last[-1] > last[-2])
 
 
-def _driven(above: Array, beta: Array) -> Array:
+def _follows_beta(above: Array, beta: Array) -> Array:
     """Return the evaluations until β, at its present pace, pushes each series (rows, D) to 0; inf if it does not."""
     slope, distance = slopes(above, np.log(beta)), np.maximum(above[-1], 0.0)
     with np.errstate(all="ignore"):  # what is not finite is no forecast

@@ -110,7 +110,7 @@ class DimensionHistory:
         )
 
     def without_falls(self) -> DimensionHistory:
-        """Return the history as if nothing had been falling: a fall that goes on is news after the warm-up."""
+        """Return the history as if nothing had been falling: a fall that goes on is reported after the warm-up."""
         zero, no = np.zeros_like(self.falling_streak), np.zeros_like(self.warned)
         return replace(self, falling_streak=zero, warned=no, above_worth=zero, cusum=self.cusum.rebase())
 

@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ...alerts.alert import Alert, AlertKind, line
+from ...alerts.alert import Alert, AlertKind, format_alert
 from ...evaluation import Evaluation
 from ...regime.label import Label
 from ...regime.regime import Regime
@@ -82,7 +82,7 @@ class LiveConsole:
         else:
             self._history.setdefault(key, deque(maxlen=MAX_TREND)).append(s.information.tolist())
             parts += [self._headline(s, regime), self._table(key, s, regime)]
-        parts += [Text(line(alert), style=_style(alert)) for alert in self._alerts]
+        parts += [Text(format_alert(alert), style=_style(alert)) for alert in self._alerts]
         return Group(*parts)
 
     def _progress(self, evaluation: Evaluation) -> Table:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from alert_histories import RAMP, STEADY, kinds, run
+from alert_histories import RAMP, RULES, STEADY, kinds, run
 from records import PASSIVE, make_snapshot
 
 from polar_monitor.alerts.advice import CAUSE_ADVICE, KIND_ADVICE, Cause
 from polar_monitor.alerts.alert import AlertKind
-from polar_monitor.alerts.alert_rules import AlertRules
 from polar_monitor.alerts.engine import AlertEngine
 from polar_monitor.alerts.observation import Observation
 from polar_monitor.regime.judge import judge
@@ -109,7 +108,7 @@ def test_a_code_without_a_variance_is_warned_of_too() -> None:
         gone = {name: unknown for name in ("posterior_variance", "information_upper", "information_upper_se", "kl")}
         snapshot = replace(snapshot, has_variance=False, resolution=0.1, **gone)
         regime = judge(snapshot, regime)
-        alerts = engine.evaluate(Observation(t + 1, 9, snapshot, regime), AlertRules())
+        alerts = engine.evaluate(Observation(t + 1, 9, snapshot, regime), RULES)
         seen += alerts
     assert kinds(seen)[0] == "fading"
     assert seen[0].causes == KIND_ADVICE[AlertKind.FADING].causes or seen[0].causes == (

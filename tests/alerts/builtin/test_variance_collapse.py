@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from alert_histories import kinds
+from alert_histories import RULES, kinds
 from records import PASSIVE, make_snapshot
 
-from polar_monitor.alerts.alert_rules import AlertRules
 from polar_monitor.alerts.engine import AlertEngine
 from polar_monitor.alerts.observation import Observation
 from polar_monitor.regime.judge import judge
@@ -20,7 +19,7 @@ def test_a_posterior_that_becomes_a_point() -> None:
     for t in range(6):
         snapshot = replace(make_snapshot(t, [PASSIVE], information=[7.0]), reliability=np.array([0.99999]))
         regime = judge(snapshot, regime)
-        alerts = engine.evaluate(Observation(t, 9, snapshot, regime), AlertRules())
+        alerts = engine.evaluate(Observation(t, 9, snapshot, regime), RULES)
         seen += kinds(list(alerts))
     assert seen == ["variance_collapse"]
 
@@ -32,7 +31,7 @@ def points(reliabilities: Sequence[float]) -> list[str]:
         snapshot = make_snapshot(t, [PASSIVE] * 2, information=[7.0, 7.0])
         snapshot = replace(snapshot, reliability=np.array([reliability, 0.9]))
         regime = judge(snapshot, regime)
-        alerts = engine.evaluate(Observation(t, 9, snapshot, regime), AlertRules())
+        alerts = engine.evaluate(Observation(t, 9, snapshot, regime), RULES)
         seen += kinds(list(alerts))
     return seen
 

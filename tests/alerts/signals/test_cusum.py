@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polar_monitor.alerts.signals.cusum import ALLOWANCE, MARGIN, Cusum
+from polar_monitor.alerts.signals.cusum import ALLOWANCE, MIN_RATIO_TO_RECOVERED, Cusum
 
 
 def over(levels: Sequence[float]) -> Cusum:
@@ -40,7 +40,7 @@ def test_a_share_is_exceeded_when_it_is_lost() -> None:
 
 def test_a_fall_that_came_back_has_to_be_deeper() -> None:
     back = [1.0, 0.5, 1.0]
-    depth = math.log(2) * MARGIN
+    depth = math.log(2) * MIN_RATIO_TO_RECOVERED
     assert not over([*back, math.exp(-0.98 * depth)]).exceeds(0.35)[0]
     assert over([*back, math.exp(-1.02 * depth)]).exceeds(0.35)[0]
 

@@ -8,6 +8,8 @@ from boards import read, written
 from records import make_evaluation
 from tensorboard.plugins.custom_scalar import layout_pb2
 
+from polar_monitor.sinks.scalars import DIMENSION_SCALARS
+
 
 def test_layout_matches_exactly_the_tags_meant(tmp_path):
     written(tmp_path, [make_evaluation(100), make_evaluation(100, name="a.b", mode="eval"), make_evaluation(200)])
@@ -25,7 +27,10 @@ def test_layout_matches_exactly_the_tags_meant(tmp_path):
         labels = ("active", "mixed", "passive", "undecided")
         assert matched(category, 0) == [f"polar/{prefix}{label}" for label in labels]
         assert matched(category, 1) == [f"polar/{prefix}information"]
-        for chart, what in ((2, "information"), (3, "entropy"), (4, "state")):
-            assert matched(category, chart) == [f"polar_dims/{prefix}{what}/{j:03d}" for j in range(4)]
-        assert matched(category, 5) == [f"polar/{prefix}overhead"]
+        words = [*(line.word for line in DIMENSION_SCALARS), "state"]
+        for chart, word in enumerate(words, 2):
+            expected = [f"polar_dims/{prefix}{word}/{j:03d}" for j in range(4)]
+            assert matched(category, chart) == [tag for tag in expected if tag in tags]
+            assert matched(category, chart) or word not in ("information", "entropy", "state")
+        assert matched(category, 2 + len(words)) == [f"polar/{prefix}overhead"]
     assert len(board.Tensors("custom_scalars__config__")) == 2
