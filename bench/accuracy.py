@@ -83,7 +83,7 @@ def online_histogram(x: Array) -> float:
         panes.update(rows, start, min(start + size, len(x)))
         start, size = start + size, size + 128
     ordered, frame = np.empty((1, 4 * BINS), np.int64), np.empty((1, 6))
-    kernels.lay(*panes._window(), ordered, frame)
+    kernels.ordered_counts(*panes._window(), ordered, frame)
     return float(histogram_entropy.estimate(ordered, frame).value[0])
 
 

@@ -55,16 +55,16 @@ def scores_of(n: int) -> F64:
 
 
 @lru_cache(maxsize=16)
-def _tickets(d: int, n: int) -> I64:
-    """Return a random order of tied values, one for each dimension, as (draw, row) in the low 32 bits; (d, n)."""
+def _tie_order(d: int, n: int) -> I64:
+    """Return a random order for tied values in each dimension: (draw, row) in the low 32 bits, (d, n)."""
     return np.random.default_rng(0).integers(0, 1 << 16, (d, n)) << 16 | np.arange(n)
 
 
 def in_place(x: F32, values: NDArray[Any]) -> NDArray[Any]:
-    """Assign values (n,), ascending, to the ranks in each dimension (d, n). Each has its own order of ties."""
+    """Assign the ascending values (n,) to the ranks in each dimension, (d, n). Each dimension has its own order of ties."""
     bits = (x + np.float32(0.0)).view(np.int32)  # -0.0 becomes 0.0
     bits ^= (bits >> 31) & 0x7FFFFFFF  # integers in the order of the floats
-    order = np.sort(bits.astype(np.int64) << 32 | _tickets(*x.shape), axis=1) & 0xFFFF
+    order = np.sort(bits.astype(np.int64) << 32 | _tie_order(*x.shape), axis=1) & 0xFFFF
     order += np.arange(0, x.size, x.shape[1])[:, None]
     placed = np.empty(x.size, values.dtype)
     placed[order] = values

@@ -129,7 +129,7 @@ def _key(bits):
 
 @helper
 def _ends(bits, segments):
-    """Put the least and the greatest key of every SEGMENT of bits (n,) into segments (2, m); return those of all."""
+    """Put the least and the greatest key of every SEGMENT of bits (n,) into segments (2, m). Return those of all keys."""
     least, most = LARGEST, SMALLEST
     for s in range(segments.shape[1]):
         part, below, above = bits[s * SEGMENT : (s + 1) * SEGMENT], LARGEST, SMALLEST
@@ -183,7 +183,7 @@ def _select(bits, segments, bottom, top, apart):
 
 @helper
 def _number(values, numbers, least, largest, e, mask):
-    """Compute the bins, of width 2^e, of the values (n,) from least to largest; 0 for others."""
+    """Compute the numbers of the bins, of width 2^e, that hold values (n,). A value outside [least, largest] gets 0."""
     zero, scale, unit = np.float32(0.0), np.float32(_power(-e)), np.float32(_power(e))
     for i in range(values.shape[0]):
         value = values[i]
@@ -202,7 +202,7 @@ def update(
     counts, exponent, low, high, extremes, tallies, old, pair, pair_bits, ends, numbers, apart, freed, x, x_bits, start,
     stop,
 ):  # fmt: skip
-    """Add the rows start:stop of x (D, n), whose memory x_bits is as int32.
+    """Add the rows start:stop of x (D, n) to the state. x_bits is the memory of x as int32.
 
     Work space: old (B,), pair (2,) and its memory as int32, ends (2, ROWS / SEGMENT), numbers, apart and freed
     (ROWS,).
@@ -283,18 +283,19 @@ def merge(counts, exponent, low, high, extremes, tallies, work, counts2, exponen
 
 
 @kernel(f"void({STATE}, int64[:, ::1], float64[:, ::1])")
-def lay(counts, exponent, low, high, extremes, tallies, ordered, frame):
-    """Lay the counts of every dimension out in order, with the extremes that are not far from the binned values.
+def ordered_counts(counts, exponent, low, high, extremes, tallies, ordered, frame):
+    """Put the counts of every dimension in order, with the extremes that are not far from the binned values.
 
-    ordered (D, 4B): the bins from the first that is occupied to the last; what lies beyond them is left as it was.
-    frame (D, 6): the exponent e; the base, which is the number of the first bin: bin i covers [(base + i)·2^e,
-    (base + i + 1)·2^e); the number of bins laid; the least and the largest value in them; the number of extremes in no
-    bin, since they are B bins or more below, or 3B or more above, the bin of `low`.
+    ordered (D, 4B): the counts of the bins from the first occupied bin to the last. The columns after them do not
+    change. frame (D, 6): the exponent e; the base, which is the number of the first bin, so that bin i covers
+    [(base + i)·2^e, (base + i + 1)·2^e); the number of bins; the least and the largest value in them; the number of
+    extremes that no bin holds because they are B bins or more below, or 3B or more above, the bin of `low`.
 
-    Below MIN_OUTLIER_ROWS values the grid holds the extremes as well. Of MIN_LEFT_OUT_ROWS values or more, up to
-    MAX_LEFT_OUT at either end are in no bin if they are further from the others than FAR times their range. While
-    nothing is binned, the grid is the finest that holds the others. A constant has one bin, as wide as its rounding
-    cell. Without a finite value no bin is laid, the last field is 0 and all others are NaN.
+    With fewer than MIN_OUTLIER_ROWS values, the grid covers the extremes too. If there are MIN_LEFT_OUT_ROWS of them or
+    more, it leaves out up to MAX_LEFT_OUT values at each end whose distance from the others is more than FAR times the
+    range of the others. While no value is binned, the grid is the finest that holds the others. A constant has one bin,
+    as wide as its rounding cell. Without a finite value, the number of bins and the last field are 0, and the other
+    fields are NaN.
     """
     bins = counts.shape[1]
     for d in range(counts.shape[0]):
@@ -346,7 +347,8 @@ def draw(counts, exponent, low, high, extremes, tallies, out, frame, held):
     """Count on the finest dyadic grid of at most M bins that holds all finite values except outliers.
 
     out (D, M) int64, zeros before, M at least 2. frame (4, D): left edge, width, least and largest finite value.
-    held (2, D): bins in use and outliers, which are in none of them. No bins and NaN where nothing is finite.
+    held (2, D): number of bins in use, and number of outliers, which no bin holds. Without a finite value, no bin is in
+    use and frame is NaN.
     """
     bins, most = counts.shape[1], out.shape[1]
     for d in range(counts.shape[0]):

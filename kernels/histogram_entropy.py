@@ -1,4 +1,4 @@
-"""Differential entropy of every dimension, in nats, from the bins that `histogram.lay` lays out.
+"""Differential entropy of every dimension, in nats, from the bins that `histogram.ordered_counts` returns.
 
 Neighbouring bins are joined to cells, two by two, level by level. The estimate reads the largest cells that hold fewer
 than LEAF rows, and the bins that hold more: small cells where the rows are dense, wide ones in the tails (partitions of
@@ -76,7 +76,9 @@ def _is_lattice(counts, bins):
 
 @helper
 def _spread_lattice(counts, bins):
-    """Join bins while they resolve the points of a lattice. Return how often they did, and how often bins were joined.
+    """Join bins while they resolve the points of a lattice.
+
+    Return the number of times that the bins resolved the points, and the number of times that bins were joined.
 
     Bins are joined twice more, since one bin may have a point more than the next, but not to fewer than
     MAX_ATOM_POINTS bins.
@@ -96,8 +98,8 @@ def _spread_lattice(counts, bins):
 
 
 @helper
-def _climb(counts, terms, bins, width, low, high, mean, sums):
-    """Join all bins, level by level, and sum over the splits of cells of LEAF rows or more; see `cells`."""
+def _join_levels(counts, terms, bins, width, low, high, mean, sums):
+    """Join all bins, level by level, and sum over the splits of cells that hold LEAF rows or more; see `cells`."""
     square = gain = splits = coarse_gain = coarse_splits = slope = 0.0
     finest, log_width = bins, math.log(width)
     counts[bins] = terms[bins] = 0.0
@@ -139,8 +141,8 @@ def _climb(counts, terms, bins, width, low, high, mean, sums):
 
 
 @helper
-def _look_closer(counts, sums_before, bins, sums):
-    """Sum the gains of splits of two and of four bins at every position, except at an end; see `cells`."""
+def _refine_splits(counts, sums_before, bins, sums):
+    """Sum the gains of splitting two bins and four bins in halves, at every position except the ends; see `cells`."""
     margin = 3 if bins > 8 else 1  # what is nearer to an end is read as a power law
     sums_before[0] = sums[16] = 0.0
     for i in range(bins):
@@ -162,12 +164,21 @@ def _look_closer(counts, sums_before, bins, sums):
 def cells(ordered, frame, counts, terms, sums):
     """Lower the atoms in `ordered` (D, 4B), and sum over the cells of every dimension into `sums` (D, 17).
 
-    sums[d]: rows in bins; of these, on atoms; low and high, the ends of the support from the left edge of the first
-    bin; the width of the bins that are read; Σ c (ψ(c) − log w − m)² over the cells that are read, m the same term if
-    all were one cell; what the splits add to Σ c log f, and their number; both of the levels of 16 bins or less; what
-    the splits into inner bins of LEAF rows add; the spacing of the lattice, or 0; what the splits of two neighbouring
-    bins add, with LEAF rows or more and at no end, and their number, both halved since every bin is in two such pairs;
-    the same of four bins, quartered; the most rows in one bin. Work space: counts and terms (4B + 4,).
+    sums[d], by index:
+    0, 1: the number of rows in bins, and the number of these rows that are on atoms.
+    2, 3: the ends of the support, low and high, as distances from the left edge of the first bin.
+    4: the width of the bins that are read.
+    5: Σ c (ψ(c) − log w − m)² over the cells that are read; m is the term ψ(c) − log w of all cells joined to one.
+    6, 7: the sum that the splits add to Σ c log f, and the number of splits.
+    8, 9: the same for the levels of 16 bins or fewer.
+    10: the sum that the splits into two inner bins add, if each bin holds LEAF rows or more.
+    11: the spacing of the lattice, or 0.
+    12, 13: the sum that the splits of two neighbouring bins add, and the number of these splits. The two bins hold LEAF
+    rows or more and are at no end. Both numbers are halved, because every bin is in two such pairs.
+    14, 15: the same for four neighbouring bins, divided by four.
+    16: the largest number of rows in one bin.
+
+    Work space: counts and terms (4B + 4,).
     """
     for d in range(ordered.shape[0]):
         bins, n, taken = int(frame[d, 2]), 0.0, 0.0
@@ -181,7 +192,7 @@ def cells(ordered, frame, counts, terms, sums):
             if counts[i] > LEAF and _is_atom(terms, bins, i + PADDING):
                 counts[i] = math.floor(0.5 * (terms[i + 1] + terms[i + 3]))
                 taken += terms[i + PADDING] - counts[i]
-        only = n - taken < LEAF  # but atoms: how far apart they are is all there is to tell
+        only = n - taken < LEAF  # but atoms: how far apart they are is the only information
         for i in range(bins if taken > 0.0 else 0):
             if only:
                 counts[i] = terms[i + PADDING]
@@ -201,16 +212,17 @@ def cells(ordered, frame, counts, terms, sums):
         read = n if only else n - taken
         sums[d, 0], sums[d, 1], sums[d, 2], sums[d, 3], sums[d, 4] = n, taken, low, high, width
         sums[d, 11] = 0.0 if lattice == 0 else math.ldexp(width, lattice - joined)
-        _look_closer(counts, terms, bins, sums[d])
-        _climb(counts, terms, bins, width, low, high, _weighted(read) / read - math.log(high - low), sums[d])
+        _refine_splits(counts, terms, bins, sums[d])
+        _join_levels(counts, terms, bins, width, low, high, _weighted(read) / read - math.log(high - low), sums[d])
 
 
 def _power_law(counts: Array, part: Array, width: Array) -> tuple[Array, Array]:
-    """Return what a power law at an end of the support adds to Σ c log f and to Σ c (log f)² of the bins next to it.
+    """Return the sums that a power law at an end of the support adds to Σ c log f and Σ c (log f)² of the bins there.
 
-    counts (D, 5) of the bins from the end on, of which `part` of the first is inside. With density ∝ t^(β−1), t the
+    counts (D, 5): rows of the bins, from the end inwards. part: width of the first bin inside the support. With density ∝ t^(β−1), t the
     distance from the end, f = β t^(β−1) / (b^β − a^β) between a and b, and the mean of log t there is
-    (b^β log b − a^β log a) / (b^β − a^β) − 1/β. β from the first LEAF rows and the two bins after them.
+    (b^β log b − a^β log a) / (b^β − a^β) − 1/β. The first LEAF rows and the two bins after them
+    give β.
     """
     every = np.arange(len(counts))
     sums = np.cumsum(counts[:, :3], axis=1)
@@ -247,7 +259,7 @@ class Entropy(NamedTuple):
 
 
 def estimate(ordered: NDArray[np.int64], frame: Array, effective: float | Array = math.inf) -> Entropy:
-    """Estimate the entropy from the output of `histogram.lay`: `ordered` (D, 4B), `frame` (D, 6), both C-contiguous.
+    """Estimate the entropy from the output of `histogram.ordered_counts`: `ordered` (D, 4B), `frame` (D, 6), both C-contiguous.
 
     effective, a number or (D,): number of independent rows that the rows are worth, at most their number. `ordered`
     changes: atoms are lowered to the level around them.

@@ -34,12 +34,12 @@ MIN_AROUND = 16
 """Smallest number of rows on each side that show how many ties rounding makes."""
 MAX_LOG_ODDS = -5.0
 """Log of the odds of rounding below which the ties in one cell are no rounding, but repeats or an atom."""
-GAP = 16.0
-"""Width of rows with a gap between them, divided by the width of the rows around."""
+MIN_GAP_RATIO = 16.0
+"""Smallest width of rows with a gap between them, divided by the width of as many rows before or after."""
 MAX_DENSITY_RATIO = 4.0
 """Largest ratio of the density in a cell to that of the rows around. More is no rounding."""
-ATOM = 24
-"""Rows above which an unlikely tie is an atom, and not an input that a window holds more than once."""
+MAX_REPEATS = 24
+"""Largest number of tied rows that may be one input repeated in a window: an unlikely tie of more rows is an atom."""
 LEFT_OUT = np.uint32(1 << 31)
 """Mark of a row that is left out."""
 MIN_ROWS = 8
@@ -63,10 +63,11 @@ class Spacing(NamedTuple):
 
 @helper
 def _sorted(keys, rows, counts, carry):
-    """Sort keys[0] (n,) uint32, and with it rows[0] if `carry`; return the index of the half that holds the result.
+    """Sort keys[0] (n,) uint32, and rows[0] with it if `carry`. Return the index of the half that holds the result.
 
-    A stable radix sort, digit by digit from the lowest, of as many bits as the range of the keys has. Two high digits
-    of a small sample leave few rows out of order, which insertion sorts. If that takes long, three digits are sorted.
+    A stable radix sort takes digit by digit, from the lowest, of as many bits as the range of the keys has. In a small
+    sample it takes the two highest digits only, and insertion sorts the few rows that are out of order. If insertion
+    takes too long, three digits are sorted.
     """
     n, at, size, bits = keys.shape[1], 0, 1 << DIGIT, 0
     low, high, mask, one = keys[0, 0], keys[0, 0], np.uint32(size - 1), np.uint32(1)
@@ -129,7 +130,7 @@ def _insertion_sorted(keys, rows):
 
 @helper
 def _spread(y, size, stop, left, right, gaps):
-    """Lay the tied y[stop - size : stop] out from left to right, as sorted uniforms (normalised exponential gaps)."""
+    """Spread the tied y[stop - size : stop] from left to right, as sorted uniforms (normalised exponential gaps)."""
     total = gaps[stop]
     for i in range(stop - size, stop):
         total += gaps[i]
@@ -140,11 +141,11 @@ def _spread(y, size, stop, left, right, gaps):
 
 
 @helper
-def _explained(y, i, j, cell, least):
-    """Return how many of the rows y[i:j] rounding to a cell explains, given the rows around.
+def _count_rounded_rows(y, i, j, cell, least):
+    """Return the number of the tied rows y[i:j] that rounding to a cell explains, given the rows around.
 
-    The larger of the densities on both sides puts a Poisson number of rows into the cell. If Chernoff's bound of its
-    tail is above `least`, a logarithm, rounding explains all of them.
+    The larger of the densities on both sides puts a Poisson number of rows into the cell. If the logarithm of
+    Chernoff's bound of its tail is at least `least`, rounding explains all of the rows.
     """
     reach, ties, rate = max(j - i, MIN_AROUND), j - i - 1.0, 0.0
     first, last = max(i - reach, 0), min(j + reach, y.shape[0])
@@ -166,9 +167,10 @@ def _explained(y, i, j, cell, least):
 def _untie(y, order, mantissa, gaps, least, tally):
     """Make the sorted y (n,) have no ties, in place.
 
-    Values tied by rounding are spread over their rounding cell, the same way at every call. If rounding is less likely
-    than `least` to explain a tie, only the rows that it explains remain, and one if they are no atom. The numbers of
-    the other rows are marked in `order` (n,). tally: tied rows, rows on atoms, remaining rows, width of the last cell.
+    Values tied by rounding are spread over their rounding cell, in the same way at every call. If rounding is less
+    likely than `least` to explain a tie, only the rows that it explains remain, and at least one if the tie is no atom.
+    The numbers of the other rows are marked in `order` (n,). tally: the numbers of tied rows, of rows on atoms and of
+    remaining rows, and the width of the last cell.
     """
     n, i, before = y.shape[0], 0, -np.inf
     scale = max(abs(y[n // 8]), abs(y[n - 1 - n // 8]))
@@ -192,10 +194,10 @@ def _untie(y, order, mantissa, gaps, least, tally):
             tally[0] += size
             fraction, exponent = math.frexp(abs(value))
             cell = max(math.ldexp(1.0, int(exponent) - 1 - mantissa), floor) if value != 0 else floor
-            stay = _explained(y, i, j, cell, least) if least > -np.inf and size < n else size
+            stay = _count_rounded_rows(y, i, j, cell, least) if least > -np.inf and size < n else size
             if stay < size:
-                tally[1] += size - stay if size > ATOM else 0
-                for row in range(i + (stay if size > ATOM else max(stay, 1)), j):
+                tally[1] += size - stay if size > MAX_REPEATS else 0
+                for row in range(i + (stay if size > MAX_REPEATS else max(stay, 1)), j):
                     order[row] |= LEFT_OUT
                     tally[2] -= 1
             else:
@@ -210,15 +212,18 @@ def _untie(y, order, mantissa, gaps, least, tally):
 
 
 @helper
-def _beside_gaps(y, rank, orders):
-    """Lower the numbers of neighbours, orders (m,) of the ranks (m,), beside gaps: these are ends of the sample too.
+def _reduce_neighbours_at_gaps(y, rank, orders):
+    """Lower the numbers of neighbours, orders (m,), of the ranks (m,) beside gaps, as at the ends of the sample.
 
-    A gap makes MIN_AROUND adjacent rows many times wider than the same number before and after.
+    With a gap between them, MIN_AROUND adjacent rows are more than MIN_GAP_RATIO times as wide as the same number of
+    rows before and after.
     """
     n, width = y.shape[0], MIN_AROUND
     for first in range(width, n - 2 * width, width):
         here = y[first + width] - y[first]
-        if here > GAP * (y[first] - y[first - width]) and here > GAP * (y[first + 2 * width] - y[first + width]):
+        if here > MIN_GAP_RATIO * (y[first] - y[first - width]) and here > MIN_GAP_RATIO * (
+            y[first + 2 * width] - y[first + width]
+        ):
             edge = first
             for i in range(first, first + width):
                 edge = i if y[i + 1] - y[i] > y[edge + 1] - y[edge] else edge
@@ -257,12 +262,12 @@ def _nearest(y, rank, orders, shrink, start, out):
     "float32[:, ::1], uint32[:, ::1], float64[::1], int64[:, ::1], float64[:, ::1], uint32[:, ::1], float64[:, ::1])"
 )
 def distances(bits, plan, shrink, taper, mantissa, judge, gaps, room, same, counts, y, start, out, order, tally):
-    """Put distances to the k-th neighbour times shrink[k] into out (D, m), for the m ranks and their k of plan (2, m).
+    """Put the distance of each rank to its k-th neighbour, times shrink[k], into out (D, m).
 
-    bits: the float32 rows (D, n), seen as uint32. order: (0, 0), or (D, n) for the numbers of the rows as sorted, with
-    `LEFT_OUT` added to those that `_untie` leaves out. tally (D, 4): as there; out is not set where rows are left out.
-    judge: if False, it leaves none out. Work space: room (4, n) and the same memory as float32, counts (3, 2^DIGIT),
-    y (n,), start (2, m).
+    bits: the memory of the float32 rows (D, n) as uint32. plan (2, m): the ranks and the k of each. order: (0, 0), or
+    (D, n) to receive the numbers of the rows in sorted order; `LEFT_OUT` is added to the rows that `_untie` leaves out.
+    tally (D, 4): see `_untie`. A dimension in which rows are left out has no result in out. judge: if False, no row is
+    left out. Work space: room (4, n) and the same memory as float32, counts (3, 2^DIGIT), y (n,), start (2, m).
     """
     n, carry = bits.shape[1], order.shape[0] > 0
     keys, rows = room[:2], room[2:]
@@ -289,7 +294,7 @@ def distances(bits, plan, shrink, taper, mantissa, judge, gaps, room, same, coun
             for t in range(start.shape[1]):
                 start[0, t] = plan[1, t]
             if taper:
-                _beside_gaps(y, plan[0], start[0])
+                _reduce_neighbours_at_gaps(y, plan[0], start[0])
             _nearest(y, plan[0], start[0], shrink, start[1], out[d])
         if carry:
             for i in range(n):
@@ -336,9 +341,10 @@ def estimate(
 ) -> Spacing:
     """Estimate the entropy of every dimension of x (D, n), n > k, by k neighbours or, without k, by a `plan`.
 
-    `mantissa`: bits of the type of the values, 23, 10 (float16) or 7 (bfloat16). Of a value that occurs more often than
-    rounding explains (`judge`), one row remains, and none of an atom. The value is then −∫ f log f of the continuous
-    part f of the law Σ pᵢ δ(aᵢ) + (1 − Σ pᵢ) f, and the error is that of the remaining rows. If almost no row remains,
+    `mantissa`: bits of the type of the values, 23, 10 (float16) or 7 (bfloat16). With `judge`, a value that occurs more
+    often than rounding explains keeps only the rows that rounding explains: at least one, or possibly none if it is an
+    atom. The value is then −∫ f log f of the continuous part f of the distribution Σ pᵢ δ(aᵢ) + (1 − Σ pᵢ) f, and the
+    error is that of the remaining rows. If almost no row remains,
     all are spread over their cells. The value of a constant is the log of its cell, and its error is 0.
 
     The variance of the mean of n independent terms log f would be Var(log f) / n; the terms log 2ε have ψ′(k) on top,

@@ -16,12 +16,13 @@ from ._jit import kernel
 F32 = NDArray[np.float32]
 
 ZERO = np.float32(0)
-ROUND = np.float32(1 - 1e-5)
-"""A box is passed over only if it is too far away by more than the arithmetic's rounding."""
+ROUNDING_FACTOR = np.float32(1 - 1e-5)
+"""Factor on the distance to a box: a box is skipped only if it is too far away by more than rounding errors."""
 LEAF = 320
-"""Rows of a leaf, but for few dimensions, where boxes far apart are many: the fastest in trials."""
-BEYOND = np.float32(1e18)
-"""A coordinate that no row comes near; its square is finite."""
+"""Largest number of rows of a leaf, the fastest in trials. In few dimensions many boxes are far apart: leaves are
+smaller."""
+SPARE_COORDINATE = np.float32(1e18)
+"""Coordinate of a column that stands for no row: no row comes near it, and its square is finite."""
 MAX_ONE_LEAF = 1024
 """Largest number of rows in a single leaf: building a tree costs more than it saves."""
 
@@ -30,9 +31,10 @@ MAX_ONE_LEAF = 1024
 def search(leaves, boxes, room, widest, out):
     """Put squared distances of every column of leaves (L, d, m) to its k nearest others into out (L, 1 + k, m).
 
-    d is even. boxes (L, 2, d) hold the least and the greatest coordinates of the leaves; room (m,) and widest (L,), at
-    first infinite, are to work in. out is 0 in row 0 and infinite below it at first, and there ascends; a column that
-    is 0 throughout stands for no row, and lies BEYOND all rows.
+    d is even. boxes (L, 2, d) hold the least and the greatest coordinates of the leaves. Work space: room (m,), and
+    widest (L,), which the caller fills with infinity. The caller sets row 0 of out to 0 and the other rows to infinity;
+    these then hold the distances, ascending. A column that stands for no row has SPARE_COORDINATE as its first
+    coordinate, and 0 in all rows of out.
     """
     count, d, m = leaves.shape
     last = out.shape[1] - 1
@@ -44,7 +46,7 @@ def search(leaves, boxes, room, widest, out):
             for c in range(d):
                 apart = max(boxes[a, 0, c] - boxes[b, 1, c], boxes[b, 0, c] - boxes[a, 1, c], ZERO)
                 gap += apart * apart
-            if gap * ROUND > max(widest[a], wide):
+            if gap * ROUNDING_FACTOR > max(widest[a], wide):
                 continue
             for i in range(m):
                 most = out[a, last, i]
@@ -52,7 +54,7 @@ def search(leaves, boxes, room, widest, out):
                 for c in range(d if step > 0 else 0):
                     apart = max(boxes[b, 0, c] - leaves[a, c, i], leaves[a, c, i] - boxes[b, 1, c], ZERO)
                     gap += apart * apart
-                if not gap * ROUND < max(most, wide):
+                if not gap * ROUNDING_FACTOR < max(most, wide):
                     continue
                 start = i + 1 if step == 0 else 0
                 size = m - start
@@ -94,7 +96,10 @@ def search(leaves, boxes, room, widest, out):
 
 
 def _split(x: F32, levels: int) -> NDArray[np.int64]:
-    """Columns of x (d, n), n a multiple of 2^levels, leaf by leaf: halved at the median of the widest dimension."""
+    """List the columns of x (d, n) leaf by leaf; n is a multiple of 2^levels.
+
+    Every level splits the columns at the median of their widest dimension.
+    """
     n = x.shape[1]
     order = np.arange(n)
     for level in range(levels):
@@ -113,14 +118,17 @@ def _searched(leaves: F32, boxes: F32, k: int, spare: NDArray[np.bool_] | None =
     out = np.full((count, 1 + k, m), np.inf, np.float32)
     out[:, 0] = 0
     if spare is not None:
-        leaves[:, 0][spare] = BEYOND
+        leaves[:, 0][spare] = SPARE_COORDINATE
         out.swapaxes(1, 2)[spare] = 0
     search(leaves, boxes, np.empty(m, np.float32), np.full(count, np.inf, np.float32), out)
     return out[:, 1:]
 
 
 def nearest(x: F32, k: int) -> F32:
-    """Return squared distances of the columns of x (d, n) to the k nearest others, ascending, (k, n); ∞ past n - 1."""
+    """Return the squared distances of the columns of x (d, n) to the k nearest others, ascending, (k, n).
+
+    They are infinite beyond the n - 1 others.
+    """
     d, n = x.shape
     if d % 2:
         x = np.concatenate([x, np.zeros((1, n), np.float32)])

@@ -6,7 +6,7 @@ an estimate of the entropy does not promise. Steps:
 
 * components of nearly one σ (`LEVEL`) whose means are close (`CELL`) become one of the same weight, mean and variance,
   finer where the means are close together and there is little to resolve;
-* each is laid on a grid of step 0.9 of the least σ by a recurrence of two multiplications a point;
+* each is added to a grid of step 0.9 of the least σ by a recurrence of two multiplications a point;
 * a σ below 1/16384 of the spread is raised to that, in both terms: I is then that of a noisier channel, so too small,
   but beyond about 8 nats, where a window of some thousand rows could not measure it either;
 * a row far outside of all others (beyond 20 times the spread) stands alone: it identifies itself, log n nats.
@@ -42,15 +42,15 @@ STEP = 0.9
 """Grid step, in the least σ."""
 HIGHER_ORDER = 0.35
 """Largest size of the next terms of the bias, relative to its first-order correction, for a very small σ."""
-REACH = 5.5
-"""Half-width of a component on the grid, in its σ."""
+MAX_GRID_SIGMAS = 5.5
+"""Largest distance from its mean, in its σ, at which a component is added to the grid."""
 POINTS = 16384
 """Largest number of grid points."""
-LEVELS = int(math.log(STEP * POINTS / (2 * REACH)) / MIN_LEVEL) + 2
+LEVELS = int(math.log(STEP * POINTS / (2 * MAX_GRID_SIGMAS)) / MIN_LEVEL) + 2
 CELLS = int(STEP * POINTS / CELL / (1 - math.exp(-MIN_LEVEL))) + 3 * LEVELS
 """Largest number of levels of σ, and of cells in all of them, that POINTS grid points allow."""
-FAR = 20.0
-"""Distance of a row that stands alone, in units of the spread of the others."""
+MIN_ALONE_DISTANCE = 20.0
+"""Smallest distance of a row that stands alone, in units of the spread of the others."""
 LARGEST = float(np.finfo(np.float32).max)
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 ROWS = "float32[:, ::1]"
@@ -61,10 +61,10 @@ Pair = tuple[F64, F64]
 
 
 @inlined
-def _lay(q, q2, left, step, m, s, weight, rule):
+def _fill_grid(q, q2, left, step, m, s, weight, rule):
     """Add weight·N(m, s²) to the grid q, and weight·N² to q2; rule (7,) keeps the recurrence for `_cross`."""
-    first = math.ceil((m - REACH * s - left) / step)
-    last = (m + REACH * s - left) / step
+    first = math.ceil((m - MAX_GRID_SIGMAS * s - left) / step)
+    last = (m + MAX_GRID_SIGMAS * s - left) / step
     first = first if first > 0 else 0
     last = int(last if last < q.shape[0] - 1 else q.shape[0] - 1)
     at, pace = (left + first * step - m) / s, step / s
@@ -82,7 +82,7 @@ def _lay(q, q2, left, step, m, s, weight, rule):
 
 @inlined
 def _cross(log_q, step, rule):
-    """Return the cross-entropy −∫ N log q of a component that `_lay` put on the grid, and its derivative by log σ."""
+    """Return the cross-entropy −∫ N log q of a component that `_fill_grid` put on the grid, and its derivative by log σ."""
     g, ratio, drop = rule[2], rule[3], rule[4]
     at, pace = rule[5], rule[6]
     total = square = 0.0
@@ -101,11 +101,11 @@ def _cross(log_q, step, rule):
     "float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def divergences(mean, variance, log_variance, plan, cluster, place, above, level_cells, cells, rules, grid, terms, out):
-    """Fill terms (D, n) with KL(N_i ‖ q) − their mean; out (4, D): that mean, S, pairs and the number of cells.
+    """Fill terms (D, n) with KL(N_i ‖ q) minus its mean over rows.
 
-    plan (8, D): see `_plan`. cluster: (n,) or empty; pairs: the sum over cells and clusters of their common rows,
-    squared, by the rows of the cell. Work space: place (n,), above (n,), level_cells (2, LEVELS),
-    cells (6, 2 CELLS), rules (CELLS, 7), grid (2, POINTS).
+    out (4, D): that mean, S, `pairs` and the number of cells. plan (8, D): see `_plan`. cluster: (n,) or empty. `pairs`
+    is a sum over all cells and clusters: the squared number of rows in both, divided by the rows of the cell. Work
+    space: place (n,), above (n,), level_cells (2, LEVELS), cells (6, 2 CELLS), rules (CELLS, 7), grid (2, POINTS).
     """
     dimensions, n = mean.shape
     weight, centre, square, logs = cells[0], cells[1], cells[2], cells[3]
@@ -146,8 +146,8 @@ def divergences(mean, variance, log_variance, plan, cluster, place, above, level
                 cells[k, c] += cells[k, size + c]
 
         step = STEP * floor
-        start = left - REACH * most - step
-        points = int((reach + 2 * REACH * most) / step) + 3
+        start = left - MAX_GRID_SIGMAS * most - step
+        points = int((reach + 2 * MAX_GRID_SIGMAS * most) / step) + 3
         q, q2 = grid[0, :points], grid[1, :points]
         for i in range(points):
             q[i] = q2[i] = 0.0
@@ -157,7 +157,7 @@ def divergences(mean, variance, log_variance, plan, cluster, place, above, level
                 filled += 1
                 m = centre[c] / weight[c]
                 s = math.sqrt(max(square[c] / weight[c] - m * m, floor2))
-                _lay(q, q2, start, step, left + m, s, weight[c] / n, rules[c])
+                _fill_grid(q, q2, start, step, left + m, s, weight[c] / n, rules[c])
         excess = 0.0
         for i in range(points):
             if q[i] > 1e-300:
@@ -200,7 +200,7 @@ def _interval(mean: F32, variance: F32) -> F64:
     last = some.shape[1] - 1
     low, high = some[:, int(0.05 * last)], some[:, last - int(0.05 * last)]
     noise = np.sqrt(np.median(variance[:, ::stride], axis=1).astype(np.float64))
-    reach = FAR * (high - low + 6.0 * noise)
+    reach = MIN_ALONE_DISTANCE * (high - low + 6.0 * noise)
     return np.stack([low - reach, high + reach])
 
 
@@ -211,7 +211,7 @@ def _ends(mean: F32, variance: F32) -> F64:
     ends[2], ends[3] = variance.min(axis=1), variance.max(axis=1)
     ends[4] = mean.shape[1]
     # no row can stand alone where all are closer than the noise alone lets the interval reach
-    wide = np.flatnonzero(ends[1] - ends[0] > FAR * 6.0 * np.sqrt(ends[2]))
+    wide = np.flatnonzero(ends[1] - ends[0] > MIN_ALONE_DISTANCE * 6.0 * np.sqrt(ends[2]))
     if wide.size:
         low, high = _interval(mean[wide], variance[wide])
         for d, least, most in zip(wide, low, high, strict=True):
@@ -225,11 +225,12 @@ def _ends(mean: F32, variance: F32) -> F64:
 def _plan(left: F64, right: F64, least: F64, greatest: F64, inside: F64) -> F64:
     """Return the layout of each dimension, (8, D).
 
-    Its least mean and their range, greatest and least σ of the grid, width of the cells at the latter, levels for each
-    unit of log σ and in all, rows that do not stand alone.
+    The rows are: the least mean; the range of the means; the greatest and the least σ of the grid; the width of the
+    cells at the least σ; the number of levels for each unit of log σ, and of all levels; the number of rows that do not
+    stand alone.
     """
     reach, most = right - left, np.sqrt(greatest)
-    floor = np.maximum(np.sqrt(least), (reach + 2 * REACH * most) / (STEP * (POINTS - 4)))
+    floor = np.maximum(np.sqrt(least), (reach + 2 * MAX_GRID_SIGMAS * most) / (STEP * (POINTS - 4)))
     spread = reach / (MIN_SPLIT * floor)
     cell = np.clip(spread, 1e-6, CELL) * floor
     per_level = 1.0 / np.clip(LEVEL * spread / CELL, MIN_LEVEL, LEVEL)
@@ -245,12 +246,12 @@ def information(
     *,
     square: Callable[[F64], F64] | None = None,
 ) -> Pair:
-    """Return Î and its standard error, float64 (D,) each; rows of one `cluster` (n,) are dependent.
+    """Return Î and its standard error, float64 (D,) each. Rows of one `cluster` (n,) are dependent.
 
-    NaN for a dimension with a mean that is not finite, or a variance that is not finite and above 0.
+    A dimension gives NaN if a mean is not finite, or if a variance is not finite and above 0.
 
-    `square`: n times the variance of the mean of terms (D, n), a term a row in the order given, where rows that follow
-    each other are dependent in another way; None: by cluster.
+    `square` is for rows that depend on each other in another way, such as in time. It takes terms (D, n), one for each
+    row in the given order, and returns n times the variance of their mean. With None, `cluster` determines the variance.
     """
     dimensions, n = mean.shape
     logs = np.log(variance) if log_variance is None else log_variance

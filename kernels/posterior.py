@@ -23,7 +23,7 @@ F64 = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
 ACTIVE, PASSIVE = 0.5, 0.7
-"""σ² / T at most (at least) this: the input uses the dimension (does not)."""
+"""Largest σ² / T of an input that uses the dimension, and smallest of an input that does not."""
 MOMENTS = ("rows", "mean", "variance", "posterior_variance", "posterior_variance_spread", "log_variance")
 ESTIMATES = ("information_upper", "variance_gap", "reliability", "share_active", "share_passive", "kl")
 NAMES = MOMENTS + tuple(name + error for name in ESTIMATES for error in ("", "_se"))
@@ -128,7 +128,7 @@ def posterior(mean: F32, variance: F32, log_variance: F32, cluster: Ids, prior_m
 
 
 def _independent(mean: F32, variance: F32, log_variance: F32, prior_mean: F64, prior_var: F64, sums: F64) -> None:
-    """Fill sums (SUMS, D) where all rows are finite, each its own cluster; elsewhere the means stay NaN."""
+    """Fill sums (SUMS, D) of dimensions whose rows are all finite and independent. In others the means stay NaN."""
     dimensions, n = mean.shape
     width = math.gcd(n, MAX_PARTIAL_SUMS)
     rows = (x.reshape(dimensions, -1, width) for x in (mean, variance, log_variance))
@@ -152,8 +152,9 @@ def _bound(bound: F64, towards: float) -> F32:
 
 
 def _clustered(mean: F32, variance: F32, log_variance: F32, starts: Ids, prior_mean: F64, prior_var: F64) -> F64:
-    """Return the sums (SUMS, k) of some dimensions with any rows (k, n); starts: first rows of the clusters, or none.
+    """Return the sums (SUMS, k) of k dimensions whose rows (k, n) may be clustered or not finite.
 
+    starts: the first row of each cluster; empty if every row is its own cluster.
     The influences are linear in their terms, so the terms are summed by cluster.
     """
     finite = np.isfinite(mean) & np.isfinite(variance) & np.isfinite(log_variance)

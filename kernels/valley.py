@@ -1,15 +1,16 @@
 """Depth of the valley between two peaks of the histogram of log σ²: it shows two kinds of inputs.
 
 Inputs are float32 (D, n): the posterior's mean μ and log σ² for every row. Bins of σ² / T are a factor of 2^¼ wide and
-centred at powers of 2^¼, T = Var μ + mean σ², so that nothing changes when a dimension is rescaled. Counts are of
-windows of three neighbouring bins. Every window is tried as the valley; its low peak is the fullest window on its left
-that is centred at T / 2 or below, its high peak the fullest on its right that is centred at T / √2 or above, and on
-either side there must surely be a given share of the rows. `valley` is the rows in the valley by those in the smaller
-peak, at most 1: of all valleys the one that is most surely deep, and 1 where none is possible.
+centred at powers of 2^¼, T = Var μ + mean σ², so that nothing changes when a dimension is rescaled. A window is three
+neighbouring bins. Every window is tried as the valley. Its low peak is the fullest window on its left with its centre
+at T / 2 or below. Its high peak is the fullest window on its right with its centre at T / √2 or above. On each side
+there must surely be a given share of the rows. `valley` is the number of rows in the valley, divided by the number in
+the smaller peak, at most 1. It belongs to the window for which this ratio plus two standard errors is smallest, and is
+1 if no valley is possible.
 
-Its standard error treats the counts as independent ones of Poisson's law, with one row more in the valley than was
-found there, since no row does not prove that there can be none; rows of one cluster count together. A row that is not
-finite in a dimension is left out of that dimension.
+Its standard error treats the counts as independent Poisson counts. It assumes one row more in the valley than there
+is, because an empty valley does not prove that no row can be there. Rows of one cluster count together. A row that is
+not finite in a dimension is left out of that dimension.
 """
 
 import math
@@ -31,7 +32,7 @@ CENTRE, BINS = 80, 105
 """Bin around σ² = T, and number of bins: from T / 2^20 to 2^6 T, which at most 1 row in 64 can exceed."""
 Z_SHARE = 1.96
 """Standard errors by which either side must exceed its share."""
-WIDE = 3
+WINDOW_BINS = 3
 """Number of bins in a window."""
 LOW, HIGH = CENTRE - 4, CENTRE - 2
 """Bins at T / 2 and T / √2: the last centre of a low peak, and the first centre of a high peak."""
@@ -56,10 +57,10 @@ def valley(
 ) -> tuple[F64, F64]:
     """Return the valley of every dimension and its standard error, (D,) each.
 
-    mean, log_variance: float32 (D, n), C-contiguous. rows: (D,), how many are finite. total: T, float64 (D,). cluster:
-    int64 (n,), non-decreasing ids of the rows that belong together; empty: every row is its own. share: of the rows,
-    surely on either side. which: bool (D,), the dimensions to look at; the others have none. NaN where no row is
-    finite; an error needs two clusters.
+    mean, log_variance: float32 (D, n), C-contiguous. rows: number of finite rows, (D,). total: T, float64 (D,).
+    cluster: int64 (n,), non-decreasing ids of the rows that belong together; empty if every row is its own cluster.
+    share: smallest share of the rows that is surely on each side. which: bool (D,), the dimensions to search; the
+    others have no valley. Both results are NaN without a finite row; the error is NaN for one cluster.
     """
     n = mean.shape[1]
     depth, error = np.where(rows > 0, 1.0, np.nan), np.where(rows > 1, 0.0, np.nan)
@@ -91,16 +92,18 @@ def _deepest(counts: Ids, share: float, size: float | F64) -> tuple[F64, F64, Id
     size: number of dependent rows that count as one.
     """
     below = np.concatenate([np.zeros((len(counts), 1), np.int64), np.cumsum(counts, axis=1)], axis=1)
-    full = below[:, WIDE:] - below[:, :-WIDE]  # window k has the bins k, k + 1 and k + 2, and is centred at k + 1
+    full = (
+        below[:, WINDOW_BINS:] - below[:, :-WINDOW_BINS]
+    )  # window k has the bins k, k + 1 and k + 2, and is centred at k + 1
     low, high = full.copy(), full.copy()
     low[:, LOW:], high[:, : HIGH - 1] = 0, 0
     before, after = np.zeros_like(full), np.zeros_like(full)
-    before[:, WIDE:] = np.maximum.accumulate(low, axis=1)[:, :-WIDE]
-    after[:, :-WIDE] = np.maximum.accumulate(high[:, ::-1], axis=1)[:, ::-1][:, WIDE:]
+    before[:, WINDOW_BINS:] = np.maximum.accumulate(low, axis=1)[:, :-WINDOW_BINS]
+    after[:, :-WINDOW_BINS] = np.maximum.accumulate(high[:, ::-1], axis=1)[:, ::-1][:, WINDOW_BINS:]
     peak, rows = np.minimum(before, after), below[:, -1:]
     size = np.broadcast_to(size, len(counts))[:, None]
     least = rows * share + Z_SHARE * np.sqrt(rows * size * share * (1.0 - share))
-    possible = (peak > 0) & (below[:, :-WIDE] >= least) & (rows - below[:, WIDE:] >= least)
+    possible = (peak > 0) & (below[:, :-WINDOW_BINS] >= least) & (rows - below[:, WINDOW_BINS:] >= least)
     with np.errstate(divide="ignore", invalid="ignore"):
         depth = full / peak
         error = np.sqrt(size * (full + size + depth * depth * peak)) / peak
@@ -117,7 +120,9 @@ def _smaller(low: Ids, high: Ids, k: Ids, before: Ids, after: Ids) -> Ids:
     """Return the first bin of the smaller peak of the valleys k (D, 1)."""
     left = np.take_along_axis(before, k, 1) <= np.take_along_axis(after, k, 1)
     windows = np.arange(low.shape[1])
-    there = np.where(left, np.where(windows <= k - WIDE, low, -1), np.where(windows >= k + WIDE, high, -1))
+    there = np.where(
+        left, np.where(windows <= k - WINDOW_BINS, low, -1), np.where(windows >= k + WINDOW_BINS, high, -1)
+    )
     return np.asarray(np.argmax(there, axis=1))
 
 
@@ -133,7 +138,7 @@ def _dependent(mean: F32, log_variance: F32, total: F64, cluster: Ids, share: fl
     depth, error, (k, peak) = _deepest(counts, share, size)
     place = log.astype(np.float64) * PER_NAT + (CENTRE + 0.5 - np.log(total) * PER_NAT)[:, None]
     place = np.floor(np.clip(place, 0, BINS - 1))  # NaN stays, and lies in no window
-    in_valley, in_peak = (((place >= at[:, None]) & (place < at[:, None] + WIDE)) for at in (k, peak))
+    in_valley, in_peak = (((place >= at[:, None]) & (place < at[:, None] + WINDOW_BINS)) for at in (k, peak))
     influence = np.add.reduceat(in_valley - depth[:, None] * in_peak, starts, axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         summed = np.sqrt(np.square(influence).sum(axis=1) + size * size) / in_peak.sum(axis=1)

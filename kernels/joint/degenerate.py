@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..copula import functions, local_dimension
-from .ica import THIN
+from .ica import MIN_RELATIVE_DEVIATION
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -69,7 +69,7 @@ def linear(x: F32, mantissa: int) -> list[int]:
     rounding = np.linalg.norm(weight * (x / scale), axis=1) * 2.0**-mantissa
     spread[spread == 0] = 1.0
     z /= spread[:, None]
-    return functions(z @ z.T, np.maximum(THIN, rounding / spread))
+    return functions(z @ z.T, np.maximum(MIN_RELATIVE_DEVIATION, rounding / spread))
 
 
 def _cells(values: F64, mantissa: int) -> F64:
@@ -80,7 +80,10 @@ def _cells(values: F64, mantissa: int) -> F64:
 
 
 def unrounded(x: F32, mantissa: int, within: F64) -> F32 | None:
-    """Return x (n,) minus its median, moved `within` (n,) its cells, from -½ to ½; None if it lies on a lattice."""
+    """Return x (n,) minus its median, with each value moved inside its rounding cell; None if x lies on a lattice.
+
+    `within` (n,): the moves, from -½ to ½ of a cell.
+    """
     values, counts = np.unique(x.astype(np.float64), return_counts=True)
     cells, tied = _cells(values, mantissa), np.flatnonzero(counts[:-1] > 1)
     near = values[tied + 1] - values[tied] <= MAX_CELLS * np.maximum(cells[tied], cells[tied + 1])

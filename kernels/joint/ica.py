@@ -18,8 +18,8 @@ MAX_ROUNDS = 16
 """Largest number of rounds of FastICA."""
 MAX_TURN = 1e-3
 """Largest turn of a component in the last round, as one minus the cosine."""
-THIN = 1e-5
-"""Smallest standard deviation along any direction, relative to the axes; that of rounding is a hundredth of it."""
+MIN_RELATIVE_DEVIATION = 1e-5
+"""Smallest standard deviation along any direction, relative to that of the axes. Rounding makes a hundredth of it."""
 
 
 def whitening(x: F32) -> F64 | None:
@@ -29,7 +29,7 @@ def whitening(x: F32) -> F64 | None:
         return None
     z = (x - x.mean(axis=1, keepdims=True, dtype=np.float64)) / scale[:, None]
     values, vectors = np.linalg.eigh(z @ z.T / z.shape[1])
-    if values[0] < THIN**2 / len(x):  # no less than the least that `copula.functions` leaves
+    if values[0] < MIN_RELATIVE_DEVIATION**2 / len(x):  # no less than the least that `copula.functions` leaves
         return None
     return np.asarray((vectors / np.sqrt(values)).T / scale)
 
@@ -57,8 +57,8 @@ def radial(white: F32, normal: F64) -> tuple[F32, F32, float, F64]:
 
     normal (n,) are the normal scores, ascending. The new radii g are χ's in Wilson & Hilferty's approximation, of which
     h(log g) is known. The map has the determinant (g/r)^d d log g / d log r, and the mean log of the last factor is
-    h(log g) − h(log r). Returned are the new rows (d, n), log r (1, n), what the map adds but for h(log r), and −log
-    densities of the rows (n,) but for a constant and the slope of the map.
+    h(log g) − h(log r). The results are the new rows (d, n); log r (1, n); the entropy that the map adds, without
+    h(log r); and −log densities of the rows (n,), without a constant and the slope of the map.
     """
     d, n = white.shape
     radius = np.sqrt(np.einsum("dn,dn->n", white, white, dtype=np.float64))

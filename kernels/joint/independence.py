@@ -2,8 +2,8 @@
 
 Under independence the products of orthonormal functions of two ranks have mean 0 and variance 1, so n times the sum of
 the squared means over DEGREE² pairs of Legendre polynomials is χ² with DEGREE² degrees of freedom (Neyman 1937;
-Kallenberg & Ledwina 1999). It sees dependence without correlation, as of the two coordinates of a ring. It does not see
-what pairs do not show, as of a product of signs. Shape: x (d, n) float32, finite.
+Kallenberg & Ledwina 1999). It detects dependence without correlation, such as that of the two coordinates of a ring. It
+does not detect dependence that no pair shows, such as that of a product of signs. Shape: x (d, n) float32, finite.
 """
 
 import math
@@ -32,7 +32,10 @@ def polynomials(n: int) -> F32:
 
 
 def dependence(ranks: NDArray[np.int32], rows: float | None = None) -> NDArray[np.float64]:
-    """Return the χ² statistics (d, d) of ranks (d, n), 0-based, that are worth `rows` independent ones; None: n."""
+    """Return the χ² statistics (d, d) of 0-based ranks (d, n).
+
+    `rows` is the number of independent rows that the rows are worth; None means n.
+    """
     d, n = ranks.shape
     features = np.stack([np.take(p, ranks) for p in polynomials(n)], axis=1).reshape(d * DEGREE, n)
     means = features @ features.T / np.float32(n)
@@ -40,12 +43,12 @@ def dependence(ranks: NDArray[np.int32], rows: float | None = None) -> NDArray[n
     return np.asarray(squares * (n if rows is None else rows))
 
 
-def lasting(scores: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the times, in rows, for which scores (d, n) in time order, or their squares, are correlated.
+def correlation_times(scores: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the correlation times, in rows, of scores (d, n) in time order and of products of their dimensions.
 
-    These are the integrated correlations 1 + 2 Σ ρ(t), up to where ρ is not significant (Sokal 1997), of the dimension
-    with the longest: of its values, and of products of two such independent dimensions (ρ² in place of ρ). They are 1
-    for independent rows.
+    The first is the integrated correlation 1 + 2 Σ ρ(t), up to where ρ is not significant (Sokal 1997), the largest of
+    all scores and squared scores. The second has ρ² in place of ρ, as the product of two such independent dimensions
+    has. Both are 1 for independent rows.
     """
     series = np.concatenate([scores, scores * scores])
     series -= series.mean(axis=1, keepdims=True)

@@ -19,7 +19,7 @@ from ..copula import GAUSSIAN, functions, in_place, normal, scores_entropy, scor
 from ..knn_1d import Spacing, entropy, estimate
 from .degenerate import first_of_their_kind, linear, on_a_surface, unrounded
 from .ica import components, radial, whitening
-from .independence import blocks, lasting
+from .independence import blocks, correlation_times
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -49,14 +49,14 @@ CLUSTER_LENGTH = 2.0
 MIN_CLUSTERS = 16
 """Smallest number of clusters."""
 MIN_SEARCHED_ROWS = 64
-"""Smallest number of rows, or 4d, that neighbours are searched in."""
+"""Smallest number of rows, if it is more than 4d, in which neighbours are searched."""
 
 
 class Joint(NamedTuple):
     """A joint entropy in nats.
 
-    error: standard error of value. lower, upper: a bracket of the possible error of the method and two standard errors.
-    bound: upper bound of the entropy, up to sampling error. coordinates: "given", "linear" or "radial". blocks: groups
+    error: standard error of value. lower, upper: a bracket that allows for the error of the method and two standard
+    errors.     bound: upper bound of the entropy, up to sampling error. coordinates: "given", "linear" or "radial". blocks: groups
     of these coordinates that are independent as far as pairs show. beyond_pairs: the blocks depend on each other after
     all, and are not used. functions: dimensions that are functions of others; there is no joint density then, and all
     other fields are about the others. thin: the rows lie on a surface, as far as neighbours show; there is no joint
@@ -92,7 +92,7 @@ class _Coordinates(NamedTuple):
     """True if all rows have one distance from the mean, up to the error of the whitening, 1/√n."""
 
 
-def _other(x: F32, cluster: Ids, worth: float) -> list[_Coordinates]:
+def _other_coordinates(x: F32, cluster: Ids, worth: float) -> list[_Coordinates]:
     """Return linear and radial coordinates for x (d, n).
 
     Each parameter fitted to n independent rows lowers the entropy by 1 / 2n (Wilks 1938), which is added back. A linear
@@ -144,14 +144,14 @@ def _dependence(x: F32, ranks: I32, cluster: Ids, rows: float, apart: int) -> _D
     return _Dependence(value, variance, parts, False)
 
 
-def _in_time(x: F32) -> tuple[Ids, float, int]:
-    """Return clusters (n,) of correlated adjacent rows of x (d, n), or None if there are none.
+def _time_clusters(x: F32) -> tuple[Ids, float, int]:
+    """Return the clusters (n,) of correlated adjacent rows of x (d, n), or None if the rows are not correlated.
 
-    Return also the independent rows that they are worth in averages of products of dimensions, and the smallest
-    distance in time of rows that may be neighbours.
+    The second result is the number of independent rows that the rows are worth in averages of products of dimensions.
+    The third is the smallest distance in time between rows that may be neighbours.
     """
     d, n = x.shape
-    alone, products = lasting(normal(x[:, :MAX_ROWS]))
+    alone, products = correlation_times(normal(x[:, :MAX_ROWS]))
     if alone == 1:
         return None, float(n), 1
     size = min(math.ceil(CLUSTER_LENGTH * alone), n // MIN_CLUSTERS)
@@ -176,7 +176,7 @@ def joint(x: F32, cluster: Ids = None, mantissa: int = 23, dependent: bool = Fal
     """Estimate the joint entropy of x (d, n).
 
     Rows of one `cluster` (n,), ids side by side, are dependent. Without clusters, and if `dependent`, rows are in time
-    order, and adjacent rows form clusters as far as they are correlated (`independence.lasting`). `mantissa`: bits of
+    order, and adjacent rows form clusters as far as they are correlated (`independence.correlation_times`). `mantissa`: bits of
     the type of the values (`knn_1d.estimate`). NaN for fewer than 2d + 8 different rows, or than MIN_ROWS, and if all
     dimensions are constant.
     """
@@ -198,7 +198,7 @@ def joint(x: F32, cluster: Ids = None, mantissa: int = 23, dependent: bool = Fal
     in_time = dependent and cluster is None
     worth, apart = float(n), 1
     if in_time:
-        cluster, worth, apart = _in_time(x)
+        cluster, worth, apart = _time_clusters(x)
     judged = estimate(x, cluster, mantissa=mantissa)
     h, error = judged.value, judged.standard_error
     judged_all = judged if x is all_rows else estimate(all_rows, mantissa=mantissa)
@@ -221,7 +221,7 @@ def joint(x: F32, cluster: Ids = None, mantissa: int = 23, dependent: bool = Fal
     given = _Coordinates(
         "given", sum_h, sum_h + 0.5 * float(np.linalg.slogdet(correlation)[1]), float(error @ error), x
     )
-    tried = [given, *(_other(x, cluster, worth) if d > 1 and not lattice.any() else [])]
+    tried = [given, *(_other_coordinates(x, cluster, worth) if d > 1 and not lattice.any() else [])]
     best = min(tried, key=lambda c: c.left + (0 if c is given else MIN_GAIN * d * d / worth))
     bound = min(c.bound for c in tried)
     if best.name == "radial":  # its new dimensions are nearly Gaussian

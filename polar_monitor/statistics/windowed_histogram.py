@@ -148,7 +148,7 @@ class WindowedHistogram:
         number. NaN without a finite value. A constant has the entropy of its float32 rounding cell, with error 0.
         """
         ordered, frame = np.empty((self.dimensions, 4 * self.bins), np.int64), np.empty((self.dimensions, 6))
-        kernels.lay(*self._window(), ordered, frame)
+        kernels.ordered_counts(*self._window(), ordered, frame)
         return histogram_entropy.estimate(ordered, frame, effective)
 
     def finite(self) -> NDArray[np.int64]:

@@ -133,8 +133,8 @@ def test_what_lies_below_the_bins_resolution_keeps_its_sign(exponent):
 def test_laid_out_counts_are_the_slow_twins(values, bins):
     pane = window(filled([values], bins=bins))
     ordered, frame = np.full((1, 4 * bins), -7), np.empty((1, 6))
-    kernels.lay(*pane, ordered, frame)
-    expected_counts, expected = slow.lay(values_as_float32(values), bins, EXTREMES)
+    kernels.ordered_counts(*pane, ordered, frame)
+    expected_counts, expected = slow.ordered_counts(values_as_float32(values), bins, EXTREMES)
     np.testing.assert_array_equal(frame[0], expected)
     np.testing.assert_array_equal(ordered[0], expected_counts + [-7] * (4 * bins - len(expected_counts)))
 

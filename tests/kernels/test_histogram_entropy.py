@@ -24,7 +24,7 @@ fractions = st.floats(0, 1, exclude_max=True).map(lambda u: math.floor(u * 2**20
 
 def laid(x: Array, bins: int = 512) -> tuple[Array, Array]:
     """`ordered` (D, 4B) and `frame` (D, 6) of x (D, n)."""
-    found = [slow.lay(row, bins) for row in x]
+    found = [slow.ordered_counts(row, bins) for row in x]
     ordered = np.full((len(x), 4 * bins), -1)  # what lies beyond the bins is anything
     for row, (counts, _) in zip(ordered, found, strict=True):
         row[: len(counts)] = counts
@@ -89,7 +89,7 @@ every_law = pytest.mark.parametrize(("draw", "truth"), LAWS.values(), ids=LAWS.k
 @pytest.mark.parametrize("n", [50, 700, 4096])
 def test_entropy_of_laws_is_the_slow_twins(draw, truth, n):
     x = draw(np.random.default_rng(n), (1, n)).astype(np.float32).astype(np.float64)
-    assert_twins(*slow.lay(x[0], 512), 512)
+    assert_twins(*slow.ordered_counts(x[0], 512), 512)
 
 
 @every_law

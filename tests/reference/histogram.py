@@ -64,7 +64,7 @@ def state(values: list[float], bins: int, apart: int) -> dict[str, np.ndarray]:
     }
 
 
-def lay(values: list[float], bins: int, apart: int) -> tuple[list[int], list[float]]:
+def ordered_counts(values: list[float], bins: int, apart: int) -> tuple[list[int], list[float]]:
     """(counts, frame) of the bins in order: exponent, base, bins, least and largest value laid, extremes left out."""
     extremes, binned = split(values, apart)
     if not extremes:

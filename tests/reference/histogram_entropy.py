@@ -10,7 +10,7 @@ Array = np.ndarray[Any, Any]
 LEAF, MIN_UNIFORM_ROWS, UNIFORM_SIGMAS, ATOM_RATIO, MAX_ATOM_POINTS = 16, 256, 3.0, 6, 16
 
 
-def lay(x: Array, bins: int) -> tuple[Array, list[float]]:
+def ordered_counts(x: Array, bins: int) -> tuple[Array, list[float]]:
     """Counts of all finite values on the finest dyadic grid of at most `bins` bins, and their frame."""
     low, high = float(x.min()), float(x.max())
     exponent = math.frexp((high - low) / bins)[1] - 2

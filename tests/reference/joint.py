@@ -14,7 +14,7 @@ def pairs(x: np.ndarray) -> int:
     return sum((x[:, i] == x[:, j]).all() for i in range(x.shape[1]) for j in range(i))
 
 
-def lasting(scores: np.ndarray, least: float) -> tuple[float, float]:
+def correlation_times(scores: np.ndarray, least: float) -> tuple[float, float]:
     """The largest 1 + 2 Σ ρ(t) and 1 + 2 Σ ρ(t)², up to the first ρ(t) below `least`, of scores (d, n) and squares."""
     sums = []
     n = scores.shape[1]

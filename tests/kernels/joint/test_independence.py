@@ -67,7 +67,9 @@ def autoregression(phi: float, n: int, seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize("phi", [0.5, 0.9])
 def test_an_autoregression_lasts_as_long_as_its_correlations_add_up_to(phi):
-    alone, products = np.mean([independence.lasting(autoregression(phi, 8000, seed)) for seed in range(8)], axis=0)
+    alone, products = np.mean(
+        [independence.correlation_times(autoregression(phi, 8000, seed)) for seed in range(8)], axis=0
+    )
     assert alone == pytest.approx((1 + phi) / (1 - phi), rel=0.25)
     assert products == pytest.approx((1 + phi**2) / (1 - phi**2), rel=0.15)
 
@@ -76,13 +78,13 @@ def test_an_autoregression_lasts_as_long_as_its_correlations_add_up_to(phi):
 def test_how_long_it_lasts_is_the_twins(phi):
     for seed in range(3):
         x = autoregression(phi, 300, seed)
-        expected = reference_joint.lasting(x, independence.Z_CORRELATION / np.sqrt(300))
-        assert independence.lasting(x) == pytest.approx(expected, rel=1e-9)
+        expected = reference_joint.correlation_times(x, independence.Z_CORRELATION / np.sqrt(300))
+        assert independence.correlation_times(x) == pytest.approx(expected, rel=1e-9)
 
 
 def test_independent_rows_last_for_one():
     rng = np.random.default_rng(0)
-    lasts = [independence.lasting(rng.standard_normal((5, 1000))) for _ in range(50)]
+    lasts = [independence.correlation_times(rng.standard_normal((5, 1000))) for _ in range(50)]
     assert sum(last == (1.0, 1.0) for last in lasts) >= 45
     assert np.max(lasts) < 1.5
 
@@ -91,8 +93,8 @@ def test_spreads_that_last_are_seen():
     rng = np.random.default_rng(0)
     x = np.exp(autoregression(0.9, 4000, 0)) * rng.choice([-1, 1], (3, 4000))
     assert abs(np.mean(x[:, 1:] * x[:, :-1]) / np.mean(x * x)) < 0.1
-    assert independence.lasting(x)[0] > 5
-    assert independence.lasting(np.ones((2, 100))) == (1.0, 1.0)
+    assert independence.correlation_times(x)[0] > 5
+    assert independence.correlation_times(np.ones((2, 100))) == (1.0, 1.0)
 
 
 @pytest.mark.parametrize("pairs", [0, 1, 45])
