@@ -10,8 +10,10 @@ import gc
 import importlib
 import os
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "helpers")]
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the subprocesses
 torch.set_num_threads(1)
+if threading.current_thread() is threading.main_thread():
+    # a shell's background job ignores Ctrl-C, and the programs that tests interrupt would inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 ALLOWED = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much)
 settings.register_profile("repeat", max_examples=40, derandomize=True, deadline=None, suppress_health_check=ALLOWED)
 settings.register_profile("search", max_examples=1000, deadline=None, suppress_health_check=ALLOWED)

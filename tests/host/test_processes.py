@@ -194,6 +194,7 @@ class Encoded(torch.utils.data.Dataset[torch.Tensor]):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine of one core
 def test_workers_that_close_over_the_model_are_no_part_of_the_run(tmp_path: Path) -> None:
     model = Vae()
     monitor = watched(model, sinks=None, log_dir=tmp_path)
