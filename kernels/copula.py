@@ -61,7 +61,7 @@ def _tie_order(d: int, n: int) -> I64:
 
 
 def in_place(x: F32, values: NDArray[Any]) -> NDArray[Any]:
-    """Assign the ascending values (n,) to the ranks in each dimension, (d, n). Each dimension has its own order of ties."""
+    """Assign the ascending values (n,) to the ranks in each dimension, (d, n). Each has its own order of ties."""
     bits = (x + np.float32(0.0)).view(np.int32)  # -0.0 becomes 0.0
     bits ^= (bits >> 31) & 0x7FFFFFFF  # integers in the order of the floats
     order = np.sort(bits.astype(np.int64) << 32 | _tie_order(*x.shape), axis=1) & 0xFFFF

@@ -129,7 +129,7 @@ def _key(bits):
 
 @helper
 def _ends(bits, segments):
-    """Put the least and the greatest key of every SEGMENT of bits (n,) into segments (2, m). Return those of all keys."""
+    """Put the least and the greatest key of every SEGMENT of bits (n,) into segments (2, m). Return those of all."""
     least, most = LARGEST, SMALLEST
     for s in range(segments.shape[1]):
         part, below, above = bits[s * SEGMENT : (s + 1) * SEGMENT], LARGEST, SMALLEST

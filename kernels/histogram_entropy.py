@@ -219,8 +219,8 @@ def cells(ordered, frame, counts, terms, sums):
 def _power_law(counts: Array, part: Array, width: Array) -> tuple[Array, Array]:
     """Return the sums that a power law at an end of the support adds to Σ c log f and Σ c (log f)² of the bins there.
 
-    counts (D, 5): rows of the bins, from the end inwards. part: width of the first bin inside the support. With density ∝ t^(β−1), t the
-    distance from the end, f = β t^(β−1) / (b^β − a^β) between a and b, and the mean of log t there is
+    counts (D, 5): rows of the bins, from the end inwards. part: width of the first bin inside the support. With density
+    ∝ t^(β−1), t the distance from the end, f = β t^(β−1) / (b^β − a^β) between a and b, and the mean of log t there is
     (b^β log b − a^β log a) / (b^β − a^β) − 1/β. The first LEAF rows and the two bins after them
     give β.
     """
@@ -259,8 +259,9 @@ class Entropy(NamedTuple):
 
 
 def estimate(ordered: NDArray[np.int64], frame: Array, effective: float | Array = math.inf) -> Entropy:
-    """Estimate the entropy from the output of `histogram.ordered_counts`: `ordered` (D, 4B), `frame` (D, 6), both C-contiguous.
+    """Estimate the entropy from the output of `histogram.ordered_counts`.
 
+    `ordered` (D, 4B) and `frame` (D, 6) are C-contiguous.
     effective, a number or (D,): number of independent rows that the rows are worth, at most their number. `ordered`
     changes: atoms are lowered to the level around them.
     """

@@ -82,7 +82,7 @@ def _fill_grid(q, q2, left, step, m, s, weight, rule):
 
 @inlined
 def _cross(log_q, step, rule):
-    """Return the cross-entropy −∫ N log q of a component that `_fill_grid` put on the grid, and its derivative by log σ."""
+    """Return the cross-entropy −∫ N log q of a component that `_fill_grid` added, and its derivative by log σ."""
     g, ratio, drop = rule[2], rule[3], rule[4]
     at, pace = rule[5], rule[6]
     total = square = 0.0
@@ -251,7 +251,8 @@ def information(
     A dimension gives NaN if a mean is not finite, or if a variance is not finite and above 0.
 
     `square` is for rows that depend on each other in another way, such as in time. It takes terms (D, n), one for each
-    row in the given order, and returns n times the variance of their mean. With None, `cluster` determines the variance.
+    row in the given order, and returns n times the variance of their mean. With None, `cluster` determines the
+    variance.
     """
     dimensions, n = mean.shape
     logs = np.log(variance) if log_variance is None else log_variance

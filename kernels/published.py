@@ -1,8 +1,8 @@
 """Window statistics that only published criteria need: `polar_monitor.criteria` lists the criteria.
 
-Inputs are float32 (D, n): the posterior's mean μ, variance σ² and log σ² for every row. The statistics of a dimension are
-the largest |μ|; the Shannon entropy of μ over 30 equal bins between its least and largest value; the mean of σ; and the
-shares of rows with σ < ½, with |σ - 1| and |μ| both at most 0.1, and with KL(N(μ, σ²) ‖ prior) < 0.01 nats.
+Inputs are float32 (D, n): the posterior's mean μ, variance σ² and log σ² for every row. The statistics of a dimension
+are the largest |μ|; the Shannon entropy of μ over 30 equal bins between its least and largest value; the mean of σ; and
+the shares of rows with σ < ½, with |σ - 1| and |μ| both at most 0.1, and with KL(N(μ, σ²) ‖ prior) < 0.01 nats.
 
 A row that is not finite in a dimension is left out of that dimension. The
 statistics have no standard errors, because the criteria use none.
@@ -41,8 +41,8 @@ ROWS = "float32[:, ::1]"
 def _counts(mean, variance, log_variance, low, scale, prior, bins, near):
     """Add to bins (D, 30), and to near (D, 3): the rows that are narrow, standard and collapsed.
 
-    A mean that is NaN counts nowhere. low (D,): left edge of the first bin. scale (D,): number of bins in one unit of μ.
-    prior (2, D): mean and variance of the prior. variance and log_variance are (D, n), or (0, n) if there is none.
+    A mean that is NaN counts nowhere. low (D,): left edge of the first bin. scale (D,): number of bins in one unit of
+    μ. prior (2, D): mean and variance of the prior. variance and log_variance are (D, n), or (0, n) if there is none.
     """
     last = bins.shape[1] - 1
     for d in range(mean.shape[0]):
@@ -70,8 +70,8 @@ def baselines(
 ) -> F64:
     """Compute the statistics of the rows, float64 (6, D), in the order of `NAMES`.
 
-    mean, variance, log_variance: float32 (D, n), C-contiguous. rows: number of finite rows, (D,). prior_mean, prior_var:
-    float64 (D,). NaN where no row is finite.
+    mean, variance, log_variance: float32 (D, n), C-contiguous. rows: number of finite rows, (D,). prior_mean,
+    prior_var: float64 (D,). NaN where no row is finite.
     """
     dimensions, n = mean.shape
     statistics = np.full((len(NAMES), dimensions), np.nan)

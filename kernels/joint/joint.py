@@ -56,10 +56,10 @@ class Joint(NamedTuple):
     """A joint entropy in nats.
 
     error: standard error of value. lower, upper: a bracket that allows for the error of the method and two standard
-    errors.     bound: upper bound of the entropy, up to sampling error. coordinates: "given", "linear" or "radial". blocks: groups
-    of these coordinates that are independent as far as pairs show. beyond_pairs: the blocks depend on each other after
-    all, and are not used. functions: dimensions that are functions of others; there is no joint density then, and all
-    other fields are about the others. thin: the rows lie on a surface, as far as neighbours show; there is no joint
+    errors. bound: upper bound of the entropy, up to sampling error. coordinates: "given", "linear" or "radial". blocks:
+    groups of these coordinates that are independent as far as pairs show. beyond_pairs: the blocks depend on each other
+    after all, and are not used. functions: dimensions that are functions of others; there is no joint density then, and
+    all other fields are about the others. thin: the rows lie on a surface, as far as neighbours show; there is no joint
     density then either, and lower is −∞. rows: number of rows that the value uses, without repeated ones. ties, atoms,
     floor: of each dimension, (d,), as in `knn_1d.Spacing`.
     """
@@ -176,9 +176,9 @@ def joint(x: F32, cluster: Ids = None, mantissa: int = 23, dependent: bool = Fal
     """Estimate the joint entropy of x (d, n).
 
     Rows of one `cluster` (n,), ids side by side, are dependent. Without clusters, and if `dependent`, rows are in time
-    order, and adjacent rows form clusters as far as they are correlated (`independence.correlation_times`). `mantissa`: bits of
-    the type of the values (`knn_1d.estimate`). NaN for fewer than 2d + 8 different rows, or than MIN_ROWS, and if all
-    dimensions are constant.
+    order, and adjacent rows form clusters as far as they are correlated (`independence.correlation_times`). `mantissa`:
+    bits of the type of the values (`knn_1d.estimate`). NaN for fewer than 2d + 8 different rows, or than MIN_ROWS, and
+    if all dimensions are constant.
     """
     all_rows = x = np.ascontiguousarray(x)
     enough = x.shape[1] >= max(2 * len(x) + 8, MIN_ROWS)
