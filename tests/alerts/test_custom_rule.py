@@ -1,116 +1,25 @@
-"""Rules of third parties: found by name, live, saved, replayed, and never in the way."""
+"""Rules of third parties: live, saved, replayed, and never in the way."""
 
 from __future__ import annotations
 
 import json
 import re
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from custom_rules import Broken, Counting, Weak, custom, run
 
 from polar_monitor import AlertRules, PolarMonitor, PolarMonitorError
-from polar_monitor.alerts import custom_rule, registry
-from polar_monitor.alerts.alert import Alert, AlertKind
+from polar_monitor.alerts import custom_rule
+from polar_monitor.alerts.alert import Alert
 from polar_monitor.alerts.observation import Observation
 from polar_monitor.cli import main
 from polar_monitor.context import NOTHING, Context
 from polar_monitor.replay import replay
-from polar_monitor.sinks.jsonl import JsonlSink
-
-
-class Weak:
-    """Says once that the total is below a nat."""
-
-    def start(self) -> Any:
-        return {"told": False}
-
-    def update(self, state: Any, step: int, observed: int, snapshot: Any, regime: Any) -> tuple[Any, Sequence[Alert]]:
-        if snapshot is None or state["told"] or snapshot.information.sum() > 1.0:
-            return state, ()
-        return {"told": True}, [
-            custom_rule.alert(step, "less than a nat", evidence={"total": snapshot.information.sum()})
-        ]
-
-
-class Broken(Weak):
-    """Fails."""
-
-    def update(self, state: Any, step: int, observed: int, snapshot: Any, regime: Any) -> tuple[Any, Sequence[Alert]]:
-        raise RuntimeError("no such table")
-
-
-class Counting:
-    """Says at every evaluation how many there were, and the least mean so far."""
-
-    def __init__(self, every: int = 1) -> None:
-        self.every = every
-
-    def start(self) -> Any:
-        return {"count": 0, "least": float("inf")}
-
-    def update(self, state: Any, step: int, observed: int, snapshot: Any, regime: Any) -> tuple[Any, Sequence[Alert]]:
-        state["count"] += 1  # in place, as a careless rule would
-        state["least"] = min(state["least"], float(snapshot.mean.min()))
-        evidence = {"count": state["count"], "least": state["least"], "unknown": float("nan")}
-        return state, [custom_rule.alert(step, "counted", evidence=evidence)] if state[
-            "count"
-        ] % self.every == 0 else ()
-
-
-def run(log: Path | None, steps: range, state: Any = None, **options: Any) -> PolarMonitor:
-    """Two dimensions that carry next to nothing."""
-    options = {"every": 1, "window": 512, "max_overhead": 1.0} | options
-    monitor = PolarMonitor(sinks=[] if log is None else [JsonlSink(log)], **options)
-    if state is not None:
-        monitor.load_state_dict(state)
-    for step in steps:
-        monitor.log(beta=0.1 * step)
-        monitor.observe(np.random.default_rng(step).normal(size=(512, 2)) * 0.01, var=np.ones((512, 2)))
-        monitor.step()
-    monitor.detach()
-    return monitor
-
-
-def custom(alerts: Sequence[Alert]) -> list[tuple[int, str]]:
-    return [(alert.step, alert.message) for alert in alerts if alert.kind is AlertKind.CUSTOM]
-
-
-Install = Callable[..., None]
-
-
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Put a module with this source, and the metadata of a package that offers rules in it, where Python looks."""
-
-    def put(module: str, source: str, **names: str) -> None:
-        site = tmp_path / f"site_{module}"
-        (site / f"{module}-1.0.dist-info").mkdir(parents=True)
-        (site / f"{module}.py").write_text(source)
-        (site / f"{module}-1.0.dist-info" / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n"
-        )
-        points = "".join(f"{name} = {module}:{place}\n" for name, place in names.items())
-        (site / f"{module}-1.0.dist-info" / "entry_points.txt").write_text(f"[polar_monitor.rules]\n{points}")
-        monkeypatch.syspath_prepend(site)
-        monkeypatch.delitem(sys.modules, module, raising=False)
-
-    return put
-
-
-OFFERED = """
-from polar_monitor import rules
-class Loud:
-    def start(self):
-        return 0
-    def update(self, count, step, observed, snapshot, regime):
-        return count + 1, [rules.alert(step, f"heard {count}")]
-"""
-
 
 # -- live and replayed ------------------------------------------------------------------------------------------------
 
@@ -158,33 +67,6 @@ def test_a_rule_that_the_run_did_not_have_is_asked(tmp_path: Path) -> None:
     assert [alert.evidence["count"] for alert in found.only_replayed] == [1, 2, 3, 4, 5]
 
 
-def test_a_rule_on_the_command_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "here"
-    folder.mkdir()
-    (folder / "rules_that_lie_here.py").write_text(OFFERED)
-    (folder / "rules_that_exit.py").write_text("raise SystemExit(0)")
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr("sys.path", [place for place in sys.path if place])
-    rule = registry.import_rule("rules_that_lie_here:Loud")
-    run(folder / "run.jsonl", range(1, 4), extra_rules=[rule])
-    assert main(["replay", "run.jsonl", "--extra", "rules_that_lie_here:Loud"]) == 0
-    out, err = capsys.readouterr()
-    assert "  step 3 CUSTOM: Loud: heard 2" in out
-    assert err == ""
-    for place, said in (
-        ("Loud", "expected MODULE:NAME, as in my_rules:WeakTotal, got 'Loud'"),
-        ("rules_that_lie_here:", "expected MODULE:NAME"),
-        ("rules_that_lie_here:Quiet", "cannot be loaded: AttributeError"),
-        ("nowhere_at_all:Quiet", "cannot be loaded: ModuleNotFoundError"),
-        ("rules_that_exit:Quiet", "cannot be loaded: SystemExit"),
-        ("rules_that_lie_here:rules", "expected a rule with start"),
-    ):
-        assert main(["replay", "run.jsonl", "--extra", place]) == 2
-        assert said in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("new_folder", [True, False])
 def test_a_rule_added_or_removed_on_a_resume(tmp_path: Path, new_folder: bool) -> None:
     log = tmp_path / "run.jsonl"
@@ -201,41 +83,6 @@ def test_a_rule_added_or_removed_on_a_resume(tmp_path: Path, new_folder: bool) -
 
 
 # -- entry points -----------------------------------------------------------------------------------------------------
-
-
-def test_an_installed_rule_is_found_by_its_name(
-    tmp_path: Path, install: Install, capsys: pytest.CaptureFixture[str]
-) -> None:
-    install("package_of_rules", OFFERED, loud="Loud", other="Nothing")
-    assert main(["replay", "--list-rules"]) == 0
-    assert capsys.readouterr().out == "loud  package_of_rules:Loud\nother  package_of_rules:Nothing\n"
-    monitor = run(tmp_path / "run.jsonl", range(1, 3), extra_rules=["loud"])
-    assert custom(monitor.alerts) == [(1, "loud: heard 0"), (2, "loud: heard 1")]
-    assert main(["replay", str(tmp_path / "run.jsonl")]) == 0
-    out, err = capsys.readouterr()
-    assert "  step 2 CUSTOM: loud: heard 1" in out
-    assert err == ""
-    with pytest.raises(PolarMonitorError, match="package_of_rules:Nothing cannot be loaded: AttributeError"):
-        PolarMonitor(sinks=(), extra_rules=["other"])
-
-
-def test_an_installed_rule_that_cannot_be_imported_is_not_called_missing(
-    tmp_path: Path, install: Install, capsys: pytest.CaptureFixture[str]
-) -> None:
-    log = tmp_path / "run.jsonl"
-    run(log, range(1, 3), extra_rules=[Weak()])
-    install("package_that_fails", "import nothing_of_this_name", Weak="Weak")
-    assert main(["replay", str(log)]) == 0
-    (said,) = capsys.readouterr().err.splitlines()
-    assert "rule 'Weak' is installed, but fails: " in said
-    assert "package_that_fails:Weak cannot be loaded: ModuleNotFoundError: No module named" in said
-
-
-def test_two_packages_may_not_offer_one_name(install: Install) -> None:
-    install("package_one", OFFERED, loud="Loud")
-    install("package_two", OFFERED, loud="Loud")
-    with pytest.raises(PolarMonitorError, match=r"several of this name; .*loud \(package_one:Loud\)"):
-        PolarMonitor(sinks=(), extra_rules=["loud"])
 
 
 # -- what a rule may and may not do -----------------------------------------------------------------------------------
@@ -422,28 +269,6 @@ def test_both_forms_of_a_rule_are_told_apart_by_their_parameters(update: Any, ex
     named = custom_rule.NamedRule("form", form)
     observation = Observation(7, 9)
     assert update(0, *named._arguments(observation), **named._context(observation))[1] == expected
-
-
-@pytest.mark.parametrize(
-    ("wanted", "said"),
-    [
-        ("Weak", "expected a list of names or rules"),
-        ([object()], "expected a rule with start"),
-        (["nobody"], "no such entry point"),
-        ([Weak(), Weak()], "expected every rule once"),
-        (
-            [type("Needy", (Weak,), {"__init__": lambda self, limit: None})],
-            r"class without arguments, got Needy \(TypeEr",
-        ),
-        (
-            [type("R", (Weak,), {"update": lambda self, a, b, c: (a, ())})],
-            r"extra_rules: R\.update must take \(state, observation\), got \(a, b, c\)",
-        ),
-    ],
-)
-def test_rules_that_cannot_be_used(wanted: Any, said: str) -> None:
-    with pytest.raises(PolarMonitorError, match=said):
-        PolarMonitor(sinks=(), extra_rules=wanted)
 
 
 def test_a_saved_state_that_is_no_plain_data_is_refused() -> None:
