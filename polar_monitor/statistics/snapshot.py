@@ -134,6 +134,13 @@ class Snapshot:
     share_collapsed: Array = field(default_factory=_unknown)
     """Share of the inputs with KL(q(z_j | x) ‖ prior) < 0.01 nats."""
 
+    full: bool = True
+    """False for a light snapshot, which has what labels and alerts need. The entropies, `ties`, the correlations,
+    `joint_entropy`, `effective_rank`, the fields that only published criteria use and `histograms` are missing then."""
+    rows_from: int = -1
+    """Optimiser step at which the oldest row of the window was recorded; -1 if it is not known, as in older logs."""
+    rows_to: int = -1
+    """Optimiser step at which the newest row of the window was recorded."""
     histograms: tuple[Histogram, ...] = field(default=(), repr=False)
     """Online histograms, for drawing; not part of `to_dict`."""
 
