@@ -67,12 +67,12 @@ def information_of_rows(
     NaN where fewer than `MIN_ROWS` rows are finite.
     """
     d, group = rows.described[:, which], rows.group
-    noise, ends = None, np.ascontiguousarray(d[posterior.LOW : posterior.MOST + 1])
+    noise, ends = None, np.ascontiguousarray(d[[*range(posterior.LOW, posterior.MOST + 1), posterior.ROWS]])
     log_noise = d[posterior.LOG]
     if rows.variance is None:
         noise = np.zeros(rows.mean.shape[0])
         noise[:] = tau
-        ends[2:] = noise[which] ** 2
+        ends[2:4] = noise[which] ** 2
         log_noise = np.log(ends[2])
     terms = None if square is None else np.zeros((which.size, rows.mean.shape[1]))
     entropy, excess, squares, pairs, cells = _quadrature(rows, which, noise, ends, terms)
@@ -104,7 +104,7 @@ def _quadrature(rows: Rows, which: NDArray[np.int64], noise: F64 | None, ends: F
     spread = NO_ROWS if rows.variance is None else rows.variance
     sigma = np.zeros(0) if noise is None else noise
     places, seen = np.empty((3, max(n, grid.TABLE)), np.int32), np.empty((2, n))
-    cells, packed = np.empty((places.shape[1], 4)), np.empty((n, 4))
+    cells, packed = np.empty((places.shape[1], 4)), np.empty((n, 9))
     group = NO_GROUP if rows.group is None else rows.group
     results: Any = np.zeros((0, 0)) if terms is None else terms
     for ordered, some in ((False, np.flatnonzero(known & ~far)), (True, np.flatnonzero(known & far))):

@@ -29,8 +29,6 @@ STEP = 0.9
 """Grid step, in the least σ of the octave."""
 SIGMAS = 5.5
 """Largest distance from its mean, in its σ, at which a component is added to the grid."""
-PADDING = 12.0
-"""Distance from the first and last mean of a segment to its ends, in the least σ of the octave."""
 LEVELS = 4
 """Levels of σ in an octave: σ² of one level differ by a factor of 1.33 to 1.5."""
 LEVEL_BITS, BIAS = 22, 127
@@ -41,7 +39,7 @@ NODES = 4096
 """Largest number of points of the finest grid if rows come without their order."""
 TABLE = 9 * NODES
 """Largest number of cells of a table; the cells of further levels are wider, so that they need no more."""
-NODES_A_CELL = int(2 * PADDING / STEP) + 10
+NODES_A_CELL = 40
 """Largest number of points that a cell of its own adds to a grid."""
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 TINY = 1e-300
@@ -78,12 +76,15 @@ def _levels(reach, first, levels, narrow, fixed, table):
 
 
 @helper
-def _tabulate(mu, s2, bits, fixed, left, reach, floor2, first_level, levels, table, place, cells):
+def _tabulate(mu, s2, bits, complete, fixed, left, reach, floor2, first_level, levels, table, place, cells):
     """Add the rows to the cells of a table, cells (TABLE, 4): weight, Σ(μ - left), Σ((μ - left)² + σ²), left.
 
-    place (n,): the cell of each row, or -1 of one that is not finite. fixed: σ² of all rows, where s2 is empty.
+    place (n,): the cell of each row, or -1 of one that is not finite; complete: there is none. fixed: σ² of all rows, where s2 is empty.
     """
     size = int(table[0, levels])
+    first_cell = np.empty(levels, np.int64)
+    for b in range(levels):
+        first_cell[b] = int(table[0, b])
     for c in range(size):
         cells[c, 0] = cells[c, 1] = cells[c, 2] = 0.0
         cells[c, 3] = left
@@ -99,17 +100,30 @@ def _tabulate(mu, s2, bits, fixed, left, reach, floor2, first_level, levels, tab
                 cells[c, 1] += x
                 cells[c, 2] += x * x + fixed
         return size
-    last = np.int64(levels - 1)
+    last = levels - 1
+    if not complete:
+        for i in range(mu.shape[0]):
+            x, y = np.float64(mu[i]) - left, np.float64(s2[i])
+            place[i] = -1
+            if 0.0 <= x <= reach and 0.0 < y < np.inf:
+                b = min(max((np.int64(bits[i]) >> LEVEL_BITS) - first_level, 0), last)
+                c = first_cell[b] + int(x * table[1, b])
+                place[i] = c
+                cells[c, 0] += 1.0
+                cells[c, 1] += x
+                cells[c, 2] += x * x + max(y, floor2)
+        return size
     for i in range(mu.shape[0]):
-        x, y = np.float64(mu[i]) - left, np.float64(s2[i])
-        place[i] = -1
-        if 0.0 <= x <= reach and 0.0 < y < np.inf:
-            b = min(max((np.int64(bits[i]) >> LEVEL_BITS) - first_level, 0), last)
-            c = int(table[0, b]) + int(x * table[1, b])
-            place[i] = c
-            cells[c, 0] += 1.0
-            cells[c, 1] += x
-            cells[c, 2] += x * x + max(y, floor2)
+        b = (np.int64(bits[i]) >> LEVEL_BITS) - first_level
+        b = b if b > 0 else 0
+        b = b if b < last else last
+        c = first_cell[b] + int((np.float64(mu[i]) - left) * table[1, b])
+        place[i] = c
+    for i in range(mu.shape[0]):
+        x, y, c = np.float64(mu[i]) - left, np.float64(s2[i]), place[i]
+        cells[c, 0] += 1.0
+        cells[c, 1] += x
+        cells[c, 2] += x * x + max(y, floor2)
     return size
 
 
@@ -147,7 +161,8 @@ def _sweep(mu, s2, bits, order, fixed, floor2, first_level, levels, table, place
 
 @helper
 def _pack(cells, size, ordered, level_of, octaves, table, packed, packed_of, starts):
-    """List the cells that have rows by octave, packed (K, 4): weight, mean, σ, ∫ N log q (later). Return K.
+    """List the cells that have rows by octave, packed (K, 9): weight, mean, σ, and what `_fill` and
+    `_cross` add. Return K.
 
     starts (octaves + 1,): the first of each octave. packed_of: the place in the list of each cell.
     """
@@ -197,17 +212,22 @@ def _segments(packed, first, last, ordered, margin, step, segments, count, nodes
 
 @helper
 def _fill(packed, first, last, n, segments, segment, step, q, q2):
-    """Add the cells of one octave, and their squares, to its grid. segment: the first segment of the octave."""
+    """Add the cells of one octave, and their squares, to its grid. segment: the first segment of the octave.
+
+    packed[:, 4:] keeps for `_cross` where a cell begins on the grid, its end, its density there, and the factors of the
+    recurrence from point to point.
+    """
     for c in range(first, last):
-        weight, m, s = packed[c, 0] / n, packed[c, 1], packed[c, 2]
+        weight, m, by = packed[c, 0] / n, packed[c, 1], 1.0 / packed[c, 2]
         while m > segments[0, segment] + (segments[2, segment] - 1.0) * step:
             segment += 1
-        left, offset = segments[0, segment], int(segments[1, segment])
-        start = int((m - SIGMAS * s - left) / step) + 1
-        stop = int((m + SIGMAS * s - left) / step) + 1
-        at, pace = (left + start * step - m) / s, step / s
-        g = math.exp(-0.5 * at * at - HALF_LOG_2PI) / s
+        offset, centre, reach = int(segments[1, segment]), (m - segments[0, segment]) / step, SIGMAS * packed[c, 2] / step
+        start, stop = int(centre - reach) + 1, int(centre + reach) + 1
+        pace = step * by
+        at = (start - centre) * pace
+        g = math.exp(-0.5 * at * at - HALF_LOG_2PI) * by
         ratio, drop = math.exp(-pace * (at + 0.5 * pace)), math.exp(-pace * pace)
+        packed[c, 4], packed[c, 5], packed[c, 6], packed[c, 7], packed[c, 8] = offset + start, offset + stop, g, ratio, drop
         for i in range(offset + start, offset + stop):
             part = weight * g
             q[i] += part
@@ -230,6 +250,9 @@ def _integrate(octave, bounds, segments, sigma, q, q2, field, sums):
     for k in range(bounds[octave + 1], bounds[octave]):
         left, offset = segments[0, k], int(segments[1, k])
         for i in range(int(segments[2, k])):
+            own = q[offset + i]
+            if own <= TINY:  # nothing of this octave, so nothing to add
+                continue
             x, above, above2 = left + i * step, 0.0, 0.0
             for p in range(octave + 1, octaves):
                 index[p] = -1
@@ -250,11 +273,7 @@ def _integrate(octave, bounds, segments, sigma, q, q2, field, sums):
                 index[p] = j
                 above += max(w[0] * q[j] + w[1] * q[j + 1] + w[2] * q[j + 2] + w[3] * q[j + 3], 0.0)
                 above2 += max(w[0] * q2[j] + w[1] * q2[j + 1] + w[2] * q2[j + 2] + w[3] * q2[j + 3], 0.0)
-            own = q[offset + i]
             total = own + above
-            if total <= TINY:
-                field[offset + i] += -690.0 * step
-                continue
             log = math.log(total)
             field[offset + i] += log * step
             sums[0] += total * log * step
@@ -271,38 +290,33 @@ def _integrate(octave, bounds, segments, sigma, q, q2, field, sums):
 
 
 @helper
-def _cross(packed, first, last, segments, segment, step, field):
-    """Replace σ of the octave's cells by their KL(N ‖ q), but for ½ log 2πe."""
-    for c in range(first, last):
-        m, s = packed[c, 1], packed[c, 2]
-        while m > segments[0, segment] + (segments[2, segment] - 1.0) * step:
-            segment += 1
-        left, offset = segments[0, segment], int(segments[1, segment])
-        start = int((m - SIGMAS * s - left) / step) + 1
-        stop = int((m + SIGMAS * s - left) / step) + 1
-        at, pace = (left + start * step - m) / s, step / s
-        g = math.exp(-0.5 * at * at - HALF_LOG_2PI) / s
-        ratio, drop = math.exp(-pace * (at + 0.5 * pace)), math.exp(-pace * pace)
-        total = 0.0
-        for i in range(offset + start, offset + stop):
+def _cross(packed, count, field):
+    """Put KL(N ‖ q) of all cells, but for ½ log 2πe, into packed[:, 3]. Return its mean over the rows."""
+    mean = rows = 0.0
+    for c in range(count):
+        g, ratio, drop, total = packed[c, 6], packed[c, 7], packed[c, 8], 0.0
+        for i in range(int(packed[c, 4]), int(packed[c, 5])):
             total += g * field[i]
             g *= ratio
             ratio *= drop
-        packed[c, 3] = -total - math.log(s)
+        packed[c, 3] = -total - math.log(packed[c, 2])
+        mean += packed[c, 0] * packed[c, 3]
+        rows += packed[c, 0]
+    return mean / rows
 
 
 @helper
-def _by_input(place, packed_of, packed, group, mean, seen, newest):
+def _by_input(place, packed_of, packed, group, seen, newest):
     """Return the sum over inputs of the squared sums of their rows' terms, and `pairs`: see `quadrature`."""
     square = pairs = term = 0.0
     inputs = 1
     for i in range(group.shape[0]):
         if place[i] >= 0:
             c = packed_of[place[i]]
-            term += packed[c, 3] - mean
+            term += packed[c, 3]
             seen[c] = seen[c] + 1.0 if newest[c] == inputs else 1.0
             newest[c] = inputs
-            pairs += (2.0 * seen[c] - 1.0) / packed[c, 0]
+            pairs += (2.0 * seen[c] - 1.0) * packed[c, 2]
         if i + 1 == group.shape[0] or group[i + 1] != group[i]:
             square += term * term
             term = 0.0
@@ -323,8 +337,8 @@ def quadrature(mean, variance, bits, tau, which, to, order, ends, group, places,
     first if there is a `group` (n,).
 
     variance and its memory as int32, `bits`, are (D, n), or (0, 0) where tau (D,) is σ of all rows. order: rows in
-    ascending order of μ, (len(which), n), or (0, 0) if the means span few of the least σ. ends (4, k): the ends of μ
-    and σ². Work space: places (3, n or TABLE), cells (n or TABLE, 4), packed (n, 4), seen (2, n), grid (3, nodes).
+    ascending order of μ, (len(which), n), or (0, 0) if the means span few of the least σ. ends (5, k): the ends of μ
+    and σ², and the number of finite rows. Work space: places (3, n or TABLE), cells (n or TABLE, 4), packed (n, 9), seen (2, n), grid (3, nodes).
     """
     table, starts = np.zeros((3, OCTAVES * LEVELS + 1)), np.zeros(OCTAVES + 1, np.int64)
     bounds, sums, segments = np.zeros(OCTAVES + 1, np.int64), np.empty(2), np.empty((3, packed.shape[0] + OCTAVES))
@@ -349,17 +363,20 @@ def quadrature(mean, variance, bits, tau, which, to, order, ends, group, places,
         if ordered:
             size = _sweep(mu, s2, s2_bits, order[w], fixed, least, first, levels, table, place, cells, level_of)
         else:
-            size = _tabulate(mu, s2, s2_bits, fixed, left, reach, least, first, levels, table, place, cells)
+            complete = ends[4, e] == mu.shape[0]
+            size = _tabulate(mu, s2, s2_bits, complete, fixed, left, reach, least, first, levels, table, place, cells)
         count = _pack(cells, size, ordered, level_of, octaves, table, packed, packed_of, starts)
         rows = 0.0
         for c in range(count):
             rows += packed[c, 0]
-
         segment = nodes = 0
         for o in range(octaves - 1, -1, -1):
             bounds[o + 1], step, before = segment, STEP * sigma * 2.0**o, nodes
             if starts[o + 1] > starts[o]:
-                margin = PADDING * sigma * 2.0**o
+                margin = 0.0
+                for c in range(starts[o], starts[o + 1]):
+                    margin = packed[c, 2] if packed[c, 2] > margin else margin
+                margin = SIGMAS * margin + 2.0 * step
                 segment, nodes = _segments(
                     packed, starts[o], starts[o + 1], ordered, margin, step, segments, segment, nodes
                 )
@@ -370,19 +387,17 @@ def quadrature(mean, variance, bits, tau, which, to, order, ends, group, places,
         sums[:] = 0.0
         for o in range(octaves - 1, -1, -1):
             _integrate(o, bounds[: octaves + 1], segments, sigma, grid[0], grid[1], grid[2], sums)
-        for o in range(octaves):
-            _cross(packed, starts[o], starts[o + 1], segments, bounds[o + 1], STEP * sigma * 2.0**o, grid[2])
-
-        mean_term = square = pairs = 0.0
-        for c in range(count):
-            mean_term += packed[c, 0] * packed[c, 3]
-        mean_term /= rows
+        mean_term, square, pairs = _cross(packed, count, grid[2]), 0.0, 0.0
         for c in range(count):
             apart = packed[c, 3] - mean_term
             square += packed[c, 0] * apart * apart
         if group.shape[0] > 0:
-            seen[:, :count] = 0.0
-            square, pairs = _by_input(place, packed_of, packed, group, mean_term, seen[0], seen[1])
+            for c in range(count):
+                seen[0, c] = seen[1, c] = 0.0
+                packed[c, 2] = 1.0 / packed[c, 0]
+                packed[c, 3] -= mean_term
+            square, pairs = _by_input(place, packed_of, packed, group, seen[0], seen[1])
+            mean_term = 0.0
         if terms.shape[0] > 0:
             for i in range(mu.shape[0]):
                 terms[e, i] = packed[packed_of[place[i]], 3] - mean_term if place[i] >= 0 else 0.0
