@@ -32,7 +32,7 @@ SIGMAS = 5.5
 LEVELS = 4
 """Levels of σ in an octave: σ² of one level differ by a factor of 1.33 to 1.5."""
 LEVEL_BITS, BIAS = 22, 127
-"""Bits of a float32 below its level: two levels for each exponent of σ², four for each of σ; and its exponent's bias."""
+"""Bits of a float32 below its level: two levels for each exponent of σ², four of σ; and its exponent's bias."""
 OCTAVES = 32
 """Largest number of octaves. A σ below 2⁻³² of the largest is raised to that."""
 NODES = 4096
@@ -41,6 +41,8 @@ TABLE = 9 * NODES
 """Largest number of cells of a table; the cells of further levels are wider, so that they need no more."""
 NODES_A_CELL = 40
 """Largest number of points that a cell of its own adds to a grid."""
+HIGHER_ORDER = 0.35
+"""Largest size of the next terms of the bias, relative to its first-order correction, for a very small σ."""
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 TINY = 1e-300
 FLOAT = "float32[:, ::1]"
@@ -79,7 +81,8 @@ def _levels(reach, first, levels, narrow, fixed, table):
 def _tabulate(mu, s2, bits, complete, fixed, left, reach, floor2, first_level, levels, table, place, cells):
     """Add the rows to the cells of a table, cells (TABLE, 4): weight, Σ(μ - left), Σ((μ - left)² + σ²), left.
 
-    place (n,): the cell of each row, or -1 of one that is not finite; complete: there is none. fixed: σ² of all rows, where s2 is empty.
+    place (n,): the cell of each row, or -1 of one that is not finite; complete: there is none. fixed: σ² of all rows,
+    where s2 is empty.
     """
     size = int(table[0, levels])
     first_cell = np.empty(levels, np.int64)
@@ -161,7 +164,7 @@ def _sweep(mu, s2, bits, order, fixed, floor2, first_level, levels, table, place
 
 @helper
 def _pack(cells, size, ordered, level_of, octaves, table, packed, packed_of, starts):
-    """List the cells that have rows by octave, packed (K, 9): weight, mean, σ, and what `_fill` and
+    """List the cells that have rows by octave, packed (K, 11): weight, mean, σ, and what `_fill` and
     `_cross` add. Return K.
 
     starts (octaves + 1,): the first of each octave. packed_of: the place in the list of each cell.
@@ -221,13 +224,23 @@ def _fill(packed, first, last, n, segments, segment, step, q, q2):
         weight, m, by = packed[c, 0] / n, packed[c, 1], 1.0 / packed[c, 2]
         while m > segments[0, segment] + (segments[2, segment] - 1.0) * step:
             segment += 1
-        offset, centre, reach = int(segments[1, segment]), (m - segments[0, segment]) / step, SIGMAS * packed[c, 2] / step
+        offset, centre, reach = (
+            int(segments[1, segment]),
+            (m - segments[0, segment]) / step,
+            SIGMAS * packed[c, 2] / step,
+        )
         start, stop = int(centre - reach) + 1, int(centre + reach) + 1
         pace = step * by
         at = (start - centre) * pace
         g = math.exp(-0.5 * at * at - HALF_LOG_2PI) * by
         ratio, drop = math.exp(-pace * (at + 0.5 * pace)), math.exp(-pace * pace)
-        packed[c, 4], packed[c, 5], packed[c, 6], packed[c, 7], packed[c, 8] = offset + start, offset + stop, g, ratio, drop
+        packed[c, 4], packed[c, 5], packed[c, 6], packed[c, 7], packed[c, 8] = (
+            offset + start,
+            offset + stop,
+            g,
+            ratio,
+            drop,
+        )
         for i in range(offset + start, offset + stop):
             part = weight * g
             q[i] += part
@@ -306,40 +319,68 @@ def _cross(packed, count, field):
 
 
 @helper
-def _by_input(place, packed_of, packed, group, seen, newest):
-    """Return the sum over inputs of the squared sums of their rows' terms, and `pairs`: see `quadrature`."""
+def _by_input(place, packed_of, packed, group):
+    """Return the sum over inputs of the squared sums of their rows' terms, and `pairs`: see `quadrature`.
+
+    packed[:, 2] holds 1 / weight, packed[:, 3] the terms; the last two columns, 0 before, are work space.
+    """
     square = pairs = term = 0.0
-    inputs = 1
+    inputs = 1.0
     for i in range(group.shape[0]):
         if place[i] >= 0:
             c = packed_of[place[i]]
             term += packed[c, 3]
-            seen[c] = seen[c] + 1.0 if newest[c] == inputs else 1.0
-            newest[c] = inputs
-            pairs += (2.0 * seen[c] - 1.0) * packed[c, 2]
+            if packed[c, 10] != inputs:
+                packed[c, 9], packed[c, 10] = 0.0, inputs
+            packed[c, 9] += 1.0
+            pairs += (2.0 * packed[c, 9] - 1.0) * packed[c, 2]
         if i + 1 == group.shape[0] or group[i + 1] != group[i]:
             square += term * term
             term = 0.0
-            inputs += 1
+            inputs += 1.0
     return square, pairs
 
 
+@helper
+def _judge(entropy, excess, square, pairs, cells, log_noise, rows, inputs, distinct, chance, out):
+    """Put the information, its standard error, and the square of the error's second-order part into out (3,)."""
+    effective, spread = rows * distinct, square / (rows - 1.0)
+    if chance > 0.0:
+        spread = square / rows * inputs / (inputs - 1.0) if inputs > 1.0 else np.nan
+        design = (pairs - chance) / max(cells - 1.0, 1.0)
+        effective /= max(design, 1.0)
+    bias = excess / (2.0 * effective)
+    second = max(min(bias / effective, 2.0 * bias * bias), 0.0) + (HIGHER_ORDER * bias) * (HIGHER_ORDER * bias)
+    value = entropy - HALF_LOG_2PI - 0.5 - 0.5 * log_noise + bias
+    out[0] = min(max(value, 0.0), math.log(max(rows * distinct, 1.0)))
+    out[1], out[2] = math.sqrt(spread / (rows * distinct) + second), second
+
+
 @kernel(
-    f"void({FLOAT}, {FLOAT}, int32[:, ::1], float64[::1], int64[::1], int64[::1], int64[:, ::1], float64[:, ::1], int32[::1],"
-    "int32[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+    f"void({FLOAT}, {FLOAT}, int32[:, ::1], float64[::1], float64, float64[:, ::1], int64[::1], int64[::1],"
+    "int64[:, ::1], int32[::1], int32[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1],"
+    "float64[:, ::1])"
 )
-def quadrature(mean, variance, bits, tau, which, to, order, ends, group, places, cells, packed, seen, grid, terms, out):
-    """Fill out (5, k) of the dimensions `which`: h(q), S, the sum of squared terms, `pairs` and the number of cells.
+def quadrature(
+    mean, variance, bits, tau, distinct, described, which, to, order, group, places, cells, packed, grid, terms, out
+):
+    """Fill rows of out (k, 3) with the information of the dimensions `which`, its error, and the error's second order.
 
-    The results of which[w] go to the column to[w], and its `ends` are there. A row's term is KL(N_i ‖ q) minus its
-    mean; terms (k, n) receives them unless it is empty. `pairs` is a sum over all
-    cells and inputs: the squared number of rows in both, divided by the rows of the cell. Terms are summed by input
-    first if there is a `group` (n,).
+    The result of which[w] goes to out[to[w]]. variance and its memory as int32, `bits`, are (D, n), or (0, 0) where
+    tau (D,) is σ of all rows. distinct: share of the inputs that are no repeats. described (7, D): the inputs, mean
+    log σ², the number of finite rows, and the ends of μ and σ². order: rows in ascending order of μ, (len(which), n),
+    or (0, 0) if the means span few of the least σ. group (n,): the input of each row, or empty. A row's term is
+    KL(N_i ‖ q) minus its mean; terms (k, n) receives them unless it is empty. Work space: places (3, n or TABLE), cells
+    (n or TABLE, 4), packed (n, 11), grid (3, nodes).
 
-    variance and its memory as int32, `bits`, are (D, n), or (0, 0) where tau (D,) is σ of all rows. order: rows in
-    ascending order of μ, (len(which), n), or (0, 0) if the means span few of the least σ. ends (5, k): the ends of μ
-    and σ², and the number of finite rows. Work space: places (3, n or TABLE), cells (n or TABLE, 4), packed (n, 9), seen (2, n), grid (3, nodes).
+    Rows of one input fall into one cell more often than by chance: `pairs` is a sum over all cells and inputs, the
+    squared number of rows in both, divided by the rows of the cell.
     """
+    chance = start = 0.0
+    for i in range(1, group.shape[0] + 1):
+        if i == group.shape[0] or group[i] != group[i - 1]:
+            chance += (i - start) * (i - start) / group.shape[0]
+            start = i
     table, starts = np.zeros((3, OCTAVES * LEVELS + 1)), np.zeros(OCTAVES + 1, np.int64)
     bounds, sums, segments = np.zeros(OCTAVES + 1, np.int64), np.empty(2), np.empty((3, packed.shape[0] + OCTAVES))
     place, packed_of, level_of = places[0], places[1], places[2]
@@ -347,23 +388,29 @@ def quadrature(mean, variance, bits, tau, which, to, order, ends, group, places,
     for w in range(which.shape[0]):
         d, e = which[w], to[w]
         mu, s2, s2_bits, fixed, levels, first = mean[d], mean[d, :0], group[:0], 0.0, 1, 0
-        left, reach = ends[0, e], ends[1, e] - ends[0, e]
-        floor = least = ends[2, e]
+        inputs, log_noise, left, reach = (
+            described[0, d],
+            described[1, d],
+            described[3, d],
+            described[4, d] - described[3, d],
+        )
+        floor = least = described[5, d]
         if variance.shape[0] > 0:
             s2, s2_bits = variance[d], bits[d]
-            least = max(least, ends[3, e] * 4.0 ** (1 - OCTAVES))
+            least = max(least, described[6, d] * 4.0 ** (1 - OCTAVES))
             first = _level(least)
-            levels = _level(ends[3, e]) - first + 1
+            levels = _level(described[6, d]) - first + 1
             floor = math.ldexp(1.0 + 0.5 * (first & 1), (first >> 1) - BIAS)
         else:
-            fixed = floor = tau[d] * tau[d]
+            fixed = floor = least = tau[d] * tau[d]
+            log_noise = math.log(fixed)
         sigma, octaves = math.sqrt(floor), (levels + LEVELS - 1) // LEVELS
         narrow = min(max(reach / (MIN_SPLIT * CELL * sigma), 1e-6), 1.0)
         _levels(reach, first, levels, narrow, fixed, table)
         if ordered:
             size = _sweep(mu, s2, s2_bits, order[w], fixed, least, first, levels, table, place, cells, level_of)
         else:
-            complete = ends[4, e] == mu.shape[0]
+            complete = described[2, d] == mu.shape[0]
             size = _tabulate(mu, s2, s2_bits, complete, fixed, left, reach, least, first, levels, table, place, cells)
         count = _pack(cells, size, ordered, level_of, octaves, table, packed, packed_of, starts)
         rows = 0.0
@@ -393,12 +440,12 @@ def quadrature(mean, variance, bits, tau, which, to, order, ends, group, places,
             square += packed[c, 0] * apart * apart
         if group.shape[0] > 0:
             for c in range(count):
-                seen[0, c] = seen[1, c] = 0.0
+                packed[c, 9] = packed[c, 10] = 0.0
                 packed[c, 2] = 1.0 / packed[c, 0]
                 packed[c, 3] -= mean_term
-            square, pairs = _by_input(place, packed_of, packed, group, seen[0], seen[1])
+            square, pairs = _by_input(place, packed_of, packed, group)
             mean_term = 0.0
         if terms.shape[0] > 0:
             for i in range(mu.shape[0]):
                 terms[e, i] = packed[packed_of[place[i]], 3] - mean_term if place[i] >= 0 else 0.0
-        out[0, e], out[1, e], out[2, e], out[3, e], out[4, e] = -sums[0], sums[1] - 1.0, square, pairs, count
+        _judge(-sums[0], sums[1] - 1.0, square, pairs, count, log_noise, rows, inputs, distinct, chance, out[e])

@@ -2,10 +2,11 @@
 
 A row coincides with a probe at ε if their means differ by at most ε σ in every dimension looked at: those that the
 probe uses (σ² at most half of the variance), since all inputs lie close together where they use nothing. Different
-inputs lie so close by chance too: in k dimensions their number grows as ε^k, while that of repeats does not grow. So with c(ε) the mean
-number of rows that coincide with a row, itself included, (c(4ε) − c(ε)) / (4^k − 1) are there by chance. The largest ε
-at which these are few gives the mean number of times that the input of a row occurs: what is left of c(ε). It weighs an
-input by its occurrences, as the variance of a mean does: n rows are worth n divided by it (Kish 1965).
+inputs lie so close by chance too: in k dimensions their number grows as ε^k, while that of repeats does not grow. So
+with c(ε) the mean number of rows that coincide with a row, itself included, (c(4ε) − c(ε)) / (4^k − 1) are there by
+chance. The largest ε at which these are few gives the mean number of times that the input of a row occurs: what is left
+of c(ε). It weighs an input by its occurrences, as the variance of a mean does: n rows are worth n divided by it (Kish
+1965).
 
 Encoders change while they are trained, so repeats coincide within a part of the noise, not exactly.
 """
@@ -27,6 +28,8 @@ SCALES = (1.0, 0.25, 0.0625, 1.0 / 64.0, 0.0)
 """Values of ε, each a fourth of the one before. All but the first are tried."""
 MAX_BY_CHANCE = 0.1
 """Largest share of the rows by chance among those that coincide, at an ε that is used."""
+SURE = 2.0
+"""Standard errors by which inputs must recur more than once."""
 GOLDEN = 0.6180339887498949
 FLOAT = "float32[:, ::1]"
 
@@ -81,7 +84,7 @@ def occurrences(
     mean, variance: float32 (D, n), C-contiguous; without a variance `tau` is σ of all rows. which: the dimensions to
     look at, those with most information first. largest (D,): greatest variance of an input that uses a dimension.
     group: int32 (n,), the input that a row belongs to. Places of an image may be alike in all images, so with a group
-    the lower quartile of the probes counts instead of the mean.
+    the lower quartile of the probes counts, instead of the lower bound of their mean.
     """
     n = mean.shape[1]
     if which.size == 0 or n < 2:
@@ -101,4 +104,6 @@ def occurrences(
     if not few.any():
         return 1.0
     left = (seen[:, 1:] - by_chance)[:, int(few.argmax())]
-    return float(max(left.mean() if group is None else np.quantile(left, 0.25), 1.0))
+    if group is not None:
+        return float(max(np.quantile(left, 0.25), 1.0))
+    return float(max(left.mean() - SURE * left.std() / math.sqrt(len(left)), 1.0))
