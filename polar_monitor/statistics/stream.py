@@ -18,6 +18,7 @@ from ..arrays.columns import transposed
 from ..errors import PolarMonitorError
 from .array_types import F32, Array
 from .joint import joint_statistics
+from .rounding import rounded
 from .snapshot import Histogram, Snapshot
 from .window import window_statistics
 from .windowed_histogram import PANES, WindowedHistogram
@@ -160,7 +161,7 @@ class LatentStream:
         statistics = window_statistics(mean, variance, cluster, self.mantissa, *prior, self.resolution)
         entropy_hist, entropy_hist_se = self._histogram.entropy()[:2]
         joint = joint_statistics(mean, variance, statistics, cluster)
-        return Snapshot(
+        snapshot = Snapshot(
             step=step,
             rows=self.rows,
             n=n,
@@ -173,6 +174,7 @@ class LatentStream:
             **statistics,
             **joint,
         )
+        return rounded(snapshot)
 
     def state_dict(self) -> dict[str, Any]:
         """Return arrays and numbers that `load_state_dict` restores, bit for bit."""
