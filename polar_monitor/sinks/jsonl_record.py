@@ -84,9 +84,10 @@ _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=finit
 def _plain_regime(regime: Regime) -> dict[str, Any]:
     data = regime.to_dict()
     data["labels"] = label_letters(regime.labels)
-    data["latest"] = label_letters(regime.latest)
-    if data["latest"] == data["labels"]:
+    if regime.latest == regime.labels:
         del data["latest"]
+    else:
+        data["latest"] = label_letters(regime.latest)
     if len(set(regime.agreeing)) == 1:
         data["agreeing"] = regime.agreeing[0]
     return data

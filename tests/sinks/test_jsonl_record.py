@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from dataclasses import fields, replace
@@ -95,6 +96,15 @@ def test_the_form_of_a_line() -> None:
     assert record["snapshot"]["information"] == [2, 0.5, 0.333336, 1.00001e-07]
     assert record["snapshot"]["information_se"] == 0.01001
     assert record["snapshot"]["finite"] == 4096
+
+
+def test_text_is_read_as_the_page_says() -> None:
+    before = varied(100)
+    record = json.loads(to_line(before))["snapshot"]
+    for name, size in SIZES.items():
+        first = np.frombuffer(base64.b64decode(record[name]), np.uint8).reshape(-1, size)
+        read_here = np.pad(first, ((0, 0), (0, 4 - size))).view(">f4")[:, 0]
+        np.testing.assert_array_equal(read_here, getattr(before.snapshot, name))
 
 
 def test_labels_that_are_not_settled_come_back() -> None:
