@@ -94,7 +94,7 @@ def main() -> None:
             for kind, full in kinds.items():
                 of_kind = writers(Path(folder) / kind, D, full)
                 runs |= {f"{kind} {name}": write for name, write in of_kind.items()}
-            seconds = medians(runs, budget=0.5, least=20)
+            seconds = medians(runs, budget=0.3, least=5)
         for kind, full in kinds.items():
             times = [f"{1e3 * seconds[f'{kind} {name}']:.3f}" for name in ("TensorBoard", "JSONL", "both")]
             rows.append([f"{D} {kind}", *times, f"{len(to_line(evaluation(100, D, full), SETUP)):,}"])
