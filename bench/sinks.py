@@ -49,7 +49,7 @@ def writers(folder: Path, dimensions: int, full: bool) -> dict[str, Callable[[],
     log.begin("", SETUP)  # type: ignore[attr-defined]
     run: Iterator[Evaluation] = itertools.cycle([evaluation(100 * i, dimensions, full) for i in range(1, 33)])
     for sink in (board, both):
-        for _ in range(2000):  # the strip is drawn at fewer and fewer
+        for _ in range(1000):  # the strip is drawn at fewer and fewer
             sink.write(next(run))
     return {
         "TensorBoard": lambda: board.write(next(run)),
