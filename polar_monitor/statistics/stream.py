@@ -18,7 +18,7 @@ from ..arrays.columns import transposed
 from ..errors import PolarMonitorError
 from .array_types import F32, Array
 from .joint import joint_statistics
-from .snapshot import Histogram, Snapshot
+from .snapshot import Snapshot
 from .window import window_statistics
 from .windowed_histogram import PANES, WindowedHistogram
 
@@ -95,9 +95,9 @@ class LatentStream:
             place = self._place
             count = min(n - start, self.window - place)
             here, there = slice(place, place + count), slice(start, start + count)
-            transposed(mean[there], self._mean[:, here])
+            transposed(mean[there], self._mean, place)
             if self._variance is not None and variance is not None:
-                transposed(variance[there], self._variance[:, here])
+                transposed(variance[there], self._variance, place)
             self._input[here] = inputs[there]
             self._check(here)
             self._histogram.update(self._mean, place, place + count)
@@ -169,7 +169,7 @@ class LatentStream:
             entropy_hist=entropy_hist,
             entropy_hist_se=entropy_hist_se,
             non_finite=self._non_finite.astype(np.float64),
-            histograms=tuple(Histogram(*drawn) for drawn in self._histogram.draw()),
+            histograms=self._histogram.draw(),
             **statistics,
             **joint,
         )
