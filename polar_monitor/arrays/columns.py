@@ -15,12 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels.transpose import transpose
 from .rows import F32, MANTISSA, Floats, Rows
 
 MAX_BLOCK_BYTES = 64 * 2**20
 """Memory of one block of dimensions, in float64."""
-TILE_NUMBERS = 2**13
-"""Numbers that are transposed at once, so that they stay in the cache."""
 MIN_DISTINCT = 16
 """Distinct values from which on the precision of a column can be read off its bits."""
 SMALLEST_EXPONENT = -149
@@ -110,12 +109,15 @@ def scaled(x: Floats, centre: Any, exponent: Any) -> F32:
         return np.asarray(kept, np.float32)
 
 
-def transposed(rows: F32, out: F32) -> F32:
-    """Write rows (n, D) to out (D, n), a few at a time: each number of a long column would be read past the cache."""
+def transposed(rows: F32, out: F32, place: int = 0) -> F32:
+    """Write rows (n, D) to the columns of out (D, W), C-contiguous, from `place` on, and return out."""
     n, dimensions = rows.shape
-    tile = max(TILE_NUMBERS // dimensions, 16)
-    for start in range(0, n, tile):
-        out[:, start : start + tile] = rows[start : start + tile].T
+    if not 0 <= place <= out.shape[1] - n or out.shape[0] != dimensions:
+        raise ValueError(f"out: expected room for {n} rows of {dimensions} numbers at {place}, got {out.shape}")
+    if rows.flags.carray:
+        transpose(rows, out, place)
+    else:
+        out[:, place : place + n] = rows.T
     return out
 
 

@@ -53,7 +53,8 @@ def exercise():
         state = histogram.state_dict()
         found += [state[name] for name in ("counts", "exponent", "low", "high", "extremes", "tallies")]
         found += list(histogram.entropy())
-        found += [np.array(drawn[:2]) for drawn in histogram.draw(8)] + [drawn[2] for drawn in histogram.draw(8)]
+        for one in histogram.draw(8):
+            found += [np.array([one.left, one.width]), one.counts]
         count, mean, m2 = np.zeros(4, np.int64), np.zeros(4), np.zeros(4)
         moments.update(count, mean, m2, part)
         moments.merge(count, mean, m2, count.copy(), mean + 1, m2.copy())
