@@ -41,10 +41,8 @@ def codes_by_information(s: Snapshot) -> bytes:
         return bytes([UNDECIDED]) * s.dimensions
     margin = Z * s.information_se
     codes = np.where(s.information - margin >= _cut(s), ACTIVE, UNDECIDED)
-    if s.has_variance:
-        two_kinds = _has_two_kinds(s)  # first, since few dimensions have a valley
-        if two_kinds.any():
-            codes[two_kinds & _has_both_shares(s)] = MIXED
+    if s.has_variance and np.fmin.reduce(s.valley, initial=np.inf) <= MIXED_VALLEY:  # few codes have a valley
+        codes[_mixed(s)] = MIXED
     codes[np.fmin(s.information + margin, _certificate(s)) <= PASSIVE] = PASSIVE_CODE
     if not are_all_known(s):
         codes[np.isnan(s.information) | too_few(s)] = UNDECIDED
@@ -108,11 +106,11 @@ def _certificate(s: Snapshot) -> Array:
     return s.information_upper + Z * s.information_upper_se
 
 
-def _has_both_shares(s: Snapshot) -> NDArray[np.bool_]:
-    """Return where some inputs surely use the dimension, some surely do not, and σ² surely differs (D,)."""
+def _mixed(s: Snapshot) -> NDArray[np.bool_]:
+    """Return where some inputs surely use the dimension, some surely do not, and σ² separates the two kinds (D,)."""
     gap = s.variance_gap - Z * s.variance_gap_se
     active, passive = s.share_active - Z * s.share_active_se, s.share_passive - Z * s.share_passive_se
-    return (gap >= MIXED_GAP) & (np.minimum(active, passive) >= MIXED_SHARE)
+    return (gap >= MIXED_GAP) & (np.minimum(active, passive) >= MIXED_SHARE) & _has_two_kinds(s)
 
 
 def _has_two_kinds(s: Snapshot) -> NDArray[np.bool_]:

@@ -85,7 +85,7 @@ def _verdict(s: Snapshot, labels: bytes, criterion: str) -> tuple[Verdict, tuple
     weakest, strongest = _weakest_and_strongest(s.information, labels)
     if not (math.isfinite(weakest) and math.isfinite(strongest)):
         return Verdict.NOT_ESTIMABLE, ("the distance of the two groups is not known", *reasons)
-    distance = float(np.subtract(*np.log(np.maximum((weakest, strongest), 0.0) + 0.01)))
+    distance = _scale(weakest) - _scale(strongest)
     groups = (
         f"{informative} informative and {passive} passive dimensions; "
         f"the weakest informative one carries {math.exp(distance):.1f} times the strongest passive one"
@@ -93,6 +93,10 @@ def _verdict(s: Snapshot, labels: bytes, criterion: str) -> tuple[Verdict, tuple
     if distance >= MIN_GAP:
         return Verdict.POLARISED, (groups, *reasons)
     return Verdict.GRADED, (f"{groups} (two groups need 3 times)", *reasons)
+
+
+def _scale(information: float) -> float:
+    return float(np.log(max(information, 0.0) + 0.01))
 
 
 def _weakest_and_strongest(information: Array, labels: bytes) -> tuple[float, float]:

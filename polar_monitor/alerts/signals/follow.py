@@ -12,7 +12,7 @@ import numpy as np
 
 from ...context import NOTHING, Context
 from ...regime.regime import Regime
-from ...statistics.snapshot import Array, Snapshot
+from ...statistics.snapshot import Snapshot
 from ...statistics.thresholds import Z
 from ..advice import Cause
 from ..alert_rules import AlertRules
@@ -20,7 +20,7 @@ from .attribution import causes_of_falls
 from .cusum import Cusum, drop_of
 from .falls import Falls, find_falls, least_drop
 from .history import NEVER, DimensionHistory, Flags, Ints, nowhere, same_context, zeros
-from .recent import MAX_HISTORY, ContextRow, context_before, remember
+from .recent import MAX_HISTORY, Remembered, context_before, remember
 from .usage import usage_of
 
 MAX_HEALTHY_DROP = 0.05
@@ -52,50 +52,56 @@ def follow(
     """
     if history.dimensions != s.dimensions:
         history = DimensionHistory.empty(s.dimensions)
-    now = remember(s, context)
+    now, moments = remember(s, context)
     recent = (*history.recent, now)[-MAX_HISTORY:]
     usage = usage_of(history, s, regime, rules)
     going = usage.going
-    worths = np.where(going, history.worths + (now.level - Z * now.error >= rules.worth), 0)
-    was_used = history.was_used | (going & (worths[1] >= rules.established))
+    counts = _count(history, now, going, rules)
+    was_used = history.was_used | (counts[3] >= max(rules.established, 1))
+    if rules.established == 0:
+        was_used |= going
     change = now.log_level - history.recent[-1].log_level if history.recent else np.zeros(s.dimensions)
-    cusum = history.cusum.update(change, worths[0] > 0)
-    unreported_drop = cusum.unreported_drop
-    largest_drop = unreported_drop.max(initial=0.0)
+    cusum = history.cusum.update(change, counts[2] > 0)
+    largest_drop = cusum.drop.max(initial=0.0)
 
-    falls, falling_streak, streaks = None, zeros(s.dimensions), np.where(going, history.streaks + 1, 0)
+    falls, falling_streak = None, zeros(s.dimensions)
     if not largest_drop < least_drop(rules):
-        falls = find_falls(recent, cusum, going & (worths[0] >= rules.established), s, rules)
+        falls = find_falls(recent, cusum, going & (counts[2] >= rules.established), s, rules)
     if falls is not None:
         falling_streak = np.where(falls.falling, history.falling_streak + 1, 0)
-        streaks[1, falls.falling | falls.plunged] = 0
+        counts[1, falls.falling | falls.plunged] = 0
     warned = history.warned
     if warned is not nowhere(s.dimensions):
-        cusum, warned = _settle(warned & going, cusum, streaks[1], rules)
-        unreported_drop = cusum.unreported_drop
+        cusum, warned = _settle(warned & going, cusum, counts[1], rules)
 
-    healthy = None if largest_drop <= MAX_HEALTHY_DROP else (unreported_drop <= MAX_HEALTHY_DROP) | ~going
-    moments, contexts, steps = _last_healthy(history, s, going, healthy, context_before(recent))
-    cause = history.cause
+    contexts, steps, cause = same_context(s.dimensions, context_before(recent)), None, history.cause
+    healthy = None if largest_drop <= MAX_HEALTHY_DROP else (cusum.unreported_drop <= MAX_HEALTHY_DROP) | ~going
+    if healthy is not None:
+        moments = np.where(healthy, moments, history.healthy_moments)
+        contexts = np.where(healthy[:, None], contexts, history.healthy_context)
+        steps = np.where(healthy | (history.healthy_step == NEVER), s.step, history.healthy_step)
+        steps = np.where(going, steps, NEVER)
     if cause is not zeros(s.dimensions):
         cause = np.where(going if healthy is None else healthy & going, Cause.UNKNOWN, cause)
         cause = cause if cause.any() else zeros(s.dimensions)
-    fading = None
-    if falls is not None:
-        fading = ((falling_streak >= rules.patience) | falls.plunged) & ~warned
-        if fading.any():
-            before = replace(history, recent=recent, cusum=cusum, was_used=was_used)
-            causes = causes_of_falls(before, s, falls.plunged)
-            cause, warned = np.where(fading & (cause == Cause.UNKNOWN), causes, cause), warned | fading
-        else:
-            fading = None
+    fading = None if falls is None else ((falling_streak >= rules.patience) | falls.plunged) & ~warned
+    if falls is not None and fading is not None and fading.any():
+        before = replace(history, recent=recent, cusum=cusum, was_used=was_used)
+        causes = causes_of_falls(before, s, falls.plunged)
+        cause, warned = np.where(fading & (cause == Cause.UNKNOWN), causes, cause), warned | fading
     new = DimensionHistory(
-        recent, cusum, moments, contexts, cause, streaks, worths, was_used, falling_streak, warned, steps, going
+        recent, cusum, moments, contexts, cause, counts, was_used, falling_streak, warned, steps, going
     )
     if usage.revived is None and usage.lost is None and fading is None:
         return new, None
-    healthy_step = np.where(going, steps, history.healthy_step)
+    healthy_step = np.where(going, new.healthy_step, history.healthy_step)
     return new, DimensionChanges(usage.revived, usage.lost, fading, falls, healthy_step)
+
+
+def _count(history: DimensionHistory, now: Remembered, going: Flags, rules: AlertRules) -> Ints:
+    """Return the counts of the history after this evaluation, as if nothing fell."""
+    above = now.level - Z * now.error >= rules.worth
+    return np.where(going, history.counts + np.array((going, going, above, above)), 0)
 
 
 def _settle(warned: Flags, cusum: Cusum, stable_streak: Ints, rules: AlertRules) -> tuple[Cusum, Flags]:
@@ -107,18 +113,3 @@ def _settle(warned: Flags, cusum: Cusum, stable_streak: Ints, rules: AlertRules)
     recovered = (cusum.drop <= 0.5 * drop_of(rules.fall)) & (stable_streak >= rules.patience)
     warned = warned & ~stopped & ~recovered
     return cusum.rebase(stopped), warned if warned.any() else nowhere(len(warned))
-
-
-def _last_healthy(
-    history: DimensionHistory, s: Snapshot, going: Flags, healthy: Flags | None, context: ContextRow
-) -> tuple[Array, Array, Ints]:
-    """Return `healthy_moments`, `healthy_context` and `healthy_step`; `healthy` is None if all dimensions are."""
-    moments = np.array((s.variance, s.posterior_variance), np.float64)
-    if healthy is None:
-        return moments, same_context(s.dimensions, context), np.where(going, s.step, NEVER)
-    steps = np.where(healthy | (history.healthy_step == NEVER), s.step, history.healthy_step)
-    return (
-        np.where(healthy, moments, history.healthy_moments),
-        np.where(healthy[:, None], context, history.healthy_context),
-        np.where(going, steps, NEVER),
-    )

@@ -50,18 +50,16 @@ class DimensionHistory:
     """(D, 3): the context there. β and the learning rate are the lowest of shortly before: a rise takes effect late."""
     cause: Ints
     """The `Cause` of its fall; `Cause.UNKNOWN` for none."""
-    streaks: Ints
-    """(2, D): `in_use` and `stable_streak`."""
-    worths: Ints
-    """(2, D): `above_worth` and `above_worth_incl_warmup`."""
+    counts: Ints
+    """(4, D): `in_use`, `stable_streak`, `above_worth` and `above_worth_incl_warmup`; 0 if it is not in use."""
     was_used: Flags
     """True if it has been established at some time."""
     falling_streak: Ints
     """Evaluations in a row in which it fell."""
     warned: Flags
     """True if a FADING was raised, and the dimension has neither recovered nor stopped falling."""
-    healthy_step: Ints
-    """The last step before it began to fall."""
+    healthy_steps: Ints | None
+    """`healthy_step`; None if it is the latest step for every dimension in use."""
     used: Flags
     """True if it is in use: derived from `in_use`."""
 
@@ -75,12 +73,11 @@ class DimensionHistory:
             healthy_moments=np.full((2, dimensions), np.nan),
             healthy_context=same_context(dimensions, UNKNOWN_CONTEXT),
             cause=zero,
-            streaks=np.zeros((2, dimensions), np.int64),
-            worths=np.zeros((2, dimensions), np.int64),
+            counts=np.zeros((4, dimensions), np.int64),
             was_used=no,
             falling_streak=zero,
             warned=no,
-            healthy_step=np.full(dimensions, NEVER, np.int64),
+            healthy_steps=np.full(dimensions, NEVER, np.int64),
             used=no,
         )
 
@@ -91,27 +88,34 @@ class DimensionHistory:
 
     @property
     def in_use(self) -> Ints:
-        """Evaluations for which a dimension has been in use; 0 if it is not."""
-        row: Ints = self.streaks[0]
+        """Evaluations for which a dimension has been in use."""
+        row: Ints = self.counts[0]
         return row
 
     @property
     def stable_streak(self) -> Ints:
         """Evaluations in a row in which it did not fall."""
-        row: Ints = self.streaks[1]
+        row: Ints = self.counts[1]
         return row
 
     @property
     def above_worth(self) -> Ints:
-        """Evaluations in use, after the warm-up, in which it surely carried what an alert about it needs."""
-        row: Ints = self.worths[0]
+        """Evaluations among these, after the warm-up, in which it surely carried what an alert about it needs."""
+        row: Ints = self.counts[2]
         return row
 
     @property
     def above_worth_incl_warmup(self) -> Ints:
         """The same count with the warm-up."""
-        row: Ints = self.worths[1]
+        row: Ints = self.counts[3]
         return row
+
+    @property
+    def healthy_step(self) -> Ints:
+        """The last step before it began to fall (D,); `NEVER` if it is not in use."""
+        if self.healthy_steps is not None:
+            return self.healthy_steps
+        return np.where(self.used, self.recent[-1].step, NEVER)
 
     @property
     def healthy_variance(self) -> Array:
@@ -151,8 +155,8 @@ class DimensionHistory:
     def without_falls(self) -> DimensionHistory:
         """Return the history as if nothing had been falling: a fall that goes on is reported after the warm-up."""
         zero, no = zeros(self.dimensions), nowhere(self.dimensions)
-        worths = np.array((zero, self.above_worth_incl_warmup))
-        return replace(self, falling_streak=zero, warned=no, worths=worths, cusum=self.cusum.rebase())
+        counts = np.array((self.in_use, self.stable_streak, zero, self.above_worth_incl_warmup))
+        return replace(self, falling_streak=zero, warned=no, counts=counts, cusum=self.cusum.rebase())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists; None where there is no number."""
@@ -177,10 +181,11 @@ class DimensionHistory:
         if others != {(dimensions,)}:
             raise ValueError(f"a history of {dimensions} dimensions with arrays of {sorted(others)}")
         columns = (arrays[name] for name in ("steps", "information", "errors", "context"))
+        names = ["in_use", "stable_streak", "above_worth", "above_worth_incl_warmup"]
         stacked = {
             "healthy_moments": np.array((arrays["healthy_variance"], arrays["healthy_noise"])),
-            "streaks": np.array((arrays["in_use"], arrays["stable_streak"])),
-            "worths": np.array((arrays["above_worth"], arrays["above_worth_incl_warmup"])),
+            "healthy_steps": arrays["healthy_step"],
+            "counts": np.array([arrays[name] for name in names]),
         }
         used, kept = arrays["in_use"] > 0, {f.name: arrays[f.name] for f in fields(cls) if f.name in arrays}
         recent = tuple(Remembered.of(*row) for row in zip(*columns, strict=True))

@@ -43,14 +43,15 @@ class Remembered(NamedTuple):
         return cls(int(step), level, error, (beta, rate, reconstruction), log_level(level))
 
 
-def remember(s: Snapshot, context: Context) -> Remembered:
-    """Return what later evaluations need of this one."""
-    levels = np.array((s.information, s.information_se), np.float64)
+def remember(s: Snapshot, context: Context) -> tuple[Remembered, Array]:
+    """Return what later evaluations need of this one, and its V and E (2, D)."""
+    numbers = np.array((s.information, s.information_se, s.variance, s.posterior_variance), np.float64)
+    levels, moments = numbers[:2], numbers[2:]
     if not math.isfinite(levels.sum()):
         levels = np.where(np.isfinite(levels), levels, 0.0)
     level, error = levels
     row = _known(context.beta), _known(context.learning_rate), _known(context.reconstruction)
-    return Remembered(s.step, level, error, row, log_level(level))
+    return Remembered(s.step, level, error, row, log_level(level)), moments
 
 
 def context_before(recent: Sequence[Remembered]) -> ContextRow:
