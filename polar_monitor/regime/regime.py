@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from ..statistics.snapshot import Snapshot
 from .disagreement import disagree, disagreements, opinions
 from .information import by_information, sentence
 from .label import INFORMATIVE_LABELS, Label
-from .label_codes import Codes, decode, encode
+from .label_codes import CODES, Codes, decode, encode, where_informative
 from .published import CRITERIA, MAX_DELTA_KL, delta_kl
 
 DWELL = 3
@@ -137,12 +139,12 @@ from the prior (KL − I_G)
 
     def count(self, label: Label) -> int:
         """Return the number of dimensions with this label."""
-        return sum(one is label for one in self.labels)
+        return self.codes.labels.count(CODES[label])
 
     @property
     def informative(self) -> tuple[int, ...]:
         """Numbers of the dimensions labelled active or mixed."""
-        return tuple(j for j, label in enumerate(self.labels) if label in INFORMATIVE_LABELS)
+        return tuple(np.flatnonzero(where_informative(self.codes.labels)).tolist())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON; `from_dict` reads it back."""
