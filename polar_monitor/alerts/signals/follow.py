@@ -12,15 +12,16 @@ import numpy as np
 
 from ...context import NOTHING, Context
 from ...regime.regime import Regime
-from ...statistics.snapshot import Snapshot
+from ...statistics.snapshot import Array, Snapshot
 from ...statistics.thresholds import Z
 from ..advice import Cause
 from ..alert_rules import AlertRules
 from .attribution import causes_of_falls
 from .cusum import Cusum, drop_of
 from .falls import Falls, find_falls, least_drop
-from .history import NEVER, DimensionHistory, Flags, Ints, nowhere, same_context, zeros
+from .history import NEVER, DimensionHistory, Flags, Ints
 from .recent import MAX_HISTORY, Remembered, context_before, remember
+from .shared import nowhere, same_context, zeros
 from .usage import usage_of
 
 MAX_HEALTHY_DROP = 0.05
@@ -74,18 +75,17 @@ def follow(
     if warned is not nowhere(s.dimensions):
         cusum, warned = _settle(warned & going, cusum, counts[1], rules)
 
-    contexts, steps, cause = same_context(s.dimensions, context_before(recent)), None, history.cause
     healthy = None if largest_drop <= MAX_HEALTHY_DROP else (cusum.unreported_drop <= MAX_HEALTHY_DROP) | ~going
+    contexts, steps, cause = same_context(s.dimensions, context_before(recent)), None, history.cause
     if healthy is not None:
-        moments = np.where(healthy, moments, history.healthy_moments)
-        contexts = np.where(healthy[:, None], contexts, history.healthy_context)
-        steps = np.where(healthy | (history.healthy_step == NEVER), s.step, history.healthy_step)
-        steps = np.where(going, steps, NEVER)
+        moments, contexts, steps = _last_healthy(history, healthy, going, moments, contexts, s.step)
     if cause is not zeros(s.dimensions):
         cause = np.where(going if healthy is None else healthy & going, Cause.UNKNOWN, cause)
         cause = cause if cause.any() else zeros(s.dimensions)
-    fading = None if falls is None else ((falling_streak >= rules.patience) | falls.plunged) & ~warned
-    if falls is not None and fading is not None and fading.any():
+    fading = None
+    if falls is not None:
+        fading = _some(((falling_streak >= rules.patience) | falls.plunged) & ~warned)
+    if falls is not None and fading is not None:
         before = replace(history, recent=recent, cusum=cusum, was_used=was_used)
         causes = causes_of_falls(before, s, falls.plunged)
         cause, warned = np.where(fading & (cause == Cause.UNKNOWN), causes, cause), warned | fading
@@ -113,3 +113,19 @@ def _settle(warned: Flags, cusum: Cusum, stable_streak: Ints, rules: AlertRules)
     recovered = (cusum.drop <= 0.5 * drop_of(rules.fall)) & (stable_streak >= rules.patience)
     warned = warned & ~stopped & ~recovered
     return cusum.rebase(stopped), warned if warned.any() else nowhere(len(warned))
+
+
+def _last_healthy(
+    history: DimensionHistory, healthy: Flags, going: Flags, moments: Array, contexts: Array, step: int
+) -> tuple[Array, Array, Ints]:
+    """Return the moments, the contexts and the step at which each dimension was healthy last, if some are not now."""
+    steps = np.where(healthy | (history.healthy_step == NEVER), step, history.healthy_step)
+    return (
+        np.where(healthy, moments, history.healthy_moments),
+        np.where(healthy[:, None], contexts, history.healthy_context),
+        np.where(going, steps, NEVER),
+    )
+
+
+def _some(flags: Flags) -> Flags | None:
+    return flags if flags.any() else None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,11 @@ from numpy.typing import NDArray
 from ...arrays.finite_json import finite_json
 from ...statistics.snapshot import Array
 from .cusum import Cusum
-from .recent import CONTEXT_VALUES, UNKNOWN_CONTEXT, ContextRow, Remembered
+from .recent import CONTEXT_VALUES, UNKNOWN_CONTEXT, Remembered
+from .shared import nowhere, same_context, zeros
 
 NEVER = -1
 """Stands for no step."""
-MAX_CACHED = 8
-"""Shared arrays of a kind."""
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 PLAIN_NAMES = (
@@ -190,26 +188,3 @@ class DimensionHistory:
         used, kept = arrays["in_use"] > 0, {f.name: arrays[f.name] for f in fields(cls) if f.name in arrays}
         recent = tuple(Remembered.of(*row) for row in zip(*columns, strict=True))
         return cls(recent=recent, cusum=cusum, used=used, **stacked, **kept)
-
-
-@lru_cache(MAX_CACHED)
-def zeros(dimensions: int) -> Ints:
-    """Return a count of nothing for each dimension; an array that cannot be written."""
-    return _read_only(np.zeros(dimensions, np.int64))
-
-
-@lru_cache(MAX_CACHED)
-def nowhere(dimensions: int) -> Flags:
-    """Return False for each dimension; an array that cannot be written."""
-    return _read_only(np.zeros(dimensions, np.bool_))
-
-
-@lru_cache(MAX_CACHED)
-def same_context(dimensions: int, context: ContextRow) -> Array:
-    """Return (D, 3): one context for all dimensions; an array that cannot be written."""
-    return _read_only(np.full((dimensions, CONTEXT_VALUES), context))
-
-
-def _read_only(array: NDArray[Any]) -> NDArray[Any]:
-    array.flags.writeable = False
-    return array
