@@ -32,8 +32,8 @@ def snapshots(dimensions: int, evaluations: int = 80) -> list[Snapshot]:
         nats = level * (1.0 + 0.01 * rng.normal(size=dimensions))
         arrays |= {"information": nats, "information_upper": nats + 0.005, "valley": np.ones(dimensions)}
         arrays |= {"finite": np.full(dimensions, 4096.0), "non_finite": np.zeros(dimensions)}
-        numbers = dict.fromkeys(("joint_entropy", "joint_entropy_se", "effective_rank"), math.nan)
-        made.append(Snapshot(100 * t, 4096, 4096, 4096, True, math.nan, **arrays, **numbers, full=False))
+        counts = {"rows": 4096, "n": 4096, "independent": 4096}
+        made.append(Snapshot(step=100 * t, **counts, has_variance=True, resolution=math.nan, **arrays, full=False))
     return made
 
 

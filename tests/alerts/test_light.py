@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from alert_histories import RAMP, RULES, STEADY
-from records import PASSIVE, make_snapshot
+from records import PASSIVE, light, make_snapshot
 
 from polar_monitor.alerts.alert import Alert
 from polar_monitor.alerts.engine import AlertEngine
 from polar_monitor.alerts.observation import Observation
 from polar_monitor.regime.judge import judge
 from polar_monitor.regime.regime import Regime
-from polar_monitor.statistics.snapshot import Snapshot
-
-ONLY_FULL = (
-    "entropy_knn", "entropy_knn_se", "entropy_hist", "entropy_hist_se", "max_correlation", "max_correlation_sampled",
-    "ties", "mean_largest", "entropy_minmax", "posterior_deviation", "share_narrow", "share_standard",
-    "share_collapsed",
-)  # fmt: skip
-NUMBERS_ONLY_FULL = ("joint_entropy", "joint_entropy_se", "effective_rank")
-
-
-def light(s: Snapshot) -> Snapshot:
-    """Return a snapshot without what a light evaluation leaves out."""
-    missing = {name: np.full(s.dimensions, math.nan) for name in ONLY_FULL}
-    return replace(s, **missing, **dict.fromkeys(NUMBERS_ONLY_FULL, math.nan), full=False, histograms=())
 
 
 def run(has_variance: bool, every_full: int) -> tuple[list[Regime], list[Alert], object]:
