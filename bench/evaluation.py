@@ -2,8 +2,8 @@
 
 Every evaluation has a window of 4096 new rows: clean ones, inputs that repeat, ties of bfloat16, NaN in some of the
 dimensions, several rows an input. One thread, milliseconds at the median; where the time goes, and how many calls it
-takes. `--base PATH` compares with another checkout, in turns, each in processes of its own. `--in-training` lets a model
-of a million parameters take three steps between two evaluations, which leave nothing of ours in the caches.
+takes. `--base PATH` compares with another checkout, in turns, each in processes of its own. `--in-training` trains a model
+of a million parameters for three steps between two evaluations, which leave nothing of ours in the caches.
 
 `pytest bench/evaluation.py` times a full evaluation with every sink and with none.
 """

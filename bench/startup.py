@@ -1,7 +1,7 @@
 """Import, attach and the first evaluation, with a cold and a warm kernel cache: `python bench/startup.py [--kernels]`.
 
-Every figure is of fresh interpreters: the median of several. `--kernels` prints how long each kernel takes to compile and
-to load, in one interpreter each.
+Every figure is of fresh interpreters: the median of several. `--kernels` prints how long each kernel takes to compile
+and to load, in one interpreter each. `--cpu` times the processor, for a machine that others use too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from timing import table
 CODE = """
 import json, sys, tempfile, time
 import torch
-clock, marks = time.perf_counter, {}
+clock, marks = getattr(time, CLOCK), {}
 begin = clock()
 import polar_monitor
 marks["import polar_monitor beyond torch"] = clock() - begin
@@ -47,19 +47,20 @@ print(json.dumps(marks))
 """
 KERNELS = """
 import json, time
+clock = getattr(time, CLOCK)
 import polar_monitor.kernels._jit as jit, polar_monitor.kernels.crc32c, polar_monitor.statistics.stream
 seconds = {}
 for kernel in jit.KERNELS:
-    begin = time.perf_counter()
+    begin = clock()
     kernel.compile()
-    seconds[f"{kernel.__module__.rpartition('.')[2]}.{kernel.__name__}"] = time.perf_counter() - begin
+    seconds[f"{kernel.__module__.rpartition('.')[2]}.{kernel.__name__}"] = clock() - begin
 print(json.dumps(seconds))
 """
 
 
-def run(cache: str, code: str = CODE) -> dict[str, float]:
+def run(cache: str, clock: str, code: str = CODE) -> dict[str, float]:
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", f"CLOCK = {clock!r}\n{code}"],
         env=os.environ | {"NUMBA_CACHE_DIR": cache},
         stdout=subprocess.PIPE,
         text=True,
@@ -72,11 +73,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=5, help="interpreters for each figure")
     parser.add_argument("--kernels", action="store_true", help="each kernel, instead")
+    parser.add_argument("--cpu", action="store_true", help="processor time")
     options = parser.parse_args()
+    clock = "process_time" if options.cpu else "perf_counter"
     cache = tempfile.mkdtemp()
     try:
         if options.kernels:
-            cold, warm = run(cache, KERNELS), run(cache, KERNELS)
+            cold, warm = run(cache, clock, KERNELS), run(cache, clock, KERNELS)
             rows = [[name, f"{seconds:.2f} s", f"{1e3 * warm[name]:.0f} ms"] for name, seconds in cold.items()]
             rows.append(["all", f"{sum(cold.values()):.2f} s", f"{1e3 * sum(warm.values()):.0f} ms"])
             print(table(["kernel (the first starts the compiler)", "compile", "load"], rows))
@@ -85,7 +88,7 @@ def main() -> None:
         for _ in range(options.times):
             shutil.rmtree(cache, ignore_errors=True)
             for kind in results:
-                results[kind].append(run(cache))
+                results[kind].append(run(cache, clock))
     finally:
         shutil.rmtree(cache, ignore_errors=True)
     rows = [
