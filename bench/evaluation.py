@@ -2,8 +2,9 @@
 
 Every evaluation has a window of 4096 new rows: clean ones, inputs that repeat, ties of bfloat16, NaN in some of the
 dimensions, several rows an input. One thread, milliseconds at the median; where the time goes, and how many calls it
-takes. `--base PATH` compares with another checkout, in turns, each in processes of its own. `--in-training` trains a model
-of a million parameters for three steps between two evaluations, which leave nothing of ours in the caches.
+takes. `--base PATH` compares with another checkout, in turns, each in processes of its own. `--in-training` trains a
+model of a million parameters for three steps between two evaluations, which leave nothing of ours in the caches.
+`--write` puts the tables into docs/cost.md.
 
 `pytest bench/evaluation.py` times a full evaluation with every sink and with none.
 """
@@ -12,6 +13,7 @@ import argparse
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +26,7 @@ import polar_monitor
 from polar_monitor.sinks.console import PlainConsole
 
 HERE = Path(__file__).resolve().parent
+PAGE = HERE.parent / "docs" / "cost.md"
 
 
 def latents(dimensions: int) -> tuple[np.ndarray, np.ndarray]:
@@ -76,6 +79,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="processes on each checkout, in turns")
     parser.add_argument("--quick", action="store_true", help="one round, clean rows and repeated inputs, shorter")
     parser.add_argument("--cpu", action="store_true", help="time the processor, for a machine that others use too")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/cost.md")
     options = parser.parse_args()
     arguments = {
         "dimensions": options.dimensions,
@@ -92,10 +96,19 @@ def main() -> None:
     counts = {checkout: process("counts", checkout, arguments) for checkout in checkouts}
     ours = report.gathered(rounds[HERE.parent])
     base = {} if options.base is None else report.gathered(rounds[checkouts[0]])
-    print(f"{'in training' if options.in_training else 'by itself'}, {'processor' if options.cpu else 'wall'} time\n")
-    print(report.times(ours, base))
-    print(f"\nmilliseconds of the stages, clean rows\n\n{report.stages(ours)}")
-    print(f"\ncalls in an evaluation\n\n{report.calls(ours, base, counts[HERE.parent], counts[checkouts[0]])}")
+    text = "\n\n".join(
+        [
+            report.times(ours, base),
+            f"Milliseconds of the stages, clean rows:\n\n{report.stages(ours)}",
+            f"Calls in an evaluation:\n\n{report.calls(ours, base, counts[HERE.parent], counts[checkouts[0]])}",
+        ]
+    )
+    print(text)
+    if options.write:
+        mark = "evaluation in training" if options.in_training else "evaluation"
+        begin, end = f"<!-- bench: {mark} -->", f"<!-- end: {mark} -->"
+        page = PAGE.read_text(encoding="utf-8")
+        PAGE.write_text(re.sub(f"{begin}.*?{end}", lambda _: f"{begin}\n{text}\n{end}", page, flags=re.S), "utf-8")
 
 
 if __name__ == "__main__":
