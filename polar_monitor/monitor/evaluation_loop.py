@@ -18,6 +18,7 @@ from ..evaluation import Evaluation, Health
 from ..schedule.missing_steps import weak_reference
 from ..schedule.schedule import Begun, Schedule
 from ..sinks.group import SinkGroup
+from ..statistics.precompile import compile_missing
 from .alert_log import AlertLog
 from .diagnostics import Diagnostics
 from .failures import INTERNAL_ERROR, ON_ALERT_FAILED, FailurePolicy
@@ -167,6 +168,7 @@ class EvaluationLoop:
         return self.training_context.ready() and all(pipeline.ready() for pipeline in self.pipelines.values())
 
     def _conclude(self, full: bool = False) -> tuple[Evaluation, ...]:
+        self.schedule.leave_out(compile_missing())
         begun = self.schedule.begin()
         done: list[Evaluation] = []
         try:
