@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .blocking import cluster_square
 from .knn_search import nearest
-from .rank_plan import digamma
+from .digamma import digamma
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
