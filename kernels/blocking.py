@@ -24,10 +24,10 @@ STUDENT = 1.21
 
 
 @helper
-def _level(blocks, m, out, again):
+def _level(blocks, m, out, join):
     """Put m, the sum of squares of blocks (m,) and that of the products of neighbours into out (3,).
 
-    If `again`, join pairs of blocks, in place. Eight sums are added up at once, four blocks a turn.
+    If `join`, pairs of blocks are joined in place. A turn takes four blocks, for eight sums that do not wait for each other.
     """
     s0 = s1 = s2 = s3 = p0 = p1 = p2 = p3 = 0.0
     turns = max(m - 1, 0) // 4
@@ -42,12 +42,12 @@ def _level(blocks, m, out, again):
         p1 += b * c
         p2 += c * d
         p3 += d * e
-        if again:
+        if join:
             blocks[2 * turn], blocks[2 * turn + 1] = a + b, c + d
     for i in range(4 * turns, m):
         s0 += blocks[i] * blocks[i]
         p0 += blocks[i] * blocks[i + 1] if i + 1 < m else 0.0
-    for i in range(2 * turns, m // 2 if again else 0):
+    for i in range(2 * turns, m // 2 if join else 0):
         blocks[i] = blocks[2 * i] + blocks[2 * i + 1]
     out[0], out[1], out[2] = m, (s0 + s1) + (s2 + s3), (p0 + p1) + (p2 + p3)
 
@@ -103,14 +103,29 @@ def square(terms: NDArray[Any]) -> F64:
         return np.asarray(spread[chosen] / counts[0] * blocks / np.maximum(blocks - 1, 1) * longer * wider**2)
 
 
+@kernel("void(float32[:, ::1], int64[::1], float64[:, ::1])")
+def cluster_sums(terms, starts, out):
+    """Put the numbers of terms and of clusters, and the sum of squared sums over clusters, into out (3, D).
+
+    starts (m + 1,): the first row of each cluster, and n.
+    """
+    for d in range(terms.shape[0]):
+        count, clusters, square = 0, 0, 0.0
+        for c in range(starts.shape[0] - 1):
+            total, here = 0.0, 0
+            for i in range(starts[c], starts[c + 1]):
+                term = np.float64(terms[d, i])
+                known = term == term
+                total += term if known else 0.0
+                here += known
+            count, clusters, square = count + here, clusters + (here > 0), square + total * total
+        out[0, d], out[1, d], out[2, d] = count, clusters, square
+
+
 def cluster_square(terms: NDArray[Any], cluster: NDArray[np.int64]) -> F64:
     """Return n times the variance of the mean of centred terms (D, n), whose rows depend within clusters (n,)."""
-    starts = np.flatnonzero(np.r_[True, cluster[1:] != cluster[:-1]])
-    n: Any = terms.shape[1]
-    m: Any = len(starts)
-    sums = np.add.reduceat(terms, starts, axis=1).astype(np.float64)
-    if np.isnan(sums).any():
-        kept = ~np.isnan(terms)
-        n, m = kept.sum(axis=1), np.logical_or.reduceat(kept, starts, axis=1).sum(axis=1)
-        sums = np.add.reduceat(np.where(kept, terms, 0), starts, axis=1).astype(np.float64)
-    return np.asarray((sums * sums).sum(axis=1) / np.maximum(n, 1) * (m / np.maximum(m - 1, 1)))
+    starts = np.flatnonzero(np.r_[True, cluster[1:] != cluster[:-1], True])
+    sums = np.empty((3, len(terms)))
+    cluster_sums(np.ascontiguousarray(terms, np.float32), starts, sums)
+    n, m, squares = sums
+    return np.asarray(squares / np.maximum(n, 1) * (m / np.maximum(m - 1, 1)))

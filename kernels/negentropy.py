@@ -27,7 +27,7 @@ def negentropy(
     used = np.isfinite(influence)
     n: F64 = used.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        apart = np.where(used, x, 0.0)
+        apart = np.where(used, x, np.float64(0.0))
         apart -= (apart.sum(axis=1) / n)[:, None]
         if not used.all():
             apart[~used] = 0.0
@@ -39,6 +39,6 @@ def negentropy(
         square = blocking.cluster_square(rows, cluster)
     else:
         square = blocking.square(rows) if dependent else np.nansum(rows * rows, axis=1) / n
-    found = knn_1d.flagged(np.maximum(value, 0.0), square, tally, sums)
-    found.value[~(variance > 0)] = found.standard_error[~(variance > 0)] = np.nan
-    return found
+    result = knn_1d.flagged(np.maximum(value, 0.0), square, tally, sums)
+    result.value[~(variance > 0)] = result.standard_error[~(variance > 0)] = np.nan
+    return result

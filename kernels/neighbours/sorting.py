@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ._jit import helper, kernel
+from .._jit import helper, kernel
 
 F32 = NDArray[np.float32]
 U32 = NDArray[np.uint32]

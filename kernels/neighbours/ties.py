@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ._jit import helper, kernel
+from .._jit import helper, kernel
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -150,7 +150,7 @@ def separate(values, order, mantissa, judge, neighbours, gaps, edges, refused, k
             order[d, i] = order[d, first + i]
         tally[d, KEPT] = tally[d, FINITE] = n
         tally[d, TIED] = tally[d, ATOMS] = tally[d, CELL] = 0.0
-        tally[d, FLOOR] = n > 0 and equal == n - 1
+        tally[d, FLOOR] = n > 1 and equal == n - 1
         if equal == 0:
             continue
         for i in range(n):
@@ -190,5 +190,7 @@ def without_ties(values: F32, order: U32, mantissa: int, judge: bool, neighbours
     y, tally = np.empty((dimensions, n)), np.empty((dimensions, 6))
     gaps = _gaps(1 << (n + 1).bit_length())  # of few lengths, each for many n
     edges, refused = np.empty(n + 1, np.int64), np.empty(2 * MAX_REPEATS)
-    separate(values, order, mantissa, judge, neighbours, gaps, edges, refused, np.empty(n, np.bool_), y, tally, np.zeros(6))
+    separate(
+        values, order, mantissa, judge, neighbours, gaps, edges, refused, np.empty(n, np.bool_), y, tally, np.zeros(6)
+    )
     return y, tally
