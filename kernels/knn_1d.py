@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 
 from . import blocking
 from ._jit import helper, kernel
-from .neighbours import ties
+from .neighbours import sorting, ties
 from .neighbours.digamma import psi
-from .neighbours.sorting import sorted_rows
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -62,7 +61,7 @@ FDLIBM = (
     1.479819860511658591e-01,
 )
 """Coefficients of log (1 + f) in powers of (f / (2 + f))²."""
-MAX_BLOCK_NUMBERS = 1 << 17
+MAX_BLOCK_NUMBERS = 1 << 15
 """Numbers of the dimensions that are estimated at once, so that they stay in the second-level cache."""
 
 
@@ -309,12 +308,12 @@ def terms(x: F32, k: int | None, mantissa: int, judge: bool, ordered: bool) -> t
     centred = np.empty((dimensions if ordered else 0, n), np.float32)
     room, logs = np.empty((5, n), np.int64), np.empty(n)
     step = max(MAX_BLOCK_NUMBERS // max(n, 1), 1)
+    to_sort, to_untie = sorting.room(min(step, dimensions), n, ordered), ties.room(min(step, dimensions), n)
     for first in range(0, dimensions, step):
         part = slice(first, first + step)
-        values, order = sorted_rows(x[part], ordered)
-        y, tally[part] = ties.without_ties(values, order, mantissa, judge, k or 0)
-        rows = tally[part, ties.KEPT].astype(np.int64)
-        measure(y, rows, k or 0, table, room, logs, order, centred[part], out[part])
+        values, order = sorting.sorted_rows(x[part], to_sort)
+        y = ties.without_ties(values, order, mantissa, judge, k or 0, tally[part], to_untie)
+        measure(y, tally[part, ties.KEPT].astype(np.int64), k or 0, table, room, logs, order, centred[part], out[part])
     return tally, out, centred
 
 

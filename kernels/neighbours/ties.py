@@ -6,6 +6,7 @@ rows into a cell that the density around explains; atoms and repeated inputs put
 
 import math
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -184,13 +185,27 @@ def _gaps(size: int) -> F64:
     return np.concatenate([np.zeros(1), np.cumsum(np.random.default_rng(0).standard_exponential(size))])
 
 
-def without_ties(values: F32, order: U32, mantissa: int, judge: bool, neighbours: int) -> tuple[F64, F64]:
-    """Return `y` and `tally` of `separate`."""
-    dimensions, n = values.shape
-    y, tally = np.empty((dimensions, n)), np.empty((dimensions, 6))
+class Room(NamedTuple):
+    """Memory that is allocated once for many dimensions."""
+
+    y: F64
+    """(k, n): sorted rows without ties."""
+    gaps: F64
+    edges: NDArray[np.int64]
+    refused: F64
+    keep: NDArray[np.bool_]
+    spare: F64
+
+
+def room(dimensions: int, n: int) -> Room:
+    """Return memory for the rows (k, n) of up to so many dimensions."""
     gaps = _gaps(1 << (n + 1).bit_length())  # of few lengths, each for many n
-    edges, refused = np.empty(n + 1, np.int64), np.empty(2 * MAX_REPEATS)
-    separate(
-        values, order, mantissa, judge, neighbours, gaps, edges, refused, np.empty(n, np.bool_), y, tally, np.zeros(6)
-    )
-    return y, tally
+    edges, keep = np.empty(n + 1, np.int64), np.empty(n, np.bool_)
+    return Room(np.empty((dimensions, n)), gaps, edges, np.empty(2 * MAX_REPEATS), keep, np.zeros(6))
+
+
+def without_ties(values: F32, order: U32, mantissa: int, judge: bool, neighbours: int, tally: F64, own: Room) -> F64:
+    """Return `y` of `separate` in `own` memory, and fill the tally."""
+    y = own.y[: len(values)]
+    separate(values, order, mantissa, judge, neighbours, *own[1:5], y, tally, own.spare)
+    return y

@@ -87,13 +87,13 @@ def precisions(part: Floats, mantissa: int) -> NDArray[np.int64]:
     bits = np.full(len(part), mantissa)
     if part.dtype.itemsize == 2 or mantissa < 23 or part.size == 0:
         return bits
-    used = np.bitwise_or.reduce(part.view(f"u{part.dtype.itemsize}"), axis=1).tolist()
-    for j, column in enumerate(part):
-        for fewer in (7, 10, 23):
-            if fewer < mantissa and used[j] & ((1 << (MANTISSA[part.dtype.name] - fewer)) - 1) == 0:
-                if np.unique(column[:: max(1, len(column) // 1024)]).size >= MIN_DISTINCT:
+    digits = MANTISSA[part.dtype.name]
+    used = np.bitwise_or.reduce(part.view(f"u{part.dtype.itemsize}"), axis=1)
+    for fewer in (23, 10, 7):
+        if fewer < mantissa:
+            for j in np.flatnonzero(used & used.dtype.type((1 << (digits - fewer)) - 1) == 0):
+                if np.unique(part[j, :: max(1, part.shape[1] // 1024)]).size >= MIN_DISTINCT:
                     bits[j] = fewer
-                break
     return bits
 
 
