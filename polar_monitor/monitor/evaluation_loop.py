@@ -40,7 +40,7 @@ class EvaluationLoop:
         self.failures = FailurePolicy(options.strict)
         self.training_context = TrainingContextBuffer()
         self.diagnostics = Diagnostics(self.pipelines)
-        self.schedule = Schedule(options.pace, self.diagnostics.restart)
+        self.schedule = Schedule(options.pace)
         self.alerts = AlertLog()
         self.evaluations = 0
         self.suspended = 0
@@ -94,10 +94,10 @@ class EvaluationLoop:
 
     def _step(self) -> None:
         for pipeline in self.pipelines.values():
-            pipeline.ring.commit()
-        self.schedule.begin_step()
-        self.diagnostics.step(self.schedule.steps)
-        if self.schedule.due:
+            pipeline.ring.commit(self.schedule.steps)
+        if self.schedule.begin_step():
+            self.diagnostics.step(self.schedule.steps)
+        if self.schedule.due():
             self._request()
         if self.schedule.requested is not None and self._arrived():
             self._conclude()
@@ -117,13 +117,13 @@ class EvaluationLoop:
     def evaluate(self) -> tuple[Evaluation, ...]:
         """Evaluate the rows recorded since the last time, now. Returns one record for each mode that has any.
 
-        While the hooks are paused there are no new rows: it puts the hooks back, and a call some steps later has rows.
+        If there are none while the hooks are paused, it puts the hooks back, and a call some steps later has rows.
         Returns nothing either while sinks and callbacks get an evaluation.
         """
         if forks() != self._forks or not self.pipelines or self._publishing:
             return ()
-        if self.schedule.paused:
-            self.schedule.resume_hooks()
+        if self.schedule.paused and not any(pipeline.has_rows for pipeline in self.pipelines.values()):
+            self.schedule.record_all()
             return ()
         self.schedule.start_charging()
         try:
@@ -141,7 +141,7 @@ class EvaluationLoop:
         """Take the waiting rows into the statistics. A failure in there must not prevent a checkpoint."""
         try:
             for pipeline in self.pipelines.values():
-                pipeline.request()
+                pipeline.request(self.schedule.steps)
                 pipeline.wait()
                 pipeline.ingest()
         except Exception as failure:
@@ -149,7 +149,7 @@ class EvaluationLoop:
 
     def _request(self) -> None:
         for pipeline in self.pipelines.values():
-            pipeline.request()
+            pipeline.request(self.schedule.steps)
         self.training_context.request()
         self.schedule.requested = self.schedule.steps
 
@@ -168,7 +168,8 @@ class EvaluationLoop:
             try:
                 self.publish(done)
             finally:
-                self.schedule.finish(begun)
+                full = any(evaluation.snapshot is None or evaluation.snapshot.full for evaluation in done)
+                self.schedule.finish(begun, full)
         if not self.diagnostics.taps_failed(any(evaluation.observed for evaluation in done)):
             self.failures.reset()
         elif self.failures.repeat("" if self.hooks is None else self.hooks.last_error):
@@ -238,7 +239,7 @@ class EvaluationLoop:
         """Continue from the checked parts of another run's state."""
         for mode, loaded in pipelines.items():
             if mode in self.pipelines:
-                self.pipelines[mode].adopt(loaded)
+                self.pipelines[mode].adopt(loaded, schedule["steps"])
             else:
                 self.pipelines[mode] = loaded
         self._schedule_training()

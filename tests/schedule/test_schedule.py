@@ -56,15 +56,15 @@ def run(plan: Schedule, steps: int, now: list[float], cost: float = 0.0, rows: i
     for _ in range(steps):
         now[0] += 1.0
         if plan.ring is not None and not plan.paused:
-            plan.ring.write(plan.ring.mean, torch.zeros(rows, 2))
+            plan.ring.write(plan.ring.mean, torch.zeros(rows, 2), (rows, 2))
             recorded += 1
         if not plan.count():
             continue
         plan.start_charging()
         assert plan.ring is not None
-        plan.ring.commit()
+        plan.ring.commit(plan.steps)
         plan.begin_step()
-        if plan.due:
+        if plan.due():
             begun = plan.begin()
             now[0] += cost
             plan.measured(begun)
@@ -104,10 +104,10 @@ def test_a_requested_evaluation_is_not_due_again_and_keeps_its_step() -> None:
     for _ in range(2):
         plan.count()
         plan.begin_step()
-    assert plan.due
+    assert plan.due()
     plan.requested = plan.steps
     plan.count()
-    assert not plan.due
+    assert not plan.due()
     begun = plan.begin()
     assert (begun.step, begun.now, plan.requested) == (2, 3, None)
 
@@ -139,6 +139,9 @@ def test_a_resumed_schedule_goes_on_with_the_same_steps_and_pauses_without_remov
     first, _ = made()
     run(first, 130, now)
     second, hooks = made()
+    assert first.ring is not None
+    assert second.ring is not None
+    second.ring.rows = first.ring.rows
     second.load_state_dict(first.state_dict())
     assert second.state_dict() == first.state_dict()
     assert second.paused
