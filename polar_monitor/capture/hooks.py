@@ -9,6 +9,7 @@ from torch import nn
 
 from .._torch_compat import forward_hooks, has_run_compiled, is_compiled
 from ..discovery.latent import Latent
+from .compiled import is_compiled_in
 from .ring import PairedRingBuffer
 from .tap import Tap
 
@@ -59,11 +60,13 @@ class HookSet:
         """True if the hooks are off for good."""
         return "ended" in self._off
 
-    def was_compiled(self) -> bool:
-        """Return True if since the last call the model was compiled, and a model of its class has run so."""
+    def compiled_without(self) -> bool:
+        """Return True if since the last call the model was compiled and has run so, and the code has no hooks."""
         before, self._has_run_compiled = self._has_run_compiled, self._runs_compiled()
+        if before or not self._has_run_compiled or any(is_compiled_in(ring.mean.key) for ring in self._rings):
+            return False
         model = self._model()
-        return self._has_run_compiled and not before and model is not None and is_compiled(model)
+        return model is not None and is_compiled(model)
 
     def _runs_compiled(self) -> bool:
         model = self._model()

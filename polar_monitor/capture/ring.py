@@ -79,11 +79,11 @@ class PairedRingBuffer:
         calls = self.mean.traced_calls
         return self.traced or (calls is not None and bool(calls[0]))
 
-    def write(self, buffer: RowBuffer, rows: Tensor, shape: tuple[int, ...]) -> None:
+    def write(self, buffer: RowBuffer, rows: Tensor) -> None:
         """Copy rows (n, D) or (n, p, D) to one of the buffers. An exception leaves no row without its partner."""
         if not buffer.fits(rows):
             self._replace(buffer, rows)
-        buffer.write(rows, shape)
+        buffer.write(rows)
         if self.listener is not None and buffer is self.mean:
             self.listener()
 
@@ -159,7 +159,8 @@ class PairedRingBuffer:
             self._ledger.clear()
             for buffer in self.buffers:
                 buffer.written = buffer.highest_written = 0
-        if self.mean.traced is not None:
+        calls = self.mean.traced_calls
+        if self.mean.traced is not None and (calls is None or calls[0]):
             sides = [(side.traced, side.traced_cursor) for side in self.buffers]
             traced = [rows for rows, _ in sides if rows is not None]
             cursors = [cursor for _, cursor in sides if cursor is not None]

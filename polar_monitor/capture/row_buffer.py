@@ -71,13 +71,14 @@ class RowBuffer:
         self.written = self.highest_written = 0
         self._views.clear()
 
-    def write(self, rows: Tensor, shape: tuple[int, ...]) -> None:
+    def write(self, rows: Tensor) -> None:
         """Copy rows (n, D) or (n, p, D) that fit, eagerly. Only the last `capacity` rows are kept."""
+        shape = rows.shape
         given = shape[0] if len(shape) == 2 else shape[0] * shape[1]
         written = self.written + given
         if written > self.highest_written:
             self.highest_written = written  # before the copy, which may fail
-        start = self.written % self.capacity if self.capacity else 0
+        start = self.written % self.capacity
         if start + given <= self.capacity:
             view = self._views.get((start, given))
             if view is None:
@@ -87,7 +88,7 @@ class RowBuffer:
             self._write_over_the_end(rows, given)
         self.written = written
         self.step_rows += given
-        self.step_pattern = hash((self.step_pattern, self.step_calls, shape))
+        self.note_recorded(shape)
 
     def _view(self, start: int, count: int) -> Tensor:
         assert self.storage is not None

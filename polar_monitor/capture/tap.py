@@ -140,7 +140,7 @@ class Tap:
         if empty:
             buffer.note_recorded(shape)
         else:
-            ring.write(buffer, rows, shape)
+            ring.write(buffer, rows)
 
     def _trace(self, module: nn.Module, output: Any) -> None:
         """Put the recording of this forward into the graph that is being compiled."""

@@ -93,6 +93,8 @@ class EvaluationLoop:
         self.schedule.charge()
 
     def _step(self) -> None:
+        if self.schedule.wakes():
+            return
         for pipeline in self.pipelines.values():
             pipeline.ring.commit(self.schedule.steps)
         if self.schedule.begin_step():

@@ -16,7 +16,7 @@ GROWTH = 4
 PLANNED_SHARE = 0.9
 """Planned part of the budget: the time that PyTorch takes to call the hooks cannot be measured inside them."""
 KINDS = 16
-"""Latest evaluations whose kinds, light or full, tell how often each kind comes."""
+"""Latest evaluations whose kinds, light or full, show how often each kind comes."""
 
 
 class Governor:

@@ -85,19 +85,26 @@ class Schedule:
         self.steps += 1
         return self.steps >= self.duty_cycle.until or self.requested is not None
 
+    def wakes(self) -> bool:
+        """Return True if this step only ends a pause: the hooks are back, and there is nothing else to do."""
+        if not self.paused or self.steps >= self.next or self.requested is not None:
+            return False
+        self.resume_hooks()
+        return True
+
     def begin_step(self) -> bool:
-        """Plan the steps to record, and put the hooks on or take them off. Returns True if the hooks were on."""
-        recorded = not self.paused
-        if recorded and self.ring is not None:
-            self.duty_cycle.count(self.ring.rows)
+        """Count the rows of the step, and take the hooks off after a burst. Returns True if the hooks were on."""
+        if self.paused:
+            return False
+        goes_on = self.ring is not None and self.duty_cycle.count(self.ring.rows)
         if self.steps == 1:
             self.governor.started(0)
             self._begin_interval()
-        elif recorded:
+        elif not goes_on:
             self._pause()
-        elif self.duty_cycle.until <= self.steps < self.next:
-            self.resume_hooks()
-        return recorded
+        elif self.duty_cycle.silent and self.duty_cycle.recent:
+            self._warn_if_compiled()
+        return True
 
     def due(self) -> bool:
         """Return True if an evaluation is due, and none is requested yet. Postpones it if the budget is used up."""
@@ -191,17 +198,19 @@ class Schedule:
             self.resume_hooks()
 
     def resume_hooks(self) -> None:
-        """End the pause: put the hooks back, and warn if the model was compiled without them."""
+        """End the pause: put the hooks back."""
         self.duty_cycle.end(self.steps)
-        if self.hooks is None:
-            return
-        if self.hooks.was_compiled() and self._once("compiled"):
+        if self.hooks is not None:
+            self.hooks.on(PAUSED)
+            self.hooks.mute(False)
+
+    def _warn_if_compiled(self) -> None:
+        """Warn, after a step without a row, if the model was compiled without the hooks; they stay on from then on."""
+        if self.hooks is not None and self.hooks.compiled_without() and self._once("compiled"):
             warn(
                 "the model was compiled while the hooks were paused, so the compiled code has no hooks and records "
                 "nothing: call torch._dynamo.reset() once, now; compile before the training begins to avoid it"
             )
-        self.hooks.on(PAUSED)
-        self.hooks.mute(False)
 
     def record_all(self) -> None:
         """Record every step until the next evaluation: somebody asked for new rows and there are none."""

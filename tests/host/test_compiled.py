@@ -187,8 +187,7 @@ def test_what_cannot_be_recorded_is_passed_over_under_compile(output: Any) -> No
     ring.prepare_traced(2, torch.device("cpu"))
     layer.register_forward_hook(Tap({True: ring}, None, "mean", None))
     torch.compile(layer, backend="eager")(torch.randn(4, 3))
-    (drain,) = ring.requests(0)
-    assert drain.take() is None
+    assert ring.requests(0) == []
     assert (ring.calls, ring.lost) == (0, 0)
 
 

