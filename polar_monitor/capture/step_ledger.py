@@ -1,40 +1,36 @@
-"""Ledger of steps: at which optimiser step each row was recorded, as one entry a step and not one a row."""
+"""Ledger of steps: at which optimiser step each row of a ring was recorded."""
 
 from __future__ import annotations
-
-from collections import deque
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 class StepLedger:
-    """Steps of rows that are counted from 0, in the order in which they are recorded."""
+    """Steps of rows that are counted from 0; it keeps the last `capacity`, as the ring does."""
 
     def __init__(self) -> None:
-        self._ends: deque[int] = deque()
-        """Number of rows recorded up to the end of each step that gave rows."""
-        self._steps: deque[int] = deque()
+        self._steps: NDArray[np.int64] = np.empty(0, np.int64)
+        self._end = 0
+        """Number of rows noted."""
 
     def note(self, end: int, step: int, capacity: int) -> None:
-        """Note that rows up to `end` are there after `step`, and forget steps before the last `capacity` rows."""
-        ends = self._ends
-        if end == (ends[-1] if ends else 0):
+        """Note that the rows up to `end` that are not yet noted are of `step`."""
+        count, self._end = min(end - self._end, capacity), end
+        if count <= 0:
             return
-        ends.append(end)
-        self._steps.append(step)
-        while ends[0] <= end - capacity:
-            ends.popleft()
-            self._steps.popleft()
+        if len(self._steps) != capacity:
+            self._steps = np.empty(capacity, np.int64)
+        start = (end - count) % capacity
+        self._steps[start : start + count] = step
+        if start + count > capacity:
+            self._steps[: start + count - capacity] = step
 
     def clear(self) -> None:
         """Count rows from 0 again."""
-        self._ends.clear()
-        self._steps.clear()
+        self._end = 0
 
     def steps(self, first: int, end: int) -> NDArray[np.int64]:
-        """Return the steps of rows `first` to `end`, which are the last ones noted."""
-        ends = [max(later, first) for later in self._ends]
-        counts = [later - earlier for earlier, later in zip([first, *ends[:-1]], ends, strict=True)]
-        assert ends[-1] == end
-        return np.repeat(np.array(self._steps, np.int64), counts)
+        """Return the steps of the rows from `first` to `end`, the last one noted."""
+        steps = self._steps
+        return steps[first:end].copy() if end <= len(steps) else np.roll(steps, -(first % len(steps)))[: end - first]

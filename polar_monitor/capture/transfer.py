@@ -39,6 +39,8 @@ def _to_host(tensor: Tensor) -> Tensor:
 
 def to_hosts(tensors: list[Tensor]) -> tuple[list[Tensor], list[torch.cuda.Event]]:
     """Return CPU tensors of several, which may be on different devices, and the events to wait for before reading."""
+    if all(tensor.is_cpu for tensor in tensors):
+        return tensors, []
     hosts, events = [_to_host(tensor) for tensor in tensors], []
     for device in {tensor.device for tensor in tensors if tensor.device.type == "cuda"}:
         event: torch.cuda.Event = torch.cuda.Event()  # type: ignore[no-untyped-call]

@@ -170,8 +170,7 @@ class EvaluationLoop:
             try:
                 self.publish(done)
             finally:
-                full = any(evaluation.snapshot is None or evaluation.snapshot.full for evaluation in done)
-                self.schedule.finish(begun, full)
+                self.schedule.finish(begun, any(e.snapshot is None or e.snapshot.full for e in done))
         if not self.diagnostics.taps_failed(any(evaluation.observed for evaluation in done)):
             self.failures.reset()
         elif self.failures.repeat("" if self.hooks is None else self.hooks.last_error):
