@@ -117,7 +117,7 @@ class ModePipeline:
             if not self._unit_checked:
                 self._check_unit(batch.spread, self.kind)
             variance = to_variance(batch.spread, self.kind)
-        self.stream.update(batch.mean, variance, batch.rows_per_input, self.ring.mantissa)
+        self.stream.update(batch.mean, variance, batch.rows_per_input, self.ring.mantissa, batch.steps)
         self.seen += batch.mean.shape[0]
         self.observed += batch.mean.shape[0]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("polar_monitor")
 
-LIGHT = frozenset({"crc32c", "posterior", "quadrature", "repeats", "valley"})
+LIGHT = frozenset({"crc32c", "posterior", "quadrature", "repeats", "transpose", "valley"})
 """Files of the kernels that a light evaluation calls."""
 
 
