@@ -1,7 +1,7 @@
 """Count how often inputs recur in a window: rows that lie closer together than chance explains.
 
 A row coincides with a probe at ε if their means differ by at most ε σ in every dimension looked at: those that the
-probe uses (σ² at most half of the variance), since all inputs lie close together where they use nothing. Different
+probe uses (σ² at most half of the variance of μ), since all inputs lie close together where they use nothing. Different
 inputs lie so close by chance too: in k dimensions their number grows as ε^k, while that of repeats does not grow. So
 with c(ε) the mean number of rows that coincide with a row, itself included, (c(4ε) − c(ε)) / (4^k − 1) are there by
 chance. The largest ε at which these are few gives the mean number of times that the input of a row occurs: what is left
