@@ -34,7 +34,9 @@ LEVELS = 4
 LEVEL_BITS, BIAS = 22, 127
 """Bits of a float32 below its level: two levels for each exponent of σ², four of σ; and its exponent's bias."""
 OCTAVES = 32
-"""Largest number of octaves. A σ below 2⁻³² of the largest is raised to that."""
+"""Largest number of octaves. A σ below 2⁻³¹ of the largest is raised to that."""
+RESOLVED = 2.0**-42
+"""Smallest σ divided by the largest |μ|: positions are known to 2⁻⁵² of it. A smaller σ is raised to that."""
 NODES = 4096
 """Largest number of points of the finest grid if rows come without their order."""
 TABLE = 9 * NODES
@@ -325,6 +327,18 @@ def _by_input(place, packed_of, packed, group):
 
 
 @helper
+def _log_noise(mu, s2, least):
+    """Return the mean of log σ² of the finite rows, where a σ² below `least` counts as that."""
+    total = rows = 0.0
+    for i in range(mu.shape[0]):
+        y = np.float64(s2[i])
+        if math.isfinite(mu[i]) and 0.0 < y < np.inf:
+            total += math.log(y if y > least else least)
+            rows += 1.0
+    return total / rows
+
+
+@helper
 def _judge(entropy, excess, square, pairs, cells, log_noise, rows, inputs, distinct, chance, out):
     """Put the information, its standard error, and the square of the error's second-order part into out (3,)."""
     effective, spread = rows * distinct, square / (rows - 1.0)
@@ -373,9 +387,13 @@ def quadrature(
         own = d if variance.shape[0] == mean.shape[0] else 0
         mu, s2, s2_bits = mean[d], variance[own], bits[own]
         inputs, log_noise, left = described[0, d], described[1, d], described[3, d]
-        reach, least = described[4, d] - left, max(described[5, d], described[6, d] * 4.0 ** (1 - OCTAVES))
+        reach = described[4, d] - left
+        least = RESOLVED * max(abs(left), abs(described[4, d]))
+        least = max(least * least, described[6, d] * 4.0 ** (1 - OCTAVES), described[5, d])
+        if least > described[5, d]:
+            log_noise = _log_noise(mu, s2, least)
         first = _level(least)
-        levels = _level(described[6, d]) - first + 1
+        levels = max(_level(described[6, d]) - first, 0) + 1
         floor = math.ldexp(1.0 + 0.5 * (first & 1), (first >> 1) - BIAS)
         sigma, octaves = math.sqrt(floor), (levels + LEVELS - 1) // LEVELS
         narrow = min(max(reach / (MIN_SPLIT * CELL * sigma), 1e-6), 1.0)
