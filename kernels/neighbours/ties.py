@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._jit import helper, kernel
+from .._jit import helper, inlined, kernel
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -34,7 +34,7 @@ TIED, ATOMS, KEPT, FINITE, CELL, FLOOR = range(6)
 last cell; 1 if all rows are one value."""
 
 
-@helper
+@inlined
 def _count_rounded_rows(y, i, j, cell, least, refused):
     """Return the number of the tied rows y[i:j] that rounding to a cell explains, given the rows around.
 
