@@ -12,6 +12,7 @@ import numpy as np
 def compile_kernels() -> None:
     """Import every kernel and run each path once, on the caller's thread."""
     with _no_collection():
+        from ..kernels.judging import follow, labels  # noqa: F401  # compiled by their import
         from .stream import LatentStream
 
         rows = np.linspace(-1, 1, 1200, dtype=np.float32).reshape(600, 2) ** 3
