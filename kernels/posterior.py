@@ -1,14 +1,15 @@
-"""Window statistics of the posterior's parameters, with standard errors.
+"""Window statistics of the posterior's parameters, with standard errors: one kernel, one visit of each dimension.
 
-Inputs are float32 (D, n): the posterior's mean μ, variance σ² and log σ² for every row. With V = Var μ, E = mean σ²,
+Inputs are float32 (D, n): the posterior's mean μ and variance σ² for every row. With V = Var μ, E = mean σ²,
 L = mean log σ² and T = V + E, for every dimension: I_G = ½ log T - ½ L (an upper bound of the information), the gap
 ½ (log E - L), the reliability V / T, the shares of rows with σ² <= T / 2 and with σ² >= 0.7 T, and the mean
 KL(N(μ, σ²) ‖ N(prior_mean, prior_var)). A row that is not finite in a dimension is left out of that dimension.
 
-Standard errors are the delta method's: the mean square of the rows' influence values, summed by cluster where rows are
-dependent (one image gives many rows). A share of 0 or 1 has an error too (Agresti & Coull 1998).
+Standard errors are the delta method's: the mean square of the rows' influence values, summed by input where several
+rows belong to one (one image gives many rows). A share of 0 or 1 has an error too (Agresti & Coull 1998).
 
-Independent rows are compiled. Clusters, and dimensions with a row that is not finite, are left to NumPy.
+The logarithm is exact to 2·10⁻¹¹: exponent and mantissa of the float32, the mantissa by the series of artanh. It runs
+on vectors, which a call of the C library does not.
 """
 
 import math
@@ -16,189 +17,319 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ._jit import kernel
+from ._jit import helper, inlined, kernel
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
-Ids = NDArray[np.int64]
+I32 = NDArray[np.int32]
 
 ACTIVE, PASSIVE = 0.5, 0.7
 """Largest σ² / T of an input that uses the dimension, and smallest of an input that does not."""
-MOMENTS = ("rows", "mean", "variance", "posterior_variance", "posterior_variance_spread", "log_variance")
+MOMENTS = ("finite", "mean", "variance", "posterior_variance", "posterior_variance_spread", "log_variance")
 ESTIMATES = ("information_upper", "variance_gap", "reliability", "share_active", "share_passive", "kl")
 NAMES = MOMENTS + tuple(name + error for name in ESTIMATES for error in ("", "_se"))
-"""Rows of `posterior`'s result, by the names of `Snapshot`; "rows" counts the finite ones."""
-MAX_PARTIAL_SUMS = 64
-"""Largest number of partial sums: no addition waits for the previous one, so the compiler can use vectors."""
-AT_ONCE = 2**14
-"""Numbers that NumPy works on at once, so that intermediate results stay in the cache."""
-SUMS = 15
-"""Number of sums that give the estimates of a dimension: its rows, m, E, L, V, Var σ², the two shares, its clusters,
-and the sums of squared influences of ESTIMATES."""
+"""First rows of `posterior`'s result, by the names of `Snapshot`; "finite" counts the inputs with a finite row."""
+LOG = NAMES.index("log_variance")
+ROWS, LOW, HIGH, LEAST, MOST = range(len(NAMES), len(NAMES) + 5)
+"""Further rows of the result: the number of finite rows, and the ends of μ and of σ² among them."""
+OUT = MOST + 1
+WIDTH = 64
+"""Number of partial sums: no addition waits for the one before, so that the compiler can use vectors."""
+SUMS = 7
+"""Largest number of sums that one pass makes."""
+SQRT_HALF = 0x3F3504F3
+"""√½ as the bits of a float32: mantissas are taken from [√½, √2)."""
+LOG_2 = math.log(2.0)
+ARTANH = tuple(2.0 / k for k in (3, 5, 7, 9, 11))
+FLOAT = "float32[:, ::1]"
 
 
-BLOCKS = "float32[:, :, ::1]"
+@helper
+def _finite_rows(mean, variance, group, mean_kept, variance_kept, group_kept):
+    """Copy the rows that are finite, and have a variance above 0, to the front of the work space; return their number.
 
-
-@kernel(f"void({BLOCKS}, {BLOCKS}, {BLOCKS}, float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])")
-def _influences(mean, variance, log_variance, prior_mean, prior_var, partial, out):
-    """Fill out (9, D): m, E, L, V, and the sums of (σ² - E)² and of the squared influences of I_G, gap, r and KL.
-
-    mean, variance, log_variance: (D, n / width, width), independent rows. A dimension with a row that is not finite is
-    left out. partial (5, width) is work space.
+    variance is empty if there is none; group is empty if every row is an input of its own.
     """
-    dimensions, blocks, width = mean.shape
-    n = blocks * width
-    for d in range(dimensions):
-        partial[:] = 0.0
-        for k in range(blocks):
-            mu, s2, ls = mean[d, k], variance[d, k], log_variance[d, k]
-            for i in range(width):
-                partial[0, i] += np.float64(mu[i])
-                partial[1, i] += np.float64(s2[i])
-                partial[2, i] += np.float64(ls[i])
-        m = e = log = v = 0.0
-        for i in range(width):
-            m += partial[0, i]
-            e += partial[1, i]
-            log += partial[2, i]
-        m /= n
-        e /= n
-        log /= n
-        if not math.isfinite(m + e + log):
-            continue
-        for k in range(blocks):
-            mu = mean[d, k]
-            for i in range(width):
-                x = np.float64(mu[i]) - m
-                partial[3, i] += x * x
-        for i in range(width):
-            v += partial[3, i]
-        v /= n
-        twice, precision = 2.0 * (m - prior_mean[d]), 1.0 / prior_var[d]
-        by_t, by_e = 1.0 / (v + e), 1.0 / e
-        partial[:] = 0.0
-        for k in range(blocks):
-            mu, s2, ls = mean[d, k], variance[d, k], log_variance[d, k]
-            for i in range(width):
-                x, y, z = np.float64(mu[i]) - m, np.float64(s2[i]) - e, np.float64(ls[i]) - log
-                square = x * x - v
-                upper = (square + y) * by_t - z
-                gap = y * by_e - z
-                reliability = (square * e - y * v) * by_t * by_t
-                kl = (square + twice * x + y) * precision - z
-                partial[0, i] += y * y
-                partial[1, i] += upper * upper
-                partial[2, i] += gap * gap
-                partial[3, i] += reliability * reliability
-                partial[4, i] += kl * kl
-        out[0, d], out[1, d], out[2, d], out[3, d] = m, e, log, v
-        for k in range(5):
-            total = 0.0
-            for i in range(width):
-                total += partial[k, i]
-            out[4 + k, d] = total
+    k = 0
+    for i in range(mean.shape[0]):
+        finite = math.isfinite(mean[i])
+        if variance.shape[0] > 0:
+            finite &= math.isfinite(variance[i]) & (variance[i] > 0.0)
+            variance_kept[k] = variance[i]
+        mean_kept[k] = mean[i]
+        if group.shape[0] > 0:
+            group_kept[k] = group[i]
+        k += int(finite)
+    return k
 
 
-def posterior(mean: F32, variance: F32, log_variance: F32, cluster: Ids, prior_mean: F64, prior_var: F64) -> F64:
-    """Compute the statistics of the rows, float64 (18, D), in the order of `NAMES`.
+@helper
+def _sum_and_ends(x, part, ends):
+    """Return the sum of x (n,), not finite if one of them is not; ends (2,) receives the least and greatest value.
 
-    mean, variance, log_variance: float32 (D, n), C-contiguous. cluster: int64 (n,), non-decreasing ids of the rows that
-    belong together; empty: every row is its own. prior_mean, prior_var: float64 (D,). NaN where no row is finite; an
-    error needs two clusters.
+    part: (3, WIDTH) work space.
     """
-    sums = np.full((SUMS, len(mean)), np.nan)
-    starts = np.flatnonzero(np.diff(cluster, prepend=cluster[:1] - 1))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if mean.size and not cluster.size:
-            _independent(mean, variance, log_variance, prior_mean, prior_var, sums)
-        left, size = np.flatnonzero(np.isnan(sums[1])), max(AT_ONCE // max(mean.shape[1], 1), 1)
-        for some in (left[start : start + size] for start in range(0, len(left), size)):
-            part = mean[some], variance[some], log_variance[some]
-            sums[:, some] = _clustered(*part, starts, prior_mean[some], prior_var[some])
-        n, m, e, log, v, spread, active, passive, clusters = sums[:9]
-        kl = 0.5 * ((v + np.square(m - prior_mean) + e) / prior_var - 1.0 - log + np.log(prior_var))
-        few = np.where(clusters > 1, clusters / (clusters - 1), np.nan)
-        errors = np.sqrt(sums[9:] * few) / n
-        for share, error in ((active, errors[3]), (passive, errors[4])):
-            error[:] = _share_error(share, error, n, clusters)
-        upper, gap, reliability = 0.5 * (np.log(v + e) - log), 0.5 * (np.log(e) - log), v / (v + e)
-    estimates = np.stack([upper, gap, reliability, active, passive, kl])
-    return np.concatenate([[n, m, v, e, spread, log], np.stack([estimates, errors], 1).reshape(12, -1)])
+    total, low, high = part[0], part[1], part[2]
+    for i in range(WIDTH):
+        total[i], low[i], high[i] = 0.0, np.inf, -np.inf
+    blocks = x.shape[0] // WIDTH
+    for b in range(blocks):
+        some = x[b * WIDTH : (b + 1) * WIDTH]
+        for i in range(WIDTH):
+            value = np.float64(some[i])
+            total[i] += value
+            low[i] = value if value < low[i] else low[i]
+            high[i] = value if value > high[i] else high[i]
+    rest = x[blocks * WIDTH :]
+    for i in range(rest.shape[0]):
+        value = np.float64(rest[i])
+        total[i] += value
+        low[i], high[i] = min(low[i], value), max(high[i], value)
+    result, ends[0], ends[1] = 0.0, np.inf, -np.inf
+    for i in range(WIDTH):
+        result += total[i]
+        ends[0], ends[1] = min(ends[0], low[i]), max(ends[1], high[i])
+    return result
 
 
-def _independent(mean: F32, variance: F32, log_variance: F32, prior_mean: F64, prior_var: F64, sums: F64) -> None:
-    """Fill sums (SUMS, D) of dimensions whose rows are all finite and independent. In others the means stay NaN."""
-    dimensions, n = mean.shape
-    width = math.gcd(n, MAX_PARTIAL_SUMS)
-    rows = (x.reshape(dimensions, -1, width) for x in (mean, variance, log_variance))
-    sums_of = np.full((9, dimensions), np.nan)
-    _influences(*rows, prior_mean, prior_var, np.empty((5, width)), sums_of)
-    m, e, log, v, spread, upper, gap, reliability, kl = sums_of
-    low, high = _bound(ACTIVE * (v + e), -np.inf), _bound(PASSIVE * (v + e), np.inf)
-    active = np.array([np.count_nonzero(row) for row in variance <= low[:, None]]) / n
-    passive = np.array([np.count_nonzero(row) for row in variance >= high[:, None]]) / n
-    squares = upper / 4.0, gap / 4.0, reliability, n * active * (1.0 - active), n * passive * (1.0 - passive), kl / 4.0
-    sums[0] = sums[8] = n
-    sums[1:8], sums[9:] = (m, e, log, v, spread / n, active, passive), squares
+@helper
+def _logarithms(bits, mantissa_bits, mantissa, part, logs):
+    """Put the logarithms of positive, normal float32 numbers into logs (n,), and return their sum.
 
-
-def _bound(bound: F64, towards: float) -> F32:
-    """Return the next float32 of each bound in a direction: float32 numbers compare the same with both."""
-    with np.errstate(over="ignore"):  # infinity is next to what is too large
-        near = bound.astype(np.float32)
-        short = near > bound if towards < 0.0 else near < bound
-        return np.where(short, np.nextafter(near, np.float32(towards)), near)
-
-
-def _clustered(mean: F32, variance: F32, log_variance: F32, starts: Ids, prior_mean: F64, prior_var: F64) -> F64:
-    """Return the sums (SUMS, k) of k dimensions whose rows (k, n) may be clustered or not finite.
-
-    starts: the first row of each cluster; empty if every row is its own cluster.
-    The influences are linear in their terms, so the terms are summed by cluster.
+    bits: the numbers as int32. mantissa_bits and mantissa are one memory (n,), as int32 and as float32.
     """
-    finite = np.isfinite(mean) & np.isfinite(variance) & np.isfinite(log_variance)
-    n, all_finite = finite.sum(axis=1), bool(finite.all())
-    equal_size = np.array_equal(starts * starts.size, np.arange(starts.size) * mean.shape[1])
-
-    def apart(rows: F32) -> tuple[F64, F64]:
-        """Return the mean of the finite rows (k,), and the rows minus it (k, n), 0 where they are not finite."""
-        x = rows.astype(np.float64) if all_finite else np.where(finite, rows, np.float64(0.0))
-        centre = x.sum(axis=1) / n
-        x -= centre[:, None]
-        return centre, x if all_finite else x * finite
-
-    def by_cluster(x: F64) -> F64:
-        if equal_size and starts.size:  # a product, which is several times as fast as reduceat
-            return np.asarray(x.reshape(len(x), starts.size, -1) @ np.ones(x.shape[1] // starts.size))
-        return np.add.reduceat(x, starts, axis=1) if starts.size else x
-
-    (m, x), (e, y), (log, z) = apart(mean), apart(variance), apart(log_variance)
-    square, spread = np.square(x), np.square(y).sum(axis=1) / n
-    v = square.sum(axis=1) / n
-    low, high = _bound(ACTIVE * (v + e), -np.inf), _bound(PASSIVE * (v + e), np.inf)
-    uses, ignores = finite & (variance <= low[:, None]), finite & (variance >= high[:, None])
-    active, passive = uses.sum(axis=1) / n, ignores.sum(axis=1) / n
-    x, y, z, square = (by_cluster(part) for part in (x, y, z, square))
-    used, ignored, counts = (by_cluster(part.astype(np.float64)) for part in (uses, ignores, finite))
-    by_row = np.stack([v, v + e, e, m - prior_mean, prior_var, active, passive])
-    v_, t, e_, offset, prior, active_, passive_ = by_row[..., None]
-    square -= v_ * counts
-    influences = (
-        0.5 * ((square + y) / t - z),
-        0.5 * (y / e_ - z),
-        (square * e_ - y * v_) / (t * t),
-        used - active_ * counts,
-        ignored - passive_ * counts,
-        0.5 * ((square + 2.0 * offset * x + y) / prior - z),
-    )
-    squares = [np.square(influence).sum(axis=1) for influence in influences]
-    return np.stack([n, m, e, log, v, spread, active, passive, np.count_nonzero(counts, axis=1), *squares])
+    half, digits = np.int32(SQRT_HALF), np.int32(23)
+    for i in range(bits.shape[0]):
+        exponent = np.int32(np.int32(bits[i] - half) >> digits)
+        mantissa_bits[i] = np.int32(bits[i] - np.int32(exponent << digits))
+        logs[i] = exponent
+    part[:] = 0.0
+    for start in range(0, bits.shape[0], WIDTH):
+        some, result = mantissa[start : start + WIDTH], logs[start : start + WIDTH]
+        for i in range(some.shape[0]):
+            m = np.float64(some[i])
+            s = (m - 1.0) / (m + 1.0)
+            z = s * s
+            series = z * (ARTANH[0] + z * (ARTANH[1] + z * (ARTANH[2] + z * (ARTANH[3] + z * ARTANH[4]))))
+            result[i] = result[i] * LOG_2 + s * (2.0 + series)
+            part[i] += result[i]
+    total = 0.0
+    for i in range(WIDTH):
+        total += part[i]
+    return total
 
 
-def _share_error(share: F64, error: F64, n: F64, clusters: F64) -> F64:
+@helper
+def _squared_influences(mu, s2, logs, means, factors, part, sums):
+    """Put sums over independent rows into sums (7,): of (μ - m)², (σ² - E)² and the influences' squares.
+
+    means: m, E, L, V and the last σ² of an input that uses the dimension and the first of one that does not.
+    factors: see `_factors`. part (7, WIDTH) is work space.
+    """
+    part[:] = 0.0
+    m, e, log, v, low, high = means[0], means[1], means[2], means[3], means[4], means[5]
+    by_t, by_e, square_r, spread_r, linear, precision = (
+        factors[0], factors[1], factors[2], factors[3], factors[4], factors[5],
+    )  # fmt: skip
+    n = mu.shape[0]
+    for start in range(0, n, WIDTH):
+        x_, y_, z_ = mu[start : start + WIDTH], s2[start : start + WIDTH], logs[start : start + WIDTH]
+        for i in range(x_.shape[0]):
+            x, y, z = np.float64(x_[i]) - m, np.float64(y_[i]) - e, z_[i] - log
+            square = x * x - v
+            upper = (square + y) * by_t - z
+            gap = y * by_e - z
+            reliability = square * square_r - y * spread_r
+            kl = (square + linear * x + y) * precision - z
+            part[0, i] += y * y
+            part[1, i] += upper * upper
+            part[2, i] += gap * gap
+            part[3, i] += reliability * reliability
+            part[4, i] += kl * kl
+    uses = ignores = 0
+    for i in range(n):
+        uses += int(np.float64(s2[i]) <= low)
+        ignores += int(np.float64(s2[i]) >= high)
+    for k in range(5):
+        sums[k] = 0.0
+        for i in range(WIDTH):
+            sums[k] += part[k, i]
+    sums[5], sums[6] = uses, ignores
+
+
+@helper
+def _squared_influences_of_inputs(mu, s2, logs, group, means, factors, shares, sums):
+    """Put the same sums into sums (8,) where rows of one `group` (n,) belong to one input; return the inputs.
+
+    The influences are linear in their terms, so the terms are summed by input first. shares: those of the rows on
+    either side. The last three sums are of the squared influences of the shares, and of nothing.
+    """
+    m, e, log, v, low, high = means[0], means[1], means[2], means[3], means[4], means[5]
+    n, inputs = mu.shape[0], 0
+    for k in range(sums.shape[0]):
+        sums[k] = 0.0
+    a = b = c = d = used = ignored = rows = 0.0
+    for i in range(n):
+        x, y = np.float64(mu[i]) - m, np.float64(s2[i]) - e
+        sums[0] += y * y
+        a += x
+        b += x * x - v
+        c += y
+        d += logs[i] - log
+        used += int(np.float64(s2[i]) <= low)
+        ignored += int(np.float64(s2[i]) >= high)
+        rows += 1.0
+        if i + 1 == n or group[i + 1] != group[i]:
+            upper = (b + c) * factors[0] - d
+            gap = c * factors[1] - d
+            reliability = b * factors[2] - c * factors[3]
+            kl = (b + factors[4] * a + c) * factors[5] - d
+            used -= shares[0] * rows
+            ignored -= shares[1] * rows
+            sums[1] += upper * upper
+            sums[2] += gap * gap
+            sums[3] += reliability * reliability
+            sums[4] += kl * kl
+            sums[5] += used * used
+            sums[6] += ignored * ignored
+            inputs += 1
+            a = b = c = d = used = ignored = rows = 0.0
+    return inputs
+
+
+@helper
+def _share_error(share, square, n, inputs):
     """Return the standard error of a share: two successes and two failures are added to the effective rows."""
-    effective = share * (1.0 - share) / (error * error)
-    effective = np.where(effective > 0.0, np.clip(effective, clusters, n), clusters)
+    error2 = square * inputs / (inputs - 1.0) / (n * n)
+    effective = share * (1.0 - share) / error2
+    effective = min(max(effective, inputs), n) if effective > 0.0 else inputs
     p = (share * effective + 2.0) / (effective + 4.0)
-    return np.where(clusters > 1, np.sqrt(p * (1.0 - p) / (effective + 4.0)), np.nan)
+    return math.sqrt(p * (1.0 - p) / (effective + 4.0))
+
+
+@inlined
+def _centred_square(x, centre, part):
+    """Return the sum of (x - centre)², x (n,)."""
+    part[:] = 0.0
+    for start in range(0, x.shape[0], WIDTH):
+        some = x[start : start + WIDTH]
+        for i in range(some.shape[0]):
+            apart = np.float64(some[i]) - centre
+            part[i] += apart * apart
+    total = 0.0
+    for i in range(WIDTH):
+        total += part[i]
+    return total
+
+
+@helper
+def _describe(mu, s2, bits, group, total, total2, prior_mean, prior_var, logs, mantissa_bits, mantissa, part, out):
+    """Fill out (OUT,) of one dimension, whose n > 0 rows are finite and have the sums `total` and `total2`."""
+    n = mu.shape[0]
+    sums, means, factors, shares = np.empty(7), np.empty(6), np.empty(6), np.empty(2)
+    m = total / n
+    v = _centred_square(mu, m, part[0]) / n
+    out[1], out[2], out[ROWS] = m, v, n
+    if s2.shape[0] == 0:
+        inputs = 1
+        for i in range(1, group.shape[0]):
+            inputs += int(group[i] != group[i - 1])
+        out[0] = inputs if group.shape[0] > 0 else n
+        return
+    e = total2 / n
+    log = _logarithms(bits, mantissa_bits, mantissa, part[0], logs) / n
+    t = v + e
+    means[0], means[1], means[2], means[3], means[4], means[5] = m, e, log, v, ACTIVE * t, PASSIVE * t
+    factors[0], factors[1], factors[2], factors[3] = 1.0 / t, 1.0 / e, e / (t * t), v / (t * t)
+    factors[4], factors[5] = 2.0 * (m - prior_mean), 1.0 / prior_var
+    _squared_influences(mu, s2, logs, means, factors, part, sums)
+    uses, ignores, inputs = sums[5] / n, sums[6] / n, n
+    out[3], out[4], out[5] = e, sums[0] / n, log
+    if group.shape[0] > 0:
+        shares[0], shares[1] = uses, ignores
+        inputs = _squared_influences_of_inputs(mu, s2, logs, group, means, factors, shares, sums)
+    else:
+        sums[5], sums[6] = n * uses * (1.0 - uses), n * ignores * (1.0 - ignores)
+    out[0] = inputs
+    out[6], out[8], out[10] = 0.5 * (math.log(t) - log), 0.5 * (math.log(e) - log), v / t
+    out[12], out[14] = uses, ignores
+    apart = m - prior_mean
+    out[16] = 0.5 * ((v + apart * apart + e) / prior_var - 1.0 - log + math.log(prior_var))
+    if inputs > 1:
+        few = inputs / (inputs - 1.0)
+        out[7], out[9] = 0.5 * math.sqrt(sums[1] * few) / n, 0.5 * math.sqrt(sums[2] * few) / n
+        out[11], out[17] = math.sqrt(sums[3] * few) / n, 0.5 * math.sqrt(sums[4] * few) / n
+        out[13] = _share_error(uses, sums[5], n, inputs)
+        out[15] = _share_error(ignores, sums[6], n, inputs)
+
+
+@kernel(
+    f"void({FLOAT}, {FLOAT}, int32[:, ::1], int32[::1], float64[:, ::1], float32[:, ::1], int32[:, ::1], float64[::1],"
+    "float64[:, ::1], float64[:, ::1])"
+)
+def describe(mean, variance, bits, group, prior, room, room_bits, logs, part, out):
+    """Fill out (D, OUT) with the statistics of mean and variance (D, n), by the names of `NAMES` and after.
+
+    bits: the memory of variance as int32. Without a variance both are (0, 0). group (n,): the input that a row belongs
+    to, rows of one side by side; empty if every row is its own. prior (2, D): mean and variance of the prior. Work
+    space: room (4, n) and the same memory as int32, logs (n,), part (SUMS, WIDTH). NaN where no row is finite.
+    """
+    has = min(variance.shape[0], 1)
+    for d in range(mean.shape[0]):
+        out[d] = np.nan
+        mu, s2, s2_bits, ids, total2, least = mean[d], room[1, :0], room_bits[1, :0], group, 0.0, 1.0
+        total = _sum_and_ends(mu, part[:3], out[d, LOW : LOW + 2])
+        if has:
+            s2, s2_bits = variance[d], bits[d]
+            total2 = _sum_and_ends(s2, part[:3], out[d, LEAST : LEAST + 2])
+            least = out[d, LEAST]
+        if not (math.isfinite(total + total2) and least > 0.0):
+            n = _finite_rows(mu, s2, group, room[0], room[1], room_bits[2])
+            mu, s2, s2_bits, ids = (
+                room[0, :n], room[1, : has * n], room_bits[1, : has * n], room_bits[2, : min(n, group.shape[0])],
+            )  # fmt: skip
+            out[d, LOW:] = np.nan
+            if n > 0:
+                total = _sum_and_ends(mu, part[:3], out[d, LOW : LOW + 2])
+            if n > 0 and has:
+                total2 = _sum_and_ends(s2, part[:3], out[d, LEAST : LEAST + 2])
+        if mu.shape[0] == 0:
+            out[d, 0] = out[d, ROWS] = 0.0
+            continue
+        rows = s2.shape[0]
+        _describe(
+            mu, s2, s2_bits, ids, total, total2, prior[0, d], prior[1, d], logs[:rows], room_bits[3, :rows],
+            room[3, :rows], part, out[d],
+        )  # fmt: skip
+
+
+def posterior(
+    mean: F32,
+    variance: F32 | None,
+    group: I32 | None = None,
+    prior_mean: F64 | float = 0.0,
+    prior_var: F64 | float = 1.0,
+) -> F64:
+    """Compute the statistics of the rows, float64 (OUT, D), in the order of `NAMES` and the constants after it.
+
+    mean, variance: float32 (D, n), C-contiguous, variances normal numbers above 0 or not finite. group: int32 (n,),
+    see `describe`. NaN where no row is finite; an error needs two inputs.
+    """
+    dimensions, n = mean.shape
+    room, out, prior = np.empty((4, n), np.float32), np.empty((dimensions, OUT)), np.empty((2, dimensions))
+    prior[0], prior[1] = prior_mean, prior_var
+    spread = np.empty((0, 0), np.float32) if variance is None else variance
+    ids = np.empty(0, np.int32) if group is None else group
+    describe(
+        mean,
+        spread,
+        spread.view(np.int32),
+        ids,
+        prior,
+        room,
+        room.view(np.int32),
+        np.empty(n),
+        np.empty((SUMS, WIDTH)),
+        out,
+    )
+    return np.ascontiguousarray(out.T)

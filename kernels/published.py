@@ -65,13 +65,11 @@ def _counts(mean, variance, log_variance, low, scale, prior, bins, near):
         near[d, 0], near[d, 1], near[d, 2] = narrow, standard, collapsed
 
 
-def baselines(
-    mean: F32, variance: F32 | None, log_variance: F32 | None, rows: Ints, prior_mean: F64, prior_var: F64
-) -> F64:
+def baselines(mean: F32, variance: F32 | None, rows: F64, prior_mean: F64, prior_var: F64) -> F64:
     """Compute the statistics of the rows, float64 (6, D), in the order of `NAMES`.
 
-    mean, variance, log_variance: float32 (D, n), C-contiguous. rows: number of finite rows, (D,). prior_mean,
-    prior_var: float64 (D,). NaN where no row is finite.
+    mean, variance: float32 (D, n), C-contiguous. rows: number of finite rows, (D,). prior_mean, prior_var: float64
+    (D,). NaN where no row is finite.
     """
     dimensions, n = mean.shape
     statistics = np.full((len(NAMES), dimensions), np.nan)
@@ -79,12 +77,11 @@ def baselines(
     for start in range(0, dimensions if n else 0, size):
         some = slice(start, start + size)
         spread = None if variance is None else variance[some]
-        log = None if log_variance is None else log_variance[some]
-        statistics[:, some] = _block(mean[some], spread, log, rows[some], np.stack([prior_mean[some], prior_var[some]]))
+        statistics[:, some] = _block(mean[some], spread, rows[some], np.stack([prior_mean[some], prior_var[some]]))
     return statistics
 
 
-def _block(mean: F32, variance: F32 | None, log_variance: F32 | None, rows: Ints, prior: F64) -> F64:
+def _block(mean: F32, variance: F32 | None, rows: F64, prior: F64) -> F64:
     """Compute the statistics of some dimensions, in which rows (k,) of n > 0 rows are finite; prior (2, k)."""
     dimensions, n = mean.shape
     statistics = np.full((len(NAMES), dimensions), np.nan)
@@ -95,9 +92,9 @@ def _block(mean: F32, variance: F32 | None, log_variance: F32 | None, rows: Ints
     scale = np.where(flat, 0.0, BINS / np.where(flat, 1.0, width))
     bins, near = np.zeros((dimensions, BINS), np.int64), np.zeros((dimensions, 3), np.int64)
     none = np.zeros((0, n), np.float32)
-    given = (none, none) if variance is None or log_variance is None else (variance, log_variance)
-    _counts(mean, *given, low, scale, prior, bins, near)
     with np.errstate(divide="ignore", invalid="ignore"):
+        given = (none, none) if variance is None else (variance, np.log(variance))
+        _counts(mean, *given, low, scale, prior, bins, near)
         p = bins / rows[:, None]
         statistics[0] = np.maximum(np.abs(low), np.abs(high))
         statistics[1] = -np.where(p > 0.0, p * np.log(p), 0.0).sum(axis=1)

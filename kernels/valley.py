@@ -1,12 +1,12 @@
 """Depth of the valley between two peaks of the histogram of log σ²: it shows two kinds of inputs.
 
-Inputs are float32 (D, n): the posterior's mean μ and log σ² for every row. Bins of σ² / T are a factor of 2^¼ wide and
-centred at powers of 2^¼, T = Var μ + mean σ², so that nothing changes when a dimension is rescaled. A window is three
-neighbouring bins. Every window is tried as the valley. Its low peak is the fullest window on its left with its centre
-at T / 2 or below. Its high peak is the fullest window on its right with its centre at T / √2 or above. On each side
-there must surely be a given share of the rows. `valley` is the number of rows in the valley, divided by the number in
-the smaller peak, at most 1. It belongs to the window for which this ratio plus two standard errors is smallest, and is
-1 if no valley is possible.
+Inputs are float32 (D, n): the posterior's mean μ and variance σ² for every row. Bins of σ² / T are a factor of 2^¼ wide
+and centred at powers of 2^¼, T = Var μ + mean σ², so that nothing changes when a dimension is rescaled. A window is
+three neighbouring bins. Every window is tried as the valley. Its low peak is the fullest window on its left with its
+centre at T / 2 or below. Its high peak is the fullest window on its right with its centre at T / √2 or above. On each
+side there must surely be a given share of the rows. `valley` is the number of rows in the valley, divided by the number
+in the smaller peak, at most 1. It belongs to the window for which this ratio plus two standard errors is smallest, and
+is 1 if no valley is possible.
 
 Its standard error treats the counts as independent Poisson counts. It assumes one row more in the valley than there
 is, because an empty valley does not prove that no row can be there. Rows of one cluster count together. A row that is
@@ -14,20 +14,17 @@ not finite in a dimension is left out of that dimension.
 """
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._jit import kernel
+from ._jit import helper, kernel
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
-Ids = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
-PER_NAT = 4.0 / math.log(2.0)
-"""Number of bins in one unit of log σ²."""
+PER_OCTAVE = 4
+"""Number of bins in a factor of two."""
 CENTRE, BINS = 80, 105
 """Bin around σ² = T, and number of bins: from T / 2^20 to 2^6 T, which at most 1 row in 64 can exceed."""
 Z_SHARE = 1.96
@@ -36,111 +33,119 @@ WINDOW_BINS = 3
 """Number of bins in a window."""
 LOW, HIGH = CENTRE - 4, CENTRE - 2
 """Bins at T / 2 and T / √2: the last centre of a low peak, and the first centre of a high peak."""
-AT_ONCE = 2**14
-"""Numbers that NumPy works on at once."""
+HALF_BIN = 2.0 ** (0.5 / PER_OCTAVE)
 
 
-@kernel("void(float32[:, ::1], float64[::1], int64[:, ::1])")
-def _count(log_variance, log_total, counts):
-    """Add the rows of log_variance (D, n) to counts (D, BINS); NaN counts nowhere. log_total (D,) is log T."""
-    last = counts.shape[1] - 1
-    for d in range(log_variance.shape[0]):
-        row, centre = counts[d], CENTRE + 0.5 - log_total[d] * PER_NAT
-        for i in range(log_variance.shape[1]):
-            place = np.float64(log_variance[d, i]) * PER_NAT + centre
-            if place == place:
-                row[int(min(max(place, 0.0), last))] += 1
+@helper
+def _count(mean, variance, total, group, place, below):
+    """Fill place (n,) with the bin of each row, -1 if it is not finite, and below (BINS + 1,) with cumulative counts.
 
-
-def valley(
-    mean: F32, log_variance: F32, rows: F64, total: F64, cluster: Ids, share: float, which: Mask
-) -> tuple[F64, F64]:
-    """Return the valley of every dimension and its standard error, (D,) each.
-
-    mean, log_variance: float32 (D, n), C-contiguous. rows: number of finite rows, (D,). total: T, float64 (D,).
-    cluster: int64 (n,), non-decreasing ids of the rows that belong together; empty if every row is its own cluster.
-    share: smallest share of the rows that is surely on each side. which: bool (D,), the dimensions to search; the
-    others have no valley. Both results are NaN without a finite row; the error is NaN for one cluster.
+    Return the number of inputs that have a finite row.
     """
-    n = mean.shape[1]
-    depth, error = np.where(rows > 0, 1.0, np.nan), np.where(rows > 1, 0.0, np.nan)
-    look = which & (rows > 1)
-    plain = look & (rows == n) & (not cluster.size)
-    for some in _parts(plain, AT_ONCE // BINS):
-        depth[some], error[some], _ = _deepest(_counts(log_variance[some], total[some]), share, 1.0)
-    for some in _parts(look & ~plain, AT_ONCE // max(n, 1)):
-        depth[some], error[some] = _dependent(mean[some], log_variance[some], total[some], cluster, share)
-    return np.minimum(depth, 1.0), error
+    below[:] = 0
+    scale, inputs, newest = HALF_BIN / total, 0, -1
+    quarters = 2.0**0.25 / 2.0, 2.0**0.5 / 2.0, 2.0**0.75 / 2.0
+    for i in range(mean.shape[0]):
+        ratio = np.float64(variance[i]) * scale
+        place[i] = -1
+        if math.isfinite(mean[i]) and 0.0 < ratio < np.inf:
+            mantissa, exponent = math.frexp(ratio)
+            bin_ = PER_OCTAVE * (int(exponent) - 1) + CENTRE
+            bin_ += int(mantissa >= quarters[0]) + int(mantissa >= quarters[1]) + int(mantissa >= quarters[2])
+            place[i] = min(max(bin_, 0), BINS - 1)
+            below[place[i] + 1] += 1
+            if group.shape[0] == 0 or group[i] != newest:
+                inputs += 1
+                newest = group[i] if group.shape[0] > 0 else newest
+    for b in range(BINS):
+        below[b + 1] += below[b]
+    return inputs
 
 
-def _parts(which: Mask, size: int) -> Iterator[Ids]:
-    """Yield these dimensions, some at a time."""
-    left = np.flatnonzero(which)
-    for start in range(0, len(left), max(size, 1)):
-        yield left[start : start + max(size, 1)]
+@helper
+def _fullest(below, first, last, stop):
+    """Return the number of rows in the fullest window of the first ones of [first, min(last, stop)), and the window."""
+    rows, window = 0, -1
+    for k in range(first, min(last, stop)):
+        if below[k + WINDOW_BINS] - below[k] > rows:
+            rows, window = below[k + WINDOW_BINS] - below[k], k
+    return rows, window
 
 
-def _counts(log_variance: F32, total: F64) -> Ids:
-    counts = np.zeros((len(log_variance), BINS), np.int64)
-    _count(log_variance, np.log(total), counts)
-    return counts
-
-
-def _deepest(counts: Ids, share: float, size: float | F64) -> tuple[F64, F64, Ids]:
-    """Return the valley of counts (D, BINS), its error, and the first bins (2, D) of valley and smaller peak.
+@helper
+def _deepest(below, share, size, out):
+    """Put the deepest valley and its error into out (2,). Return the windows of the valley and of its smaller peak.
 
     size: number of dependent rows that count as one.
     """
-    below = np.concatenate([np.zeros((len(counts), 1), np.int64), np.cumsum(counts, axis=1)], axis=1)
-    full = (
-        below[:, WINDOW_BINS:] - below[:, :-WINDOW_BINS]
-    )  # window k has the bins k, k + 1 and k + 2, and is centred at k + 1
-    low, high = full.copy(), full.copy()
-    low[:, LOW:], high[:, : HIGH - 1] = 0, 0
-    before, after = np.zeros_like(full), np.zeros_like(full)
-    before[:, WINDOW_BINS:] = np.maximum.accumulate(low, axis=1)[:, :-WINDOW_BINS]
-    after[:, :-WINDOW_BINS] = np.maximum.accumulate(high[:, ::-1], axis=1)[:, ::-1][:, WINDOW_BINS:]
-    peak, rows = np.minimum(before, after), below[:, -1:]
-    size = np.broadcast_to(size, len(counts))[:, None]
-    least = rows * share + Z_SHARE * np.sqrt(rows * size * share * (1.0 - share))
-    possible = (peak > 0) & (below[:, :-WINDOW_BINS] >= least) & (rows - below[:, WINDOW_BINS:] >= least)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    rows, windows = below[BINS], BINS + 1 - WINDOW_BINS
+    least = rows * share + Z_SHARE * math.sqrt(rows * size * share * (1.0 - share))
+    best, valley, peak_window = np.inf, -1, -1
+    out[0], out[1] = 1.0, 0.0
+    for k in range(WINDOW_BINS, windows - WINDOW_BINS):
+        if below[k] < least or rows - below[k + WINDOW_BINS] < least:
+            continue
+        before, left = _fullest(below, 0, LOW, k - WINDOW_BINS + 1)
+        after, right = _fullest(below, max(HIGH - 1, k + WINDOW_BINS), windows, windows)
+        peak = min(before, after)
+        if peak == 0:
+            continue
+        full = below[k + WINDOW_BINS] - below[k]
         depth = full / peak
-        error = np.sqrt(size * (full + size + depth * depth * peak)) / peak
-        bound = np.where(possible, depth + 2.0 * error, np.inf)
-    k = np.argmin(bound, axis=1)[:, None]
-    none = ~np.isfinite(np.take_along_axis(bound, k, 1)[:, 0])
-    depth, error = (
-        np.where(none, of_none, np.take_along_axis(x, k, 1)[:, 0]) for x, of_none in ((depth, 1), (error, 0))
+        error = math.sqrt(size * (full + size + depth * depth * peak)) / peak
+        if depth + 2.0 * error < best:
+            best, valley, peak_window = depth + 2.0 * error, k, left if before <= after else right
+            out[0], out[1] = depth, error
+    return valley, peak_window
+
+
+@helper
+def _error_of_inputs(place, group, valley, peak, depth, size):
+    """Return the error of the depth where rows of one `group` (n,) belong to one input."""
+    square = total = influence = 0.0
+    for i in range(place.shape[0]):
+        influence += int(valley <= place[i] < valley + WINDOW_BINS)
+        if peak <= place[i] < peak + WINDOW_BINS:
+            influence -= depth
+            total += 1.0
+        if i + 1 == place.shape[0] or group[i + 1] != group[i]:
+            square += influence * influence
+            influence = 0.0
+    return math.sqrt(square + size * size) / total
+
+
+@kernel(
+    "void(float32[:, ::1], float32[:, ::1], float64[::1], int32[::1], float64, int64[::1], int32[::1], float64[:, ::1])"
+)
+def deepest_valleys(mean, variance, total, group, share, which, place, out):
+    """Fill out (k, 2) with the valley and its error of the dimensions `which` (k,); place (n,) is work space."""
+    below = np.empty(BINS + 1, np.int64)
+    for w in range(which.shape[0]):
+        d, result = which[w], out[w]
+        inputs = _count(mean[d], variance[d], total[d], group, place, below)
+        if below[BINS] == 0:
+            result[:] = np.nan
+            continue
+        size = below[BINS] / inputs
+        valley, peak = _deepest(below, share, size, result)
+        if inputs < 2:
+            result[1] = np.nan
+        elif group.shape[0] > 0 and valley >= 0:
+            result[1] = _error_of_inputs(place, group, valley, peak, result[0], size)
+        result[0] = min(result[0], 1.0)
+
+
+def valley(
+    mean: F32, variance: F32, total: F64, group: NDArray[np.int32], share: float, which: NDArray[np.int64]
+) -> F64:
+    """Return the valley and its standard error of the dimensions `which` (k,), float64 (2, k).
+
+    mean, variance: float32 (D, n), C-contiguous. total: T, float64 (D,). group: int32 (n,), the input that a row
+    belongs to, rows of one side by side; empty if every row is its own. share: smallest share of the rows that is
+    surely on each side. Both are NaN without a finite row; the error is NaN for one input.
+    """
+    out = np.empty((which.size, 2))
+    deepest_valleys(
+        mean, variance, np.ascontiguousarray(total), group, share, which, np.empty(mean.shape[1], np.int32), out
     )
-    return depth, error, np.stack([k[:, 0], _smaller(low, high, k, before, after)])
-
-
-def _smaller(low: Ids, high: Ids, k: Ids, before: Ids, after: Ids) -> Ids:
-    """Return the first bin of the smaller peak of the valleys k (D, 1)."""
-    left = np.take_along_axis(before, k, 1) <= np.take_along_axis(after, k, 1)
-    windows = np.arange(low.shape[1])
-    there = np.where(
-        left, np.where(windows <= k - WINDOW_BINS, low, -1), np.where(windows >= k + WINDOW_BINS, high, -1)
-    )
-    return np.asarray(np.argmax(there, axis=1))
-
-
-def _dependent(mean: F32, log_variance: F32, total: F64, cluster: Ids, share: float) -> tuple[F64, F64]:
-    """Return the valley and its error if rows are clustered or not finite."""
-    finite = np.isfinite(mean) & np.isfinite(log_variance)
-    log = np.where(finite, log_variance, np.float32(np.nan))
-    counts = _counts(log, total)
-    rows = finite.sum(axis=1)
-    starts = np.flatnonzero(np.diff(cluster, prepend=cluster[:1] - 1)) if cluster.size else np.arange(mean.shape[1])
-    clusters = np.count_nonzero(np.add.reduceat(finite, starts, axis=1, dtype=np.int64), axis=1)
-    size = rows / clusters
-    depth, error, (k, peak) = _deepest(counts, share, size)
-    place = log.astype(np.float64) * PER_NAT + (CENTRE + 0.5 - np.log(total) * PER_NAT)[:, None]
-    place = np.floor(np.clip(place, 0, BINS - 1))  # NaN stays, and lies in no window
-    in_valley, in_peak = (((place >= at[:, None]) & (place < at[:, None] + WINDOW_BINS)) for at in (k, peak))
-    influence = np.add.reduceat(in_valley - depth[:, None] * in_peak, starts, axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        summed = np.sqrt(np.square(influence).sum(axis=1) + size * size) / in_peak.sum(axis=1)
-    error = np.where(error > 0, summed, 0.0)
-    return depth, np.where(clusters > 1, error, np.nan)
+    return out.T

@@ -87,14 +87,13 @@ class EvaluationLoop:
             return
         self.schedule.start_charging()
         try:
-            self._step()
+            if not self.schedule.wakes():
+                self._step()
         except Exception as failure:
             self.failed(failure)
         self.schedule.charge()
 
     def _step(self) -> None:
-        if self.schedule.wakes():
-            return
         for pipeline in self.pipelines.values():
             pipeline.ring.commit(self.schedule.steps)
         if self.schedule.begin_step():
@@ -134,7 +133,7 @@ class EvaluationLoop:
             self.training_context.wait()
             for pipeline in self.pipelines.values():
                 pipeline.wait()
-            return self._conclude()
+            return self._conclude(full=True)
         except Exception as failure:
             self.failed(failure)
             return ()
@@ -143,9 +142,19 @@ class EvaluationLoop:
         """Take the waiting rows into the statistics. A failure in there must not prevent a checkpoint."""
         try:
             for pipeline in self.pipelines.values():
+                pipeline.complete()  # from the rows of its evaluation, before others come
                 pipeline.request(self.schedule.steps)
                 pipeline.wait()
                 pipeline.ingest()
+        except Exception as failure:
+            self.failed(failure)
+
+    def complete(self, pipeline: ModePipeline) -> None:
+        """Compute what the latest snapshot of a mode lacks. After a failure it stays as it is."""
+        if forks() != self._forks:
+            return
+        try:
+            pipeline.complete()
         except Exception as failure:
             self.failed(failure)
 
@@ -158,12 +167,12 @@ class EvaluationLoop:
     def _arrived(self) -> bool:
         return self.training_context.ready() and all(pipeline.ready() for pipeline in self.pipelines.values())
 
-    def _conclude(self) -> tuple[Evaluation, ...]:
+    def _conclude(self, full: bool = False) -> tuple[Evaluation, ...]:
         begun = self.schedule.begin()
         done: list[Evaluation] = []
         try:
             try:
-                self._evaluate_modes(begun, done)
+                self._evaluate_modes(begun, done, full)
             finally:  # before any code of the user runs: it may save the state, load another one, or detach
                 self.schedule.plan_next(begun)
         finally:
@@ -177,18 +186,18 @@ class EvaluationLoop:
             self._stop()
         return tuple(done)
 
-    def _evaluate_modes(self, begun: Begun, done: list[Evaluation]) -> None:
+    def _evaluate_modes(self, begun: Begun, done: list[Evaluation], full: bool) -> None:
         """Append one evaluation for each mode with rows, and for training if it should have rows."""
         context = self.training_context.take()
         for pipeline in self.pipelines.values():
             pipeline.ingest()
             if pipeline.observed or (pipeline.mode == "train" and self.schedule.expects_rows(begun.step)):
-                done.append(self._evaluate(pipeline, begun.step, context))
+                done.append(self._evaluate(pipeline, begun.step, context, full))
         self.schedule.measured(begun)
 
-    def _evaluate(self, pipeline: ModePipeline, step: int, context: Context) -> Evaluation:
+    def _evaluate(self, pipeline: ModePipeline, step: int, context: Context, full: bool) -> Evaluation:
         resumed = pipeline.resumed()
-        observed, alerts = pipeline.evaluate(step, context)
+        observed, alerts = pipeline.evaluate(step, context, full)
         if observed == 0:
             self.diagnostics.warn_of_silence(self.schedule.steps)
         self.evaluations += 1

@@ -29,7 +29,6 @@ from .evaluation_loop import EvaluationLoop
 from .observe import read_rows
 from .options import checked
 from .outputs import Outputs, close_in
-from .pipeline import ModePipeline
 
 attached_monitors: weakref.WeakKeyDictionary[nn.Module, dict[str, PolarMonitor]] = weakref.WeakKeyDictionary()
 """Monitors that `polar_monitor.attach` made, by model and name: the model keeps them alive until they detach."""
@@ -280,18 +279,21 @@ class PolarMonitor:
 
     # -- results ----------------------------------------------------------------------------------------------------
 
-    def _pipeline(self, mode: str | None) -> ModePipeline | None:
-        return self._loop.pipelines.get(mode or self._loop.options.modes[0])
+    def _complete(self, mode: str | None) -> tuple[Snapshot | None, Regime | None]:
+        """Return snapshot and regime of the latest evaluation, with all statistics."""
+        pipeline = self._loop.pipelines.get(mode or self._loop.options.modes[0])
+        if pipeline is None:
+            return None, None
+        self._loop.complete(pipeline)
+        return pipeline.snapshot, pipeline.regime
 
     def snapshot(self, mode: str | None = None) -> Snapshot | None:
         """Return the statistics of the latest evaluation, or None before the first."""
-        pipeline = self._pipeline(mode)
-        return None if pipeline is None else pipeline.snapshot
+        return self._complete(mode)[0]
 
     def regime(self, mode: str | None = None) -> Regime | None:
         """Return the labels and the verdict of the latest evaluation, or None before the first."""
-        pipeline = self._pipeline(mode)
-        return None if pipeline is None else pipeline.regime
+        return self._complete(mode)[1]
 
     @property
     def alerts(self) -> tuple[Alert, ...]:

@@ -31,6 +31,10 @@ MIN_ROWS_FOR_UNIT = 1024
 """Rows after which a spread that only fits another unit raises a warning."""
 
 
+FULL_EVERY = 8
+"""Every so many evaluations, one computes all statistics; the others compute what labels and alerts need."""
+
+
 class ModePipeline:
     """State of one mode, "train" or "eval". It makes the stream when the first row shows the number of dimensions."""
 
@@ -53,6 +57,8 @@ class ModePipeline:
         """Rows that reached the statistics, in this process."""
         self.observed = 0
         """Rows that reached them since the latest evaluation."""
+        self.light = 0
+        """Light evaluations since the latest full one."""
         self.spread_name = ""
         """Quoted name of the module that gives the spread, for messages; '' without such a module."""
         self._min_spread = np.inf
@@ -111,7 +117,7 @@ class ModePipeline:
             if not self._unit_checked:
                 self._check_unit(batch.spread, self.kind)
             variance = to_variance(batch.spread, self.kind)
-        self.stream.update(batch.mean, variance, batch.rows_per_input, self.ring.mantissa)
+        self.stream.update(batch.mean, variance, batch.rows_per_input, self.ring.mantissa, steps=batch.steps)
         self.seen += batch.mean.shape[0]
         self.observed += batch.mean.shape[0]
 
@@ -125,17 +131,35 @@ class ModePipeline:
             self._unit_checked = True
             warn(f"{self.spread_name} was read as {kind}, but {doubt}" if self.spread_name else doubt)
 
-    def evaluate(self, step: int, context: Context) -> tuple[int, tuple[Alert, ...]]:
-        """Take a snapshot at `step`, judge it, and return the rows observed since the previous one, and the alerts."""
+    def evaluate(self, step: int, context: Context, full: bool = False) -> tuple[int, tuple[Alert, ...]]:
+        """Take a snapshot at `step`, judge it, and return the rows observed since the previous one, and the alerts.
+
+        The snapshot has all statistics if `full`, if it is the first, every `FULL_EVERY`-th time, if the verdict
+        changes, and always with a published criterion or with rules of third parties, which may read any of them.
+        """
         observed, self.observed = self.observed, 0
         s = self.settings
         if self.stream is not None and self.stream.rows:
-            self.snapshot = self.stream.snapshot(step)
-            self.regime = judge(self.snapshot, self.regime, s.criterion)
+            full = full or self.snapshot is None or self.light + 1 >= FULL_EVERY
+            full = full or bool(s.extra) or s.criterion != "information"
+            self.snapshot, before = self.stream.snapshot(step, full), self.regime
+            self.regime = judge(self.snapshot, before, s.criterion)
+            self.light = 0 if full else self.light + 1
+            if before is not None and before.verdict is not self.regime.verdict:
+                self.complete()
         observation = Observation(step, observed, self.snapshot, self.regime, context)
         alerts = self.alerts.evaluate(observation, s.rules, s.warmup)
         self.loaded = False
         return observed, tuple(replace(alert, name=s.name, mode=self.mode) for alert in alerts)
+
+    def complete(self) -> None:
+        """Compute what the latest snapshot lacks, from the same rows."""
+        snapshot, regime, stream = self.snapshot, self.regime, self.stream
+        if snapshot is None or snapshot.full or stream is None or stream.rows != snapshot.rows:
+            return
+        self.snapshot, self.light = stream.complete(snapshot), 0
+        if regime is not None:
+            self.regime = replace(regime, snapshot=self.snapshot)
 
     def resumed(self) -> str | None:
         """Return the state of the alerts as JSON if it was loaded after the latest evaluation: a log may begin here."""
@@ -153,6 +177,7 @@ class ModePipeline:
             "dropped": self.dropped,
             "seen": self.seen,
             "observed": self.observed,
+            "light": self.light,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -165,9 +190,11 @@ class ModePipeline:
         regime = None if state["regime"] is None else Regime.from_dict(state["regime"], snapshot)
         alerts = AlertEngine(self.settings.extra)
         alerts.load_state_dict(state["alerts"])
-        dropped, seen, observed, written = (int(state[key]) for key in ("dropped", "seen", "observed", "written"))
+        names = ("dropped", "seen", "observed", "written", "light")
+        dropped, seen, observed, written, light = (int(state[name]) for name in names)
         self.stream, self.snapshot, self.regime, self.alerts, self.loaded = stream, snapshot, regime, alerts, True
         self.dropped, self.seen, self.observed, self.ring.rows = dropped, seen, observed, written
+        self.light = light
 
     def adopt(self, other: ModePipeline, step: int) -> None:
         """Continue from another pipeline's state, saved at `step`. The ring stays, since the taps write to it."""
@@ -175,6 +202,7 @@ class ModePipeline:
         self.alerts.adopt(other.alerts)
         self.loaded = other.loaded
         self.dropped, self.seen, self.observed = other.dropped, other.seen, other.observed
+        self.light = other.light
         self.ring.requests(step)  # waiting rows belong to the earlier run
         self.transfers.clear()
         self.ring.rows = other.ring.rows
@@ -195,7 +223,7 @@ def check_pipeline(pipeline: ModePipeline, saved: Mapping[str, Any]) -> None:
         state_count("mantissa", state["mantissa"], 1, 53)
         for word in ("inputs", "rows"):
             state_count(word, state[word])
-        shapes: dict[str, tuple[int | None, ...]] = {"input": (n,), "non_finite": (dimensions,)}
+        shapes: dict[str, tuple[int | None, ...]] = {"input": (n,), "step": (n,), "non_finite": (dimensions,)}
         if stream.has_variance:
             shapes["variance"] = (dimensions, n)
         for word, shape in shapes.items():

@@ -34,7 +34,7 @@ def _unknown() -> Array:
     return np.empty(0)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Snapshot:
     """Statistics of the last `n` rows (the window). A name with `_se` is the standard error of the name before it.
 
@@ -67,12 +67,12 @@ class Snapshot:
     log_variance: Array
     """L, the mean of log σ²."""
 
-    entropy_knn: Array
+    entropy_knn: Array = field(default_factory=_unknown)
     """Differential entropy h(μ) by Kozachenko-Leonenko on the window."""
-    entropy_knn_se: Array
-    entropy_hist: Array
+    entropy_knn_se: Array = field(default_factory=_unknown)
+    entropy_hist: Array = field(default_factory=_unknown)
     """Differential entropy h(μ) by the online histogram."""
-    entropy_hist_se: Array
+    entropy_hist_se: Array = field(default_factory=_unknown)
     information: Array
     """I(x; z_j) = h(z_j) − ½(log 2πe + L), by quadrature of the window's mixture; in [0, log n]."""
     information_se: Array
@@ -95,19 +95,19 @@ class Snapshot:
     """Mean KL(q(z_j | x) ‖ prior)."""
     kl_se: Array
 
-    max_correlation: Array
+    max_correlation: Array = field(default_factory=_unknown)
     """Largest |correlation| of μ_j with another dimension's mean."""
-    max_correlation_sampled: Array
+    max_correlation_sampled: Array = field(default_factory=_unknown)
     """Largest |correlation| of z_j = μ_j + σ_j ε with another dimension's sample."""
-    ties: Array
+    ties: Array = field(default_factory=_unknown)
     """Share of the window's rows whose value occurs more than once."""
     non_finite: Array
     """Rows with a NaN or ±inf in this dimension since the beginning."""
 
-    joint_entropy: float
+    joint_entropy: float = math.nan
     """Differential entropy of the block of dimensions that carry information, jointly; NaN where there is none."""
-    joint_entropy_se: float
-    effective_rank: float
+    joint_entropy_se: float = math.nan
+    effective_rank: float = math.nan
     """exp of the entropy of the normalised spectrum of Cov μ (Roy & Vetterli 2007)."""
 
     valley: Array = field(default_factory=_unknown)
@@ -172,7 +172,9 @@ class Snapshot:
             value = data[f.name]
             match f.type:
                 case "Array":
-                    values[f.name] = np.array([math.nan if v is None else v for v in value], dtype=np.float64)
+                    listed = isinstance(value, list)
+                    numbers = [math.nan if v is None else v for v in value] if listed else value
+                    values[f.name] = np.asarray(numbers, dtype=np.float64)
                 case "float":
                     values[f.name] = math.nan if value is None else float(value)
                 case "bool":

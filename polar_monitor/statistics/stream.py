@@ -1,7 +1,7 @@
 """Statistics of one latent: rows in, snapshots out.
 
 `LatentStream` keeps the online histograms and a window of the last W rows. The window is transposed to (D, W) float32,
-since every kernel works dimension by dimension. It has four verbs: `update`, `merge`, `snapshot` and `reset`.
+since every kernel works dimension by dimension. Its verbs are `update`, `merge`, `snapshot`, `complete` and `reset`.
 `state_dict` carries all state over a restart.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 from ..arrays.columns import transposed
 from ..errors import PolarMonitorError
 from .array_types import F32, Array
-from .joint import joint_statistics
+from .full import full_statistics
+from .rounding import rounded
 from .snapshot import Histogram, Snapshot
-from .window import window_statistics
+from .window import light_statistics
 from .windowed_histogram import PANES, WindowedHistogram
 
 WINDOW_BYTES = 64 * 2**20
@@ -65,17 +67,31 @@ class LatentStream:
         self._mean: F32 = np.zeros((self.dimensions, self.window), np.float32)
         self._variance: F32 | None = np.ones_like(self._mean) if self.has_variance else None
         self._input: NDArray[np.int64] = np.zeros(self.window, np.int64)
+        self._step: NDArray[np.int64] = np.full(self.window, -1, np.int64)
         self._filled = self._place = 0
         self._inputs = 0
         self._per = 1
         self.rows = 0
         self.mantissa = 23
+        self._repeats: float | None = None
+        """Mean number of times that the input of a row occurs in the window, as counted by the latest full snapshot."""
+        self._surplus = math.nan
+        self._statistics: dict[str, Any] = {}
+        """Light statistics of the latest snapshot, from which `complete` goes on."""
         self._non_finite: NDArray[np.int64] = np.zeros(self.dimensions, np.int64)
         self._histogram = WindowedHistogram(self.dimensions, panes=PANES, pane_rows=max(self.window // PANES, 1))
 
-    def update(self, mean: F32, variance: F32 | None = None, per: int = 1, mantissa: int = 23) -> None:
+    def update(
+        self,
+        mean: F32,
+        variance: F32 | None = None,
+        per: int = 1,
+        mantissa: int = 23,
+        steps: NDArray[np.int64] | int = -1,
+    ) -> None:
         """Add rows (n, D). `per` consecutive rows belong to one input; `mantissa` is the number of bits of their dtype.
 
+        `steps`: optimiser steps at which the rows were recorded, a number or (n,); -1 if they are not known.
         A variance below 0 counts as NaN. Raises PolarMonitorError for other shapes.
         """
         if mean.ndim != 2 or mean.shape[1] != self.dimensions:
@@ -99,6 +115,7 @@ class LatentStream:
             if self._variance is not None and variance is not None:
                 transposed(variance[there], self._variance[:, here])
             self._input[here] = inputs[there]
+            self._step[here] = steps if isinstance(steps, int) else steps[there]
             self._check(here)
             self._histogram.update(self._mean, place, place + count)
             self._advance(count)
@@ -139,6 +156,7 @@ class LatentStream:
         if self._variance is not None and variance is not None:
             self._variance[:, places] = variance[:, -self.window :]
         self._input[places] = (inputs - inputs.min() + self._inputs)[-self.window :]
+        self._step[places] = other._step[: len(inputs)][-self.window :]
         self._advance(len(inputs))
         self._inputs += int(inputs.max() - inputs.min()) + 1
 
@@ -150,29 +168,61 @@ class LatentStream:
         mean = np.ascontiguousarray(self._mean[:, :n])
         return mean, None if self._variance is None else np.ascontiguousarray(self._variance[:, :n]), self._input[:n]
 
-    def snapshot(self, step: int) -> Snapshot:
-        """Compute all statistics of the window. Raises nothing: a statistic that cannot be estimated is NaN."""
+    def snapshot(self, step: int, full: bool = True) -> Snapshot:
+        """Compute the statistics of the window, all of them if `full`. A statistic that cannot be estimated is NaN."""
         mean, variance, inputs = self._rows()
-        n = self._filled
-        independent = n if self._per == 1 else len(np.unique(inputs))
-        cluster = None if self._per == 1 else inputs
+        group = self._group(inputs)
+        repeats = None if full else self._repeats
         prior = self._prior_mean, self._prior_var
-        statistics = window_statistics(mean, variance, cluster, self.mantissa, *prior, self.resolution)
-        entropy_hist, entropy_hist_se = self._histogram.entropy()[:2]
-        joint = joint_statistics(mean, variance, statistics, cluster)
-        return Snapshot(
+        self._statistics = light_statistics(mean, variance, group, *prior, self.resolution, repeats)
+        self._repeats = self._statistics["repeats"]
+        n, steps = self._filled, self._step[: self._filled]
+        independent = n
+        if group is not None and n:  # the ring may begin within an input
+            independent = int(group[-1]) + 1 - int(group[-1] > 0 and inputs[0] == inputs[-1])
+        statistics = {name: value for name, value in self._statistics.items() if name not in ("rows", "repeats")}
+        light = Snapshot(
             step=step,
             rows=self.rows,
             n=n,
-            independent=independent,
+            independent=math.ceil(independent / self._repeats),
             has_variance=self.has_variance,
+            non_finite=self._non_finite.astype(np.float64),
+            full=False,
+            rows_from=int(steps.min(initial=step)) if n else -1,
+            rows_to=int(steps.max(initial=-1)),
+            surplus=self._surplus,
+            **statistics,
+        )
+        light = rounded(light)
+        return self.complete(light) if full else light
+
+    def complete(self, snapshot: Snapshot) -> Snapshot:
+        """Return the latest snapshot with all statistics. The window must not have changed since."""
+        if snapshot.full:
+            return snapshot
+        mean, variance, inputs = self._rows()
+        group, prior = self._group(inputs), (self._prior_mean, self._prior_var)
+        if not self._statistics:  # the state was loaded since
+            self._statistics = light_statistics(mean, variance, group, *prior, self.resolution, self._repeats)
+        rest = full_statistics(mean, variance, group, self.mantissa, *prior, self._statistics)
+        self._surplus = rest["surplus"]
+        entropy_hist, entropy_hist_se = self._histogram.entropy()[:2]
+        snapshot = replace(
+            snapshot,
+            full=True,
             entropy_hist=entropy_hist,
             entropy_hist_se=entropy_hist_se,
-            non_finite=self._non_finite.astype(np.float64),
             histograms=tuple(Histogram(*drawn) for drawn in self._histogram.draw()),
-            **statistics,
-            **joint,
+            **rest,
         )
+        return rounded(snapshot)
+
+    def _group(self, inputs: NDArray[np.int64]) -> NDArray[np.int32] | None:
+        """Number the inputs (n,) from 0 in the order of their rows; None if every row is an input."""
+        if self._per == 1:
+            return None
+        return np.cumsum(np.diff(inputs, prepend=inputs[:1]) != 0, dtype=np.int32)
 
     def state_dict(self) -> dict[str, Any]:
         """Return arrays and numbers that `load_state_dict` restores, bit for bit."""
@@ -185,6 +235,9 @@ class LatentStream:
             "mean": mean.copy(),
             "variance": None if variance is None else variance.copy(),
             "input": inputs.copy(),
+            "step": self._step[: self._filled].copy(),
+            "repeats": self._repeats,
+            "surplus": self._surplus,
             "place": self._place,
             "inputs": self._inputs,
             "per": self._per,
@@ -216,6 +269,9 @@ class LatentStream:
         if self._variance is not None:
             self._variance[:, :n] = _single(state["variance"])
         self._input[:n] = np.asarray(state["input"], np.int64)
+        self._step[:n] = np.asarray(state["step"], np.int64)
+        self._repeats = None if state["repeats"] is None else float(state["repeats"])
+        self._surplus = float(state["surplus"])
         self._filled, self._place = n, int(state["place"])
         self._inputs, self._per = int(state["inputs"]), int(state["per"])
         self.rows, self.mantissa = int(state["rows"]), int(state["mantissa"])

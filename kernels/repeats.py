@@ -1,0 +1,109 @@
+"""How often inputs recur in a window: rows that coincide far more closely than chance brings them together.
+
+A row coincides with a probe at ε if their means differ by at most ε σ in every dimension looked at: those that the
+probe uses (σ² at most half of the variance), since all inputs lie close together where they use nothing. Different
+inputs lie so close by chance too: in k dimensions their number grows as ε^k, while that of repeats does not grow. So
+with c(ε) the mean number of rows that coincide with a row, itself included, (c(4ε) − c(ε)) / (4^k − 1) are there by
+chance. The largest ε at which these are few gives the mean number of times that the input of a row occurs: what is left
+of c(ε). It weighs an input by its occurrences, as the variance of a mean does: n rows are worth n divided by it (Kish
+1965).
+
+Encoders change while they are trained, so repeats coincide within a part of the noise, not exactly.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._jit import kernel
+
+PROBES = 32
+"""Number of rows whose neighbours are counted."""
+MAX_DIMENSIONS = 6
+"""Largest number of dimensions that are looked at for one probe."""
+MIN_PROBES = 8
+"""Smallest number of probes that use a dimension. With fewer, no repeats are reported."""
+SCALES = (1.0, 0.25, 0.0625, 1.0 / 64.0, 0.0)
+"""Values of ε, each a fourth of the one before. All but the first are tried."""
+MAX_BY_CHANCE = 0.1
+"""Largest share of the rows by chance among those that coincide, at an ε that is used."""
+SURE = 2.0
+"""Standard errors by which inputs must recur more than once."""
+GOLDEN = 0.6180339887498949
+FLOAT = "float32[:, ::1]"
+
+
+@kernel(
+    f"void({FLOAT}, {FLOAT}, int32[::1], float64, float64[::1], int64[::1], int64[::1], float32[::1], int64[:, ::1])"
+)
+def coincidences(mean, variance, group, tau, largest, which, probes, apart, counts):
+    """Fill counts (probes, 6): the dimensions looked at, and the rows that coincide at each of `SCALES`.
+
+    variance (D, n), or (0, 0) where tau is σ of all rows. which: the dimensions, in order of preference; a probe looks
+    at the first of them whose variance is at most `largest` (D,). group (n,): further rows of the probe's own input do
+    not count; empty if every row is an input. A row that is not finite coincides with none. apart (n,): work space.
+    """
+    n = mean.shape[1]
+    for r in range(probes.shape[0]):
+        probe, used = probes[r], 0
+        for i in range(n):
+            apart[i] = 0.0
+        for w in range(which.shape[0]):
+            d = which[w]
+            square = np.float64(variance[d, probe]) if variance.shape[0] > 0 else tau * tau
+            if used < MAX_DIMENSIONS and square <= largest[d] and math.isfinite(mean[d, probe]):
+                used += 1
+                mu, centre, by = mean[d], mean[d, probe], np.float32(1.0 / math.sqrt(square))
+                for i in range(n):
+                    distance = np.float32(abs(np.float32(mu[i] - centre)) * by)
+                    distance = distance if distance == distance else np.float32(np.inf)
+                    apart[i] = max(apart[i], distance)
+        if group.shape[0] > 0:
+            for i in range(n):
+                apart[i] = np.inf if group[i] == group[probe] else apart[i]
+            apart[probe] = 0.0
+        counts[r, 0] = used
+        for k in range(1, counts.shape[1]):
+            scale, here = np.float32(SCALES[k - 1]), 0
+            for i in range(n):
+                here += int(apart[i] <= scale)
+            counts[r, k] = here if here > 1 else 1
+
+
+def occurrences(
+    mean: NDArray[np.float32],
+    variance: NDArray[np.float32] | None,
+    which: NDArray[np.int64],
+    largest: NDArray[np.float64],
+    tau: float = 1.0,
+    group: NDArray[np.int32] | None = None,
+) -> float:
+    """Return the mean number of times that the input of a row occurs in the window, at least 1.
+
+    mean, variance: float32 (D, n), C-contiguous; without a variance `tau` is σ of all rows. which: the dimensions to
+    look at, those with most information first. largest (D,): greatest variance of an input that uses a dimension.
+    group: int32 (n,), the input that a row belongs to. Places of an image may be alike in all images, so with a group
+    the lower quartile of the probes counts, instead of the lower bound of their mean.
+    """
+    n = mean.shape[1]
+    if which.size == 0 or n < 2:
+        return 1.0
+    # rows of every part of the window, at distances that no period of the data shares
+    probes = (np.arange(PROBES) * GOLDEN % 1.0 * n).astype(np.int64)
+    counts = np.empty((PROBES, 1 + len(SCALES)), np.int64)
+    spread = np.empty((0, 0), np.float32) if variance is None else variance
+    ids = np.empty(0, np.int32) if group is None else group
+    coincidences(mean, spread, ids, tau, largest, which, probes, np.empty(n, np.float32), counts)
+    counts = counts[counts[:, 0] > 0]
+    if len(counts) < MIN_PROBES:
+        return 1.0
+    seen, growth = counts[:, 1:], 4.0 ** counts[:, :1] - 1.0
+    by_chance = (seen[:, :-1] - seen[:, 1:]) / growth * (np.array(SCALES[1:]) > 0.0)
+    few = by_chance.sum(axis=0) <= MAX_BY_CHANCE * seen[:, 1:].sum(axis=0)
+    if not few.any():
+        return 1.0
+    left = (seen[:, 1:] - by_chance)[:, int(few.argmax())]
+    if group is not None:
+        return float(max(np.quantile(left, 0.25), 1.0))
+    return float(max(left.mean() - SURE * left.std() / math.sqrt(len(left)), 1.0))
