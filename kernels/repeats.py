@@ -1,7 +1,7 @@
-"""How often inputs recur in a window: rows that coincide far more closely than chance brings them together.
+"""Count how often inputs recur in a window: rows that lie closer together than chance explains.
 
 A row coincides with a probe at ε if their means differ by at most ε σ in every dimension looked at: those that the
-probe uses (σ² at most half of the variance), since all inputs lie close together where they use nothing. Different
+probe uses (σ² at most half of the variance of μ), since all inputs lie close together where they use nothing. Different
 inputs lie so close by chance too: in k dimensions their number grows as ε^k, while that of repeats does not grow. So
 with c(ε) the mean number of rows that coincide with a row, itself included, (c(4ε) − c(ε)) / (4^k − 1) are there by
 chance. The largest ε at which these are few gives the mean number of times that the input of a row occurs: what is left
@@ -83,7 +83,7 @@ def occurrences(
 
     mean, variance: float32 (D, n), C-contiguous; without a variance `tau` is σ of all rows. which: the dimensions to
     look at, those with most information first. largest (D,): greatest variance of an input that uses a dimension.
-    group: int32 (n,), the input that a row belongs to. Places of an image may be alike in all images, so with a group
+    group: int32 (n,), the input that a row belongs to. Places of an image may equal those of others, so with a group
     the lower quartile of the probes counts, instead of the lower bound of their mean.
     """
     n = mean.shape[1]

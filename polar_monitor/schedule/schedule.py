@@ -162,6 +162,11 @@ class Schedule:
         self.governor.own += now - self._charged
         self._charged = now
 
+    def leave_out(self, seconds: float) -> None:
+        """Leave the last `seconds` out of the monitor's own time and of the loop's, as those before the first step."""
+        self._charged += seconds
+        self.governor.leave_out(seconds)
+
     # -- pauses of the hooks ----------------------------------------------------------------------------------------
 
     @property

@@ -182,3 +182,15 @@ def test_the_time_between_charges_is_the_monitors_own(now: list[float]) -> None:
     now[0] += 1.0
     plan.charge()
     assert plan.governor.own == 3.0
+
+
+def test_time_left_out_is_neither_ours_nor_the_loop_s(now: list[float]) -> None:
+    plan, _ = made(every=10, max_overhead=0.5)
+    run(plan, 9, now)
+    own, overhead = plan.governor.own, plan.governor.overhead
+    plan.start_charging()
+    now[0] += 7.0
+    plan.leave_out(7.0)
+    plan.charge()
+    assert plan.governor.own == own
+    assert plan.governor.overhead == overhead
