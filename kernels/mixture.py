@@ -82,9 +82,7 @@ def information_of_rows(
         effective = n * distinct
         if group is not None:
             spread = squares / n * inputs / (inputs - 1.0)
-            heads = np.flatnonzero(np.append(True, group[1:] != group[:-1]))
-            chance = (np.diff(heads, append=group.size) ** 2).sum() / group.size
-            effective = effective / np.maximum((pairs - chance) / np.maximum(cells - 1.0, 1.0), 1.0)
+            effective = effective / np.maximum(pairs / np.maximum(cells - 1.0, 1.0), 1.0)
         bias = excess / (2.0 * effective)
         second = np.minimum(bias / effective, 2.0 * bias * bias) + (HIGHER_ORDER * bias) ** 2
         value = np.clip(entropy - HALF_LOG_2PIE - 0.5 * log_noise + bias, 0.0, np.log(np.maximum(n * distinct, 1.0)))
@@ -119,9 +117,10 @@ def _quadrature(rows: Rows, which: NDArray[np.int64], noise: F64 | None, ends: F
 
 
 def information(mean: F32, variance: F32, cluster: Any = None, *, square: Callable[[F64], F64] | None = None) -> Pair:
-    """Return Î and its standard error of every dimension, as `information_of_rows` does. Rows of one `cluster` (n,) are dependent.
+    """Return Î and its standard error of every dimension, as `information_of_rows` does.
 
-    A row counts that has a finite mean, and a finite variance above 0.
+    Rows of one `cluster` (n,) are dependent. A row counts if its mean and variance are finite. Variances are normal
+    numbers above 0.
     """
     group = None if cluster is None else np.cumsum(np.diff(cluster, prepend=cluster[:1]) != 0, dtype=np.int32)
     rows = Rows(mean, variance, group, posterior.posterior(mean, variance, group))

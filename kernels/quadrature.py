@@ -292,9 +292,9 @@ def _cross(packed, first, last, segments, segment, step, field):
 
 
 @helper
-def _by_input(place, packed_of, packed, group, mean, seen, newest):
+def _by_input(place, packed_of, packed, group, mean, rows, seen, newest):
     """Return the sum over inputs of the squared sums of their rows' terms, and `pairs`: see `quadrature`."""
-    square = pairs = term = 0.0
+    square = pairs = term = members = 0.0
     inputs = 1
     for i in range(group.shape[0]):
         if place[i] >= 0:
@@ -302,10 +302,12 @@ def _by_input(place, packed_of, packed, group, mean, seen, newest):
             term += packed[c, 3] - mean
             seen[c] = seen[c] + 1.0 if newest[c] == inputs else 1.0
             newest[c] = inputs
+            members += 1.0
             pairs += (2.0 * seen[c] - 1.0) / packed[c, 0]
         if i + 1 == group.shape[0] or group[i + 1] != group[i]:
             square += term * term
-            term = 0.0
+            pairs -= members * members / rows
+            term = members = 0.0
             inputs += 1
     return square, pairs
 
@@ -319,8 +321,8 @@ def quadrature(mean, variance, bits, tau, which, to, order, ends, group, places,
 
     The results of which[w] go to the column to[w], and its `ends` are there. A row's term is KL(N_i ‖ q) minus its
     mean; terms (k, n) receives them unless it is empty. `pairs` is a sum over all
-    cells and inputs: the squared number of rows in both, divided by the rows of the cell. Terms are summed by input
-    first if there is a `group` (n,).
+    cells and inputs: the squared number of rows in both, divided by the rows of the cell, less what chance gives. Terms
+    are summed by input first if there is a `group` (n,).
 
     variance and its memory as int32, `bits`, are (D, n), or (0, 0) where tau (D,) is σ of all rows. order: rows in
     ascending order of μ, (len(which), n), or (0, 0) if the means span few of the least σ. ends (4, k): the ends of μ
@@ -382,7 +384,7 @@ def quadrature(mean, variance, bits, tau, which, to, order, ends, group, places,
             square += packed[c, 0] * apart * apart
         if group.shape[0] > 0:
             seen[:, :count] = 0.0
-            square, pairs = _by_input(place, packed_of, packed, group, mean_term, seen[0], seen[1])
+            square, pairs = _by_input(place, packed_of, packed, group, mean_term, rows, seen[0], seen[1])
         if terms.shape[0] > 0:
             for i in range(mu.shape[0]):
                 terms[e, i] = packed[packed_of[place[i]], 3] - mean_term if place[i] >= 0 else 0.0
