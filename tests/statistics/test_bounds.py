@@ -48,10 +48,10 @@ def dimensions():
 def statistics(mean, variance, cluster=None):
     """Statistics that the bounds relate, (D,) each."""
     mean, variance = (np.array(np.atleast_2d(x), np.float32) for x in (mean, variance))
-    logs, d = np.log(variance), len(mean)
-    ids = np.zeros(0, np.int64) if cluster is None else cluster
-    statistics = dict(zip(NAMES, posterior(mean, variance, logs, ids, np.zeros(d), np.ones(d)), strict=True))
-    statistics["information"], statistics["information_se"] = mixture.information(mean, variance, cluster, logs)
+    group = None if cluster is None else cluster.astype(np.int32)
+    described = posterior(mean, variance, group)
+    statistics = dict(zip((*NAMES, "rows"), described, strict=False))
+    statistics["information"], statistics["information_se"] = mixture.information(mean, variance, cluster)
     statistics["entropy"], statistics["entropy_se"], statistics["ties"] = knn_1d.entropy(mean, cluster)
     return statistics
 

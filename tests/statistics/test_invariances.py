@@ -161,8 +161,8 @@ def test_low_rank_is_not_reported_with_too_few_rows():
 @pytest.mark.parametrize("size", [1, 4])
 @pytest.mark.parametrize("inputs", [50, 64, 511])
 def test_finite_rows_of_a_dimension_are_counted_as_inputs(with_variance, size, inputs):
-    mean, variance = latents(["active"] * 2, 11)
-    mean, variance = (np.tile(x, (2 * size, 1)) for x in (mean, variance))
+    parts = [latents(["active"] * 2, 11 + seed) for seed in range(2 * size)]
+    mean, variance = (np.concatenate(x) for x in zip(*parts, strict=True))
     mean[inputs * size :, 1] = np.nan
     stream = LatentStream(2, window=len(mean), has_variance=with_variance)
     stream.update(mean.astype(np.float32), variance.astype(np.float32) if with_variance else None, per=size)
