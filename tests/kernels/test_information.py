@@ -1,4 +1,4 @@
-"""Truths about information that hold at any scale and in any order of rows, each on both ways through the quadrature."""
+"""Truths about information at any scale and in any order of rows, each on both ways through the quadrature."""
 
 import math
 
@@ -193,5 +193,5 @@ def test_repeats_widen_every_error_and_count_the_inputs():
     np.testing.assert_allclose(again["information"], new["information"], atol=2e-3)
     for name in posterior.NAMES:
         if name.endswith("_se"):
-            np.testing.assert_allclose(again[name], new[name], rtol=0.03, err_msg=name)
+            np.testing.assert_allclose(again[name], new[name], rtol=0.1 if "share" in name else 0.03, err_msg=name)
     np.testing.assert_allclose(again["information_se"], new["information_se"], rtol=0.03)
