@@ -43,6 +43,7 @@ def noise(rng: np.random.Generator, n: int) -> Array:
     scale, normal = 10.0 ** rng.uniform(-44, 38), rng.normal(size=n)
     x = (
         np.ones(n), np.exp(0.3 * normal), np.exp(3 * normal), np.exp(np.clip(20 * normal, -80, 80)),
-        np.where(rng.random(n) < 0.5, 1e-30, 1.0), np.where(np.arange(n) == 0, 1e-38, 1e38), 10.0 ** (np.arange(n) % 70 - 35),
+        np.where(rng.random(n) < 0.5, 1e-30, 1.0), np.where(np.arange(n) == 0, 1e-38, 1e38),
+        10.0 ** (np.arange(n) % 70 - 35),
     )[rng.integers(7)]  # fmt: skip
     return np.asarray(x * (scale if rng.random() < 0.4 else 1.0))
