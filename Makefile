@@ -6,6 +6,6 @@ test:
 slow:
 	python -m pytest -n auto -m slow
 bench:
-	python bench/overhead.py && python -m pytest bench/evaluation.py bench/kernels.py bench/window.py bench/sinks.py
+	python bench/overhead.py && python -m pytest bench/evaluation.py bench/kernels.py bench/window.py && python bench/sinks.py
 docs:
 	python -m pytest tests/test_docstrings.py tests/test_examples.py tests/test_language.py

@@ -9,7 +9,7 @@ standard error is that of the mean of KL(N_i ‖ q) over rows, and of the second
 with eigenvalues 0 ≤ λ ≤ 1 of sum S, so at most min(S, S²)/2n². Where all rows give the same (equal clusters) only the
 latter is left, and the error is too large by up to twofold: an error that is exact there is too small for clusters that
 are nearly equal. Where σ is so small that rows are identified one by one, the correction falls short by up to
-`HIGHER_ORDER` of itself, which the error includes. Within a nat of log n, Î is a lower bound.
+a third of itself, which the error includes. Within a nat of log n, Î is a lower bound.
 
 n counts independent rows: the rows of one input count for its design effect, how much more often than by chance they
 fall into one cell (Rao & Scott 1981), and an input that recurs counts once (`repeats`).
@@ -30,14 +30,12 @@ F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
 Pair = tuple[F64, F64]
 
-HIGHER_ORDER = 0.35
-"""Largest size of the next terms of the bias, relative to its first-order correction, for a very small σ."""
-HALF_LOG_2PIE = 0.5 * math.log(2 * math.pi * math.e)
 MIN_ROWS = 2
 """Smallest number of finite rows that have an information."""
-NO_ROWS, NO_BITS, NO_ORDER, NO_GROUP = (
-    np.empty((0, 0), np.float32), np.empty((0, 0), np.int32), np.empty((0, 0), np.int64), np.empty(0, np.int32),
-)  # fmt: skip
+DESCRIBED = [0, posterior.LOG, posterior.ROWS, posterior.LOW, posterior.HIGH, posterior.LEAST, posterior.MOST]
+"""What the quadrature needs to know of a dimension, as rows of `posterior.posterior`'s result."""
+NO_ROWS, NO_ORDER, NO_TERMS = np.empty((0, 0), np.float32), np.empty((0, 0), np.int64), np.empty((0, 0))
+NO_GROUP = np.empty(0, np.int32)
 
 
 class Rows(NamedTuple):
@@ -66,61 +64,37 @@ def information_of_rows(
     in time: it takes terms (k, n), one for each row in the given order, and returns n times the variance of their mean.
     NaN where fewer than `MIN_ROWS` rows are finite.
     """
-    d, group = rows.described[:, which], rows.group
-    noise, ends = None, np.ascontiguousarray(d[posterior.LOW : posterior.MOST + 1])
-    log_noise = d[posterior.LOG]
-    if rows.variance is None:
-        noise = np.zeros(rows.mean.shape[0])
-        noise[:] = tau
-        ends[2:] = noise[which] ** 2
-        log_noise = np.log(ends[2])
-    terms = None if square is None else np.zeros((which.size, rows.mean.shape[1]))
-    entropy, excess, squares, pairs, cells = _quadrature(rows, which, noise, ends, terms)
-    n, inputs = d[posterior.ROWS], d[0]
-    with np.errstate(all="ignore"):
-        spread = squares / (n - 1.0) if square is None or terms is None else square(terms)
-        effective = n * distinct
-        if group is not None:
-            spread = squares / n * inputs / (inputs - 1.0)
-            effective = effective / np.maximum(pairs / np.maximum(cells - 1.0, 1.0), 1.0)
-        bias = excess / (2.0 * effective)
-        second = np.minimum(bias / effective, 2.0 * bias * bias) + (HIGHER_ORDER * bias) ** 2
-        value = np.clip(entropy - HALF_LOG_2PIE - 0.5 * log_noise + bias, 0.0, np.log(np.maximum(n * distinct, 1.0)))
-        error = np.sqrt(np.maximum(spread / (n * distinct) + second, 0.0))
-    few = n < MIN_ROWS
-    value[few] = error[few] = np.nan
-    return value, error
-
-
-def _quadrature(rows: Rows, which: NDArray[np.int64], noise: F64 | None, ends: F64, terms: F64 | None) -> F64:
-    """Return the result (5, k) of the compiled quadrature; 0 where fewer than `MIN_ROWS` rows are finite."""
     mean, n = rows.mean, rows.mean.shape[1]
-    out = np.zeros((5, which.size))
-    with np.errstate(all="ignore"):
-        far = (ends[1] - ends[0]) ** 2 > (grid.STEP * grid.NODES) ** 2 * ends[2]
-    known = rows.described[posterior.ROWS, which] >= MIN_ROWS
+    described = rows.described[DESCRIBED]
+    noise = np.zeros(len(mean))
+    noise[:] = tau
     spread = NO_ROWS if rows.variance is None else rows.variance
-    sigma = np.zeros(0) if noise is None else noise
-    places, seen = np.empty((3, max(n, grid.TABLE)), np.int32), np.empty((2, n))
-    cells, packed = np.empty((places.shape[1], 4)), np.empty((n, 4))
+    least = noise * noise if rows.variance is None else described[5]
+    with np.errstate(all="ignore"):
+        far = (described[4] - described[3]) ** 2 > (grid.STEP * grid.NODES) ** 2 * least
+    out = np.full((which.size, 3), np.nan)
+    terms = NO_TERMS if square is None else np.zeros((which.size, n))
+    places, packed = np.empty((3, max(n, grid.TABLE)), np.int32), np.empty((n, 11))
+    cells = np.empty((places.shape[1], 4))
     group = NO_GROUP if rows.group is None else rows.group
-    results: Any = np.zeros((0, 0)) if terms is None else terms
-    for ordered, some in ((False, np.flatnonzero(known & ~far)), (True, np.flatnonzero(known & far))):
+    known = described[2, which] >= MIN_ROWS
+    for ordered, some in ((False, np.flatnonzero(known & ~far[which])), (True, np.flatnonzero(known & far[which]))):
         if some.size:
             order = np.argsort(mean[which[some]], axis=1) if ordered else NO_ORDER
-            room = np.empty((3, grid.nodes(n, ordered)))
+            nodes = np.empty((3, grid.nodes(n, ordered)))
             grid.quadrature(
-                mean, spread, spread.view(np.int32), sigma, which[some], some, order, ends, group, places, cells,
-                packed, seen, room, results, out,
+                mean, spread, spread.view(np.int32), noise, distinct, described, which[some], some, order, group,
+                places, cells, packed, nodes, terms, out,
             )  # fmt: skip
-    return out
+    if square is not None:
+        out[:, 1] = np.sqrt(square(terms) / (described[2, which] * distinct) + out[:, 2])
+    return out[:, 0], out[:, 1]
 
 
 def information(mean: F32, variance: F32, cluster: Any = None, *, square: Callable[[F64], F64] | None = None) -> Pair:
     """Return Î and its standard error of every dimension, as `information_of_rows` does.
 
-    Rows of one `cluster` (n,) are dependent. A row counts if its mean and variance are finite. Variances are normal
-    numbers above 0.
+    Rows of one `cluster` (n,) are dependent. A row counts that has a finite mean, and a finite variance above 0.
     """
     group = None if cluster is None else np.cumsum(np.diff(cluster, prepend=cluster[:1]) != 0, dtype=np.int32)
     rows = Rows(mean, variance, group, posterior.posterior(mean, variance, group))

@@ -64,25 +64,11 @@ def _finite_rows(mean, variance, group, mean_kept, variance_kept, group_kept):
 
 
 @helper
-def _all_finite(x, part):
-    """Return True if x (n,) has neither a NaN nor an infinite value."""
-    part[:] = 0.0
-    blocks = x.shape[0] // WIDTH
-    for b in range(blocks):
-        some = x[b * WIDTH : (b + 1) * WIDTH]
-        for i in range(WIDTH):
-            part[i] += np.float64(some[i]) * 0.0
-    total = 0.0
-    for i in range(WIDTH):
-        total += part[i]
-    for i in range(blocks * WIDTH, x.shape[0]):
-        total += np.float64(x[i]) * 0.0
-    return total == 0.0
-
-
-@helper
 def _sum_and_ends(x, part, ends):
-    """Return the sum of x (n,), finite; ends (2,) receives its least and greatest value. part: (3, WIDTH) work space."""
+    """Return the sum of x (n,), not finite if one of them is not; ends (2,) receives the least and greatest value.
+
+    part: (3, WIDTH) work space.
+    """
     total, low, high = part[0], part[1], part[2]
     for i in range(WIDTH):
         total[i], low[i], high[i] = 0.0, np.inf, -np.inf
@@ -237,11 +223,11 @@ def _centred_square(x, centre, part):
 
 
 @helper
-def _describe(mu, s2, bits, group, prior_mean, prior_var, logs, mantissa_bits, mantissa, part, out):
-    """Fill out (OUT,) of one dimension, whose n > 0 rows are finite."""
+def _describe(mu, s2, bits, group, total, total2, prior_mean, prior_var, logs, mantissa_bits, mantissa, part, out):
+    """Fill out (OUT,) of one dimension, whose n > 0 rows are finite and have the sums `total` and `total2`."""
     n = mu.shape[0]
     sums, means, factors, shares = np.empty(7), np.empty(6), np.empty(6), np.empty(2)
-    m = _sum_and_ends(mu, part[:3], out[LOW : LOW + 2]) / n
+    m = total / n
     v = _centred_square(mu, m, part[0]) / n
     out[1], out[2], out[ROWS] = m, v, n
     if s2.shape[0] == 0:
@@ -250,7 +236,7 @@ def _describe(mu, s2, bits, group, prior_mean, prior_var, logs, mantissa_bits, m
             inputs += int(group[i] != group[i - 1])
         out[0] = inputs if group.shape[0] > 0 else n
         return
-    e = _sum_and_ends(s2, part[:3], out[LEAST : LEAST + 2]) / n
+    e = total2 / n
     log = _logarithms(bits, mantissa_bits, mantissa, part[0], logs) / n
     t = v + e
     means[0], means[1], means[2], means[3], means[4], means[5] = m, e, log, v, ACTIVE * t, PASSIVE * t
@@ -288,38 +274,33 @@ def describe(mean, variance, bits, group, prior, room, room_bits, logs, part, ou
     to, rows of one side by side; empty if every row is its own. prior (2, D): mean and variance of the prior. Work
     space: room (4, n) and the same memory as int32, logs (n,), part (SUMS, WIDTH). NaN where no row is finite.
     """
+    has = min(variance.shape[0], 1)
     for d in range(mean.shape[0]):
-        mu = mean[d]
-        has = min(variance.shape[0], 1)
-        s2, s2_bits, ids = room[1, :0], room_bits[1, :0], group
+        out[d] = np.nan
+        mu, s2, s2_bits, ids, total2, least = mean[d], room[1, :0], room_bits[1, :0], group, 0.0, 1.0
+        total = _sum_and_ends(mu, part[:3], out[d, LOW : LOW + 2])
         if has:
             s2, s2_bits = variance[d], bits[d]
-        out[d] = np.nan
-        finite = _all_finite(mu, part[0]) and (has == 0 or _all_finite(s2, part[0]))
-        if not finite:
+            total2 = _sum_and_ends(s2, part[:3], out[d, LEAST : LEAST + 2])
+            least = out[d, LEAST]
+        if not (math.isfinite(total + total2) and least > 0.0):
             n = _finite_rows(mu, s2, group, room[0], room[1], room_bits[2])
             mu, s2, s2_bits, ids = (
-                room[0, :n],
-                room[1, : has * n],
-                room_bits[1, : has * n],
-                room_bits[2, : min(n, group.shape[0])],
-            )
-        if mu.shape[0] > 0:
-            _describe(
-                mu,
-                s2,
-                s2_bits,
-                ids,
-                prior[0, d],
-                prior[1, d],
-                logs[: s2.shape[0]],
-                room_bits[3, : s2.shape[0]],
-                room[3, : s2.shape[0]],
-                part,
-                out[d],
-            )
-        else:
+                room[0, :n], room[1, : has * n], room_bits[1, : has * n], room_bits[2, : min(n, group.shape[0])],
+            )  # fmt: skip
+            out[d, LOW:] = np.nan
+            if n > 0:
+                total = _sum_and_ends(mu, part[:3], out[d, LOW : LOW + 2])
+            if n > 0 and has:
+                total2 = _sum_and_ends(s2, part[:3], out[d, LEAST : LEAST + 2])
+        if mu.shape[0] == 0:
             out[d, 0] = out[d, ROWS] = 0.0
+            continue
+        rows = s2.shape[0]
+        _describe(
+            mu, s2, s2_bits, ids, total, total2, prior[0, d], prior[1, d], logs[:rows], room_bits[3, :rows],
+            room[3, :rows], part, out[d],
+        )  # fmt: skip
 
 
 def posterior(

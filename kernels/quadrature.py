@@ -29,20 +29,22 @@ STEP = 0.9
 """Grid step, in the least σ of the octave."""
 SIGMAS = 5.5
 """Largest distance from its mean, in its σ, at which a component is added to the grid."""
-PADDING = 12.0
-"""Distance from the first and last mean of a segment to its ends, in the least σ of the octave."""
 LEVELS = 4
 """Levels of σ in an octave: σ² of one level differ by a factor of 1.33 to 1.5."""
 LEVEL_BITS, BIAS = 22, 127
-"""Bits of a float32 below its level: two levels for each exponent of σ², four for each of σ; and its exponent's bias."""
+"""Bits of a float32 below its level: two levels for each exponent of σ², four of σ; and its exponent's bias."""
 OCTAVES = 32
 """Largest number of octaves. A σ below 2⁻³² of the largest is raised to that."""
+RESOLUTION = 2.0**-40
+"""Least σ, in the largest |μ|, to which a smaller one is raised: positions on a finer grid would be rounded."""
 NODES = 4096
 """Largest number of points of the finest grid if rows come without their order."""
 TABLE = 9 * NODES
 """Largest number of cells of a table; the cells of further levels are wider, so that they need no more."""
-NODES_A_CELL = int(2 * PADDING / STEP) + 10
+NODES_A_CELL = 40
 """Largest number of points that a cell of its own adds to a grid."""
+HIGHER_ORDER = 0.35
+"""Largest size of the next terms of the bias, relative to its first-order correction, for a very small σ."""
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 TINY = 1e-300
 FLOAT = "float32[:, ::1]"
@@ -58,6 +60,17 @@ def _level(square):
     """Return the level of σ² (a float32): its exponent, and whether its mantissa is above 1.5, as one number."""
     mantissa, exponent = math.frexp(square)
     return 2 * (int(exponent) - 1 + BIAS) + int(mantissa >= 0.75)
+
+
+@helper
+def _raised(mu, s2, least):
+    """Return the sum of log σ² by which smaller variances are raised to `least`."""
+    total = 0.0
+    for i in range(mu.shape[0]):
+        y = np.float64(s2[i])
+        if 0.0 < y < least and math.isfinite(mu[i]):
+            total += math.log(least / y)
+    return total
 
 
 @helper
@@ -78,12 +91,16 @@ def _levels(reach, first, levels, narrow, fixed, table):
 
 
 @helper
-def _tabulate(mu, s2, bits, fixed, left, reach, floor2, first_level, levels, table, place, cells):
+def _tabulate(mu, s2, bits, complete, fixed, left, reach, floor2, first_level, levels, table, place, cells):
     """Add the rows to the cells of a table, cells (TABLE, 4): weight, Σ(μ - left), Σ((μ - left)² + σ²), left.
 
-    place (n,): the cell of each row, or -1 of one that is not finite. fixed: σ² of all rows, where s2 is empty.
+    place (n,): the cell of each row, or -1 of one that is not finite; complete: there is none. fixed: σ² of all rows,
+    where s2 is empty.
     """
     size = int(table[0, levels])
+    first_cell = np.empty(levels, np.int64)
+    for b in range(levels):
+        first_cell[b] = int(table[0, b])
     for c in range(size):
         cells[c, 0] = cells[c, 1] = cells[c, 2] = 0.0
         cells[c, 3] = left
@@ -99,17 +116,30 @@ def _tabulate(mu, s2, bits, fixed, left, reach, floor2, first_level, levels, tab
                 cells[c, 1] += x
                 cells[c, 2] += x * x + fixed
         return size
-    last = np.int64(levels - 1)
+    last = levels - 1
+    if not complete:
+        for i in range(mu.shape[0]):
+            x, y = np.float64(mu[i]) - left, np.float64(s2[i])
+            place[i] = -1
+            if 0.0 <= x <= reach and 0.0 < y < np.inf:
+                b = min(max((np.int64(bits[i]) >> LEVEL_BITS) - first_level, 0), last)
+                c = first_cell[b] + int(x * table[1, b])
+                place[i] = c
+                cells[c, 0] += 1.0
+                cells[c, 1] += x
+                cells[c, 2] += x * x + max(y, floor2)
+        return size
     for i in range(mu.shape[0]):
-        x, y = np.float64(mu[i]) - left, np.float64(s2[i])
-        place[i] = -1
-        if 0.0 <= x <= reach and 0.0 < y < np.inf:
-            b = min(max((np.int64(bits[i]) >> LEVEL_BITS) - first_level, 0), last)
-            c = int(table[0, b]) + int(x * table[1, b])
-            place[i] = c
-            cells[c, 0] += 1.0
-            cells[c, 1] += x
-            cells[c, 2] += x * x + max(y, floor2)
+        b = (np.int64(bits[i]) >> LEVEL_BITS) - first_level
+        b = b if b > 0 else 0
+        b = b if b < last else last
+        c = first_cell[b] + int((np.float64(mu[i]) - left) * table[1, b])
+        place[i] = c
+    for i in range(mu.shape[0]):
+        x, y, c = np.float64(mu[i]) - left, np.float64(s2[i]), place[i]
+        cells[c, 0] += 1.0
+        cells[c, 1] += x
+        cells[c, 2] += x * x + max(y, floor2)
     return size
 
 
@@ -147,7 +177,8 @@ def _sweep(mu, s2, bits, order, fixed, floor2, first_level, levels, table, place
 
 @helper
 def _pack(cells, size, ordered, level_of, octaves, table, packed, packed_of, starts):
-    """List the cells that have rows by octave, packed (K, 4): weight, mean, σ, ∫ N log q (later). Return K.
+    """List the cells that have rows by octave, packed (K, 11): weight, mean, σ, and what `_fill` and
+    `_cross` add. Return K.
 
     starts (octaves + 1,): the first of each octave. packed_of: the place in the list of each cell.
     """
@@ -197,17 +228,32 @@ def _segments(packed, first, last, ordered, margin, step, segments, count, nodes
 
 @helper
 def _fill(packed, first, last, n, segments, segment, step, q, q2):
-    """Add the cells of one octave, and their squares, to its grid. segment: the first segment of the octave."""
+    """Add the cells of one octave, and their squares, to its grid. segment: the first segment of the octave.
+
+    packed[:, 4:] keeps for `_cross` where a cell begins on the grid, its end, its density there, and the factors of the
+    recurrence from point to point.
+    """
     for c in range(first, last):
-        weight, m, s = packed[c, 0] / n, packed[c, 1], packed[c, 2]
+        weight, m, by = packed[c, 0] / n, packed[c, 1], 1.0 / packed[c, 2]
         while m > segments[0, segment] + (segments[2, segment] - 1.0) * step:
             segment += 1
-        left, offset = segments[0, segment], int(segments[1, segment])
-        start = int((m - SIGMAS * s - left) / step) + 1
-        stop = int((m + SIGMAS * s - left) / step) + 1
-        at, pace = (left + start * step - m) / s, step / s
-        g = math.exp(-0.5 * at * at - HALF_LOG_2PI) / s
+        offset, centre, reach = (
+            int(segments[1, segment]),
+            (m - segments[0, segment]) / step,
+            SIGMAS * packed[c, 2] / step,
+        )
+        start, stop = int(centre - reach) + 1, int(centre + reach) + 1
+        pace = step * by
+        at = (start - centre) * pace
+        g = math.exp(-0.5 * at * at - HALF_LOG_2PI) * by
         ratio, drop = math.exp(-pace * (at + 0.5 * pace)), math.exp(-pace * pace)
+        packed[c, 4], packed[c, 5], packed[c, 6], packed[c, 7], packed[c, 8] = (
+            offset + start,
+            offset + stop,
+            g,
+            ratio,
+            drop,
+        )
         for i in range(offset + start, offset + stop):
             part = weight * g
             q[i] += part
@@ -230,6 +276,9 @@ def _integrate(octave, bounds, segments, sigma, q, q2, field, sums):
     for k in range(bounds[octave + 1], bounds[octave]):
         left, offset = segments[0, k], int(segments[1, k])
         for i in range(int(segments[2, k])):
+            own = q[offset + i]
+            if own <= TINY:  # nothing of this octave, so nothing to add
+                continue
             x, above, above2 = left + i * step, 0.0, 0.0
             for p in range(octave + 1, octaves):
                 index[p] = -1
@@ -250,11 +299,7 @@ def _integrate(octave, bounds, segments, sigma, q, q2, field, sums):
                 index[p] = j
                 above += max(w[0] * q[j] + w[1] * q[j + 1] + w[2] * q[j + 2] + w[3] * q[j + 3], 0.0)
                 above2 += max(w[0] * q2[j] + w[1] * q2[j + 1] + w[2] * q2[j + 2] + w[3] * q2[j + 3], 0.0)
-            own = q[offset + i]
             total = own + above
-            if total <= TINY:
-                field[offset + i] += -690.0 * step
-                continue
             log = math.log(total)
             field[offset + i] += log * step
             sums[0] += total * log * step
@@ -271,62 +316,79 @@ def _integrate(octave, bounds, segments, sigma, q, q2, field, sums):
 
 
 @helper
-def _cross(packed, first, last, segments, segment, step, field):
-    """Replace σ of the octave's cells by their KL(N ‖ q), but for ½ log 2πe."""
-    for c in range(first, last):
-        m, s = packed[c, 1], packed[c, 2]
-        while m > segments[0, segment] + (segments[2, segment] - 1.0) * step:
-            segment += 1
-        left, offset = segments[0, segment], int(segments[1, segment])
-        start = int((m - SIGMAS * s - left) / step) + 1
-        stop = int((m + SIGMAS * s - left) / step) + 1
-        at, pace = (left + start * step - m) / s, step / s
-        g = math.exp(-0.5 * at * at - HALF_LOG_2PI) / s
-        ratio, drop = math.exp(-pace * (at + 0.5 * pace)), math.exp(-pace * pace)
-        total = 0.0
-        for i in range(offset + start, offset + stop):
+def _cross(packed, count, field):
+    """Put KL(N ‖ q) of all cells, but for ½ log 2πe, into packed[:, 3]. Return its mean over the rows."""
+    mean = rows = 0.0
+    for c in range(count):
+        g, ratio, drop, total = packed[c, 6], packed[c, 7], packed[c, 8], 0.0
+        for i in range(int(packed[c, 4]), int(packed[c, 5])):
             total += g * field[i]
             g *= ratio
             ratio *= drop
-        packed[c, 3] = -total - math.log(s)
+        packed[c, 3] = -total - math.log(packed[c, 2])
+        mean += packed[c, 0] * packed[c, 3]
+        rows += packed[c, 0]
+    return mean / rows
 
 
 @helper
-def _by_input(place, packed_of, packed, group, mean, rows, seen, newest):
-    """Return the sum over inputs of the squared sums of their rows' terms, and `pairs`: see `quadrature`."""
+def _by_input(place, packed_of, packed, group, rows):
+    """Return the sum over inputs of the squared sums of their rows' terms, and `pairs`: see `quadrature`.
+
+    packed[:, 2] holds 1 / weight, packed[:, 3] the terms; the last two columns, 0 before, are work space.
+    """
     square = pairs = term = members = 0.0
-    inputs = 1
+    inputs = 1.0
     for i in range(group.shape[0]):
         if place[i] >= 0:
             c = packed_of[place[i]]
-            term += packed[c, 3] - mean
-            seen[c] = seen[c] + 1.0 if newest[c] == inputs else 1.0
-            newest[c] = inputs
+            term += packed[c, 3]
+            if packed[c, 10] != inputs:
+                packed[c, 9], packed[c, 10] = 0.0, inputs
+            packed[c, 9] += 1.0
+            pairs += (2.0 * packed[c, 9] - 1.0) * packed[c, 2]
             members += 1.0
-            pairs += (2.0 * seen[c] - 1.0) / packed[c, 0]
         if i + 1 == group.shape[0] or group[i + 1] != group[i]:
             square += term * term
             pairs -= members * members / rows
             term = members = 0.0
-            inputs += 1
+            inputs += 1.0
     return square, pairs
 
 
+@helper
+def _judge(entropy, excess, square, pairs, cells, log_noise, rows, inputs, distinct, grouped, out):
+    """Put the information, its standard error, and the square of the error's second-order part into out (3,)."""
+    effective, spread = rows * distinct, square / (rows - 1.0)
+    if grouped:
+        spread = square / rows * inputs / (inputs - 1.0) if inputs > 1.0 else np.nan
+        effective /= max(pairs / max(cells - 1.0, 1.0), 1.0)
+    bias = excess / (2.0 * effective)
+    second = max(min(bias / effective, 2.0 * bias * bias), 0.0) + (HIGHER_ORDER * bias) * (HIGHER_ORDER * bias)
+    value = entropy - HALF_LOG_2PI - 0.5 - 0.5 * log_noise + bias
+    out[0] = min(max(value, 0.0), math.log(max(rows * distinct, 1.0)))
+    out[1], out[2] = math.sqrt(spread / (rows * distinct) + second), second
+
+
 @kernel(
-    f"void({FLOAT}, {FLOAT}, int32[:, ::1], float64[::1], int64[::1], int64[::1], int64[:, ::1], float64[:, ::1], int32[::1],"
-    "int32[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+    f"void({FLOAT}, {FLOAT}, int32[:, ::1], float64[::1], float64, float64[:, ::1], int64[::1], int64[::1],"
+    "int64[:, ::1], int32[::1], int32[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1],"
+    "float64[:, ::1])"
 )
-def quadrature(mean, variance, bits, tau, which, to, order, ends, group, places, cells, packed, seen, grid, terms, out):
-    """Fill out (5, k) of the dimensions `which`: h(q), S, the sum of squared terms, `pairs` and the number of cells.
+def quadrature(
+    mean, variance, bits, tau, distinct, described, which, to, order, group, places, cells, packed, grid, terms, out
+):
+    """Fill rows of out (k, 3) with the information of the dimensions `which`, its error, and the error's second order.
 
-    The results of which[w] go to the column to[w], and its `ends` are there. A row's term is KL(N_i ‖ q) minus its
-    mean; terms (k, n) receives them unless it is empty. `pairs` is a sum over all
-    cells and inputs: the squared number of rows in both, divided by the rows of the cell, less what chance gives. Terms
-    are summed by input first if there is a `group` (n,).
+    The result of which[w] goes to out[to[w]]. variance and its memory as int32, `bits`, are (D, n), or (0, 0) where
+    tau (D,) is σ of all rows. distinct: share of the inputs that are no repeats. described (7, D): the inputs, mean
+    log σ², the number of finite rows, and the ends of μ and σ². order: rows in ascending order of μ, (len(which), n),
+    or (0, 0) if the means span few of the least σ. group (n,): the input of each row, or empty. A row's term is
+    KL(N_i ‖ q) minus its mean; terms (k, n) receives them unless it is empty. Work space: places (3, n or TABLE), cells
+    (n or TABLE, 4), packed (n, 11), grid (3, nodes).
 
-    variance and its memory as int32, `bits`, are (D, n), or (0, 0) where tau (D,) is σ of all rows. order: rows in
-    ascending order of μ, (len(which), n), or (0, 0) if the means span few of the least σ. ends (4, k): the ends of μ
-    and σ². Work space: places (3, n or TABLE), cells (n or TABLE, 4), packed (n, 4), seen (2, n), grid (3, nodes).
+    Rows of one input fall into one cell more often than by chance: `pairs` is a sum over all cells and inputs, the
+    squared number of rows in both, divided by the rows of the cell, less what chance gives.
     """
     table, starts = np.zeros((3, OCTAVES * LEVELS + 1)), np.zeros(OCTAVES + 1, np.int64)
     bounds, sums, segments = np.zeros(OCTAVES + 1, np.int64), np.empty(2), np.empty((3, packed.shape[0] + OCTAVES))
@@ -335,33 +397,45 @@ def quadrature(mean, variance, bits, tau, which, to, order, ends, group, places,
     for w in range(which.shape[0]):
         d, e = which[w], to[w]
         mu, s2, s2_bits, fixed, levels, first = mean[d], mean[d, :0], group[:0], 0.0, 1, 0
-        left, reach = ends[0, e], ends[1, e] - ends[0, e]
-        floor = least = ends[2, e]
+        inputs, log_noise, left, reach = (
+            described[0, d],
+            described[1, d],
+            described[3, d],
+            described[4, d] - described[3, d],
+        )
+        resolved = RESOLUTION * max(abs(left), abs(described[4, d]))
+        floor = least = max(described[5, d], resolved * resolved)
         if variance.shape[0] > 0:
             s2, s2_bits = variance[d], bits[d]
-            least = max(least, ends[3, e] * 4.0 ** (1 - OCTAVES))
+            least = max(least, described[6, d] * 4.0 ** (1 - OCTAVES))
+            if least > described[5, d]:
+                log_noise += _raised(mu, s2, least) / described[2, d]
             first = _level(least)
-            levels = _level(ends[3, e]) - first + 1
+            levels = _level(max(described[6, d], least)) - first + 1
             floor = math.ldexp(1.0 + 0.5 * (first & 1), (first >> 1) - BIAS)
         else:
-            fixed = floor = tau[d] * tau[d]
+            fixed = floor = least = max(tau[d] * tau[d], resolved * resolved)
+            log_noise = math.log(fixed)
         sigma, octaves = math.sqrt(floor), (levels + LEVELS - 1) // LEVELS
         narrow = min(max(reach / (MIN_SPLIT * CELL * sigma), 1e-6), 1.0)
         _levels(reach, first, levels, narrow, fixed, table)
         if ordered:
             size = _sweep(mu, s2, s2_bits, order[w], fixed, least, first, levels, table, place, cells, level_of)
         else:
-            size = _tabulate(mu, s2, s2_bits, fixed, left, reach, least, first, levels, table, place, cells)
+            complete = described[2, d] == mu.shape[0]
+            size = _tabulate(mu, s2, s2_bits, complete, fixed, left, reach, least, first, levels, table, place, cells)
         count = _pack(cells, size, ordered, level_of, octaves, table, packed, packed_of, starts)
         rows = 0.0
         for c in range(count):
             rows += packed[c, 0]
-
         segment = nodes = 0
         for o in range(octaves - 1, -1, -1):
             bounds[o + 1], step, before = segment, STEP * sigma * 2.0**o, nodes
             if starts[o + 1] > starts[o]:
-                margin = PADDING * sigma * 2.0**o
+                margin = 0.0
+                for c in range(starts[o], starts[o + 1]):
+                    margin = packed[c, 2] if packed[c, 2] > margin else margin
+                margin = SIGMAS * margin + 2.0 * step
                 segment, nodes = _segments(
                     packed, starts[o], starts[o + 1], ordered, margin, step, segments, segment, nodes
                 )
@@ -372,20 +446,20 @@ def quadrature(mean, variance, bits, tau, which, to, order, ends, group, places,
         sums[:] = 0.0
         for o in range(octaves - 1, -1, -1):
             _integrate(o, bounds[: octaves + 1], segments, sigma, grid[0], grid[1], grid[2], sums)
-        for o in range(octaves):
-            _cross(packed, starts[o], starts[o + 1], segments, bounds[o + 1], STEP * sigma * 2.0**o, grid[2])
-
-        mean_term = square = pairs = 0.0
-        for c in range(count):
-            mean_term += packed[c, 0] * packed[c, 3]
-        mean_term /= rows
+        mean_term, square, pairs = _cross(packed, count, grid[2]), 0.0, 0.0
         for c in range(count):
             apart = packed[c, 3] - mean_term
             square += packed[c, 0] * apart * apart
         if group.shape[0] > 0:
-            seen[:, :count] = 0.0
-            square, pairs = _by_input(place, packed_of, packed, group, mean_term, rows, seen[0], seen[1])
+            for c in range(count):
+                packed[c, 9] = packed[c, 10] = 0.0
+                packed[c, 2] = 1.0 / packed[c, 0]
+                packed[c, 3] -= mean_term
+            square, pairs = _by_input(place, packed_of, packed, group, rows)
+            mean_term = 0.0
         if terms.shape[0] > 0:
             for i in range(mu.shape[0]):
                 terms[e, i] = packed[packed_of[place[i]], 3] - mean_term if place[i] >= 0 else 0.0
-        out[0, e], out[1, e], out[2, e], out[3, e], out[4, e] = -sums[0], sums[1] - 1.0, square, pairs, count
+        _judge(
+            -sums[0], sums[1] - 1.0, square, pairs, count, log_noise, rows, inputs, distinct, group.shape[0] > 0, out[e]
+        )

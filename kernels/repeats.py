@@ -31,6 +31,8 @@ GROWTH = 4.0
 """Least growth of the number of different inputs that coincide, from one ε to the one before."""
 MAX_BY_CHANCE = 0.1
 """Largest share of the rows by chance among those that coincide, at an ε that is used."""
+SURE = 2.0
+"""Standard errors by which the inputs of the probes must recur more than once; else the count is 1."""
 GOLDEN = 0.6180339887498949
 FLOAT = "float32[:, ::1]"
 
@@ -91,7 +93,7 @@ def occurrences(
     mean, variance: float32 (D, n), C-contiguous; without a variance `tau` is σ of all rows. which: the dimensions to
     look at, those with most information first. largest (D,): greatest variance of an input that uses a dimension.
     group: int32 (n,), the input that a row belongs to. Places of an image may be alike in all images, so with a group
-    the lower quartile of the probes counts instead of the mean.
+    the lower quartile of the probes counts, instead of their mean.
     """
     n = mean.shape[1]
     if which.size == 0 or n < 2:
@@ -111,4 +113,7 @@ def occurrences(
     if not few.any():
         return 1.0
     left = (seen[:, 1:] - by_chance)[:, int(few.argmax())]
-    return float(max(left.mean() if group is None else np.quantile(left, 0.25), 1.0))
+    if group is not None:
+        return float(max(np.quantile(left, 0.25), 1.0))
+    sure = left.mean() - SURE * left.std() / math.sqrt(len(left)) > 1.0
+    return float(left.mean()) if sure else 1.0

@@ -1,12 +1,12 @@
 """Depth of the valley between two peaks of the histogram of log σ²: it shows two kinds of inputs.
 
-Inputs are float32 (D, n): the posterior's mean μ and variance σ² for every row. Bins of σ² / T are a factor of 2^¼ wide and
-centred at powers of 2^¼, T = Var μ + mean σ², so that nothing changes when a dimension is rescaled. A window is three
-neighbouring bins. Every window is tried as the valley. Its low peak is the fullest window on its left with its centre
-at T / 2 or below. Its high peak is the fullest window on its right with its centre at T / √2 or above. On each side
-there must surely be a given share of the rows. `valley` is the number of rows in the valley, divided by the number in
-the smaller peak, at most 1. It belongs to the window for which this ratio plus two standard errors is smallest, and is
-1 if no valley is possible.
+Inputs are float32 (D, n): the posterior's mean μ and variance σ² for every row. Bins of σ² / T are a factor of 2^¼ wide
+and centred at powers of 2^¼, T = Var μ + mean σ², so that nothing changes when a dimension is rescaled. A window is
+three neighbouring bins. Every window is tried as the valley. Its low peak is the fullest window on its left with its
+centre at T / 2 or below. Its high peak is the fullest window on its right with its centre at T / √2 or above. On each
+side there must surely be a given share of the rows. `valley` is the number of rows in the valley, divided by the number
+in the smaller peak, at most 1. It belongs to the window for which this ratio plus two standard errors is smallest, and
+is 1 if no valley is possible.
 
 Its standard error treats the counts as independent Poisson counts. It assumes one row more in the valley than there
 is, because an empty valley does not prove that no row can be there. Rows of one cluster count together. A row that is

@@ -12,7 +12,7 @@ from .regime.regime import Regime
 from .statistics.snapshot import Snapshot
 
 VERSION = 1
-"""Version of `Evaluation.to_dict`; a reader refuses a newer one."""
+"""Version of `Evaluation.to_dict`; `from_dict` refuses another one."""
 
 
 @dataclass(frozen=True)
@@ -72,22 +72,31 @@ class Evaluation:
     replayed. JSON as text, since a third party's state may contain infinite numbers."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data for one JSON line; `from_dict` reads it back."""
-        return {
+        """Return plain data with every digit, for JSON; `from_dict` reads it back."""
+        return self.plain_head() | {
+            "snapshot": None if self.snapshot is None else self.snapshot.to_dict(),
+            "regime": None if self.regime is None else self.regime.to_dict(),
+        }
+
+    def plain_head(self) -> dict[str, Any]:
+        """Return all but the snapshot and the regime as plain data."""
+        data: dict[str, Any] = {
             "version": VERSION,
             "step": self.step,
             "time": self.time,
             "name": self.name,
             "mode": self.mode,
             "observed": self.observed,
-            "snapshot": None if self.snapshot is None else self.snapshot.to_dict(),
-            "regime": None if self.regime is None else self.regime.to_dict(),
             "alerts": [alert.to_dict() for alert in self.alerts],
             "health": dict(vars(self.health)),
-            **({} if self.context == NOTHING else {"context": self.context.to_dict()}),
-            **({} if self.setup is None else {"setup": dict(self.setup)}),
-            **({} if self.resumed is None else {"resumed": self.resumed}),
         }
+        if self.context is not NOTHING and self.context != NOTHING:
+            data["context"] = self.context.to_dict()
+        if self.setup is not None:
+            data["setup"] = dict(self.setup)
+        if self.resumed is not None:
+            data["resumed"] = self.resumed
+        return data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Evaluation:

@@ -29,7 +29,6 @@ from .evaluation_loop import EvaluationLoop
 from .observe import read_rows
 from .options import checked
 from .outputs import Outputs, close_in
-from .pipeline import ModePipeline
 
 attached_monitors: weakref.WeakKeyDictionary[nn.Module, dict[str, PolarMonitor]] = weakref.WeakKeyDictionary()
 """Monitors that `polar_monitor.attach` made, by model and name: the model keeps them alive until they detach."""

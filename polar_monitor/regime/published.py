@@ -196,7 +196,7 @@ def delta_kl(s: Snapshot, criterion: Callable[[Snapshot], Labels] = rolinek) -> 
     standard = 0.5 * (square + s.posterior_variance - s.log_variance - 1.0)
     known = np.isfinite(standard)
     total = float(standard[known].sum())
-    if not known.any() or total <= 0.0 or not np.allclose(standard[known], s.kl[known], rtol=1e-6, atol=1e-6):
+    if not known.any() or total <= 0.0 or not np.allclose(standard[known], s.kl[known], rtol=1e-4, atol=1e-4):
         return math.nan
     active = known & np.array([label is Label.ACTIVE for label in criterion(s)])
     return abs(total - float(0.5 * (square - s.log_variance - 1.0)[active].sum())) / total

@@ -1,27 +1,25 @@
 """Evaluations as JSON lines: one line each, appended and flushed, for `read_jsonl` and for a replay.
 
-A line is strict JSON in UTF-8: numbers that are not finite are null. It holds every statistic of the snapshot, so a new
-field of `Snapshot` is in the log without a change here.
+`jsonl_record` says what a line holds: every statistic of the snapshot that is known, so a new field of `Snapshot` is in
+the log without a change here.
 """
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
 import weakref
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..arrays.finite_json import finite_json
 from ..errors import PolarMonitorError
 from ..evaluation import Evaluation
 from ._append import append
 from .jsonl_reader import decode
 from .jsonl_reader import read_jsonl as read_jsonl
 from .jsonl_reader import read_numbered as read_numbered
+from .jsonl_record import to_line as to_line
 
 BEGINNING = b'{"version":'
 """First bytes of every log. A file with other first bytes is never appended to and never repaired."""
@@ -59,7 +57,7 @@ class JsonlSink:
             return
         if not self._at_exit.alive:
             raise PolarMonitorError("this JsonlSink is closed: make a new one with the same path to go on")
-        append(self._file, to_line(replace(evaluation, setup=evaluation.setup or self._setups.get(evaluation.name))))
+        append(self._file, to_line(evaluation, self._setups.get(evaluation.name)))
 
     def flush(self) -> None:
         """Do nothing: `write` hands every line to the operating system."""
@@ -68,20 +66,6 @@ class JsonlSink:
         """Close the file."""
         if os.getpid() == self._pid:
             self._at_exit()
-
-
-def to_line(evaluation: Evaluation) -> bytes:
-    """Return an evaluation as one line of strict JSON in UTF-8, with its newline."""
-    data = evaluation.to_dict()
-    try:
-        text = _dumps(data)
-    except ValueError:  # a NaN outside the snapshot, as in the evidence of an alert: rare, so not looked for above
-        text = _dumps(finite_json(data))
-    return text.encode() + b"\n"
-
-
-def _dumps(data: Any) -> str:
-    return json.dumps(data, allow_nan=False, separators=(",", ":"), default=finite_json)
 
 
 def _repair(path: Path) -> None:

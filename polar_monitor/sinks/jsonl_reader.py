@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PolarMonitorError
-from ..evaluation import VERSION, Evaluation
+from ..evaluation import Evaluation
+from .jsonl_record import VERSION, from_data
 
 MAX_LINE_BYTES = 64 * 2**20
 """Length of the longest line that is read."""
@@ -85,7 +86,7 @@ def _records(path: Path, strict: bool) -> Iterator[tuple[int, Evaluation | None]
                         return
                     reason = f"no field {error}" if isinstance(error, KeyError) else str(error)
                     raise PolarMonitorError(
-                        f"{place}: not a record of version {VERSION} ({reason}); "
+                        f"{place}: not a record of version {VERSION} or older ({reason}); "
                         "remove the line, or read the log with the version that wrote it"
                     ) from error
                 yield number, evaluation
@@ -96,7 +97,7 @@ def _records(path: Path, strict: bool) -> Iterator[tuple[int, Evaluation | None]
 def _record(data: Any) -> Evaluation:
     if not isinstance(data, dict):
         raise TypeError(f"expected an object, got {type(data).__name__}")
-    evaluation = Evaluation.from_dict(data)
+    evaluation = from_data(data)
     alerts = tuple(replace(a, evidence={k: _number(v) for k, v in a.evidence.items()}) for a in evaluation.alerts)
     health = replace(evaluation.health, overhead=_number(evaluation.health.overhead))
     if not isinstance(health.evaluations, int):

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from ..evaluation import Evaluation
 from ..regime.label import Label
-from ..statistics.snapshot import Array, Snapshot
+from ..statistics.snapshot import Array
 
 MAX_DIMENSIONS = 32
 """Dimensions with lines of their own."""
@@ -41,6 +42,9 @@ DIMENSION_SCALARS = (
 )
 STATE_CODES = {Label.PASSIVE: 0, Label.UNDECIDED: 1, Label.MIXED: 2, Label.ACTIVE: 3}
 """Number that stands for a state in plots."""
+LETTERS = {label[0]: label for label in Label}
+"""Label of each first letter."""
+STATE_OF_LETTER = {label[0]: code for label, code in STATE_CODES.items()}
 
 
 class Scalars:
@@ -65,7 +69,8 @@ class Scalars:
         if key not in self._tags:
             self._tags[key] = ScalarTags(*key)
         tags = self._tags[key]
-        return tags.measured(evaluation) | tags.judged(evaluation)
+        numbers = tags.numbers(evaluation)
+        return {tag: number for tag, number in zip(tags.tags, numbers, strict=False) if math.isfinite(number)}
 
 
 class ScalarTags:
@@ -75,47 +80,53 @@ class ScalarTags:
         self.prefix = tag_prefix(name, mode)
         self.chosen: tuple[int, ...] = ()
         """Dimensions with lines of their own, in order."""
-        self._dimensions = 0
-        self._tags: dict[str, tuple[str, ...]] = {}
-        """Tags of the chosen dimensions for each word."""
+        self._dimensions = -1
+        self._choose(0, ())
 
-    def measured(self, evaluation: Evaluation) -> dict[str, float]:
-        """Return what was measured: observations, overhead, information, and the statistics of the dimensions."""
-        head, snapshot = f"polar/{self.prefix}", evaluation.snapshot
-        numbers = {f"{head}observations": evaluation.observed, f"{head}overhead": evaluation.health.overhead}
-        if snapshot is not None:
-            self._choose(snapshot)
-            known = snapshot.information[np.isfinite(snapshot.information)]
-            if known.size:
-                numbers[f"{head}information"] = float(known.sum())
-            chosen = list(self.chosen)
-            for word, statistic, _ in DIMENSION_SCALARS:
-                numbers |= zip(self.dimension_tags(word), getattr(snapshot, statistic)[chosen].tolist(), strict=True)
-        return {tag: number for tag, number in numbers.items() if math.isfinite(number)}
+    def numbers(self, evaluation: Evaluation) -> list[float]:
+        """Return the numbers of `tags`, in order; some are not finite. They end where there is nothing to say.
 
-    def judged(self, evaluation: Evaluation) -> dict[str, float]:
-        """Return what was judged: the number of dimensions with each label, and the state of the chosen ones."""
+        First what was observed, then what was measured, then what was judged.
+        """
+        numbers: list[float] = [evaluation.observed, evaluation.health.overhead]
         snapshot, regime = evaluation.snapshot, evaluation.regime
-        if snapshot is None or regime is None:
-            return {}
-        self._choose(snapshot)
-        numbers: dict[str, float] = {f"polar/{self.prefix}{label}": regime.labels.count(label) for label in Label}
-        states = (STATE_CODES[regime.labels[j]] for j in self.chosen)
-        numbers |= zip(self.dimension_tags("state"), states, strict=True)
+        if snapshot is None:
+            return numbers
+        information = snapshot.information
+        if snapshot.dimensions != self._dimensions:
+            self._choose(snapshot.dimensions, extremes(information, MAX_DIMENSIONS))
+        known = information[np.isfinite(information)]
+        numbers.append(float(known.sum()) if known.size else math.nan)
+        for _, statistic, _ in DIMENSION_SCALARS:
+            numbers += getattr(snapshot, statistic)[self._places].tolist()
+        if regime is not None:
+            letters = label_letters(regime.labels)
+            numbers += [letters.count(letter) for letter in LETTERS]
+            numbers += [STATE_OF_LETTER[letters[j]] for j in self.chosen]
         return numbers
 
     def dimension_tags(self, word: str) -> tuple[str, ...]:
         """Return the tag of each chosen dimension for a word such as "information"."""
-        if word not in self._tags:
-            digits = max(3, len(str(self._dimensions - 1)))
-            self._tags[word] = tuple(f"polar_dims/{self.prefix}{word}/{j:0{digits}d}" for j in self.chosen)
-        return self._tags[word]
+        digits = max(3, len(str(self._dimensions - 1)))
+        return tuple(f"polar_dims/{self.prefix}{word}/{j:0{digits}d}" for j in self.chosen)
 
-    def _choose(self, snapshot: Snapshot) -> None:
-        if snapshot.dimensions != self._dimensions:
-            self._dimensions = snapshot.dimensions
-            self.chosen = extremes(snapshot.information, MAX_DIMENSIONS)
-            self._tags = {}
+    def _choose(self, dimensions: int, chosen: tuple[int, ...]) -> None:
+        """Choose the dimensions with lines of their own, and make the tags of all numbers."""
+        self._dimensions, self.chosen = dimensions, chosen
+        self._places = np.array(chosen, np.intp)
+        words = ("observations", "overhead", "information")
+        self.tags = (
+            *(f"polar/{self.prefix}{word}" for word in words),
+            *(tag for line in DIMENSION_SCALARS for tag in self.dimension_tags(line.word)),
+            *(f"polar/{self.prefix}{label}" for label in Label),
+            *self.dimension_tags("state"),
+        )
+        """Tags of all numbers. They change with the number of dimensions only."""
+
+
+def label_letters(labels: Sequence[Label]) -> str:
+    """Return the first letter of each label, which names it: text is counted and written faster than labels are."""
+    return "".join([label[0] for label in labels])
 
 
 def tag_prefix(name: str, mode: str) -> str:

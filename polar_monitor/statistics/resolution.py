@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .snapshot import Array, Snapshot
@@ -20,5 +22,8 @@ def relative(variance: Array) -> float:
 
 
 def is_relative(s: Snapshot) -> bool:
-    """Return True if `relative` gave the scale, so that labels only compare the dimensions with each other."""
-    return not s.has_variance and s.resolution == relative(s.variance)
+    """Return True if `relative` gave the scale, so that labels only compare the dimensions with each other.
+
+    The variances of a snapshot have fewer digits than those that gave the scale.
+    """
+    return not s.has_variance and math.isclose(s.resolution, relative(s.variance), rel_tol=2.0**-14)

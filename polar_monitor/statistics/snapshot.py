@@ -172,7 +172,9 @@ class Snapshot:
             value = data[f.name]
             match f.type:
                 case "Array":
-                    values[f.name] = np.array([math.nan if v is None else v for v in value], dtype=np.float64)
+                    listed = isinstance(value, list)
+                    numbers = [math.nan if v is None else v for v in value] if listed else value
+                    values[f.name] = np.asarray(numbers, dtype=np.float64)
                 case "float":
                     values[f.name] = math.nan if value is None else float(value)
                 case "bool":

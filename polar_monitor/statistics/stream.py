@@ -19,6 +19,7 @@ from ..arrays.columns import transposed
 from ..errors import PolarMonitorError
 from .array_types import F32, Array
 from .full import full_statistics
+from .rounding import rounded
 from .snapshot import Histogram, Snapshot
 from .window import light_statistics
 from .windowed_histogram import PANES, WindowedHistogram
@@ -193,6 +194,7 @@ class LatentStream:
             surplus=self._surplus,
             **statistics,
         )
+        light = rounded(light)
         return self.complete(light) if full else light
 
     def complete(self, snapshot: Snapshot) -> Snapshot:
@@ -206,7 +208,7 @@ class LatentStream:
         rest = full_statistics(mean, variance, group, self.mantissa, *prior, self._statistics)
         self._surplus = rest["surplus"]
         entropy_hist, entropy_hist_se = self._histogram.entropy()[:2]
-        return replace(
+        snapshot = replace(
             snapshot,
             full=True,
             entropy_hist=entropy_hist,
@@ -214,6 +216,7 @@ class LatentStream:
             histograms=tuple(Histogram(*drawn) for drawn in self._histogram.draw()),
             **rest,
         )
+        return rounded(snapshot)
 
     def _group(self, inputs: NDArray[np.int64]) -> NDArray[np.int32] | None:
         """Number the inputs (n,) from 0 in the order of their rows; None if every row is an input."""

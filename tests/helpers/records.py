@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,10 +13,17 @@ from polar_monitor.alerts.alert import Alert, AlertKind, Forecast
 from polar_monitor.evaluation import Evaluation, Health
 from polar_monitor.regime.label import Label
 from polar_monitor.regime.regime import Regime, Verdict
+from polar_monitor.statistics.rounding import rounded
 from polar_monitor.statistics.snapshot import Histogram, Snapshot
 
 WINDOW = 4096
 ACTIVE, PASSIVE, MIXED, UNDECIDED = Label.ACTIVE, Label.PASSIVE, Label.MIXED, Label.UNDECIDED
+OF_FULL = (
+    "entropy_knn", "entropy_knn_se", "entropy_hist", "entropy_hist_se", "ties", "max_correlation",
+    "max_correlation_sampled", "mean_largest", "entropy_minmax", "posterior_deviation", "share_narrow",
+    "share_standard", "share_collapsed",
+)  # fmt: skip
+"""Statistics of the dimensions that only a full evaluation has."""
 NATS = {ACTIVE: 2.0, MIXED: 0.8, UNDECIDED: 0.1, PASSIVE: 0.01}
 
 
@@ -75,7 +83,7 @@ def make_snapshot(
         ties=np.zeros(D),
         non_finite=np.zeros(D),
     )
-    return Snapshot(
+    snapshot = Snapshot(
         step=step,
         rows=128 * step,
         n=WINDOW,
@@ -88,6 +96,14 @@ def make_snapshot(
         effective_rank=0.8 * D,
         histograms=tuple(histograms),
     )
+    return rounded(snapshot)
+
+
+def light(snapshot: Snapshot) -> Snapshot:
+    """The same statistics without those that only a full evaluation has."""
+    unknown = dict.fromkeys(OF_FULL, np.full(snapshot.dimensions, math.nan))
+    nothing = dict.fromkeys(("joint_entropy", "joint_entropy_se", "effective_rank"), math.nan)
+    return replace(snapshot, full=False, histograms=(), **unknown, **nothing)  # type: ignore[arg-type]
 
 
 def make_evaluation(

@@ -87,8 +87,8 @@ def test_an_output_of_any_usual_structure_is_read(structure: Any) -> None:
     assert snapshot is not None
     with torch.no_grad():
         mean, variance = encoder.a(X).double().numpy(), encoder.b(X).double().exp().numpy()
-    np.testing.assert_allclose(snapshot.mean, mean.mean(0), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(snapshot.posterior_variance, variance.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(snapshot.mean, mean.mean(0), rtol=2e-5, atol=1e-6)
+    np.testing.assert_allclose(snapshot.posterior_variance, variance.mean(0), rtol=2e-5)
 
 
 REFUSED = {

@@ -271,9 +271,9 @@ def test_a_log_cut_anywhere_gives_its_whole_records(lines: list[bytes], tmp_path
 
 def test_a_log_of_a_newer_version_is_refused_and_not_appended_to_in_part(lines: list[bytes], tmp_path: Path) -> None:
     path = tmp_path / "log"
-    newer = json.dumps(json.loads(lines[1]) | {"version": 2}).encode() + b"\n"
+    newer = json.dumps(json.loads(lines[1]) | {"version": 3}).encode() + b"\n"
     path.write_bytes(lines[0] + newer)
-    with pytest.raises(PolarMonitorError, match=r"line 2: .*version 2"):
+    with pytest.raises(PolarMonitorError, match=r"line 2: .*got version 3"):
         read_jsonl(path)
     assert path.read_bytes() == lines[0] + newer
 

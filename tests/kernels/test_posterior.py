@@ -36,7 +36,7 @@ def test_matches_the_slow_twin(data, n, size):
     ours = table(mean, variance, None if size == 1 else cluster, prior_mean, prior_var)
     for d in range(2):
         expected = slow(mean[d], variance[d], cluster, prior_mean[d], prior_var[d])
-        for name in ALL:
+        for name in ALL if expected["rows"] else NAMES:  # nothing has no ends
             np.testing.assert_allclose(ours[name][d], expected[name], rtol=1e-7, atol=1e-7, err_msg=name)
 
 

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,13 @@ from polar_monitor import AlertRules, PolarMonitor, PolarMonitorError
 from polar_monitor.alerts.alert import AlertKind
 from polar_monitor.alerts.alert_rules import from_plain, read_rules, to_plain
 from polar_monitor.alerts.engine import AlertEngine
+from polar_monitor.arrays.finite_json import finite_json
 from polar_monitor.cli import main
+from polar_monitor.evaluation import Evaluation
+from polar_monitor.regime.judge import judge
 from polar_monitor.replay import replay
 from polar_monitor.sinks.jsonl import JsonlSink, read_jsonl
+from polar_monitor.statistics.snapshot import Snapshot
 
 
 def run(log: Path, steps: range = range(1, 61), state: Any = None, twice: bool = False, **options: Any) -> PolarMonitor:
@@ -44,14 +49,24 @@ def run(log: Path, steps: range = range(1, 61), state: Any = None, twice: bool =
     return monitor
 
 
-def observe(monitor: PolarMonitor, step: int) -> None:
+def observe(monitor: PolarMonitor, step: int, wide: int = 3) -> None:
     for mode in monitor._loop.options.modes:
         rng = np.random.default_rng(step)
-        left = np.array([1.0, np.exp(-max(step - 15, 0) / 6), np.exp(-max(step - 25, 0) / 4)])
-        mean = rng.normal(size=(512, 3)) * left
+        left = np.resize([1.0, np.exp(-max(step - 15, 0) / 6), np.exp(-max(step - 25, 0) / 4)], wide)
+        mean = rng.normal(size=(512, wide)) * left
         if step > 55:
             mean[:4, 2] = np.nan
         monitor.observe(mean, var=np.broadcast_to(np.clip(1 - 0.95 * left**2, 0.05, 1), mean.shape), mode=mode)
+
+
+class Keep:
+    """Sink that keeps the evaluations."""
+
+    def __init__(self, kept: list[Evaluation]) -> None:
+        self.write = kept.append
+
+    def flush(self) -> None: ...
+    def close(self) -> None: ...
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +99,33 @@ def test_a_log_gives_exactly_the_alerts_of_its_run(tmp_path: Path) -> None:
     assert found.replayed == found.live
     assert found.both == found.live
     assert (found.only_live, found.only_replayed, found.missing, found.added, found.torn) == ((), (), {}, (), None)
+
+
+@pytest.mark.parametrize("form", ["written", "version 1"])
+@pytest.mark.parametrize("wide", [3, 90])
+def test_light_evaluations_give_the_labels_and_the_alerts_of_the_run(tmp_path: Path, wide: int, form: str) -> None:
+    """90 dimensions are written as text that is not decimal."""
+    log, kept = tmp_path / "run.jsonl", list[Evaluation]()
+    monitor = PolarMonitor(sinks=[JsonlSink(log), Keep(kept)], every=1, window=512, max_overhead=1.0)
+    for step in range(1, 61):
+        observe(monitor, step, wide)
+        monitor.step()
+    monitor.detach()
+    if form == "version 1":
+        lines = [json.dumps(one.to_dict(), separators=(",", ":"), default=finite_json) for one in kept]
+        log.write_text("".join(line + "\n" for line in lines))
+    found = replay(log)
+    assert found.live == found.replayed == monitor.alerts
+    assert {AlertKind.FADING, AlertKind.LOST, AlertKind.NON_FINITE} <= {alert.kind for alert in found.live}
+    previous = None
+    for record, live in zip(read_jsonl(log), kept, strict=True):
+        assert record.snapshot is not None
+        previous = judge(record.snapshot, previous)
+        assert previous == record.regime == live.regime
+        for f in fields(Snapshot):
+            if f.name != "histograms":
+                np.testing.assert_array_equal(getattr(record.snapshot, f.name), getattr(live.snapshot, f.name))
+    assert {one.snapshot.full for one in kept if one.snapshot is not None} == {True, False}
 
 
 def test_a_resumed_run_too(tmp_path: Path) -> None:
@@ -333,7 +375,7 @@ def test_a_broken_record_is_one_error_with_its_line(
     assert capsys.readouterr().err.count("\n") == 1
 
 
-@pytest.mark.parametrize("change", [{"labels": ["active"] * 2}, {"latest": ["active"] * 9}])
+@pytest.mark.parametrize("change", [{"labels": "aa"}, {"latest": "a" * 9}])
 def test_numbers_that_no_run_can_have_made_are_one_error(change: dict[str, Any], tmp_path: Path) -> None:
     log = tmp_path / "run.jsonl"
     run(log, range(1, 4))

@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from records import ACTIVE, PASSIVE, make_alert, make_evaluation, make_run
 
 from polar_monitor.alerts.alert_rules import AlertRules
@@ -47,24 +45,13 @@ def test_what_is_read_is_what_was_written(tmp_path):
         assert_same(one, other)
 
 
-numbers = st.floats(width=64, allow_infinity=False)
-
-
-@given(st.lists(numbers, min_size=3, max_size=3), numbers, st.text(), st.integers(-(2**63), 2**63))
-def test_every_number_and_name_comes_back_exactly(array, single, name, step):
-    before = make_evaluation(100, (ACTIVE, PASSIVE, ACTIVE), bins=4, name=name.encode("utf-8", "ignore").decode())
-    snapshot = replace(before.snapshot, information=np.array(array), joint_entropy=single, step=step)
-    line = to_line(replace(before, snapshot=snapshot, time=1.5))
-    after = Evaluation.from_dict(json.loads(line))
-    assert after.name == before.name
-    assert after.snapshot.step == step
-    np.testing.assert_array_equal(after.snapshot.information, np.array(array), strict=True)
-    np.testing.assert_array_equal(after.snapshot.joint_entropy, single)
-
-
-def test_infinity_becomes_unknown():
-    before = make_evaluation(100, (ACTIVE, PASSIVE), information=(math.inf, -math.inf))
-    assert np.isnan(Evaluation.from_dict(json.loads(to_line(before))).snapshot.information).all()
+def test_a_log_of_version_1_is_read_to_the_last_digit_and_continued(tmp_path):
+    old = [replace(e, snapshot=replace(e.snapshot, mean=e.snapshot.mean / 3)) for e in make_run(3, 9)]
+    path = tmp_path / "log"
+    path.write_bytes(b"".join(json.dumps(e.to_dict(), separators=(",", ":")).encode() + b"\n" for e in old))
+    new = make_evaluation(400, (ACTIVE,) * 9)
+    for one, other in zip([*old, new], read_jsonl(written(path, [new])), strict=True):
+        assert_same(one, other)
 
 
 def test_the_line_is_strict_json(tmp_path):

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from records import ACTIVE, PASSIVE, make_alert, make_evaluation, make_run
 
 from polar_monitor.errors import PolarMonitorError
-from polar_monitor.evaluation import VERSION, Evaluation
+from polar_monitor.evaluation import Evaluation
 from polar_monitor.sinks.jsonl import JsonlSink, read_jsonl, to_line
 from polar_monitor.sinks.jsonl_reader import read_numbered
+from polar_monitor.sinks.jsonl_record import VERSION
 
 
 def written(path: Path, evaluations: list[Evaluation]) -> Path:
@@ -105,8 +106,15 @@ def test_a_newer_version_is_refused_by_name(tmp_path):
         read_jsonl(path)
 
 
-def edited(change: Callable[[dict[str, Any]], Any]) -> bytes:
-    record = json.loads(to_line(make_evaluation(alerts=(make_alert(),))))
+def edited(change: Callable[[dict[str, Any]], Any], dimensions: int = 4) -> bytes:
+    record = json.loads(to_line(make_evaluation(labels=(ACTIVE,) * dimensions, alerts=(make_alert(),))))
+    change(record)
+    return json.dumps(record).encode() + b"\n"
+
+
+def old(change: Callable[[dict[str, Any]], Any]) -> bytes:
+    """A changed line as version 1 has it."""
+    record = make_evaluation(alerts=(make_alert(),)).to_dict()
     change(record)
     return json.dumps(record).encode() + b"\n"
 
@@ -124,7 +132,18 @@ HOSTILE = {
     "number": b"1\n",
     "null": b"null\n",
     "missing": edited(lambda r: r.pop("health")),
-    "missing_statistic": edited(lambda r: r["snapshot"].pop("mean")),
+    "missing_statistic": old(lambda r: r["snapshot"].pop("mean")),
+    "old_label": old(lambda r: r["regime"].update(labels=["alive"])),
+    "missing_number": edited(lambda r: r["snapshot"].pop("rows")),
+    "missing_dimensions": edited(lambda r: r["snapshot"].pop("dimensions")),
+    "no_dimensions": edited(lambda r: r["snapshot"].update(dimensions=0)),
+    "too_many_dimensions": edited(lambda r: r["snapshot"].update(dimensions=10**12)),
+    "fewer_numbers": edited(lambda r: r["snapshot"].update(mean=[1.0] * 3)),
+    "not_base64": edited(lambda r: r["snapshot"].update(mean="!" * 4)),
+    "fewer_bytes": edited(lambda r: r["snapshot"].update(mean="AAAA"), dimensions=100),
+    "labels_of_words": edited(lambda r: r["regime"].update(labels=["active"] * 4)),
+    "other_letters": edited(lambda r: r["regime"].update(labels="aaxa")),
+    "streaks_of_text": edited(lambda r: r["regime"].update(agreeing="3")),
     "label": edited(lambda r: r["regime"].update(labels=["alive"])),
     "snapshot_of_text": edited(lambda r: r.update(snapshot="text")),
     "statistic_of_text": edited(lambda r: r["snapshot"].update(mean=["a"] * 4)),

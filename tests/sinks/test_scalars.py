@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -123,8 +123,12 @@ def test_one_line_of_the_table_draws_a_statistic(tmp_path: Path, monkeypatch: py
 def test_the_log_has_every_statistic_and_the_page_a_chart_of_every_line() -> None:
     from polar_monitor.sinks.tensorboard.layout import CHARTS
 
-    logged = json.loads(to_line(make_evaluation()))["snapshot"]
-    assert logged.keys() == {f.name for f in fields(Snapshot)} - {"histograms"}
+    evaluation = make_evaluation()
+    known = {
+        f.name: np.full(4, 1.5) if f.type == "Array" else 1.5 for f in fields(Snapshot) if f.type in ("Array", "float")
+    }
+    logged = json.loads(to_line(replace(evaluation, snapshot=replace(evaluation.snapshot, **known))))["snapshot"]
+    assert logged.keys() == {f.name for f in fields(Snapshot)} - {"histograms"} | {"dimensions"}
     for line in DIMENSION_SCALARS:
         assert line.statistic in logged
         assert (line.title, "polar_dims", rf"{line.word}/\d+") in CHARTS

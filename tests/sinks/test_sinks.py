@@ -25,7 +25,7 @@ ALONE = f"""
 import sys, types
 sys.path.insert(0, {str(TESTS)!r})
 package = types.ModuleType("polar_monitor")
-package.__path__ = [{str(TESTS.parent / "polar_monitor")!r}]
+package.__path__ = [{str(TESTS.parents[1] / "polar_monitor")!r}]
 sys.modules["polar_monitor"] = package
 """
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+import numpy as np
+
 from ...evaluation import Evaluation
-from ...regime.label import Label
+from ..scalars import LETTERS, label_letters
 
 if TYPE_CHECKING:
     from .live import LiveConsole
@@ -65,6 +67,7 @@ def plain_line(evaluation: Evaluation, total: int | None = None) -> str:
     s, regime = evaluation.snapshot, evaluation.regime
     if s is None or regime is None:
         return f"{head}  nothing observed"
-    counts = "  ".join(f"{label} {regime.count(label)}" for label in Label)
-    total_nats = sum(value for value in s.information.tolist() if value == value)
+    letters = label_letters(regime.labels)
+    counts = "  ".join(f"{label} {letters.count(letter)}" for letter, label in LETTERS.items())
+    total_nats = float(np.nansum(s.information))
     return f"{head}  {regime.verdict:<13}  {counts}  {total_nats:7.3f} nats  overhead {evaluation.health.overhead:.1%}"

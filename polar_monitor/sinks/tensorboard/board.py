@@ -9,10 +9,12 @@ import os
 import time
 
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.compat.proto.summary_pb2 import Summary
 
 from ...evaluation import Evaluation
 from .event_file import EventFile
 from .layout import layout
+from .protobuf import event
 from .values import EvaluationValues
 
 _prefixes: dict[str, dict[str, None]] = {}
@@ -34,14 +36,13 @@ class Board:
         if key not in self._values:
             self._values[key] = EvaluationValues(*key)
         of_key = self._values[key]
-        event = Event(wall_time=evaluation.time, step=evaluation.step)
         self._prefixes[of_key.prefix] = None
         prefixes = tuple(self._prefixes)
+        summary = of_key.summary(evaluation)
         if prefixes != self._written_layout:
-            event.summary.value.append(layout(prefixes))
-        of_key.add(evaluation, event.summary.value)
+            summary += Summary(value=[layout(prefixes)]).SerializeToString()
         try:
-            self._file.append(event)
+            self._file.append(event(evaluation.time, evaluation.step, summary))
         except BaseException:
             of_key.repeat_changes()
             raise
@@ -49,7 +50,8 @@ class Board:
 
     def purge(self, step: int) -> None:
         """Hide the events of this folder at `step` or later; the next event has layout and verdict again."""
-        self._file.append(Event(wall_time=time.time(), step=step, session_log=SessionLog(status=SessionLog.START)))
+        start = Event(wall_time=time.time(), step=step, session_log=SessionLog(status=SessionLog.START))
+        self._file.append(start.SerializeToString())
         self._written_layout = ()
         for of_key in self._values.values():
             of_key.rewind(step)
@@ -59,8 +61,8 @@ class Board:
         try:
             for of_key in self._values.values():
                 step, seconds = of_key.last
-                event = Event(wall_time=seconds, step=step)
-                if of_key.add_strip(event.summary.value):
-                    self._file.append(event)
+                summary = Summary()
+                if of_key.add_strip(summary.value):
+                    self._file.append(event(seconds, step, summary.SerializeToString()))
         finally:
             self._file.close()

@@ -14,7 +14,6 @@ import re
 import socket
 import struct
 import time
-from typing import Any
 
 import numpy as np
 from tensorboard.compat.proto.event_pb2 import Event
@@ -34,11 +33,11 @@ class EventFile:
 
     def __init__(self, folder: str) -> None:
         self.path, self._file = _create(folder)
-        self.append(Event(wall_time=time.time(), file_version="brain.Event:2"))
+        self.append(Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
 
-    def append(self, event: Any) -> None:
-        """Write one `Event`, completely or not at all. Raises OSError."""
-        append(self._file, framed(event.SerializeToString()))
+    def append(self, event: bytes) -> None:
+        """Write one serialised `Event`, completely or not at all. Raises OSError."""
+        append(self._file, framed(event))
 
     def close(self) -> None:
         """Close the file; more than once does nothing."""

@@ -1,13 +1,16 @@
-"""The protocol buffers of single values: a number, a histogram, a text.
+"""The protocol buffers of an event and of single values: numbers, a histogram, a text.
 
-Imported by the TensorBoard sink only, once it is constructed. The functions add values to a `Summary` in place, since
-values that are built apart are copied.
+Imported by the TensorBoard sink only, once it is constructed. An event and its numbers, which every evaluation has, are
+encoded here: a field is its number and its kind, then its content, which follows its length if it may vary. The rarer
+values are added to a `Summary` of the library in place, since values that are built apart are copied.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import struct
+from collections.abc import Iterable, Sequence
+from math import isfinite
 from typing import Any
 
 from tensorboard.compat.proto.summary_pb2 import SummaryMetadata
@@ -22,11 +25,44 @@ MAX_FLOAT32 = 3.4e38
 """Largest number that `simple_value`, a float32, holds."""
 
 
-def add_scalars(values: Any, scalars: Mapping[str, float]) -> None:
-    """Add a finite number for each tag."""
-    add = values.add
-    for tag, number in scalars.items():
-        add(tag=tag, simple_value=max(-MAX_FLOAT32, min(number, MAX_FLOAT32)))
+def event(wall_time: float, step: int, summary: bytes) -> bytes:
+    """Return the serialised `Event` of a serialised `Summary`.
+
+    Example:
+        >>> event(1.5, 300, b"").hex(" ")
+        '09 00 00 00 00 00 00 f8 3f 10 ac 02 2a 00'
+    """
+    time = struct.pack("<d", wall_time)
+    return b"".join((b"\x09", time, b"\x10", _varint(step), b"\x2a", _varint(len(summary)), summary))
+
+
+def scalar_heads(tags: Iterable[str]) -> tuple[bytes, ...]:
+    """Return the bytes before the number in the `Summary.Value` of each tag; `scalars` needs them."""
+    return tuple(_scalar_head(tag.encode()) for tag in tags)
+
+
+def _scalar_head(tag: bytes) -> bytes:
+    tagged = b"\x0a" + _varint(len(tag)) + tag + b"\x15"
+    return b"\x0a" + _varint(len(tagged) + 4) + tagged
+
+
+def scalars(heads: Sequence[bytes], numbers: Sequence[float]) -> bytes:
+    """Return the serialised values of the finite numbers. There are as many heads as numbers, or more."""
+    known = [(head, number) for head, number in zip(heads, numbers, strict=False) if isfinite(number)]
+    return b"".join([head + _float(max(-MAX_FLOAT32, min(number, MAX_FLOAT32))) for head, number in known])
+
+
+_float = struct.Struct("<f").pack
+
+
+def _varint(number: int) -> bytes:
+    """Return a whole number from 0 on, seven bits a byte, the last ones first."""
+    bytes_ = bytearray()
+    while number > 127:
+        bytes_.append(number & 127 | 128)
+        number >>= 7
+    bytes_.append(number)
+    return bytes(bytes_)
 
 
 def add_histogram(values: Any, tag: str, buckets: Buckets) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ...regime.label import Label
-from ..scalars import STATE_CODES
+from ..scalars import STATE_CODES, STATE_OF_LETTER
 
 Image.preinit()  # else the first picture would load the formats' drivers, in a training step
 
@@ -48,7 +48,7 @@ class StateStrip:
 
     def add(self, step: int, labels: Sequence[Label]) -> None:
         """Add one evaluation's labels, one for each of all D dimensions."""
-        self._latest = (step, bytes(STATE_CODES[labels[j]] for j in self.rows))
+        self._latest = (step, bytes([STATE_OF_LETTER[labels[j][0]] for j in self.rows]))
         if self._seen % self._stride == 0:
             self._columns.append(self._latest)
         self._seen += 1

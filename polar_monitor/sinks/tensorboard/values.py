@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from tensorboard.compat.proto.summary_pb2 import Summary
+
 from ...evaluation import Evaluation
 from ...regime.regime import Regime, Verdict
 from ...statistics.snapshot import Snapshot
 from ..scalars import ScalarTags, extremes
 from .buckets import pooled
-from .protobuf import add_histogram, add_scalars, add_text, alert_markdown, escape
+from .protobuf import add_histogram, add_text, alert_markdown, escape, scalar_heads, scalars
 from .state_strip import MAX_ROWS, StateStrip
 
 
@@ -24,6 +26,9 @@ class EvaluationValues:
         self.last = 0, 0.0
         """Step and time of the newest evaluation."""
         self._scalars = ScalarTags(name, mode)
+        self._tags: tuple[str, ...] = ()
+        self._heads: tuple[bytes, ...] = ()
+        """The tags, as they are in the file."""
         self._head = f"polar/{self.prefix}"
         self._verdict: Verdict | None = None
         """Verdict that is in the file; a verdict is written when it changes."""
@@ -37,19 +42,27 @@ class EvaluationValues:
         """Part of every tag that names latent and mode."""
         return self._scalars.prefix
 
-    def add(self, evaluation: Evaluation, values: Any) -> None:
-        """Add all of an evaluation to the `value` of a `Summary`."""
+    def summary(self, evaluation: Evaluation) -> bytes:
+        """Return all of an evaluation as a serialised `Summary`."""
         self.last = evaluation.step, evaluation.time
+        numbers = self._scalars.numbers(evaluation)
+        if self._scalars.tags is not self._tags:
+            self._tags = self._scalars.tags
+            self._heads = scalar_heads(self._tags)
+        return scalars(self._heads, numbers) + self._others(evaluation)
+
+    def _others(self, evaluation: Evaluation) -> bytes:
+        """Return all but the numbers. A light evaluation has alerts, at most, and a changed verdict."""
         snapshot, regime = evaluation.snapshot, evaluation.regime
-        add_scalars(values, self._scalars.measured(evaluation))
+        others = Summary()
         if snapshot is not None:
-            self._add_histograms(snapshot, values)
+            self._add_histograms(snapshot, others.value)
             if regime is not None:
-                add_scalars(values, self._scalars.judged(evaluation))
-                self._add_verdict(regime, values)
-                self._update_strip(snapshot, regime, values)
+                self._add_verdict(regime, others.value)
+                self._update_strip(snapshot, regime, others.value)
         if evaluation.alerts:
-            add_text(values, f"{self._head}alerts", "\n\n---\n\n".join(map(alert_markdown, evaluation.alerts)))
+            add_text(others.value, f"{self._head}alerts", "\n\n---\n\n".join(map(alert_markdown, evaluation.alerts)))
+        return bytes(others.SerializeToString())
 
     def add_strip(self, values: Any) -> bool:
         """Add the state strip unless the newest evaluation is already drawn; return True if it was added."""
@@ -96,7 +109,7 @@ class EvaluationValues:
         self._strip.add(regime.step, regime.labels)
         self._strip_is_written = False
         self._evaluations += 1
-        if self._evaluations >= self._next_strip:
-            # The picture is never older than a fifth of the run, and their number grows with its logarithm only.
+        if snapshot.full and self._evaluations >= self._next_strip:
+            # The picture is little older than a fifth of the run, and their number grows with its logarithm only.
             self._next_strip = self._evaluations + max(1, self._evaluations // 5)
             self.add_strip(values)

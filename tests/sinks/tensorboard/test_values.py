@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from boards import read, series, texts, written
 from PIL import Image
-from records import ACTIVE, MIXED, PASSIVE, UNDECIDED, make_alert, make_evaluation, make_run
+from records import ACTIVE, MIXED, PASSIVE, UNDECIDED, light, make_alert, make_evaluation, make_run
+from tensorboard.compat.proto.summary_pb2 import Summary
 
 from polar_monitor.regime.regime import Verdict
+from polar_monitor.sinks.tensorboard.values import EvaluationValues
 
 LABELS = (ACTIVE, PASSIVE, MIXED, UNDECIDED)
 
@@ -105,6 +108,42 @@ def test_histograms_hold_our_counts(tmp_path):
         assert theirs.num == sum(theirs.bucket) == ours.counts.sum() == 1000
         assert (theirs.min, theirs.max) == (ours.low, ours.high)
         assert 1 < len(theirs.bucket) == len(theirs.bucket_limit) <= 32
+
+
+def test_a_light_evaluation_writes_numbers_only(tmp_path):
+    run = [make_evaluation(100, LABELS)]
+    for step in range(200, 4100, 100):
+        one = make_evaluation(step, LABELS)
+        run.append(replace(one, snapshot=light(one.snapshot)))
+    run.append(make_evaluation(4100, LABELS))
+    written(tmp_path, run)
+    board = read(tmp_path)
+    for j in range(4):
+        assert [step for step, _ in series(board, f"polar_dims/information/{j:03d}")] == [e.step for e in run]
+        assert [step for step, _ in series(board, f"polar_dims/state/{j:03d}")] == [e.step for e in run]
+        assert [step for step, _ in series(board, f"polar_dims/entropy/{j:03d}")] == [100, 4100]
+        assert [event.step for event in board.Histograms(f"polar_dims/mean/{j:03d}")] == [100, 4100]
+    assert [image.step for image in board.Images("polar/states")] == [100, 4100]
+
+
+def test_the_strip_shows_light_evaluations_too(tmp_path):
+    strips = []
+    for keep in (lambda snapshot: snapshot, light):
+        values = EvaluationValues("", "train")
+        for one in make_run(20, 4):
+            values.summary(replace(one, snapshot=keep(one.snapshot)))
+        values.add_strip(values_of := Summary().value)
+        strips.append(values._strip.columns()[1].tolist())
+        assert len(values_of) == 1 or keep is not light
+    assert strips[0] == strips[1]
+
+
+def test_an_alert_and_a_new_verdict_of_a_light_evaluation_are_written(tmp_path):
+    one = make_evaluation(100, alerts=(make_alert(100, 2),), verdict=Verdict.COLLAPSED)
+    written(tmp_path, [make_evaluation(50), replace(one, snapshot=light(one.snapshot))])
+    board = read(tmp_path)
+    assert [event.step for event in board.Tensors("polar/alerts")] == [100]
+    assert [event.step for event in board.Tensors("polar/verdict")] == [50, 100]
 
 
 def test_alerts_and_verdict_are_texts(tmp_path):

@@ -1,0 +1,177 @@
+"""One evaluation as one line of a log, and back.
+
+A line is strict JSON in UTF-8. Its snapshot has every statistic that is known, rounded as `statistics.rounding` says:
+
+* one number where all dimensions have the same, as most counts have;
+* a list of numbers for up to 64 dimensions, null where a number is not known;
+* base64 text for more dimensions: the first 3 bytes of each float32, 2 of a standard error, most significant one first.
+
+A statistic that is not there is not known, as many are in a light evaluation. Labels are their first letters.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from ..arrays.finite_json import finite_json
+from ..arrays.short_floats import DECIMALS, Array, Rounding, from_bits, packed, unpacked
+from ..evaluation import VERSION as PLAIN_VERSION
+from ..evaluation import Evaluation
+from ..regime.label import Label
+from ..regime.regime import Regime
+from ..statistics.rounding import COUNTS, SIZES, rounded_bits
+from ..statistics.snapshot import Snapshot
+from .scalars import LETTERS, label_letters
+
+VERSION = 2
+"""Version of a line. Lines of version 1 are `Evaluation.to_dict`; they are still read."""
+MAX_LISTED = 64
+"""Dimensions up to which a statistic is a list of numbers."""
+MAX_DIMENSIONS = 2**20
+"""Most dimensions of a line that is read: one number may stand for all of them."""
+NAMES = tuple(SIZES)
+DIGITS = {name: DECIMALS[size] for name, size in SIZES.items()} | dict.fromkeys(COUNTS, 17)
+"""Decimal digits with which the number that is read is the one that was written."""
+SINGLES = {f.name: f.type for f in fields(Snapshot) if f.type in ("int", "float", "bool")}
+"""Numbers of a snapshot that are no arrays, with their types."""
+
+
+def to_line(evaluation: Evaluation, setup: Mapping[str, Any] | None = None) -> bytes:
+    """Return an evaluation as one line with its newline. `setup` is used if the evaluation has none."""
+    data = evaluation.plain_head() | {"version": VERSION}
+    if evaluation.setup is None and setup is not None:
+        data["setup"] = setup
+    if evaluation.regime is not None:
+        data["regime"] = _plain_regime(evaluation.regime)
+    snapshot = "null" if evaluation.snapshot is None else f"{{{','.join(_members(evaluation.snapshot))}}}"
+    return f'{_dumps(data)[:-1]},"snapshot":{snapshot}}}\n'.encode()
+
+
+def from_data(data: Mapping[str, Any]) -> Evaluation:
+    """Return the evaluation of a line that was decoded from JSON.
+
+    Raises ValueError for another version, and KeyError, TypeError or ValueError for what is no record.
+    """
+    if data["version"] == PLAIN_VERSION:
+        return Evaluation.from_dict(data)
+    if data["version"] != VERSION:
+        raise ValueError(f"expected a record of version {PLAIN_VERSION} or {VERSION}, got version {data['version']}")
+    snapshot, regime = data["snapshot"], data.get("regime")
+    if snapshot is not None:
+        snapshot = _full_snapshot(snapshot)
+    if regime is not None:
+        regime = _full_regime(regime)
+    return Evaluation.from_dict({**data, "version": PLAIN_VERSION, "snapshot": snapshot, "regime": regime})
+
+
+def _dumps(data: Any) -> str:
+    try:
+        return _encode(data)
+    except ValueError:  # a NaN, as in the evidence of an alert: rare, so not looked for above
+        return _encode(finite_json(data))
+
+
+_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=finite_json).encode
+
+
+def _plain_regime(regime: Regime) -> dict[str, Any]:
+    data = regime.to_dict()
+    data["labels"] = label_letters(regime.labels)
+    if regime.latest == regime.labels:
+        del data["latest"]
+    else:
+        data["latest"] = label_letters(regime.latest)
+    if len(set(regime.agreeing)) == 1:
+        data["agreeing"] = regime.agreeing[0]
+    return data
+
+
+def _full_regime(data: Mapping[str, Any]) -> dict[str, Any]:
+    labels, agreeing = data["labels"], data["agreeing"]
+    if isinstance(agreeing, int):
+        agreeing = [agreeing] * len(labels)
+    elif not isinstance(agreeing, list):
+        raise TypeError(f"expected the numbers of agreeing evaluations, got {type(agreeing).__name__}")
+    latest = data.get("latest", labels)
+    return {**data, "labels": _labels(labels), "latest": _labels(latest), "agreeing": agreeing}
+
+
+def _labels(text: Any) -> list[Label]:
+    if not isinstance(text, str) or not LETTERS.keys() >= set(text):
+        raise ValueError(f"expected labels of the letters {', '.join(LETTERS)}, got {str(text)[:40]!r}")
+    return [LETTERS[letter] for letter in text]
+
+
+def _members(snapshot: Snapshot) -> Iterator[str]:
+    """Yield the JSON of each statistic that is known, with its name."""
+    values = vars(snapshot)
+    singles = {name: values[name] for name in SINGLES if values[name] == values[name]}
+    yield _dumps({"dimensions": snapshot.dimensions} | singles)[1:-1]
+    for name in COUNTS:
+        counts = values[name]
+        if (counts == counts[0]).all():
+            yield f'"{name}":{counts[0]:.{DIGITS[name]}g}'
+        elif not np.isnan(counts).all():
+            yield _listed((name,), counts[None])
+    bits = rounded_bits(snapshot)
+    first = from_bits(bits[:, 0])
+    constant = (bits == bits[:, :1]).all(axis=1)
+    varying = np.flatnonzero(~constant).tolist()
+    for i in np.flatnonzero(constant & np.isfinite(first)).tolist():
+        yield f'"{NAMES[i]}":{first[i]:.{DIGITS[NAMES[i]]}g}'
+    if not varying:
+        return
+    if snapshot.dimensions <= MAX_LISTED:
+        yield _listed(tuple(NAMES[i] for i in varying), from_bits(bits[varying]))
+    else:
+        for i in varying:
+            yield f'"{NAMES[i]}":"{packed(bits[i], SIZES[NAMES[i]])}"'
+
+
+def _listed(names: tuple[str, ...], values: Array) -> str:
+    """Return the JSON of statistics (rows, D) as lists of numbers."""
+    text = _template(names, values.shape[1]) % tuple(values.ravel().tolist())
+    return text.replace("[nan", "[null").replace(",nan", ",null") if np.isnan(values).any() else text
+
+
+@functools.lru_cache(maxsize=64)
+def _template(names: tuple[str, ...], dimensions: int) -> str:
+    """Return the format of lists with the digits that each name needs."""
+    return ",".join(f'"{name}":[{",".join([f"%.{DIGITS[name]}g"] * dimensions)}]' for name in names)
+
+
+def _full_snapshot(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all statistics of a line as plain numbers and arrays; NaN for those that are not there."""
+    D = data["dimensions"]
+    if isinstance(D, bool) or not isinstance(D, int) or not 0 < D <= MAX_DIMENSIONS:
+        raise ValueError(f"expected dimensions to be a number from 1 to {MAX_DIMENSIONS}, got {str(D)[:40]}")
+    singles = {name: data.get(name) for name, kind in SINGLES.items() if name in data or kind == "float"}
+    arrays = {name: _numbers(data.get(name), D) for name in COUNTS}
+    arrays |= {name: _short(data.get(name), size, D) for name, size in SIZES.items()}
+    return singles | {name: np.broadcast_to(array, D) for name, array in arrays.items()}
+
+
+def _short(value: Any, size: int, dimensions: int) -> Array:
+    if isinstance(value, str):
+        return unpacked(value, size, dimensions)
+    bits = _ROUNDINGS[size](_numbers(value, dimensions)[None])
+    return from_bits(bits[0])
+
+
+def _numbers(value: Any, dimensions: int) -> Array:
+    """Return a list of numbers as an array (D,), and one number, or None, as an array (1,)."""
+    if not isinstance(value, list):
+        value = [value]
+    elif len(value) != dimensions:
+        raise ValueError(f"expected {dimensions} numbers, got {len(value)}")
+    return np.array([math.nan if v is None else v for v in value], np.float64)
+
+
+_ROUNDINGS = {size: Rounding([size]) for size in set(SIZES.values())}
