@@ -122,7 +122,9 @@ def _tabulate(mu, s2, bits, complete, fixed, left, reach, floor2, first_level, l
             x, y = np.float64(mu[i]) - left, np.float64(s2[i])
             place[i] = -1
             if 0.0 <= x <= reach and 0.0 < y < np.inf:
-                b = min(max((np.int64(bits[i]) >> LEVEL_BITS) - first_level, 0), last)
+                b = (np.int64(bits[i]) >> LEVEL_BITS) - first_level
+                b = b if b > 0 else 0
+                b = b if b < last else last
                 c = first_cell[b] + int(x * table[1, b])
                 place[i] = c
                 cells[c, 0] += 1.0
@@ -155,10 +157,12 @@ def _sweep(mu, s2, bits, order, fixed, floor2, first_level, levels, table, place
         place[i] = -1
     for k in range(mu.shape[0]):
         i = order[k]
-        x, b, y = np.float64(mu[i]), np.int64(0), fixed
+        x, b, y = np.float64(mu[i]), 0, fixed
         if s2.shape[0] > 0:
             y = np.float64(s2[i])
-            b = min(max((np.int64(bits[i]) >> LEVEL_BITS) - first_level, 0), np.int64(levels - 1))
+            b = (np.int64(bits[i]) >> LEVEL_BITS) - first_level
+            b = b if b > 0 else 0
+            b = b if b < levels else levels - 1
         if not (math.isfinite(x) and 0.0 < y < np.inf):
             continue
         c = current[b]
