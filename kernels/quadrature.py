@@ -35,8 +35,6 @@ LEVEL_BITS, BIAS = 22, 127
 """Bits of a float32 below its level: two levels for each exponent of σ², four of σ; and its exponent's bias."""
 OCTAVES = 32
 """Largest number of octaves. A σ below 2⁻³² of the largest is raised to that."""
-RESOLUTION = 2.0**-40
-"""Least σ, in the largest |μ|, to which a smaller one is raised: positions on a finer grid would be rounded."""
 NODES = 4096
 """Largest number of points of the finest grid if rows come without their order."""
 TABLE = 9 * NODES
@@ -208,13 +206,14 @@ def _pack(cells, size, ordered, level_of, octaves, table, packed, packed_of, sta
 def _segments(packed, first, last, ordered, margin, step, segments, count, nodes):
     """Lay out the grid of one octave, whose cells are packed[first:last]. Return the numbers of segments and nodes.
 
-    segments (3, ·): the position of the first node, its number, and the number of nodes; `count` of them are there.
+    segments (4, ·): the least mean, the number of the first node, the number of nodes, and the distance of the least
+    mean from the first node, which a position in float64 would lose beside a large mean; `count` of them are there.
     """
     if not ordered:
         low, high = packed[first, 1], packed[first, 1]
         for c in range(first + 1, last):
             low, high = min(low, packed[c, 1]), max(high, packed[c, 1])
-        segments[0, count], segments[1, count] = low - margin, nodes
+        segments[0, count], segments[1, count], segments[3, count] = low, nodes, margin
         segments[2, count] = int((high - low + 2.0 * margin) / step) + 2
         return count + 1, nodes + int(segments[2, count])
     c = first
@@ -223,7 +222,7 @@ def _segments(packed, first, last, ordered, margin, step, segments, count, nodes
         while c < last and packed[c, 1] - high <= 2.0 * margin:
             low, high = min(low, packed[c, 1]), max(high, packed[c, 1])
             c += 1
-        segments[0, count], segments[1, count] = low - margin, nodes
+        segments[0, count], segments[1, count], segments[3, count] = low, nodes, margin
         segments[2, count] = int((high - low + 2.0 * margin) / step) + 2
         nodes += int(segments[2, count])
         count += 1
@@ -239,11 +238,11 @@ def _fill(packed, first, last, n, segments, segment, step, q, q2):
     """
     for c in range(first, last):
         weight, m, by = packed[c, 0] / n, packed[c, 1], 1.0 / packed[c, 2]
-        while m > segments[0, segment] + (segments[2, segment] - 1.0) * step:
+        while m - segments[0, segment] + segments[3, segment] > (segments[2, segment] - 1.0) * step:
             segment += 1
         offset, centre, reach = (
             int(segments[1, segment]),
-            (m - segments[0, segment]) / step,
+            (m - segments[0, segment] + segments[3, segment]) / step,
             SIGMAS * packed[c, 2] / step,
         )
         start, stop = int(centre - reach) + 1, int(centre + reach) + 1
@@ -278,21 +277,22 @@ def _integrate(octave, bounds, segments, sigma, q, q2, field, sums):
     at = bounds[1:].copy()  # the segment of each wider octave that the present node is in
     weights, index = np.empty((octaves, 4)), np.empty(octaves, np.int64)
     for k in range(bounds[octave + 1], bounds[octave]):
-        left, offset = segments[0, k], int(segments[1, k])
+        low, offset = segments[0, k], int(segments[1, k])
         for i in range(int(segments[2, k])):
             own = q[offset + i]
             if own <= TINY:  # nothing of this octave, so nothing to add
                 continue
-            x, above, above2 = left + i * step, 0.0, 0.0
+            x, above, above2 = i * step - segments[3, k], 0.0, 0.0  # x: from the least mean
             for p in range(octave + 1, octaves):
                 index[p] = -1
                 wide = STEP * sigma * 2.0**p
-                while at[p] < bounds[p] and x >= segments[0, at[p]] + (segments[2, at[p]] - 2.0) * wide:
+                u = 0.0
+                while at[p] < bounds[p]:
+                    u = (low - segments[0, at[p]] + (x + segments[3, at[p]])) / wide
+                    if u < segments[2, at[p]] - 2.0:
+                        break
                     at[p] += 1
-                if at[p] >= bounds[p]:
-                    continue
-                u = (x - segments[0, at[p]]) / wide
-                if u < 1.0:
+                if at[p] >= bounds[p] or u < 1.0:
                     continue
                 j = int(u)
                 t = u - j
@@ -395,7 +395,7 @@ def quadrature(
     squared number of rows in both, divided by the rows of the cell, less what chance gives.
     """
     table, starts = np.zeros((3, OCTAVES * LEVELS + 1)), np.zeros(OCTAVES + 1, np.int64)
-    bounds, sums, segments = np.zeros(OCTAVES + 1, np.int64), np.empty(2), np.empty((3, packed.shape[0] + OCTAVES))
+    bounds, sums, segments = np.zeros(OCTAVES + 1, np.int64), np.empty(2), np.empty((4, packed.shape[0] + OCTAVES))
     place, packed_of, level_of = places[0], places[1], places[2]
     ordered = order.shape[0] > 0
     for w in range(which.shape[0]):
@@ -407,18 +407,17 @@ def quadrature(
             described[3, d],
             described[4, d] - described[3, d],
         )
-        resolved = RESOLUTION * max(abs(left), abs(described[4, d]))
-        floor = least = max(described[5, d], resolved * resolved)
+        floor = least = described[5, d]
         if variance.shape[0] > 0:
             s2, s2_bits = variance[d], bits[d]
             least = max(least, described[6, d] * 4.0 ** (1 - OCTAVES))
             if least > described[5, d]:
                 log_noise += _raised(mu, s2, least) / described[2, d]
             first = _level(least)
-            levels = _level(max(described[6, d], least)) - first + 1
+            levels = _level(described[6, d]) - first + 1
             floor = math.ldexp(1.0 + 0.5 * (first & 1), (first >> 1) - BIAS)
         else:
-            fixed = floor = least = max(tau[d] * tau[d], resolved * resolved)
+            fixed = floor = least = tau[d] * tau[d]
             log_noise = math.log(fixed)
         sigma, octaves = math.sqrt(floor), (levels + LEVELS - 1) // LEVELS
         narrow = min(max(reach / (MIN_SPLIT * CELL * sigma), 1e-6), 1.0)

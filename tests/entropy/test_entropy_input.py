@@ -197,7 +197,7 @@ def test_units_of_the_spread_agree(x: Array) -> None:
     same(entropy.information(x, logvar=np.log(var)), expected, 1e-6)
     same(entropy.information(x, std=np.sqrt(var)), expected, 1e-6)
     alone = entropy.information(x, var, dependent=False)
-    same(entropy.information(1e5 * x, 1e10 * var, dependent=False), alone, 1e-3)
+    same(entropy.information(1e5 * x, 1e10 * var, dependent=False), alone, 5e-3)
     assert not np.isfinite(entropy.information(x, np.zeros_like(x)).value).any()
 
 
