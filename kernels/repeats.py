@@ -1,4 +1,4 @@
-"""How often inputs recur in a window: rows that coincide far more closely than chance brings them together.
+"""Number of times that inputs recur in a window: rows that coincide far more closely than chance brings them together.
 
 A row coincides with a probe at ε if their means differ by at most ε σ, and their σ² by at most ε σ², in every dimension
 looked at: those that the probe uses (σ² at most half of the variance), since all inputs lie close together where they
@@ -92,7 +92,7 @@ def occurrences(
 
     mean, variance: float32 (D, n), C-contiguous; without a variance `tau` is σ of all rows. which: the dimensions to
     look at, those with most information first. largest (D,): greatest variance of an input that uses a dimension.
-    group: int32 (n,), the input that a row belongs to. Places of an image may be alike in all images, so with a group
+    group: int32 (n,), the input that a row belongs to. Places of an image may have one value in all images, so with a group
     the lower quartile of the probes counts, instead of their mean.
     """
     n = mean.shape[1]

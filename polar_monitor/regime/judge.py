@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..statistics.resolution import is_relative
 from ..statistics.snapshot import Snapshot
 from ..statistics.thresholds import MIN_ROWS
-from .information import by_information, too_few
+from .information import by_information, too_few, too_few_rows
 from .label import INFORMATIVE_LABELS, Label
 from .published import labels_by
 from .regime import DWELL, Regime, Verdict
@@ -60,7 +60,7 @@ def _verdict(s: Snapshot, labels: tuple[Label, ...], criterion: str) -> tuple[Ve
     """
     reasons = list(_caveats(s))
     if s.independent < MIN_ROWS:
-        return Verdict.NOT_ESTIMABLE, (f"only {s.independent} independent rows, {MIN_ROWS} are needed", *reasons)
+        return Verdict.NOT_ESTIMABLE, (too_few_rows(s), *reasons)
     kinds = np.array([str(label) for label in labels])
     unknown = (kinds == str(Label.UNDECIDED)) & (np.isnan(s.information) | too_few(s))
     if unknown.any():
