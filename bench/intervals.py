@@ -1,4 +1,4 @@
-"""Coverage of the stated 95 % intervals: `python bench/coverage.py [--rows 4096] [--seeds 200]` prints a table.
+"""Coverage of the stated 95 % intervals: `python bench/intervals.py [--rows 4096] [--seeds 200]` prints a table.
 
 Data whose information and entropy are known, many seeds: the share of seeds at which value ± 1.96 errors holds the
 truth should lie in 90 to 99 %. `bias` is the mean error in stated errors, `spread` the standard deviation of the value

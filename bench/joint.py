@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from polar_monitor.kernels import copula
 from polar_monitor.kernels.joint.joint import joint
-from polar_monitor.kernels.knn_search import nearest
-from polar_monitor.kernels.rank_plan import digamma
+from polar_monitor.kernels.neighbours.digamma import digamma
+from polar_monitor.kernels.neighbours.knn_search import nearest
 
 Array = NDArray[np.float64]
 Law = Callable[[int, int, np.random.Generator], tuple[Array, float]]

@@ -1,10 +1,13 @@
-"""Import and attach, with a cold and a warm kernel cache: `python bench/startup.py`.
+"""Import, attach and the first evaluation, with a cold and a warm kernel cache: `python bench/startup.py [--kernels]`.
 
-Every figure is of fresh interpreters: the median of several.
+Every figure is of fresh interpreters: the median of several. `--kernels` prints how long each kernel takes to compile
+and to load, in one interpreter each. `--cpu` times the processor, for a machine that others use too.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import shutil
 import statistics
@@ -12,12 +15,15 @@ import subprocess
 import sys
 import tempfile
 
+from timing import table
+
 CODE = """
-import time
+import json, sys, tempfile, time
 import torch
-begin = time.perf_counter()
+clock, marks = getattr(time, CLOCK), {}
+begin = clock()
 import polar_monitor
-imported = time.perf_counter() - begin
+marks["import polar_monitor beyond torch"] = clock() - begin
 from polar_monitor.demo.models import BetaVae
 model, x = BetaVae(64), torch.rand(32, 64)
 optimizer = torch.optim.Adam(model.parameters())
@@ -25,43 +31,71 @@ def step():
     model.loss(x, 1.0).backward()
     optimizer.step()
 step()
-begin = time.perf_counter()
-polar_monitor.attach(model, log_dir=LOG)
-attached = time.perf_counter() - begin
-begin = time.perf_counter()
-step()
-print(imported, attached, time.perf_counter() - begin)
+with tempfile.TemporaryDirectory() as folder:
+    begin = clock()
+    monitor = polar_monitor.attach(model, log_dir=folder)
+    marks["attach"] = clock() - begin
+    begin = clock()
+    step()
+    marks["first step after it"] = clock() - begin
+    for _ in range(20):
+        step()
+    begin = clock()
+    monitor.evaluate()
+    marks["first evaluation"] = clock() - begin
+print(json.dumps(marks))
+"""
+KERNELS = """
+import json, time
+clock = getattr(time, CLOCK)
+import polar_monitor.kernels._jit as jit, polar_monitor.kernels.crc32c, polar_monitor.statistics.stream
+seconds = {}
+for kernel in jit.KERNELS:
+    begin = clock()
+    kernel.compile()
+    seconds[f"{kernel.__module__.rpartition('.')[2]}.{kernel.__name__}"] = clock() - begin
+print(json.dumps(seconds))
 """
 
 
-def run(cache: str) -> list[float]:
-    with tempfile.TemporaryDirectory() as log:
-        done = subprocess.run(
-            [sys.executable, "-c", f"LOG = {log!r}\n" + CODE],
-            env=os.environ | {"NUMBA_CACHE_DIR": cache},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    return [float(word) for word in done.stdout.split()]
+def run(cache: str, clock: str, code: str = CODE) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, "-c", f"CLOCK = {clock!r}\n{code}"],
+        env=os.environ | {"NUMBA_CACHE_DIR": cache},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 
-def main(times: int = 5) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--times", type=int, default=5, help="interpreters for each figure")
+    parser.add_argument("--kernels", action="store_true", help="each kernel, instead")
+    parser.add_argument("--cpu", action="store_true", help="processor time")
+    options = parser.parse_args()
+    clock = "process_time" if options.cpu else "perf_counter"
     cache = tempfile.mkdtemp()
     try:
-        cold, warm = [], []
-        for _ in range(times):
+        if options.kernels:
+            cold, warm = run(cache, clock, KERNELS), run(cache, clock, KERNELS)
+            rows = [[name, f"{seconds:.2f} s", f"{1e3 * warm[name]:.0f} ms"] for name, seconds in cold.items()]
+            rows.append(["all", f"{sum(cold.values()):.2f} s", f"{1e3 * sum(warm.values()):.0f} ms"])
+            print(table(["kernel (the first starts the compiler)", "compile", "load"], rows))
+            return
+        results: dict[str, list[dict[str, float]]] = {"cold": [], "warm": []}
+        for _ in range(options.times):
             shutil.rmtree(cache, ignore_errors=True)
-            cold.append(run(cache))
-            warm.append(run(cache))
+            for kind in results:
+                results[kind].append(run(cache, clock))
     finally:
         shutil.rmtree(cache, ignore_errors=True)
-    for name, runs in (("cold", cold), ("warm", warm)):
-        imported, attached, first = (statistics.median(column) for column in zip(*runs, strict=True))
-        print(
-            f"{name} kernel cache: import polar_monitor beyond torch {imported:.2f} s, "
-            f"attach {attached:.2f} s, first step after it {1e3 * first:.1f} ms (median of {times})"
-        )
+    rows = [
+        [f"{kind} kernel cache", *(f"{statistics.median(one[name] for one in runs):.3f} s" for name in runs[0])]
+        for kind, runs in results.items()
+    ]
+    print(table([f"median of {options.times}", *results["cold"][0]], rows))
 
 
 if __name__ == "__main__":

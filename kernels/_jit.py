@@ -4,12 +4,13 @@
 * ``error_model="numpy"``: 0/0 is NaN as in NumPy, not an exception in the middle of training.
 * serial, never ``parallel``: numba's OpenMP layer kills forked children and two threads at once kill the process.
 * no ``fastmath``: it deletes the checks for NaN, and an unchecked NaN index writes outside the array.
-* explicit signatures: everything is compiled (or loaded from the disk cache) when the module is imported, which
-  `polar_monitor.attach` does on the caller's thread. No training step ever waits for a compiler.
+* explicit signatures: a kernel is compiled for these types only, and a call with other types is a TypeError.
+* not at import, which is cheap: at the first call. `statistics/precompile` calls what training needs ahead of it.
 * no entry point that nobody calls: C calls no kernel, and Python no helper. Each costs time to compile.
 * the disk cache is used where a writable place for it exists, and done without where not.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -17,21 +18,76 @@ import numba
 
 Function = Callable[..., Any]
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
-KERNELS: list[Any] = []
+LOADING_VERSIONS = (0, 61), (0, 68)
+"""First and last version of numba that is known to load kernels from its cache without the start of its compiler."""
+KERNELS: list["Kernel"] = []
 
 
-def kernel(*signatures: str) -> Callable[[Function], Function]:
-    """Compile a function now, for these signatures only: a call with other types is a TypeError, not a compilation."""
+class Kernel:
+    """A function that is loaded from the disk cache, or compiled, at its first call."""
 
-    def compile_now(function: Function) -> Function:
-        try:
-            compiled = numba.njit(list(signatures), cache=True, **OPTIONS)(function)
-        except (RuntimeError, OSError):  # "no locator available", a read-only or a full disk
-            compiled = numba.njit(list(signatures), **OPTIONS)(function)
-        KERNELS.append(compiled)
-        return compiled  # type: ignore[no-any-return]
+    def __init__(self, function: Function, signatures: tuple[str, ...]) -> None:
+        functools.update_wrapper(self, function)
+        self.py_func = function
+        self._signatures = signatures
+        self.compiled: Any = None
+        """numba's dispatcher; None before the first call."""
 
-    return compile_now
+    def __call__(self, *arguments: Any) -> Any:
+        return (self.compile() if self.compiled is None else self.compiled)(*arguments)
+
+    def compile(self) -> Any:
+        """Return the compiled function."""
+        if not self.load():
+            try:
+                self.compiled = numba.njit(list(self._signatures), cache=True, **OPTIONS)(self.py_func)
+            except Exception:  # "no locator available", a read-only or a full disk, a damaged cache
+                self.compiled = numba.njit(list(self._signatures), **OPTIONS)(self.py_func)
+        return self.compiled
+
+    def load(self) -> bool:
+        """Load the kernel if the disk cache has it; return False, and compile nothing, if not."""
+        if self.compiled is None:
+            self.compiled = _loaded(self.py_func, self._signatures)
+        return self.compiled is not None
+
+
+def _loaded(function: Function, signatures: tuple[str, ...]) -> Any:
+    """Return the dispatcher of a function that the disk cache has for all signatures, or None.
+
+    numba does the same, but first starts its compiler, which takes a third of a second.
+    """
+    version = tuple(map(int, numba.__version__.split(".")[:2]))
+    if not LOADING_VERSIONS[0] <= version <= LOADING_VERSIONS[1] or numba.config.DISABLE_JIT:
+        return None
+    try:
+        from numba.core.compiler_lock import global_compiler_lock
+        from numba.core.runtime import rtsys
+
+        dispatcher = numba.njit(cache=True, **OPTIONS)(function)
+        target, cache = dispatcher.targetctx, dispatcher._cache
+        with global_compiler_lock:
+            rtsys.initialize(target)  # symbols that the code of every kernel refers to
+            for signature in signatures:
+                result = cache._load_overload(signature, target)
+                if result is None:
+                    return None
+                target.insert_user_function(result.entry_point, result.fndesc, [result.library])
+                dispatcher.add_overload(result)
+        dispatcher.disable_compile()
+    except Exception:
+        return None
+    return dispatcher
+
+
+def kernel(*signatures: str) -> Callable[[Function], Kernel]:
+    """Make a function a kernel for these signatures only: a call with other types is a TypeError."""
+
+    def register(function: Function) -> Kernel:
+        KERNELS.append(Kernel(function, signatures))
+        return KERNELS[-1]
+
+    return register
 
 
 def helper(function: Function) -> Function:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .blocking import cluster_square
-from .knn_search import nearest
-from .rank_plan import digamma
+from .neighbours.digamma import digamma
+from .neighbours.knn_search import nearest
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]

@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from ._jit import helper, kernel
+from ._jit import helper, inlined, kernel
 
 FINEST = -149
 """Exponent of the smallest float32: no grid needs to be finer."""
@@ -128,6 +128,18 @@ def _key(bits):
 
 
 @helper
+def _key_of(value):
+    """Return the key of a float32."""
+    return _key(np.float32(value).view(np.int32))
+
+
+@helper
+def _float(bits):
+    """Return the float32 that has these bits."""
+    return np.int32(bits).view(np.float32)
+
+
+@inlined
 def _ends(bits, segments):
     """Put the least and the greatest key of every SEGMENT of bits (n,) into segments (2, m). Return those of all."""
     least, most = LARGEST, SMALLEST
@@ -143,7 +155,7 @@ def _ends(bits, segments):
     return least, most
 
 
-@helper
+@inlined
 def _kth(ends, sign, ranked):
     """Return the K-th largest of sign * ends (m,), m at least K, times sign; ranked (K,) is work space."""
     for k in range(EXTREMES):
@@ -158,7 +170,7 @@ def _kth(ends, sign, ranked):
     return np.int32(sign * ranked[EXTREMES - 1])
 
 
-@helper
+@inlined
 def _select(bits, segments, bottom, top, apart):
     """Put the places of keys not between bottom and top into apart.
 
@@ -181,12 +193,15 @@ def _select(bits, segments, bottom, top, apart):
     return chosen, least, most
 
 
-@helper
-def _number(values, numbers, least, largest, e, mask):
-    """Compute the numbers of the bins, of width 2^e, that hold values (n,). A value outside [least, largest] gets 0."""
+@inlined
+def _number(bits, numbers, least, largest, e, mask):
+    """Compute the numbers of the bins, of width 2^e, that hold values, given as bits (n,).
+
+    A value outside [least, largest] gets 0.
+    """
     zero, scale, unit = np.float32(0.0), np.float32(_power(-e)), np.float32(_power(e))
-    for i in range(values.shape[0]):
-        value = values[i]
+    for i in range(bits.shape[0]):
+        value = _float(bits[i])
         value = value if (value >= least) & (value <= largest) else zero
         j = np.int32(value * scale)
         # the comparison makes it the floor, also where the product is below the least float32
@@ -194,46 +209,39 @@ def _number(values, numbers, least, largest, e, mask):
         numbers[i] = np.uint16(np.int32(j & mask))
 
 
-@kernel(
-    f"void({STATE}, int64[::1], float32[::1], int32[::1], int32[:, ::1], uint16[::1], int64[::1], float64[::1],"
-    "float32[:, ::1], int32[:, ::1], int64, int64)"
-)
+@kernel(f"void({STATE}, int64[::1], int32[:, ::1], uint16[::1], int64[::1], float64[::1], int32[:, ::1], int64, int64)")
 def update(
-    counts, exponent, low, high, extremes, tallies, old, pair, pair_bits, ends, numbers, apart, freed, x, x_bits, start,
-    stop,
+    counts, exponent, low, high, extremes, tallies, old, ends, numbers, apart, freed, x_bits, start, stop
 ):  # fmt: skip
-    """Add the rows start:stop of x (D, n) to the state. x_bits is the memory of x as int32.
+    """Add the rows start:stop to the state. x_bits (D, n) is the memory of float32 as int32.
 
-    Work space: old (B,), pair (2,) and its memory as int32, ends (2, ROWS / SEGMENT), numbers, apart and freed
-    (ROWS,).
+    Work space: old (B,), ends (2, ROWS / SEGMENT), numbers, apart and freed (ROWS,).
     The loop takes one dimension and one block of rows at a time. Values between those already binned go straight to
     their bins. Otherwise the ends of short segments show the few values that may be among the extremes.
     """
     mask = counts.shape[1] - 1
-    for d in range(x.shape[0]):
+    for d in range(counts.shape[0]):
         for begin in range(start, stop, ROWS):
             n = min(ROWS, stop - begin)
-            segments = ends[:, : (n + SEGMENT - 1) // SEGMENT]
-            values, bits = x[d, begin : begin + n], x_bits[d, begin : begin + n]
+            segments, bits = ends[:, : (n + SEGMENT - 1) // SEGMENT], x_bits[d, begin : begin + n]
             least, most = _ends(bits, segments)
-            pair[0], pair[1] = low[d], high[d]
             chosen = count = 0
-            if least < _key(pair_bits[0]) or most > _key(pair_bits[1]):
+            if least < _key_of(low[d]) or most > _key_of(high[d]):
                 # candidates for the extremes, and non-finite values: keys up to bottom, and from top on
                 used, bottom, top = tallies[0, d], LARGEST, SMALLEST
                 if used >= 2 * EXTREMES:
-                    pair[0], pair[1] = extremes[d, EXTREMES - 1], extremes[d, EXTREMES]
-                    bottom, top = np.int32(_key(pair_bits[0]) - 1), np.int32(_key(pair_bits[1]) + 1)
+                    bottom = np.int32(_key_of(extremes[d, EXTREMES - 1]) - 1)
+                    top = np.int32(_key_of(extremes[d, EXTREMES]) + 1)
                 if segments.shape[1] >= EXTREMES and least > -INFINITE - 1 and most < INFINITE:
                     bottom = min(bottom, _kth(segments[0], -1, apart))
                     top = max(top, _kth(segments[1], 1, apart))
                 chosen, least, most = _select(bits, segments, bottom, top, apart)
                 new_low, new_high = math.inf, -math.inf
-                if least <= most:
-                    pair_bits[0], pair_bits[1] = _key(least), _key(most)
-                    new_low, new_high = pair[0] + 0.0, pair[1] + 0.0  # -0.0 and 0.0 are one value
+                if least <= most:  # -0.0 and 0.0 are one value
+                    new_low = np.float64(_float(_key(least))) + 0.0
+                    new_high = np.float64(_float(_key(most))) + 0.0
                 for i in range(chosen):
-                    value = np.float64(values[apart[i]])
+                    value = np.float64(_float(bits[apart[i]]))
                     if math.isfinite(value):
                         value = _insert(extremes, d, used, value + 0.0)
                         used += 1
@@ -248,13 +256,13 @@ def update(
                     _widen(counts, exponent, low, high, d, new_low, new_high, old)
             tallies[0, d] += n - chosen
             e, bins = exponent[d], counts[d]
-            least, largest = np.float32(low[d]), np.float32(high[d])
+            least_value, largest = np.float32(low[d]), np.float32(high[d])
             if e > -127:
-                _number(values, numbers, least, largest, e, np.int32(mask))
+                _number(bits, numbers, least_value, largest, e, np.int32(mask))
             else:  # 2^-e is no float32
                 for i in range(n):
-                    inside = least <= values[i] <= largest
-                    numbers[i] = _bin(np.float64(values[i]), e) & mask if inside else 0
+                    value = _float(bits[i])
+                    numbers[i] = _bin(np.float64(value), e) & mask if least_value <= value <= largest else 0
             for i in range(n):
                 bins[numbers[i]] += 1
             for i in range(chosen):
@@ -263,21 +271,36 @@ def update(
                 bins[_bin(freed[i], e) & mask] += 1
 
 
-@kernel(f"void({STATE}, int64[::1], {STATE})")
-def merge(counts, exponent, low, high, extremes, tallies, work, counts2, exponent2, low2, high2, extremes2, tallies2):
-    """Add the second state to the first, as if its rows had been added; the grids have the same B."""
+@kernel(f"void({STATE}, int64[::1], float64[::1], {STATE})")
+def merge(
+    counts, exponent, low, high, extremes, tallies, old, freed,
+    counts2, exponent2, low2, high2, extremes2, tallies2,
+):  # fmt: skip
+    """Add the second state to the first, as if its rows had been added; the grids have the same B.
+
+    Work space: old (B,) and freed (2K,).
+    """
     mask = counts.shape[1] - 1
     for d in range(counts.shape[0]):
-        if low2[d] <= high2[d]:
-            _widen(counts, exponent, low, high, d, low2[d], high2[d], work)
-            e, shift = exponent2[d], min(exponent[d] - exponent2[d], 62)
-            for j in range(_bin(low2[d], e), _bin(high2[d], e) + 1):
-                counts[d, (j >> shift) & mask] += counts2[d, j & mask]
+        count, new_low, new_high = 0, low2[d], high2[d]
         for i in range(min(tallies2[0, d], 2 * EXTREMES)):
             value = _insert(extremes, d, tallies[0, d] + i, np.float64(extremes2[d, i]))
             if not math.isnan(value):
-                _widen(counts, exponent, low, high, d, value, value, work)
-                counts[d, _bin(value, exponent[d]) & mask] += 1
+                freed[count] = value
+                count += 1
+                new_low, new_high = min(new_low, value), max(new_high, value)
+        if new_low <= new_high:
+            _widen(counts, exponent, low, high, d, new_low, new_high, old)
+        e, bins, bins2 = exponent[d], counts[d], counts2[d]
+        shift = min(e - exponent2[d], 62)
+        if shift == 0:
+            for j in range(mask + 1):
+                bins[j] += bins2[j]
+        elif low2[d] <= high2[d]:
+            for j in range(_bin(low2[d], exponent2[d]), _bin(high2[d], exponent2[d]) + 1):
+                bins[(j >> shift) & mask] += bins2[j & mask]
+        for i in range(count):
+            bins[_bin(freed[i], e) & mask] += 1
         for k in range(4):
             tallies[k, d] += tallies2[k, d]
 
@@ -340,49 +363,3 @@ def ordered_counts(counts, exponent, low, high, extremes, tallies, ordered, fram
             ordered[d, math.floor(np.float64(extremes[d, i]) * scale) - base] += 1
         frame[d, 0], frame[d, 1], frame[d, 2] = e, base, laid
         frame[d, 3], frame[d, 4], frame[d, 5] = lowest, highest, used - (end - begin)
-
-
-@kernel(f"void({STATE}, int64[:, ::1], float64[:, ::1], int64[:, ::1])")
-def draw(counts, exponent, low, high, extremes, tallies, out, frame, held):
-    """Count on the finest dyadic grid of at most M bins that holds all finite values except outliers.
-
-    out (D, M) int64, zeros before, M at least 2. frame (4, D): left edge, width, least and largest finite value.
-    held (2, D): number of bins in use, and number of outliers, which no bin holds. Without a finite value, no bin is in
-    use and frame is NaN.
-    """
-    bins, most = counts.shape[1], out.shape[1]
-    for d in range(counts.shape[0]):
-        n, own = tallies[0, d], exponent[d]
-        used = n if n < extremes.shape[1] else extremes.shape[1]
-        begin, stop = 0, used
-        frame[0, d] = frame[1, d] = frame[2, d] = frame[3, d] = math.nan
-        held[0, d] = held[1, d] = 0
-        if n == 0:
-            continue
-        frame[2, d], frame[3, d] = extremes[d, 0], extremes[d, used - 1]
-        left, right = low[d], high[d]
-        if n >= MIN_OUTLIER_ROWS and left < right:
-            far = FAR * (right - left)
-            while begin < stop and extremes[d, begin] < left - far:
-                begin += 1
-            while begin < stop and extremes[d, stop - 1] > right + far:
-                stop -= 1
-            held[1, d] = used - (stop - begin)
-        if begin < stop and extremes[d, begin] < left:
-            left = np.float64(extremes[d, begin])
-        if begin < stop and extremes[d, stop - 1] > right:
-            right = np.float64(extremes[d, stop - 1])
-        e = _unit(right if right > -left else left)
-        if e < own:
-            e = own
-        while _bin(right, e) - _bin(left, e) >= most:
-            e += 1
-        first = _bin(left, e)
-        for i in range(begin, stop):
-            out[d, _bin(np.float64(extremes[d, i]), e) - first] += 1
-        if low[d] <= high[d]:
-            shift = e - own if e - own < 62 else 62
-            for j in range(_bin(low[d], own), _bin(high[d], own) + 1):
-                out[d, (j >> shift) - first] += counts[d, j & (bins - 1)]
-        frame[0, d], frame[1, d] = first * _power(e), _power(e)
-        held[0, d] = _bin(right, e) - first + 1

@@ -4,13 +4,16 @@ Kozachenko & Leonenko 1987: h = ψ(n) + mean (log 2ε_i − ψ(k)), ε_i the dis
 In one dimension a sort puts the neighbours side by side: any k + 1 adjacent rows that hold row i bound ε_i from above,
 and the best of the k + 1 such runs is ε_i; bisection finds it, as one end comes nearer while the other goes away.
 
-Left to choose k, the estimate reads a few ranks only, with a k that grows from the ends inwards (`rank_plan`). Latents
-in low precision have ties, at which ε = 0 and h = −∞; `_untie` handles them. Shapes: x (D, n) float32,
-finite.
+With one k for all ranks, a small k is noisy, and a large k is biased in tails and at ends, where the density changes
+within k neighbours. Left to choose, k grows from the ends of the sample to n^POWER in the bulk, in proportion to the
+rank: in a tail, the density falls by the same factor over k rows wherever k is the same share of the rank, and this
+removes the bias of a tail. Ranks near each other have nearly the same neighbours, so not all of them are read.
+
+`neighbours.ties` says what becomes of equal values. Shapes: x (D, n) float32; rows that are not finite are left out of
+their dimension.
 """
 
 import math
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -18,32 +21,48 @@ from numpy.typing import NDArray
 
 from . import blocking
 from ._jit import helper, kernel
-from .rank_plan import MIN_NEIGHBOURS, SLOPE, Plan, plan
+from .neighbours import sorting, ties
+from .neighbours.digamma import psi
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
+U32 = NDArray[np.uint32]
 
-DIGIT = 11
-"""Bits of a digit of the radix sort: 2048 counters fit in the first-level cache."""
-MAX_TWO_DIGIT_ROWS = 1 << 14
-"""Largest number of rows for which two digits and a few insertions are faster than three digits."""
-BLOCK = 128
-"""Number of rows that are searched for ties at once."""
-MIN_AROUND = 16
-"""Smallest number of rows on each side that show how many ties rounding makes."""
-MAX_LOG_ODDS = -5.0
-"""Log of the odds of rounding below which the ties in one cell are no rounding, but repeats or an atom."""
+POWER = 0.475
+"""Exponent of k in the bulk, n^POWER: more neighbours mean less noise, and more bias where the density curves."""
+MIN_NEIGHBOURS = 3
+"""Smallest number of neighbours."""
+SLOPE = 0.25
+"""Neighbours for each rank from the nearer end, so that a thin tail has few."""
+SHARED = 3
+"""Step between the ranks that are read is k / SHARED: ranks near each other share their neighbours."""
+SHARES, SHARES_OF_ALL = 3.2, 2.0
+"""Variance that the distances add to the mean, times k n: for a chosen k, and with one k for all ranks. From
+simulations on the uniform distribution, whose log f does not vary (n = 32 to 10^5, k = 1 to 237)."""
+DEPENDENCE_BIAS = 3.5
+"""Bias in nats, times the number of independent rows that n dependent ones are worth. From simulations of Gaussian
+autoregressions: 2.8 to 3.4 (φ = 0.9 to 0.99, n = 1024 to 16,384)."""
+GAP = 16
+"""Number of rows that may have a gap between them."""
 MIN_GAP_RATIO = 16.0
 """Smallest width of rows with a gap between them, divided by the width of as many rows before or after."""
-MAX_DENSITY_RATIO = 4.0
-"""Largest ratio of the density in a cell to that of the rows around. More is no rounding."""
-MAX_REPEATS = 24
-"""Largest number of tied rows that may be one input repeated in a window: an unlikely tie of more rows is an atom."""
-LEFT_OUT = np.uint32(1 << 31)
-"""Mark of a row that is left out."""
-MIN_ROWS = 8
-"""Smallest number of rows off atoms that make a density."""
+MAX_COMPARED = 12
+"""Largest chosen k at which all runs of neighbours are compared."""
+ROOT_HALF, LN2_HIGH, LN2_LOW = 0x3FE6A09E667F3BCD, 6.93147180369123816490e-01, 1.90821492927058770002e-10
+"""Bits of √½; log 2 in two parts, of which the first has trailing zeros."""
+FDLIBM = (
+    6.666666666666735130e-01,
+    3.999999999940941908e-01,
+    2.857142874366239149e-01,
+    2.222219843214978396e-01,
+    1.818357216161805012e-01,
+    1.531383769920937332e-01,
+    1.479819860511658591e-01,
+)
+"""Coefficients of log (1 + f) in powers of (f / (2 + f))²."""
+MAX_BLOCK_NUMBERS = 1 << 15
+"""Numbers of the dimensions that are estimated at once, so that they stay in the second-level cache."""
 
 
 class Spacing(NamedTuple):
@@ -52,9 +71,9 @@ class Spacing(NamedTuple):
     value: F64
     standard_error: F64
     ties: F64
-    """Share of the rows whose value another row has too."""
+    """Share of the finite rows whose value another row has too."""
     atoms: F64
-    """Share of the rows on values of positive probability."""
+    """Share of the finite rows on values of positive probability."""
     floor: NDArray[np.bool_]
     """True if all rows are one value."""
     rows: I64
@@ -62,273 +81,174 @@ class Spacing(NamedTuple):
 
 
 @helper
-def _sorted(keys, rows, counts, carry):
-    """Sort keys[0] (n,) uint32, and rows[0] with it if `carry`. Return the index of the half that holds the result.
+def _planned(n, largest, ranks, orders, sizes):
+    """Plan every (k / SHARED)-th of n ranks, with a k that grows from the ends inwards. Return the number of ranks.
 
-    A stable radix sort takes digit by digit, from the lowest, of as many bits as the range of the keys has. In a small
-    sample it takes the two highest digits only, and insertion sorts the few rows that are out of order. If insertion
-    takes too long, three digits are sorted.
+    Puts the ranks, the k of each and the number of ranks that each stands for into `ranks`, `orders` and `sizes`.
     """
-    n, at, size, bits = keys.shape[1], 0, 1 << DIGIT, 0
-    low, high, mask, one = keys[0, 0], keys[0, 0], np.uint32(size - 1), np.uint32(1)
-    for i in range(n):
-        low, high = min(low, keys[0, i]), max(high, keys[0, i])
-    while bits < 32 and high - low >= np.uint64(1) << np.uint64(bits):
-        bits += 1
-    for digits in range(2 if n <= MAX_TWO_DIGIT_ROWS else 3, 4):
-        first, source = max(bits - digits * DIGIT, 0), keys[at]
-        a, b, c = np.uint32(first), np.uint32(first + DIGIT), np.uint32(min(first + 2 * DIGIT, 31))
-        for value in range(size):
-            counts[0, value] = counts[1, value] = counts[2, value] = 0
-        for i in range(n):
-            key = np.uint32(source[i] - low)
-            counts[0, (key >> a) & mask] += one
-            counts[1, (key >> b) & mask] += one
-            if digits == 3:
-                counts[2, (key >> c) & mask] += one
-        for turn in range(digits):
-            shift = np.uint32(first + turn * DIGIT)
-            if shift >= bits:
-                break
-            place, total = counts[turn], np.uint32(0)
-            for value in range(size):
-                before = total
-                total = np.uint32(total + place[value])
-                place[value] = before
-            source, target, ids, moved = keys[at], keys[1 - at], rows[at], rows[1 - at]
-            for i in range(n):
-                key = source[i]
-                digit = (np.uint32(key - low) >> shift) & mask
-                to = place[digit]
-                place[digit] = to + one
-                target[to] = key
-                if carry:
-                    moved[to] = ids[i]
-            at = 1 - at
-        if first == 0 or _insertion_sorted(keys[at], rows[at]):
-            break
-    return at
+    half, at, count = n // 2, 0, 0
+    while at < half:
+        size = max(min(largest, int(SLOPE * at)) // SHARED - 1, 0) | 1  # odd, to have a middle
+        sizes[count] = min(size, half - at)
+        ranks[count] = at + (sizes[count] - 1) // 2
+        orders[count] = min(max(min(largest, int(SLOPE * ranks[count])), MIN_NEIGHBOURS), n - 1)
+        at += sizes[count]
+        count += 1
+    total = 2 * count + n % 2
+    if n % 2:
+        ranks[count], orders[count], sizes[count] = half, min(largest, n - 1), 1
+    for t in range(count):
+        ranks[total - 1 - t], orders[total - 1 - t], sizes[total - 1 - t] = n - 1 - ranks[t], orders[t], sizes[t]
+    return total
 
 
 @helper
-def _insertion_sorted(keys, rows):
-    """Sort nearly sorted keys by insertion. Return False, in any order, if too many are out of place."""
-    budget = 4 * keys.shape[0]
-    for i in range(1, keys.shape[0]):
-        key = keys[i]
-        if key < keys[i - 1]:
-            row, j = rows[i], i
-            while j > 0 and key < keys[j - 1]:
-                keys[j], rows[j] = keys[j - 1], rows[j - 1]
-                j -= 1
-            keys[j], rows[j] = key, row
-            budget -= i - j
-            if budget < 0:
-                return False
-    return True
-
-
-@helper
-def _spread(y, size, stop, left, right, gaps):
-    """Spread the tied y[stop - size : stop] from left to right, as sorted uniforms (normalised exponential gaps)."""
-    total = gaps[stop]
-    for i in range(stop - size, stop):
-        total += gaps[i]
-    pace, at = (right - left) / total, left
-    for i in range(stop - size, stop):
-        at += gaps[i] * pace
-        y[i] = at
-
-
-@helper
-def _count_rounded_rows(y, i, j, cell, least):
-    """Return the number of the tied rows y[i:j] that rounding to a cell explains, given the rows around.
-
-    The larger of the densities on both sides puts a Poisson number of rows into the cell. If the logarithm of
-    Chernoff's bound of its tail is at least `least`, rounding explains all of the rows.
-    """
-    reach, ties, rate = max(j - i, MIN_AROUND), j - i - 1.0, 0.0
-    first, last = max(i - reach, 0), min(j + reach, y.shape[0])
-    below, above = y[i] - 0.5 * cell - y[first], y[last - 1] - y[i] - 0.5 * cell
-    for rows, span in ((i - first, below), (last - j, above)):
-        if rows > 0:
-            if MAX_DENSITY_RATIO * rows * cell >= ties * span:
-                return j - i
-            rate = max(rate, rows * cell / span)
-    if rate > 0.0 and ties - rate - ties * math.log(ties / rate) >= least:
-        return j - i
-    # only the nearest rows give the density: further away there may be other atoms
-    first, last = max(i - MIN_AROUND, 0), min(j + MIN_AROUND, y.shape[0]) - 1
-    span = y[last] - y[first] - cell
-    return int(min(rate, (last - first + 1 - (j - i)) * cell / span) if span > 0.0 else rate)
-
-
-@helper
-def _untie(y, order, mantissa, gaps, least, tally):
-    """Make the sorted y (n,) have no ties, in place.
-
-    Values tied by rounding are spread over their rounding cell, in the same way at every call. If rounding is less
-    likely than `least` to explain a tie, only the rows that it explains remain, and at least one if the tie is no atom.
-    The numbers of the other rows are marked in `order` (n,). tally: the numbers of tied rows, of rows on atoms and of
-    remaining rows, and the width of the last cell.
-    """
-    n, i, before = y.shape[0], 0, -np.inf
-    scale = max(abs(y[n // 8]), abs(y[n - 1 - n // 8]))
-    floor = max(math.ldexp(1.0, math.frexp(scale)[1] - 1 - mantissa - 8), 1e-44) if scale > 0 else 1e-44
-    tally[0], tally[1], tally[2] = 0.0, 0.0, n
-    while i < n:
-        first, equal = i, 0
-        while i + BLOCK < n and equal == 0:  # most rows have no tie
-            here, after = y[i : i + BLOCK], y[i + 1 : i + BLOCK + 1]
-            for j in range(BLOCK):
-                equal += here[j] == after[j]
-            i += BLOCK if equal == 0 else 0
-        while i + 1 < n and y[i] != y[i + 1]:
-            i += 1
-        before = y[i - 1] if i > first else before
-        value, j = y[i], i + 1
-        while j < n and y[j] == value:
-            j += 1
-        size = j - i
-        if size > 1:
-            tally[0] += size
-            fraction, exponent = math.frexp(abs(value))
-            cell = max(math.ldexp(1.0, int(exponent) - 1 - mantissa), floor) if value != 0 else floor
-            stay = _count_rounded_rows(y, i, j, cell, least) if least > -np.inf and size < n else size
-            if stay < size:
-                tally[1] += size - stay if size > MAX_REPEATS else 0
-                for row in range(i + (stay if size > MAX_REPEATS else max(stay, 1)), j):
-                    order[row] |= LEFT_OUT
-                    tally[2] -= 1
-            else:
-                inner = 0.5 * cell if fraction == 0.5 else cell  # cells are half as wide below a power of two
-                below, above = (cell, inner) if value < 0 else (inner, cell)
-                # no further than half way to the next value: rows of more bits than promised must stay sorted
-                left = max(value - 0.5 * below, 0.5 * (value + before))
-                right = min(value + 0.5 * above, 0.5 * (value + y[j])) if j < n else value + 0.5 * above
-                _spread(y, size, j, left, right, gaps)
-                tally[3] = right - left
-        before, i = value, j
-
-
-@helper
-def _reduce_neighbours_at_gaps(y, rank, orders):
+def _reduce_neighbours_at_gaps(y, largest, ranks, orders):
     """Lower the numbers of neighbours, orders (m,), of the ranks (m,) beside gaps, as at the ends of the sample.
 
-    With a gap between them, MIN_AROUND adjacent rows are more than MIN_GAP_RATIO times as wide as the same number of
-    rows before and after.
+    With a gap between them, GAP adjacent rows are more than MIN_GAP_RATIO times as wide as the same number of rows
+    before and after.
     """
-    n, width = y.shape[0], MIN_AROUND
-    for first in range(width, n - 2 * width, width):
-        here = y[first + width] - y[first]
-        if here > MIN_GAP_RATIO * (y[first] - y[first - width]) and here > MIN_GAP_RATIO * (
-            y[first + 2 * width] - y[first + width]
+    reach = (largest + 1) / SLOPE
+    for first in range(GAP, y.shape[0] - 2 * GAP, GAP):
+        here = y[first + GAP] - y[first]
+        if here > MIN_GAP_RATIO * (y[first] - y[first - GAP]) and here > MIN_GAP_RATIO * (
+            y[first + 2 * GAP] - y[first + GAP]
         ):
             edge = first
-            for i in range(first, first + width):
+            for i in range(first, first + GAP):
                 edge = i if y[i + 1] - y[i] > y[edge + 1] - y[edge] else edge
-            for t in range(orders.shape[0]):
-                distance = edge - rank[t] if rank[t] <= edge else rank[t] - edge - 1
+            for t in range(np.searchsorted(ranks, edge - reach), ranks.shape[0]):
+                distance = edge - ranks[t] if ranks[t] <= edge else ranks[t] - edge - 1
+                if ranks[t] > edge + reach:
+                    break
                 orders[t] = min(orders[t], max(int(SLOPE * distance), MIN_NEIGHBOURS))
 
 
 @helper
-def _nearest(y, rank, orders, shrink, start, out):
-    """Put distances of the ranks (m,) to their k-th neighbours in the sorted y (n,), times shrink[k], into out (m,).
+def _nearest(y, ranks, orders, start, out):
+    """Put the distances of the ranks (m,) to their k-th neighbours in the sorted y (n,) into out (m,).
 
     The nearest k + 1 rows start where the far end of the run is no nearer than the near end, or one before. Bisection
     advances all ranks at once, so that the processor works on many; start (m,) is work space.
     """
     step = 1
     for t in range(start.shape[0]):
-        start[t] = max(rank[t] - orders[t], 0)
+        start[t] = max(ranks[t] - orders[t], 0)
         while 2 * step <= orders[t]:
             step *= 2
     while step > 0:
         for t in range(start.shape[0]):
-            i, k, before = rank[t], orders[t], start[t]
+            i, k, before = ranks[t], orders[t], start[t]
             j = min(before + step, i, y.shape[0] - 1 - k)
             start[t] = j if y[j - 1 + k] - y[i] < y[i] - y[j - 1] else before
         step >>= 1
     for t in range(start.shape[0]):
-        i, k, j = rank[t], orders[t], start[t]
+        i, k, j = ranks[t], orders[t], start[t]
         one = max(j - 1, i - k, 0)
-        far = min(max(y[i] - y[j], y[j + k] - y[i]), max(y[i] - y[one], y[one + k] - y[i]))
-        out[t] = far * shrink[k]
+        out[t] = min(max(y[i] - y[j], y[j + k] - y[i]), max(y[i] - y[one], y[one + k] - y[i]))
+
+
+@helper
+def _nearest_of_all(y, k, out):
+    """Put the distance of every rank of the sorted y (n,) to its k-th neighbour into out (n,).
+
+    All runs are compared if they are few. Of many, the best start moves up with the rank.
+    """
+    n = y.shape[0]
+    if k > MAX_COMPARED:
+        j = 0
+        for i in range(n):
+            while j < n - 1 - k and y[j + k] - y[i] < y[i] - y[j]:
+                j += 1
+            one = max(j - 1, 0)
+            out[i] = min(max(y[i] - y[j], y[j + k] - y[i]), max(y[i] - y[one], y[one + k] - y[i]))
+        return
+    out[:] = np.inf
+    low, high = y[: n - k], y[k:]
+    for start in range(k + 1):
+        here, best = y[start : n - k + start], out[start : n - k + start]
+        for i in range(n - k):
+            below, above = here[i] - low[i], high[i] - here[i]
+            far = below if below > above else above
+            best[i] = far if far < best[i] else best[i]
+
+
+@helper
+def _to_logarithms(x, exponents):
+    """Replace x (m,) by their logarithms, to one unit in the last place (fdlibm's polynomial), without branches."""
+    bits = x.view(np.int64)
+    for i in range(x.shape[0]):
+        exponents[i] = (bits[i] - ROOT_HALF) >> 52
+        bits[i] -= exponents[i] << 52
+    for i in range(x.shape[0]):
+        f = x[i] - 1.0
+        s = f / (2.0 + f)
+        z = s * s
+        rest = FDLIBM[4] + z * (FDLIBM[5] + z * FDLIBM[6])
+        rest = FDLIBM[0] + z * (FDLIBM[1] + z * (FDLIBM[2] + z * (FDLIBM[3] + z * rest)))
+        half, e = 0.5 * f * f, np.float64(exponents[i])
+        x[i] = e * LN2_HIGH - ((half - (s * (half + z * rest) + e * LN2_LOW)) - f)
 
 
 @kernel(
-    "void(uint32[:, ::1], int64[:, ::1], float64[::1], boolean, int64, boolean, float64[::1], uint32[:, ::1],"
-    "float32[:, ::1], uint32[:, ::1], float64[::1], int64[:, ::1], float64[:, ::1], uint32[:, ::1], float64[:, ::1])"
+    "void(float64[:, ::1], int64[::1], int64, float64[:, ::1], int64[:, ::1], float64[::1], uint32[:, ::1],"
+    "float32[:, ::1], float64[:, ::1])"
 )
-def distances(bits, plan, shrink, taper, mantissa, judge, gaps, room, same, counts, y, start, out, order, tally):
-    """Put the distance of each rank to its k-th neighbour, times shrink[k], into out (D, m).
+def measure(y, rows, k, psi, room, terms, order, centred, out):
+    """Put the mean, the variance and the noise of the terms of an estimate, and its shared variance, into out (D, 4).
 
-    bits: the memory of the float32 rows (D, n) as uint32. plan (2, m): the ranks and the k of each. order: (0, 0), or
-    (D, n) to receive the numbers of the rows in sorted order; `LEFT_OUT` is added to the rows that `_untie` leaves out.
-    tally (D, 4): see `_untie`. A dimension in which rows are left out has no result in out. judge: if False, no row is
-    left out. Work space: room (4, n) and the same memory as float32, counts (3, 2^DIGIT), y (n,), start (2, m).
+    y (D, n): the sorted rows, of which the first `rows` (D,) count. k: 0, or the number of neighbours of every rank. psi (2, K): ψ and ψ′
+    of 0 (unused) to K - 1, all k that are read. order: (0, 0), or (D, n) with the numbers of the rows. Then centred
+    (D, n) receives the terms of the rows, less their mean, and NaN for rows without a term. NaN in `out` for fewer
+    than k + 1 rows, or 2. Work space: room (5, n) and terms (n,).
     """
-    n, carry = bits.shape[1], order.shape[0] > 0
-    keys, rows = room[:2], room[2:]
-    sign, full = np.uint32(0x80000000), np.uint32(0xFFFFFFFF)
-    for d in range(bits.shape[0]):
-        for i in range(n):
-            u = bits[d, i]
-            keys[0, i] = u ^ (full if u & sign else sign)  # of the order of the numbers
-            rows[0, i] = i
-        half = _sorted(keys, rows, counts, carry)
-        ordered, values = keys[half], same[half]
-        equal = 0
-        for i in range(n):
-            key = ordered[i]
-            ordered[i] = key ^ (sign if key & sign else full)
-        for i in range(n):
-            y[i] = values[i]
-        for i in range(n - 1):
-            equal += values[i] == values[i + 1]
-        tally[d, 0], tally[d, 1], tally[d, 2] = 0.0, 0.0, n
-        if equal:
-            _untie(y, rows[half], mantissa, gaps, math.log(equal / n) + MAX_LOG_ODDS if judge else -np.inf, tally[d])
-        if tally[d, 2] == n:
-            for t in range(start.shape[1]):
-                start[0, t] = plan[1, t]
-            if taper:
-                _reduce_neighbours_at_gaps(y, plan[0], start[0])
-            _nearest(y, plan[0], start[0], shrink, start[1], out[d])
-        if carry:
-            for i in range(n):
-                order[d, i] = rows[half, i]
-
-
-@kernel("void(uint32[:, ::1], int64[::1], float64[:, ::1], float32[:, ::1])")
-def by_row(order, owner, terms, out):
-    """Put terms (D, m) of the ranks `owner` (n,) at the rows of `order` (D, n) into out (D, n)."""
-    for d in range(order.shape[0]):
-        for i in range(order.shape[1]):
-            out[d, order[d, i]] = terms[d, owner[i]]
-
-
-@lru_cache(maxsize=4)
-def _gaps(n: int) -> F64:
-    """Return the exponential spacings that spread ties, (n + 1,): fixed, so that an estimate is reproducible."""
-    return np.random.default_rng(0).standard_exponential(n + 1)
-
-
-def nearest(
-    x: F32, chosen: Plan, mantissa: int = 23, judge: bool = True, ordered: bool = False
-) -> tuple[F64, NDArray[np.uint32], F64]:
-    """Return `out`, `order`, `tally` of `distances` for C-contiguous x (D, n). `order` is (0, 0) if not `ordered`."""
-    dimensions, n = x.shape
-    m = chosen.weight.shape[0]
-    room, counts = np.empty((4, n), np.uint32), np.empty((3, 1 << DIGIT), np.uint32)
-    out, tally = np.empty((dimensions, m)), np.empty((dimensions, 4))
-    order = np.empty((dimensions, n) if ordered else (0, 0), np.uint32)
-    distances(
-        x.view(np.uint32), chosen.ranks, chosen.shrink, chosen.taper, mantissa, judge, _gaps(n), room,
-        room.view(np.float32), counts, np.empty(n), np.empty((2, m), np.int64), out, order, tally,
-    )  # fmt: skip
-    return out, order, tally
+    planned, reads, largest, mean_noise = -1, 0, k, psi[1, k]
+    for d in range(y.shape[0]):
+        n = rows[d]
+        if order.shape[0] > 0 and n < y.shape[1]:
+            centred[d] = np.nan
+        if n < max(k + 1, 2):
+            out[d] = np.nan
+            continue
+        here, m = y[d, :n], n
+        if k == 0:
+            if n != planned:
+                planned, largest, mean_noise = n, max(int(n**POWER + 0.5), MIN_NEIGHBOURS), 0.0
+                reads = _planned(n, largest, room[0], room[1], room[2])
+                for t in range(reads):
+                    mean_noise += room[2, t] * psi[1, room[1, t]] / n
+            m = reads
+            ranks, orders, start = room[0, :m], room[3, :m], room[4, :m]
+            for t in range(m):
+                orders[t] = room[1, t]
+            _reduce_neighbours_at_gaps(here, largest, ranks, orders)
+            _nearest(here, ranks, orders, start, terms[:m])
+            _to_logarithms(terms[:m], start)
+            for t in range(m):
+                terms[t] -= psi[0, orders[t]]
+        else:
+            _nearest_of_all(here, k, terms[:n])
+            _to_logarithms(terms[:n], room[4])
+        shift = terms[m // 2]
+        total, square = 0.0, 0.0
+        for t in range(m):
+            weight, apart = np.float64(room[2, t] if k == 0 else 1), terms[t] - shift
+            total += weight * apart
+            square += weight * apart * apart
+        total /= n
+        f = 1.0 / (np.float64(n) * n)
+        psi_n = psi[0, n] if n < psi.shape[1] else math.log(n) - 0.5 / n - f * (1 / 12 - f * (1 / 120 - f / 252))
+        out[d, 0] = total + shift + math.log(2.0) + psi_n - (psi[0, k] if k > 0 else 0.0)
+        out[d, 1], out[d, 2] = square / n - total * total, mean_noise
+        out[d, 3] = (SHARES if k == 0 else SHARES_OF_ALL) / largest
+        if order.shape[0] > 0:
+            i = 0
+            for t in range(m):
+                term = np.float32(terms[t] - shift - total)
+                for i in range(i, i + room[2, t] if k == 0 else i + 1):
+                    centred[d, order[d, i]] = term
+                i += 1
 
 
 def estimate(
@@ -339,55 +259,62 @@ def estimate(
     dependent: bool = False,
     judge: bool = True,
 ) -> Spacing:
-    """Estimate the entropy of every dimension of x (D, n), n > k, by k neighbours or, without k, by a `plan`.
+    """Estimate the entropy of every dimension of x (D, n) by k neighbours or, without k, by a k for each rank.
+
+    Rows that are not finite are left out of their dimension; with k rows or fewer, or one, the value is NaN.
 
     `mantissa`: bits of the type of the values, 23, 10 (float16) or 7 (bfloat16). With `judge`, a value that occurs more
     often than rounding explains keeps only the rows that rounding explains: at least one, or possibly none if it is an
     atom. The value is then −∫ f log f of the continuous part f of the distribution Σ pᵢ δ(aᵢ) + (1 − Σ pᵢ) f, and the
-    error is that of the remaining rows. If almost no row remains,
-    all are spread over their cells. The value of a constant is the log of its cell, and its error is 0.
+    error is that of the remaining rows. If almost no row remains, all are spread over their cells. The value of a
+    constant is the log of its cell, and its error is 0.
 
     The variance of the mean of n independent terms log f would be Var(log f) / n; the terms log 2ε have ψ′(k) on top,
-    but neighbours share distances, so their mean has `Plan.shared` instead. Rows of one `cluster` (n,), ids side by
-    side, are dependent; if `dependent`, rows are in time order and neighbours are correlated (`blocking.square`).
+    but neighbours share distances, so their mean has SHARES / k or SHARES_OF_ALL / k instead. Rows of one `cluster`
+    (n,), ids side by side, are dependent; if `dependent`, rows are in time order and neighbours are correlated
+    (`blocking.square`). Their slow movements make the sample narrower than the law, and the error allows for this bias.
     """
-    n = x.shape[1]
-    chosen = plan(n, k)
-    by_rows = dependent or cluster is not None
-    terms, order, tally = nearest(x, chosen, mantissa, judge, by_rows)
-    left_out = tally[:, 2] < n
-    terms[left_out] = 1.0
-    np.log(terms, out=terms)
-    value = np.einsum("dm,m->d", terms, chosen.weight)
-    terms -= value[:, None]
-    if by_rows:
-        order[left_out] = np.arange(n)
-        centred = np.empty(x.shape, np.float32)
-        by_row(order, chosen.owner, terms, centred)
+    tally, sums, centred = terms(x, k, mantissa, judge, dependent or cluster is not None)
+    square = sums[:, 1]
+    if dependent or cluster is not None:
         square = blocking.square(centred) if cluster is None else blocking.cluster_square(centred, cluster)
-    else:
-        square = np.einsum("dm,dm,m->d", terms, terms, chosen.weight)
-    error = np.sqrt((np.maximum(square - chosen.noise, 0.0) + chosen.shared) / n)
-    ties, atoms = tally[:, 0] / n, tally[:, 1] / n
-    floor = ties == 1.0
-    floor[floor] = (x[floor] == x[floor, :1]).all(axis=1)
-    value[floor], error[floor], atoms[floor] = np.log(tally[floor, 3]), 0.0, 1.0
-    used = np.full(len(x), n)
-    for d in np.flatnonzero(left_out):
-        kept = left(x[d : d + 1], k, mantissa)
-        used[d] = len(kept)
-        own = None if cluster is None else cluster[kept]
-        remaining = estimate(np.ascontiguousarray(x[d : d + 1, kept]), own, k, mantissa, dependent, False)
-        value[d], error[d] = remaining.value[0], remaining.standard_error[0]
-    return Spacing(value, error, ties, atoms, floor, used)
+    result = flagged(sums[:, 0], square, tally, sums)
+    if dependent and cluster is None:
+        with np.errstate(divide="ignore", invalid="ignore"):  # no rows: NaN
+            alike = (result.standard_error / flagged(sums[:, 0], sums[:, 1], tally, sums).standard_error) ** 2
+            bias = DEPENDENCE_BIAS * np.maximum(alike - 1.0, 0.0) / result.rows
+        np.hypot(result.standard_error, bias, out=result.standard_error)
+    result.value[result.floor], result.standard_error[result.floor] = np.log(tally[result.floor, ties.CELL]), 0.0
+    return result
 
 
-def left(x: F32, k: int | None = None, mantissa: int = 23) -> I64:
-    """Return the rows of one dimension, x (1, n), that its estimate uses, in order; all rows if almost none remains."""
-    n = x.shape[1]
-    order = nearest(x, plan(n, k), mantissa, True, True)[1][0]
-    kept = np.sort(order[order < LEFT_OUT]).astype(np.int64)
-    return kept if len(kept) >= max(MIN_ROWS, n // 128, k + 1 if k is not None else 1) else np.arange(n)
+def flagged(value: F64, square: F64, tally: F64, sums: F64) -> Spacing:
+    """Return a value with its error, of terms whose mean has the variance `square` / n, and with its flags."""
+    rows, finite, floor = tally[:, ties.KEPT], tally[:, ties.FINITE], tally[:, ties.FLOOR] > 0
+    with np.errstate(divide="ignore", invalid="ignore"):  # no rows: NaN
+        error = np.sqrt((np.maximum(square - sums[:, 2], 0.0) + sums[:, 3]) / rows)
+        tied, atoms = tally[:, ties.TIED] / finite, np.where(floor, 1.0, tally[:, ties.ATOMS] / finite)
+    return Spacing(value, error, tied, atoms, floor, rows.astype(np.int64))
+
+
+def terms(x: F32, k: int | None, mantissa: int, judge: bool, ordered: bool) -> tuple[F64, F64, F32]:
+    """Return `tally` of `ties.separate`, and `out` and `centred` of `measure` for x (D, n), C-contiguous.
+
+    `centred` is (0, n) if not `ordered`.
+    """
+    dimensions, n = x.shape
+    table = psi(max(k or 0, 1024))
+    tally, out = np.empty((dimensions, 6)), np.empty((dimensions, 4))
+    centred = np.empty((dimensions if ordered else 0, n), np.float32)
+    room, logs = np.empty((5, n), np.int64), np.empty(n)
+    step = max(MAX_BLOCK_NUMBERS // max(n, 1), 1)
+    to_sort, to_untie = sorting.room(min(step, dimensions), n, ordered), ties.room(min(step, dimensions), n)
+    for first in range(0, dimensions, step):
+        part = slice(first, first + step)
+        values, order = sorting.sorted_rows(x[part], to_sort)
+        y = ties.without_ties(values, order, mantissa, judge, k or 0, tally[part], to_untie)
+        measure(y, tally[part, ties.KEPT].astype(np.int64), k or 0, table, room, logs, order, centred[part], out[part])
+    return tally, out, centred
 
 
 def entropy(x: F32, cluster: I64 | None = None, k: int | None = None, mantissa: int = 23) -> tuple[F64, F64, F64]:

@@ -30,6 +30,9 @@ F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
 Pair = tuple[F64, F64]
 
+MIN_SCALE = 1e-15
+"""Smallest noise, and inverse of the largest, whose square is surely a float32."""
+LARGEST = float(np.finfo(np.float32).max)
 MIN_ROWS = 2
 """Smallest number of finite rows that have an information."""
 DESCRIBED = [0, posterior.LOG, posterior.ROWS, posterior.LOW, posterior.HIGH, posterior.LEAST, posterior.MOST]
@@ -53,25 +56,27 @@ def information_of_rows(
     rows: Rows,
     which: NDArray[np.int64],
     *,
-    tau: float | F64 = math.nan,
+    tau: float = 1.0,
     distinct: float = 1.0,
     square: Callable[[F64], F64] | None = None,
 ) -> Pair:
     """Return Î and its standard error of the dimensions `which` (k,), float64 (k,) each.
 
-    Without a variance, `tau`, a number or (D,), is σ of all rows, and Î the entropy resolved at τ. `distinct`: share of
+    Without a variance, `tau` is σ of all rows, and Î the entropy resolved at τ. `distinct`: share of
     the inputs that are not repeats of another. `square` is for rows that depend on each other in another way, such as
     in time: it takes terms (k, n), one for each row in the given order, and returns n times the variance of their mean.
     NaN where fewer than `MIN_ROWS` rows are finite.
     """
     mean, n = rows.mean, rows.mean.shape[1]
-    described = rows.described[DESCRIBED]
-    noise = np.zeros(len(mean))
-    noise[:] = tau
-    spread = NO_ROWS if rows.variance is None else rows.variance
-    least = noise * noise if rows.variance is None else described[5]
+    described, spread = rows.described[DESCRIBED], rows.variance
+    if spread is None and not MIN_SCALE < tau < 1.0 / MIN_SCALE:
+        scaled = _in_units(mean, np.full(len(mean), tau), rows.group)
+        return information_of_rows(scaled, which, distinct=distinct, square=square)
+    if spread is None:
+        spread = np.full((1, n), tau * tau, np.float32)
+        described[1], described[5], described[6] = math.log(spread[0, 0]), spread[0, 0], spread[0, 0]
     with np.errstate(all="ignore"):
-        far = (described[4] - described[3]) ** 2 > (grid.STEP * grid.NODES) ** 2 * least
+        far = (described[4] - described[3]) ** 2 > (grid.STEP * grid.NODES) ** 2 * described[5]
     out = np.full((which.size, 3), np.nan)
     terms = NO_TERMS if square is None else np.zeros((which.size, n))
     places, packed = np.empty((3, max(n, grid.TABLE)), np.int32), np.empty((n, 11))
@@ -83,7 +88,7 @@ def information_of_rows(
             order = np.argsort(mean[which[some]], axis=1) if ordered else NO_ORDER
             nodes = np.empty((3, grid.nodes(n, ordered)))
             grid.quadrature(
-                mean, spread, spread.view(np.int32), noise, distinct, described, which[some], some, order, group,
+                mean, spread, spread.view(np.int32), distinct, described, which[some], some, order, group,
                 places, cells, packed, nodes, terms, out,
             )  # fmt: skip
     if square is not None:
@@ -104,5 +109,11 @@ def information(mean: F32, variance: F32, cluster: Any = None, *, square: Callab
 def resolved(mean: F32, tau: F64, cluster: Any = None) -> Pair:
     """Return H_τ(μ) = h(μ + τε) − ½ log 2πeτ² and its standard error, (D,) each: the information at a noise τ (D,)."""
     group = None if cluster is None else np.cumsum(np.diff(cluster, prepend=cluster[:1]) != 0, dtype=np.int32)
-    rows = Rows(mean, None, group, posterior.posterior(mean, None, group))
-    return information_of_rows(rows, np.arange(len(mean)), tau=tau)
+    return information_of_rows(_in_units(mean, tau, group), np.arange(len(mean)))
+
+
+def _in_units(mean: F32, tau: F64, group: I32 | None) -> Rows:
+    """Return the rows in units of τ (D,), whose square may be no float32."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = np.clip(mean / tau[:, None], -LARGEST, LARGEST).astype(np.float32)
+    return Rows(scaled, None, group, posterior.posterior(scaled, None, group))

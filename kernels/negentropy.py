@@ -2,7 +2,8 @@
 
 J ≥ 0, and 0 for a Gaussian only; it changes neither with the mean nor with the scale (Comon 1994). The errors of its
 parts nearly cancel where it is small, so the standard error is that of the difference, row by row: the influence of a
-row is ½ ((x − m)²/V − 1) + log f(x) + h. Shape: x (D, n) float32, finite.
+row is ½ ((x − m)²/V − 1) + log f(x) + h. Shape: x (D, n) float32; rows
+that are not finite, on atoms or repeated beyond rounding are left out of their dimension.
 """
 
 import math
@@ -11,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import blocking, knn_1d
-from .rank_plan import plan
 
 F64 = NDArray[np.float64]
 
@@ -21,26 +21,24 @@ def negentropy(
     cluster: NDArray[np.int64] | None = None,
     mantissa: int = 23,
     dependent: bool = False,
-) -> tuple[F64, F64]:
-    """Return J, clipped at 0, and its standard error, (D,); NaN for a constant. Arguments as for `knn_1d.estimate`."""
-    n = x.shape[1]
-    chosen = plan(n, None)
-    terms, order, _ = knn_1d.nearest(x, chosen, mantissa, False, True)
-    np.log(terms, out=terms)
-    entropy = terms @ chosen.weight
-    terms -= entropy[:, None]
-    influence = np.empty(x.shape, np.float32)
-    knn_1d.by_row(order, chosen.owner, terms, influence)
-    apart = x - x.mean(axis=1, keepdims=True, dtype=np.float64)
-    variance = np.einsum("dn,dn->d", apart, apart) / n
+) -> knn_1d.Spacing:
+    """Return J, clipped at 0, with its error and flags; NaN for a constant. Arguments as for `knn_1d.estimate`."""
+    tally, sums, influence = knn_1d.terms(x, None, mantissa, True, True)
+    used = np.isfinite(influence)
+    n: F64 = used.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = 0.5 * np.log(2 * math.pi * math.e * variance) - entropy
+        apart = np.where(used, x, np.float64(0.0))
+        apart -= (apart.sum(axis=1) / n)[:, None]
+        if not used.all():
+            apart[~used] = 0.0
+        variance = np.einsum("dn,dn->d", apart, apart) / n
+        value = 0.5 * np.log(2 * math.pi * math.e * variance) - sums[:, 0]
         rows = 0.5 * (apart * apart / variance[:, None] - 1.0) - influence
-    rows -= rows.mean(axis=1, keepdims=True)
+        rows -= (np.nansum(rows, axis=1) / n)[:, None]
     if cluster is not None:
         square = blocking.cluster_square(rows, cluster)
     else:
-        square = blocking.square(rows) if dependent else np.einsum("dn,dn->d", rows, rows) / n
-    error = np.sqrt((np.maximum(square - chosen.noise, 0.0) + chosen.shared) / n)
-    varies = variance > 0
-    return np.where(varies, np.maximum(value, 0.0), np.nan), np.where(varies, error, np.nan)
+        square = blocking.square(rows) if dependent else np.nansum(rows * rows, axis=1) / n
+    result = knn_1d.flagged(np.maximum(value, 0.0), square, tally, sums)
+    result.value[~(variance > 0)] = result.standard_error[~(variance > 0)] = np.nan
+    return result

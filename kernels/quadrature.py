@@ -72,7 +72,7 @@ def _raised(mu, s2, least):
 
 
 @helper
-def _levels(reach, first, levels, narrow, fixed, table):
+def _levels(reach, first, levels, narrow, table):
     """Fill table (3, ·) of each level of σ: its first cell, the cells in one unit of length, and its least σ.
 
     first: the level of the least σ². The last cell of all is the first of a level that is not there.
@@ -80,7 +80,7 @@ def _levels(reach, first, levels, narrow, fixed, table):
     size = 0.0
     for b in range(levels):
         level = first + b
-        least = fixed if fixed > 0.0 else math.ldexp(1.0 + 0.5 * (level & 1), (level >> 1) - BIAS)
+        least = math.ldexp(1.0 + 0.5 * (level & 1), (level >> 1) - BIAS)
         table[0, b], table[2, b] = size, math.sqrt(least)
         table[1, b] = 1.0 / (CELL * narrow * table[2, b])
         size += int(reach * table[1, b]) + 1.0
@@ -89,62 +89,43 @@ def _levels(reach, first, levels, narrow, fixed, table):
 
 
 @helper
-def _tabulate(mu, s2, bits, complete, fixed, left, reach, floor2, first_level, levels, table, place, cells):
+def _tabulate(mu, s2, bits, complete, left, floor2, first_level, levels, table, place, cells):
     """Add the rows to the cells of a table, cells (TABLE, 4): weight, Σ(μ - left), Σ((μ - left)² + σ²), left.
 
-    place (n,): the cell of each row, or -1 of one that is not finite; complete: there is none. fixed: σ² of all rows,
-    where s2 is empty.
+    place (n,): the cell of each row, or -1 of one that is not finite; complete: there is none. Return the number of
+    cells.
     """
-    size = int(table[0, levels])
+    size, last = int(table[0, levels]), levels - 1
     first_cell = np.empty(levels, np.int64)
     for b in range(levels):
         first_cell[b] = int(table[0, b])
     for c in range(size):
         cells[c, 0] = cells[c, 1] = cells[c, 2] = 0.0
         cells[c, 3] = left
-    if s2.shape[0] == 0:
-        by = table[1, 0]
-        for i in range(mu.shape[0]):
-            x = np.float64(mu[i]) - left
-            place[i] = -1
-            if 0.0 <= x <= reach:
-                c = int(x * by)
-                place[i] = c
-                cells[c, 0] += 1.0
-                cells[c, 1] += x
-                cells[c, 2] += x * x + fixed
-        return size
-    last = levels - 1
-    if not complete:
-        for i in range(mu.shape[0]):
-            x, y = np.float64(mu[i]) - left, np.float64(s2[i])
-            place[i] = -1
-            if 0.0 <= x <= reach and 0.0 < y < np.inf:
-                b = (np.int64(bits[i]) >> LEVEL_BITS) - first_level
-                b = b if b > 0 else 0
-                b = b if b < last else last
-                c = first_cell[b] + int(x * table[1, b])
-                place[i] = c
-                cells[c, 0] += 1.0
-                cells[c, 1] += x
-                cells[c, 2] += x * x + max(y, floor2)
-        return size
     for i in range(mu.shape[0]):
+        x = np.float64(mu[i]) - left
         b = (np.int64(bits[i]) >> LEVEL_BITS) - first_level
         b = b if b > 0 else 0
         b = b if b < last else last
-        c = first_cell[b] + int((np.float64(mu[i]) - left) * table[1, b])
-        place[i] = c
+        c = first_cell[b] + int(x * table[1, b])
+        c = c if c > 0 else 0  # what is not finite may give any number
+        place[i] = c if c < size else size - 1
+    if not complete:
+        for i in range(mu.shape[0]):
+            if not (math.isfinite(mu[i]) and 0.0 < s2[i] < np.inf):
+                place[i] = -1
     for i in range(mu.shape[0]):
-        x, y, c = np.float64(mu[i]) - left, np.float64(s2[i]), place[i]
-        cells[c, 0] += 1.0
-        cells[c, 1] += x
-        cells[c, 2] += x * x + max(y, floor2)
+        c = place[i]
+        if c >= 0:
+            x, y = np.float64(mu[i]) - left, np.float64(s2[i])
+            cells[c, 0] += 1.0
+            cells[c, 1] += x
+            cells[c, 2] += x * x + (y if y > floor2 else floor2)
     return size
 
 
 @helper
-def _sweep(mu, s2, bits, order, fixed, floor2, first_level, levels, table, place, cells, level_of):
+def _sweep(mu, s2, bits, order, floor2, first_level, levels, table, place, cells, level_of):
     """Add the rows, in ascending order of μ, to cells that follow each other; return their number.
 
     order (n,): the rows in that order, the finite ones among them first. level_of: the level of each cell.
@@ -155,12 +136,10 @@ def _sweep(mu, s2, bits, order, fixed, floor2, first_level, levels, table, place
         place[i] = -1
     for k in range(mu.shape[0]):
         i = order[k]
-        x, b, y = np.float64(mu[i]), 0, fixed
-        if s2.shape[0] > 0:
-            y = np.float64(s2[i])
-            b = (np.int64(bits[i]) >> LEVEL_BITS) - first_level
-            b = b if b > 0 else 0
-            b = b if b < levels else levels - 1
+        x, y = np.float64(mu[i]), np.float64(s2[i])
+        b = (np.int64(bits[i]) >> LEVEL_BITS) - first_level
+        b = b if b > 0 else 0
+        b = b if b < levels else levels - 1
         if not (math.isfinite(x) and 0.0 < y < np.inf):
             continue
         c = current[b]
@@ -173,7 +152,7 @@ def _sweep(mu, s2, bits, order, fixed, floor2, first_level, levels, table, place
         place[i] = c
         cells[c, 0] += 1.0
         cells[c, 1] += x
-        cells[c, 2] += x * x + max(y, floor2)
+        cells[c, 2] += x * x + (y if y > floor2 else floor2)
     return size
 
 
@@ -375,17 +354,17 @@ def _judge(entropy, excess, square, pairs, cells, log_noise, rows, inputs, disti
 
 
 @kernel(
-    f"void({FLOAT}, {FLOAT}, int32[:, ::1], float64[::1], float64, float64[:, ::1], int64[::1], int64[::1],"
+    f"void({FLOAT}, {FLOAT}, int32[:, ::1], float64, float64[:, ::1], int64[::1], int64[::1],"
     "int64[:, ::1], int32[::1], int32[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1],"
     "float64[:, ::1])"
 )
 def quadrature(
-    mean, variance, bits, tau, distinct, described, which, to, order, group, places, cells, packed, grid, terms, out
+    mean, variance, bits, distinct, described, which, to, order, group, places, cells, packed, grid, terms, out
 ):
     """Fill rows of out (k, 3) with the information of the dimensions `which`, its error, and the error's second order.
 
-    The result of which[w] goes to out[to[w]]. variance and its memory as int32, `bits`, are (D, n), or (0, 0) where
-    tau (D,) is σ of all rows. distinct: share of the inputs that are no repeats. described (7, D): the inputs, mean
+    The result of which[w] goes to out[to[w]]. variance and its memory as int32, `bits`, are (D, n), or (1, n) if
+    all dimensions share it. distinct: share of the inputs that are no repeats. described (7, D): the inputs, mean
     log σ², the number of finite rows, and the ends of μ and σ². order: rows in ascending order of μ, (len(which), n),
     or (0, 0) if the means span few of the least σ. group (n,): the input of each row, or empty. A row's term is
     KL(N_i ‖ q) minus its mean; terms (k, n) receives them unless it is empty. Work space: places (3, n or TABLE), cells
@@ -400,33 +379,24 @@ def quadrature(
     ordered = order.shape[0] > 0
     for w in range(which.shape[0]):
         d, e = which[w], to[w]
-        mu, s2, s2_bits, fixed, levels, first = mean[d], mean[d, :0], group[:0], 0.0, 1, 0
-        inputs, log_noise, left, reach = (
-            described[0, d],
-            described[1, d],
-            described[3, d],
-            described[4, d] - described[3, d],
-        )
-        floor = least = described[5, d]
-        if variance.shape[0] > 0:
-            s2, s2_bits = variance[d], bits[d]
-            least = max(least, described[6, d] * 4.0 ** (1 - OCTAVES))
-            if least > described[5, d]:
-                log_noise += _raised(mu, s2, least) / described[2, d]
-            first = _level(least)
-            levels = _level(described[6, d]) - first + 1
-            floor = math.ldexp(1.0 + 0.5 * (first & 1), (first >> 1) - BIAS)
-        else:
-            fixed = floor = least = tau[d] * tau[d]
-            log_noise = math.log(fixed)
+        own = d if variance.shape[0] == mean.shape[0] else 0
+        mu, s2, s2_bits = mean[d], variance[own], bits[own]
+        inputs, log_noise, left = described[0, d], described[1, d], described[3, d]
+        reach, least = described[4, d] - left, max(described[5, d], described[6, d] * 4.0 ** (1 - OCTAVES))
+        if least > described[5, d]:
+            log_noise += _raised(mu, s2, least) / described[2, d]
+        first = _level(least)
+        levels = _level(described[6, d]) - first + 1
+        floor = math.ldexp(1.0 + 0.5 * (first & 1), (first >> 1) - BIAS)
         sigma, octaves = math.sqrt(floor), (levels + LEVELS - 1) // LEVELS
         narrow = min(max(reach / (MIN_SPLIT * CELL * sigma), 1e-6), 1.0)
-        _levels(reach, first, levels, narrow, fixed, table)
+        _levels(reach, first, levels, narrow, table)
         if ordered:
-            size = _sweep(mu, s2, s2_bits, order[w], fixed, least, first, levels, table, place, cells, level_of)
+            size = _sweep(mu, s2, s2_bits, order[w], least, first, levels, table, place, cells, level_of)
         else:
-            complete = described[2, d] == mu.shape[0]
-            size = _tabulate(mu, s2, s2_bits, complete, fixed, left, reach, least, first, levels, table, place, cells)
+            size = _tabulate(
+                mu, s2, s2_bits, described[2, d] == mu.shape[0], left, least, first, levels, table, place, cells
+            )
         count = _pack(cells, size, ordered, level_of, octaves, table, packed, packed_of, starts)
         rows = 0.0
         for c in range(count):

@@ -46,6 +46,8 @@ def pytest_configure(config: pytest.Config) -> None:
         for path in sorted((ROOT / "kernels").rglob("*.py")):
             name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
             importlib.import_module(f"polar_monitor.{name}")
+        for kernel in importlib.import_module("polar_monitor.kernels._jit").KERNELS:
+            kernel.compile()
 
 
 def _writable(folder: Path) -> bool:

@@ -55,7 +55,7 @@ ONLY_IN = {
     "lightning": {"integrations"},
 }
 """Rooms that may import a library, at the top of a file or in a function."""
-KERNELS_KNOW = {"numpy", "numba", "math", "functools", "statistics", "typing", "collections"}
+KERNELS_KNOW = {"numpy", "numba", "math", "functools", "statistics", "time", "typing", "collections"}
 
 MAX_FILES = 16
 """Python files in one folder."""

@@ -6,7 +6,6 @@ A live run and a replay of its log both use this engine. That is why they agree.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from .builtin.drain import Drain
 from .builtin.rule import raises_in_warmup, state_in_warmup
 from .custom_rule import NamedRule, plain
 from .observation import Observation
-from .signals.falls import follow
+from .signals.follow import follow
 from .signals.history import DimensionHistory
 from .signals.signals import Signals
 
@@ -39,7 +38,7 @@ class AlertEngine:
     @property
     def widths(self) -> set[int]:
         """The number of dimensions in the state; empty before the first evaluation."""
-        return {len(self.history.in_use)} - {0}
+        return {self.history.dimensions} - {0}
 
     def evaluate(self, observation: Observation, rules: AlertRules, warmup: int = 0) -> tuple[Alert, ...]:
         """Return the alerts of one evaluation.
@@ -47,11 +46,11 @@ class AlertEngine:
         During the first `warmup` steps only rules with `raises_in_warmup` raise alerts (NON_FINITE and SILENT), and
         third-party rules are not asked: a rule that raised an alert which nobody sees would not raise it again.
         """
-        observation = observation.without_histograms()
         in_warmup = observation.step < warmup
         with np.errstate(all="ignore"):  # logs hold what anybody wrote, and a host may have NumPy raise
             alerts = self._evaluate_builtin(observation, rules, in_warmup)
-        if not in_warmup:
+        if self.custom_rules and not in_warmup:
+            observation = observation.without_histograms()
             alerts += [alert for rule in self.custom_rules for alert in self._evaluate_custom(rule, observation)]
         return tuple(alert for alert in alerts if alert.kind in rules.kinds)
 
@@ -59,10 +58,10 @@ class AlertEngine:
         history, signals = self.history, None
         s, regime = observation.snapshot, observation.regime
         if s is not None and regime is not None and observation.observed > 0:
-            history, changes = follow(history.remember(s, observation.context), s, regime, rules)
+            history, changes = follow(history, s, regime, rules, observation.context)
             last_healthy_step = Drain.last_healthy_step(self.states[Drain.name])
             signals = Signals(s, regime, rules, history, changes, last_healthy_step)
-        observation = replace(observation, signals=signals)
+        observation = Observation(observation.step, observation.observed, s, regime, observation.context, signals)
         states, alerts = dict[str, Any](), list[Alert]()
         for rule in BUILTIN_RULES:
             state, raised = rule.update(self.states[rule.name], observation)

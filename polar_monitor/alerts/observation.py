@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 
 from ..context import NOTHING, Context
@@ -35,9 +36,9 @@ class Observation:
 
     def without_histograms(self) -> Observation:
         """Return the observation that a log holds, so that live runs and replays give rules the same."""
-        snapshot, regime = self.snapshot, self.regime
-        if snapshot is not None:
-            snapshot = replace(snapshot, histograms=())
-        if regime is not None:
-            regime = replace(regime, snapshot=snapshot)
+        if self.snapshot is None or not self.snapshot.histograms:
+            return self
+        snapshot = copy.copy(self.snapshot)  # `replace` would look at each of its forty fields
+        object.__setattr__(snapshot, "histograms", ())
+        regime = None if self.regime is None else replace(self.regime, snapshot=snapshot)
         return replace(self, snapshot=snapshot, regime=regime)

@@ -15,12 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels.transpose import transpose
 from .rows import F32, MANTISSA, Floats, Rows
+
+TILE_NUMBERS = 2**13
+"""Numbers that are transposed at once."""
 
 MAX_BLOCK_BYTES = 64 * 2**20
 """Memory of one block of dimensions, in float64."""
-TILE_NUMBERS = 2**13
-"""Numbers that are transposed at once, so that they stay in the cache."""
 MIN_DISTINCT = 16
 """Distinct values from which on the precision of a column can be read off its bits."""
 SMALLEST_EXPONENT = -149
@@ -50,7 +52,7 @@ def columns(rows: Rows, keep: NDArray[np.bool_] | None = None, lattice: bool = T
     n, dimensions = rows.values.shape
     size = max(1, MAX_BLOCK_BYTES // (8 * max(n, 1)))
     for first in range(0, dimensions, size):
-        block = np.ascontiguousarray(rows.values[:, first : first + size].T)
+        block = _columns_first(rows.values[:, first : first + size])
         block = block.astype(np.float32) if block.dtype == np.float16 else block
         usable = np.isfinite(block)
         if keep is not None:
@@ -60,7 +62,7 @@ def columns(rows: Rows, keep: NDArray[np.bool_] | None = None, lattice: bool = T
         parts += [(np.array([j]), np.flatnonzero(usable[j])) for j in np.flatnonzero(~complete)]
         for which, kept in parts:
             part = block if complete.all() else np.ascontiguousarray(block[which][:, kept])
-            bits = np.array([precision(column, rows.mantissa) if lattice else 52 for column in part])
+            bits = precisions(part, rows.mantissa) if lattice else np.full(len(part), 52)
             for own in np.unique(bits):
                 same = part if (bits == own).all() else part[bits == own]
                 yield _columns(first + which[bits == own], kept, same, int(own))
@@ -75,17 +77,26 @@ def _columns(which: Any, kept: Any, part: Floats, bits: int) -> Columns:
 
 
 def precision(column: Floats, mantissa: int) -> int:
-    """Return the bits of the least precise type that holds all of column (n,), finite.
+    """Return the bits of the least precise type that holds all of column (n,), finite; see `precisions`."""
+    return int(precisions(column[None], mantissa)[0])
+
+
+def precisions(part: Floats, mantissa: int) -> NDArray[np.int64]:
+    """Return the bits of the least precise type that holds all of each column of part (k, n), finite.
 
     Returns those of the column's own type if it has too few distinct values.
     """
-    if column.dtype.itemsize == 2 or mantissa < 23 or column.size == 0:
-        return mantissa
-    used = int(np.bitwise_or.reduce(column.view(f"u{column.dtype.itemsize}")))
-    for bits in (7, 10, 23):
-        if bits < mantissa and used & ((1 << (MANTISSA[column.dtype.name] - bits)) - 1) == 0:
-            return bits if np.unique(column[:: max(1, len(column) // 1024)]).size >= MIN_DISTINCT else mantissa
-    return mantissa
+    bits = np.full(len(part), mantissa)
+    if part.dtype.itemsize == 2 or mantissa < 23 or part.size == 0:
+        return bits
+    digits = MANTISSA[part.dtype.name]
+    used = np.bitwise_or.reduce(part.view(f"u{part.dtype.itemsize}"), axis=1)
+    for fewer in (23, 10, 7):
+        if fewer < mantissa:
+            for j in np.flatnonzero(used & used.dtype.type((1 << (digits - fewer)) - 1) == 0):
+                if np.unique(part[j, :: max(1, part.shape[1] // 1024)]).size >= MIN_DISTINCT:
+                    bits[j] = fewer
+    return bits
 
 
 def centre_and_exponent(x: Floats) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -110,12 +121,29 @@ def scaled(x: Floats, centre: Any, exponent: Any) -> F32:
         return np.asarray(kept, np.float32)
 
 
-def transposed(rows: F32, out: F32) -> F32:
-    """Write rows (n, D) to out (D, n), a few at a time: each number of a long column would be read past the cache."""
-    n, dimensions = rows.shape
-    tile = max(TILE_NUMBERS // dimensions, 16)
-    for start in range(0, n, tile):
+def _columns_first(rows: Floats) -> Floats:
+    """Return rows (n, D) as a C-contiguous (D, n); the same memory where that is possible."""
+    if rows.T.flags.c_contiguous:
+        return rows.T
+    if rows.dtype == np.float32:
+        return transposed(rows, np.empty(rows.shape[::-1], np.float32))
+    out, tile = np.empty(rows.shape[::-1], rows.dtype), max(TILE_NUMBERS // rows.shape[1], 16)
+    for start in range(
+        0, len(rows), tile
+    ):  # a few at a time: each number of a long column would be read past the cache
         out[:, start : start + tile] = rows[start : start + tile].T
+    return out
+
+
+def transposed(rows: F32, out: F32, place: int = 0) -> F32:
+    """Write rows (n, D) to the columns of out (D, W), C-contiguous, from `place` on, and return out."""
+    n, dimensions = rows.shape
+    if not 0 <= place <= out.shape[1] - n or out.shape[0] != dimensions:
+        raise ValueError(f"out: expected room for {n} rows of {dimensions} numbers at {place}, got {out.shape}")
+    if rows.flags.carray:
+        transpose(rows, out, place)
+    else:
+        out[:, place : place + n] = rows.T
     return out
 
 

@@ -11,6 +11,8 @@ import torch
 from .. import _torch_compat
 from .row_buffer import BUFFERS_BY_KEY
 
+_compiled: set[str] = set()
+"""Keys of the buffers whose taps have been compiled."""
 WRITABLE = {"tag_activation_checkpoint", "wrap_activation_checkpoint", "invoke_subgraph", "Function"}
 """Operators that take functions which may write to outer tensors; the last is `autograd.Function`."""
 
@@ -31,8 +33,9 @@ def may_not_write(key: str) -> bool:
     """Return True in a part of a forward that must not write to outer tensors.
 
     That is within vmap, grad and their like, whose tensors are wrapped, and within most operators that take functions
-    (cond, map, scan). `key` makes it one question for each buffer.
+    (cond, map, scan). `key` makes it one question for each buffer, which notes that compiled code contains its tap.
     """
+    _compiled.add(key)
     if _torch_compat.in_function_transform():
         return True
     return any(name not in WRITABLE for name in _torch_compat.operators_being_compiled())
@@ -42,3 +45,8 @@ def may_not_write(key: str) -> bool:
 def stands_for_others(kind: type) -> bool:
     """Return True if tensors of this type stand for others, as those of DTensor do."""
     return _torch_compat.stands_for_others(kind)
+
+
+def is_compiled_in(key: str) -> bool:
+    """Return True if a forward with the tap of this buffer has been compiled."""
+    return key in _compiled

@@ -6,10 +6,10 @@ import weakref
 
 import torch
 from torch import nn
-from torch.utils.hooks import RemovableHandle
 
 from .._torch_compat import forward_hooks, has_run_compiled, is_compiled
 from ..discovery.latent import Latent
+from .compiled import is_compiled_in
 from .ring import PairedRingBuffer
 from .tap import Tap
 
@@ -30,7 +30,10 @@ class HookSet:
         self.where = ", ".join(self.names)
         self.taps: list[Tap] = []
         self._modules: list[weakref.ref[nn.Module]] = []
-        self._handles: dict[Tap, RemovableHandle] = {}
+        self._keys: list[int | None] = [None] * len(latent.parts)
+        """Key of each tap in the table of its module's hooks; None before it was put there."""
+        self._placed = False
+        """True while the taps are on their modules."""
         for part in latent.parts:
             self.taps.append(Tap(rings, part.reader, part.side, latent.channels_first, strict))
             self._modules.append(weakref.ref(part.module))
@@ -57,11 +60,13 @@ class HookSet:
         """True if the hooks are off for good."""
         return "ended" in self._off
 
-    def was_compiled(self) -> bool:
-        """Return True if since the last call the model was compiled, and a model of its class has run so."""
+    def compiled_without(self) -> bool:
+        """Return True if since the last call the model was compiled and has run so, and the code has no hooks."""
         before, self._has_run_compiled = self._has_run_compiled, self._runs_compiled()
+        if before or not self._has_run_compiled or any(is_compiled_in(ring.mean.key) for ring in self._rings):
+            return False
         model = self._model()
-        return self._has_run_compiled and not before and model is not None and is_compiled(model)
+        return model is not None and is_compiled(model)
 
     def _runs_compiled(self) -> bool:
         model = self._model()
@@ -82,29 +87,47 @@ class HookSet:
 
     def _set(self) -> None:
         """Put the hooks on or take them off, as the reasons say."""
-        if not self._off and not self._handles:
-            modules = [(module(), tap) for module, tap in zip(self._modules, self.taps, strict=True)]
-            self._handles = {tap: module.register_forward_hook(tap) for module, tap in modules if module is not None}
+        if not self._off and not self._placed:
+            for place, tap in enumerate(self.taps):
+                self._put(place, tap)
+            self._placed = True
         elif self._off:
-            self._find_moved()
-            while self._handles:
-                self._handles.popitem()[1].remove()
+            if self._placed or self.ended:
+                for place, tap in enumerate(self.taps):
+                    self._take(place, tap)
+            self._placed = False
             if self.ended:
                 for tap in self.taps:
                     tap.end()
 
-    def _find_moved(self) -> None:
-        """Take off hooks that a tool has put on another module, as fusing does, and note that module for `on`."""
-        for place, (tap, reference) in enumerate(zip(self.taps, self._modules, strict=True)):
-            handle, module, model = self._handles.get(tap), reference(), self._model()
-            in_place = handle is not None and module is not None and handle.id in forward_hooks(module)
-            if model is None or (handle is None and not self.ended) or (in_place and not self.ended):
-                continue
-            for other in model.modules():
-                hooks = forward_hooks(other)
-                for key in [key for key, hook in hooks.items() if hook is tap]:
-                    del hooks[key]
-                    self._modules[place] = weakref.ref(other)
+    def _put(self, place: int, tap: Tap) -> None:
+        """Put a tap on its module. It keeps its key, so that a pause costs two changes of a table."""
+        module, key = self._modules[place](), self._keys[place]
+        if module is None:
+            return
+        if key is None:
+            self._keys[place] = module.register_forward_hook(tap).id
+        else:
+            forward_hooks(module)[key] = tap
+
+    def _take(self, place: int, tap: Tap) -> None:
+        """Take a tap off its module, or off all modules that it was put on."""
+        module, key = self._modules[place](), self._keys[place]
+        hooks = {} if module is None else forward_hooks(module)
+        in_place = key is not None and hooks.get(key) is tap
+        if in_place and key is not None:
+            del hooks[key]
+        if not in_place or self.ended:
+            self._take_moved(place, tap)
+
+    def _take_moved(self, place: int, tap: Tap) -> None:
+        """Take off a hook that a tool has put on another module, as fusing does, and note that module for `on`."""
+        model = self._model()
+        for other in () if model is None else model.modules():
+            hooks = forward_hooks(other)
+            for key in [key for key, hook in hooks.items() if hook is tap]:
+                del hooks[key]
+                self._modules[place], self._keys[place] = weakref.ref(other), None
 
     def seconds(self) -> float:
         """Return the time spent in the taps since the last call."""

@@ -2,7 +2,7 @@
 
 Rows that are overwritten before they are read are counted as dropped. Mean and spread may come from two modules. The
 k-th call of one module in a step belongs to the k-th call of the other, and the rows of a step are handed out only if
-both modules were called the same number of times with the same shapes.
+both modules were called the same number of times with the same shapes. Every row keeps the step it was recorded in.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from .row_buffer import RowBuffer
+from .step_ledger import StepLedger
 from .transfer import CompiledTransfer, HostTransfer
 
 
@@ -22,6 +23,10 @@ class PairedRingBuffer:
     def __init__(self, rows: int, paired: bool) -> None:
         self.mean = RowBuffer(rows)
         self.spread = RowBuffer(rows) if paired else None
+        self.buffers = (self.mean,) if self.spread is None else (self.mean, self.spread)
+        """The buffer of the mean, and that of the spread if there is one."""
+        self.sides = {"mean": self.buffers[:1], "spread": self.buffers[1:], "both": self.buffers}
+        """Buffers that a tap of each side writes to."""
         self.rows_per_input = 1
         self.calls = 0
         """Forwards that were recorded."""
@@ -41,6 +46,10 @@ class PairedRingBuffer:
         """Rows of the eager writer that have been read, in an earlier part of the run too."""
         self._committed = 0
         """Rows of both sides that belong together."""
+        self._ledger = StepLedger()
+        """Steps of these rows."""
+        self._requested = 0
+        """Step of the latest read."""
         self.listener: Callable[[], None] | None = None
         """Called after each eager write of the mean; it must not raise."""
 
@@ -48,11 +57,6 @@ class PairedRingBuffer:
         """Allocate the memory of compiled forwards."""
         for buffer in self.buffers:
             buffer.prepare_traced(dimensions, device)
-
-    @property
-    def buffers(self) -> tuple[RowBuffer, ...]:
-        """The buffer of the mean, and that of the spread if there is one."""
-        return (self.mean,) if self.spread is None else (self.mean, self.spread)
 
     @property
     def seen_any_forward(self) -> bool | None:
@@ -72,8 +76,8 @@ class PairedRingBuffer:
     @property
     def compiled(self) -> bool:
         """True if compiled code is known to write here."""
-        cursor = self.mean.traced_cursor
-        return self.traced or (cursor is not None and cursor.device.type == "cpu" and bool(cursor[2]))
+        calls = self.mean.traced_calls
+        return self.traced or (calls is not None and bool(calls[0]))
 
     def write(self, buffer: RowBuffer, rows: Tensor) -> None:
         """Copy rows (n, D) or (n, p, D) to one of the buffers. An exception leaves no row without its partner."""
@@ -94,6 +98,7 @@ class PairedRingBuffer:
                 side.step_rows = side.step_pattern = 0  # calls are counted on: this one has a partner
         self.replaced += self._committed
         self._committed = 0
+        self._ledger.clear()
         for side in self.buffers:
             if side.step_rows == 0:
                 side.written = side.highest_written = 0
@@ -103,15 +108,17 @@ class PairedRingBuffer:
     def _is_paired(self) -> bool:
         """True if both sides have recorded the same calls since the last commit, to the same places."""
         mean, spread = self.mean, self.spread
-        if spread is None:
-            return True
-        same_calls = (mean.step_calls, mean.step_pattern) == (spread.step_calls, spread.step_pattern)
-        return same_calls and mean.written == spread.written == self._committed + mean.step_rows
+        return spread is None or (
+            mean.step_calls == spread.step_calls
+            and mean.step_pattern == spread.step_pattern
+            and mean.written == spread.written == self._committed + mean.step_rows
+        )
 
-    def commit(self) -> None:
+    def commit(self, step: int) -> None:
         """End a step. A mean without its spread, or the reverse, is dropped, so that it does not shift later rows."""
         if self._is_paired:
             self._committed = self.mean.written
+            self._ledger.note(self._committed, step, self.mean.capacity)
         else:
             self.misaligned += self.mean.step_rows
         for buffer in self.buffers:
@@ -134,27 +141,31 @@ class PairedRingBuffer:
     def rows(self, rows: int) -> None:
         self._rows_read = rows - self.mean.written
 
-    def requests(self) -> list[HostTransfer]:
-        """Begin to read all that was written: eagerly, and by compiled code."""
-        self.commit()
+    def requests(self, step: int) -> list[HostTransfer]:
+        """Begin to read all that was written until `step`: eagerly, and by compiled code."""
+        self.commit(step)
         transfers: list[HostTransfer] = []
         if self._committed:
             highest = max(buffer.highest_written for buffer in self.buffers)
             first = max(0, highest - self.mean.capacity)
             if first < self._committed:
                 spread = None if self.spread is None else self.spread.storage
-                transfers.append(HostTransfer(self.mean.storage, spread, first, self._committed, self.rows_per_input))
+                steps = self._ledger.steps(first, self._committed)
+                transfers.append(HostTransfer(self.mean.storage, spread, first, steps, self.rows_per_input))
             else:  # a step that was dropped has overwritten all of them
                 self.misaligned += self._committed
             self._rows_read += self._committed
             self._committed = 0
+            self._ledger.clear()
             for buffer in self.buffers:
                 buffer.written = buffer.highest_written = 0
-        if self.mean.traced is not None:
+        calls = self.mean.traced_calls
+        if self.mean.traced is not None and (calls is None or calls[0]):
             sides = [(side.traced, side.traced_cursor) for side in self.buffers]
             traced = [rows for rows, _ in sides if rows is not None]
             cursors = [cursor for _, cursor in sides if cursor is not None]
-            transfers.append(CompiledTransfer(traced, cursors, self._count_compiled))
+            transfers.append(CompiledTransfer(traced, cursors, (self._requested, step), self._count_compiled))
+        self._requested = step
         return transfers
 
     def _count_compiled(self, calls: int, misaligned: int) -> None:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import itertools
 import weakref
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 MAX_BYTES = 32 * 2**20
@@ -33,6 +35,8 @@ class RowBuffer:
         self.capacity = 0
         self.storage: Tensor | None = None
         """Memory of the eager writer."""
+        self._dimensions = -1
+        self._device: torch.device | None = None
         self.written = 0
         """Rows since the last read, overwritten ones included."""
         self.highest_written = 0
@@ -47,6 +51,8 @@ class RowBuffer:
         """Memory of the traced writer."""
         self.traced_cursor: Tensor | None = None
         """Rows and inputs written, calls, and a polynomial of the calls' rows."""
+        self.traced_calls: NDArray[np.int64] | None = None
+        """View of the number of calls in that cursor; None if reading it takes a wait for the device."""
         self.key = str(next(_keys))
         """Name of this buffer for compiled code; a string, which no compiler takes for a number that may vary."""
         BUFFERS_BY_KEY[self.key] = self
@@ -54,43 +60,52 @@ class RowBuffer:
 
     def fits(self, rows: Tensor) -> bool:
         """Return True if rows (…, D) can be written to the present storage."""
-        storage = self.storage
-        return storage is not None and storage.shape[1] == rows.shape[-1] and storage.device == rows.device
+        return self._dimensions == rows.shape[-1] and self._device == rows.device
 
     def allocate(self, rows: Tensor) -> None:
         """Make storage for rows (…, D), and begin at its first place."""
         capacity = _capacity(self.max_rows, rows.shape[-1])
         with torch.inference_mode(False):
             self.storage = torch.empty(capacity, rows.shape[-1], device=rows.device, dtype=torch.float32)
-        self.capacity = capacity
+        self.capacity, self._dimensions, self._device = capacity, rows.shape[-1], self.storage.device
         self.written = self.highest_written = 0
         self._views.clear()
 
     def write(self, rows: Tensor) -> None:
         """Copy rows (n, D) or (n, p, D) that fit, eagerly. Only the last `capacity` rows are kept."""
-        storage, shape = self.storage, rows.shape
-        assert storage is not None
-        count = given = shape[0] if len(shape) == 2 else shape[0] * shape[1]
-        self.highest_written = max(self.highest_written, self.written + count)  # before the copy, which may fail
-        if count > self.capacity:
-            rows = rows.reshape(count, shape[-1])[-self.capacity :]
-            count = self.capacity
-        start = (self.written + given - count) % self.capacity
-        if start + count <= self.capacity:
-            view = self._views.get((start, count))
+        shape = rows.shape
+        given = shape[0] if len(shape) == 2 else shape[0] * shape[1]
+        written = self.written + given
+        if written > self.highest_written:
+            self.highest_written = written  # before the copy, which may fail
+        start = self.written % self.capacity
+        if start + given <= self.capacity:
+            view = self._views.get((start, given))
             if view is None:
-                view = storage[start : start + count]
-                if len(self._views) < MAX_VIEWS:
-                    self._views[start, count] = view
-            (view if rows.dim() == 2 else view.view(rows.shape)).copy_(rows)
+                view = self._view(start, given)
+            (view if len(shape) == 2 else view.view(shape)).copy_(rows)
         else:
-            rows = rows.reshape(count, shape[-1])
-            first = self.capacity - start
-            storage[start:].copy_(rows[:first])
-            storage[: count - first].copy_(rows[first:])
-        self.written += given
+            self._write_over_the_end(rows, given)
+        self.written = written
         self.step_rows += given
         self.note_recorded(shape)
+
+    def _view(self, start: int, count: int) -> Tensor:
+        assert self.storage is not None
+        view = self.storage[start : start + count]
+        if len(self._views) < MAX_VIEWS:
+            self._views[start, count] = view
+        return view
+
+    def _write_over_the_end(self, rows: Tensor, given: int) -> None:
+        """Copy rows of which some, or all, lie beyond the end of the storage: they go to its beginning."""
+        assert self.storage is not None
+        count = min(given, self.capacity)
+        rows = rows.reshape(given, -1)[given - count :]
+        start = (self.written + given - count) % self.capacity
+        first = min(count, self.capacity - start)
+        self.storage[start : start + first].copy_(rows[:first])
+        self.storage[: count - first].copy_(rows[first:])
 
     def note_recorded(self, shape: tuple[int, ...]) -> None:
         """Note that the present call was recorded, with rows of this shape."""
@@ -128,6 +143,7 @@ class RowBuffer:
             capacity = _capacity(self.max_rows, dimensions)
             self.traced = torch.zeros(capacity, dimensions, device=device, dtype=torch.float32)
             self.traced_cursor = torch.zeros(4, dtype=torch.int64, device=device)
+            self.traced_calls = self.traced_cursor[2:3].numpy() if device.type == "cpu" else None
 
 
 def _capacity(rows: int, dimensions: int) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from time import perf_counter_ns
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.compiler import is_compiling
 
@@ -77,19 +78,20 @@ class Tap:
 
         A call that is refused is counted too: the k-th mean of a step belongs to the k-th spread.
         """
-        buffers = self._buffers(ring)
+        buffers, both = ring.sides[self.side], self.side == "both"
         for buffer in buffers:
             buffer.step_calls += 1
         mean, mean_is_due = None, self.side != "spread"
         try:
             value = output if self.reader is None else self.reader(output)
-            if self.side == "both":
+            if both:
                 mean, spread = value
                 if is_plain(mean) and spread is not None and spread.shape != mean.shape:
                     raise ValueError(f"expected mean and spread of one shape, got {mean.shape} and {spread.shape}")
             else:
                 mean, spread = value, None
-            for buffer, tensor in zip(buffers, (mean, spread), strict=False):
+            for buffer in buffers:
+                tensor = spread if both and buffer is not ring.mean else mean
                 if is_plain(tensor):
                     self._write(ring, buffer, tensor)
                 mean_is_due = False
@@ -109,27 +111,22 @@ class Tap:
         except Exception:
             return 0
 
-    def _buffers(self, ring: PairedRingBuffer) -> tuple[RowBuffer, ...]:
-        """Return the buffers that this tap writes to."""
-        match self.side:
-            case "both":
-                return ring.buffers
-            case "mean":
-                return (ring.mean,)
-            case _:
-                return ring.buffers[1:]
-
     def _write(self, ring: PairedRingBuffer, buffer: RowBuffer, tensor: Tensor) -> None:
-        reason = refusal(tensor)
-        if reason:
-            raise ValueError(reason)
-        if type(tensor) is not Tensor and hasattr(tensor, "to_local"):
-            raise ValueError("expected a plain tensor, got DTensor: pass mean=lambda out: out.to_local()")
-        rows = tensor.detach()
-        if rows.dim() != 2:
-            rows = rows_of(rows, self.channels_first)
-        empty = rows.shape[0] == 0
-        places = rows.shape[1] if rows.dim() == 3 else 1
+        """Write a tensor that holds numbers. A plain float32 matrix, the usual one, needs no look at what it is."""
+        shape, dtype, kind = tensor.shape, tensor.dtype, type(tensor)
+        plain = kind is Tensor and dtype is torch.float32 and tensor.layout is torch.strided
+        if plain and len(shape) == 2 and shape[1]:
+            rows, places = tensor.detach(), 1
+        else:
+            reason = refusal(tensor)
+            if reason:
+                raise ValueError(reason)
+            if kind is not Tensor and hasattr(tensor, "to_local"):
+                raise ValueError("expected a plain tensor, got DTensor: pass mean=lambda out: out.to_local()")
+            rows = rows_of(tensor.detach(), self.channels_first)
+            shape = rows.shape
+            places = shape[1] if len(shape) == 3 else 1
+        empty = shape[0] == 0
         if places != ring.rows_per_input and not empty:
             if ring.pending_rows:
                 raise ValueError(
@@ -139,9 +136,9 @@ class Tap:
         if buffer is ring.mean:
             ring.calls += 1
             ring.empty += empty
-            ring.mantissa = MANTISSA.get(rows.dtype, 23)
+            ring.mantissa = 23 if plain else MANTISSA.get(dtype, 23)
         if empty:
-            buffer.note_recorded(rows.shape)
+            buffer.note_recorded(shape)
         else:
             ring.write(buffer, rows)
 
@@ -157,7 +154,7 @@ class Tap:
             values = value if self.side == "both" else (value,)
         except Exception:  # raised here, it would end the user's compilation; the monitor warns that it sees no latent
             values = (None, None)
-        for buffer, tensor in zip(self._buffers(ring), values, strict=False):
+        for buffer, tensor in zip(ring.sides[self.side], values, strict=False):
             self._trace_into(buffer, tensor)
 
     def _trace_into(self, buffer: RowBuffer, tensor: Any) -> None:

@@ -23,6 +23,8 @@ class Batch:
     """Consecutive rows of one independent input."""
     dropped: int
     """Rows that were overwritten."""
+    steps: NDArray[np.int64]
+    """(n,): optimiser step at which each row was recorded, in ascending order."""
 
 
 def _to_host(tensor: Tensor) -> Tensor:
@@ -37,6 +39,8 @@ def _to_host(tensor: Tensor) -> Tensor:
 
 def to_hosts(tensors: list[Tensor]) -> tuple[list[Tensor], list[torch.cuda.Event]]:
     """Return CPU tensors of several, which may be on different devices, and the events to wait for before reading."""
+    if all(tensor.is_cpu for tensor in tensors):
+        return tensors, []
     hosts, events = [_to_host(tensor) for tensor in tensors], []
     for device in {tensor.device for tensor in tensors if tensor.device.type == "cuda"}:
         event: torch.cuda.Event = torch.cuda.Event()  # type: ignore[no-untyped-call]
@@ -50,12 +54,17 @@ def to_hosts(tensors: list[Tensor]) -> tuple[list[Tensor], list[torch.cuda.Event
 class HostTransfer:
     """One read of what eager forwards wrote: at once on the CPU; on CUDA a copy that arrives some steps later."""
 
-    def __init__(self, mean: Tensor | None, spread: Tensor | None, first: int, end: int, rows_per_input: int) -> None:
-        """Read rows `first` to `end`, counted since the last read; the rows before have been overwritten."""
+    def __init__(
+        self, mean: Tensor | None, spread: Tensor | None, first: int, steps: NDArray[np.int64], rows_per_input: int
+    ) -> None:
+        """Read one row for each of `steps`, from the row `first` on, counted since the last read.
+
+        The rows before have been overwritten.
+        """
         assert mean is not None
-        capacity = mean.shape[0]
+        capacity, end = mean.shape[0], first + len(steps)
         part, self._first = (slice(first, end), 0) if end <= capacity else (slice(None), first % capacity)
-        self._rows_per_input, self._dropped, self._kept = rows_per_input, first, end - first
+        self._rows_per_input, self._dropped, self._kept, self._steps = rows_per_input, first, len(steps), steps
         self._hosts, self._events = to_hosts([side[part] for side in (mean, spread) if side is not None])
 
     def ready(self) -> bool:
@@ -68,21 +77,29 @@ class HostTransfer:
             event.synchronize()
 
     def take(self) -> Batch | None:
-        """Return the rows; oldest first if their order matters: several belong to one input, or not all are left."""
-        roll = self._first if self._rows_per_input > 1 or self._kept < self._hosts[0].shape[0] else 0
+        """Return the rows, oldest first."""
+        roll = self._first
         sides = [(np.roll(host.numpy(), -roll, 0) if roll else host.numpy())[: self._kept] for host in self._hosts]
-        return Batch(sides[0], sides[1] if len(sides) > 1 else None, self._rows_per_input, self._dropped)
+        spread = sides[1] if len(sides) > 1 else None
+        return Batch(sides[0], spread, self._rows_per_input, self._dropped, self._steps)
 
 
 class CompiledTransfer(HostTransfer):
     """One read of what compiled code wrote; the number of rows is known only when the cursor has arrived.
 
     `traced` and `cursors` are those of the mean and, if there is one, the spread. Each read calls `report` with the
-    number of calls, and of rows that are dropped.
+    number of calls, and of rows that are dropped. Compiled code cannot know the step, so rows get the steps after the
+    first of `between`, up to the second, as if each step gave as many.
     """
 
-    def __init__(self, traced: list[Tensor], cursors: list[Tensor], report: Callable[[int, int], None]) -> None:
-        self._report = report
+    def __init__(
+        self,
+        traced: list[Tensor],
+        cursors: list[Tensor],
+        between: tuple[int, int],
+        report: Callable[[int, int], None],
+    ) -> None:
+        self._report, self._between = report, between
         hosts, self._events = to_hosts([*traced, *(cursor.clone() for cursor in cursors)])
         self._hosts, self._cursors = hosts[: len(traced)], hosts[len(traced) :]
         for cursor in cursors:
@@ -100,4 +117,7 @@ class CompiledTransfer(HostTransfer):
         self._kept = min(written, self._hosts[0].shape[0])
         self._dropped = written - self._kept
         self._first = written % self._hosts[0].shape[0] if self._dropped else 0
+        since, until = self._between
+        rows = np.arange(self._dropped, written, dtype=np.int64)
+        self._steps = np.minimum(since + 1 + rows * (until - since) // written, until)
         return super().take()

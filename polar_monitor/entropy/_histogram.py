@@ -164,8 +164,8 @@ class OnlineHistogram:
         value, error, atoms = entropy[:3]
         value = value + np.log(self._unit)
         floor = (error == 0.0) & (rows > 0)
-        for d in np.flatnonzero(floor):
-            at = float(self._panes.draw(2)[d][3]) * self._unit[d] + self._origin[d]
+        for d in np.flatnonzero(floor).tolist():
+            at = float(self._panes.draw(2)[d].low) * self._unit[d] + self._origin[d]
             plain = self._origin[d] == 0.0 and self._unit[d] == 1.0
             value[d] = log_cell(at, self._mantissa if plain else MANTISSA["float64"])
         return Estimate.of(

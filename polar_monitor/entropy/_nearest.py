@@ -69,15 +69,9 @@ def negentropy(x: Any, *, groups: Any = None, dependent: bool = True) -> Estimat
     """
     results = PerDimension(as_rows("x", x, MAX_ROWS), groups)
     for part, cluster in results.parts():
-        value, error = _negentropy(part.rows, cluster, part.mantissa, dependent)
-        judged = knn_1d.estimate(part.rows, mantissa=part.mantissa)
-        for d in np.flatnonzero(judged.rows < part.rows.shape[1]):
-            kept = knn_1d.left(part.rows[d : d + 1], mantissa=part.mantissa)
-            own = None if cluster is None else cluster[kept]
-            alone = np.ascontiguousarray(part.rows[d : d + 1, kept])
-            value[d : d + 1], error[d : d + 1] = _negentropy(alone, own, part.mantissa, dependent)
-        flags = {"ties": judged.ties, "atoms": judged.atoms, "floor": judged.floor, "outliers": outliers(part.rows)}
-        results.put(part, {"value": value, "standard_error": error} | flags)
+        result = _negentropy(part.rows, cluster, part.mantissa, dependent)._asdict()
+        del result["rows"]  # counts only rows off atoms
+        results.put(part, result | {"outliers": outliers(part.rows)})
     return results.estimate()
 
 

@@ -40,10 +40,6 @@ class Diagnostics:
         self._tap_errors = 0
         """Errors of the taps up to the latest evaluation."""
 
-    def restart(self) -> None:
-        """Count the steps without a forward from here on: the hooks were paused."""
-        self._quiet = 0
-
     def resume(self) -> None:
         """Expect a first forward again: a state was loaded."""
         self._quiet, self._seen = 0, False

@@ -18,6 +18,7 @@ from ..evaluation import Evaluation, Health
 from ..schedule.missing_steps import weak_reference
 from ..schedule.schedule import Begun, Schedule
 from ..sinks.group import SinkGroup
+from ..statistics.precompile import compile_missing
 from .alert_log import AlertLog
 from .diagnostics import Diagnostics
 from .failures import INTERNAL_ERROR, ON_ALERT_FAILED, FailurePolicy
@@ -40,7 +41,7 @@ class EvaluationLoop:
         self.failures = FailurePolicy(options.strict)
         self.training_context = TrainingContextBuffer()
         self.diagnostics = Diagnostics(self.pipelines)
-        self.schedule = Schedule(options.pace, self.diagnostics.restart)
+        self.schedule = Schedule(options.pace)
         self.alerts = AlertLog()
         self.evaluations = 0
         self.suspended = 0
@@ -93,11 +94,13 @@ class EvaluationLoop:
         self.schedule.charge()
 
     def _step(self) -> None:
+        if self.schedule.wakes():
+            return
         for pipeline in self.pipelines.values():
-            pipeline.ring.commit()
-        self.schedule.begin_step()
-        self.diagnostics.step(self.schedule.steps)
-        if self.schedule.due:
+            pipeline.ring.commit(self.schedule.steps)
+        if self.schedule.begin_step():
+            self.diagnostics.step(self.schedule.steps)
+        if self.schedule.due():
             self._request()
         if self.schedule.requested is not None and self._arrived():
             self._conclude()
@@ -117,13 +120,13 @@ class EvaluationLoop:
     def evaluate(self) -> tuple[Evaluation, ...]:
         """Evaluate the rows recorded since the last time, now. Returns one record for each mode that has any.
 
-        While the hooks are paused there are no new rows: it puts the hooks back, and a call some steps later has rows.
+        If there are none while the hooks are paused, it puts the hooks back, and a call some steps later has rows.
         Returns nothing either while sinks and callbacks get an evaluation.
         """
         if forks() != self._forks or not self.pipelines or self._publishing:
             return ()
-        if self.schedule.paused:
-            self.schedule.resume_hooks()
+        if self.schedule.paused and not any(pipeline.has_rows for pipeline in self.pipelines.values()):
+            self.schedule.record_all()
             return ()
         self.schedule.start_charging()
         try:
@@ -142,7 +145,7 @@ class EvaluationLoop:
         try:
             for pipeline in self.pipelines.values():
                 pipeline.complete()  # from the rows of its evaluation, before others come
-                pipeline.request()
+                pipeline.request(self.schedule.steps)
                 pipeline.wait()
                 pipeline.ingest()
         except Exception as failure:
@@ -159,7 +162,7 @@ class EvaluationLoop:
 
     def _request(self) -> None:
         for pipeline in self.pipelines.values():
-            pipeline.request()
+            pipeline.request(self.schedule.steps)
         self.training_context.request()
         self.schedule.requested = self.schedule.steps
 
@@ -167,6 +170,7 @@ class EvaluationLoop:
         return self.training_context.ready() and all(pipeline.ready() for pipeline in self.pipelines.values())
 
     def _conclude(self, full: bool = False) -> tuple[Evaluation, ...]:
+        self.schedule.leave_out(compile_missing())
         begun = self.schedule.begin()
         done: list[Evaluation] = []
         try:
@@ -178,7 +182,7 @@ class EvaluationLoop:
             try:
                 self.publish(done)
             finally:
-                self.schedule.finish(begun)
+                self.schedule.finish(begun, any(e.snapshot is None or e.snapshot.full for e in done))
         if not self.diagnostics.taps_failed(any(evaluation.observed for evaluation in done)):
             self.failures.reset()
         elif self.failures.repeat("" if self.hooks is None else self.hooks.last_error):
@@ -248,7 +252,7 @@ class EvaluationLoop:
         """Continue from the checked parts of another run's state."""
         for mode, loaded in pipelines.items():
             if mode in self.pipelines:
-                self.pipelines[mode].adopt(loaded)
+                self.pipelines[mode].adopt(loaded, schedule["steps"])
             else:
                 self.pipelines[mode] = loaded
         self._schedule_training()

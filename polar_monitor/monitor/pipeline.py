@@ -77,9 +77,14 @@ class ModePipeline:
         """Rows that did not reach the statistics."""
         return self.dropped + self.ring.lost + self.ring.refused
 
-    def request(self) -> None:
-        """Begin to copy the rows that wait in the ring."""
-        self.transfers += self.ring.requests()
+    def request(self, step: int) -> None:
+        """Begin to copy the rows that wait in the ring; those of an open step get `step`."""
+        self.transfers += self.ring.requests(step)
+
+    @property
+    def has_rows(self) -> bool:
+        """True if rows wait for the statistics."""
+        return bool(self.observed or self.transfers or self.ring.pending_rows)
 
     def ready(self) -> bool:
         """Return True if all requested rows have arrived."""
@@ -112,7 +117,7 @@ class ModePipeline:
             if not self._unit_checked:
                 self._check_unit(batch.spread, self.kind)
             variance = to_variance(batch.spread, self.kind)
-        self.stream.update(batch.mean, variance, batch.rows_per_input, self.ring.mantissa)
+        self.stream.update(batch.mean, variance, batch.rows_per_input, self.ring.mantissa, batch.steps)
         self.seen += batch.mean.shape[0]
         self.observed += batch.mean.shape[0]
 
@@ -191,14 +196,14 @@ class ModePipeline:
         self.dropped, self.seen, self.observed, self.ring.rows = dropped, seen, observed, written
         self.light = light
 
-    def adopt(self, other: ModePipeline) -> None:
-        """Continue from another pipeline's state. The ring stays, since the taps write to it."""
+    def adopt(self, other: ModePipeline, step: int) -> None:
+        """Continue from another pipeline's state, saved at `step`. The ring stays, since the taps write to it."""
         self.stream, self.snapshot, self.regime = other.stream, other.snapshot, other.regime
         self.alerts.adopt(other.alerts)
         self.loaded = other.loaded
         self.dropped, self.seen, self.observed = other.dropped, other.seen, other.observed
         self.light = other.light
-        self.ring.requests()  # waiting rows belong to the earlier run
+        self.ring.requests(step)  # waiting rows belong to the earlier run
         self.transfers.clear()
         self.ring.rows = other.ring.rows
 

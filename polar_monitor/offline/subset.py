@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..arrays import subsampling
 from ..arrays.rows import F32
-from ..statistics.snapshot import Histogram, Snapshot
+from ..statistics.snapshot import Snapshot
 from ..statistics.stream import WINDOW_BYTES, LatentStream
 from ..statistics.windowed_histogram import WindowedHistogram
 from .batches import Batch
@@ -71,8 +71,8 @@ class Subset:
         snapshot = stream.snapshot(step=0)
         if self._histogram is None:
             return snapshot
-        drawn = tuple(Histogram(*one) for one in self._histogram.draw())
-        return replace(snapshot, rows=self.rows, non_finite=self._non_finite.astype(np.float64), histograms=drawn)
+        non_finite = self._non_finite.astype(np.float64)
+        return replace(snapshot, rows=self.rows, non_finite=non_finite, histograms=self._histogram.draw())
 
     def _thin(self, level: int) -> None:
         batch, places = self._joined(), np.concatenate(self._places)

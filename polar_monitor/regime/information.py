@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from ..statistics.snapshot import Array, Snapshot
 from ..statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, MIN_ROWS, MIXED_SHARE, PASSIVE, Z
 from .label import Label
+from .label_codes import ACTIVE, MIXED, UNDECIDED, decode
+from .label_codes import PASSIVE as PASSIVE_CODE
 
 MIXED_GAP = 0.02
 """Lower limit of a mixed dimension's `variance_gap`, in nats."""
@@ -32,18 +34,27 @@ Z_VALLEY = 3.0
 
 def by_information(s: Snapshot) -> tuple[Label, ...]:
     """Return the label of each dimension. A comparison with NaN is false: an unknown dimension stays undecided."""
+    return decode(codes_by_information(s))
+
+
+def codes_by_information(s: Snapshot) -> bytes:
+    """Return the labels of `by_information` as codes."""
     if s.independent < MIN_ROWS:
-        return (Label.UNDECIDED,) * s.dimensions
-    labels = np.empty(s.dimensions, dtype=object)
-    labels.fill(Label.UNDECIDED)  # np.full would leave plain strings, which are not the label itself
-    low, high = _bounds(s)
-    informative = low >= _cut(s)
-    labels[informative] = Label.ACTIVE
-    if s.has_variance:
-        labels[_mixed(s)] = Label.MIXED
-    labels[np.fmin(high, _certificate(s)) <= PASSIVE] = Label.PASSIVE
-    labels[np.isnan(s.information) | too_few(s)] = Label.UNDECIDED
-    return tuple(labels.tolist())
+        return bytes([UNDECIDED]) * s.dimensions
+    margin = Z * s.information_se
+    codes = np.where(s.information - margin >= _cut(s), ACTIVE, UNDECIDED)
+    if s.has_variance and np.fmin.reduce(s.valley, initial=np.inf) <= MIXED_VALLEY:  # few codes have a valley
+        codes[_mixed(s)] = MIXED
+    codes[np.fmin(s.information + margin, _certificate(s)) <= PASSIVE] = PASSIVE_CODE
+    if not are_all_known(s):
+        codes[np.isnan(s.information) | too_few(s)] = UNDECIDED
+    return codes.tobytes()
+
+
+def are_all_known(s: Snapshot) -> bool:
+    """Return True if every dimension surely has an information and enough rows for a label: a cheap first test."""
+    rows = s.finite.min(initial=np.inf)
+    return bool(rows >= MIN_ROWS and s.independent >= MIN_ROWS and math.isfinite(s.information.sum()))
 
 
 def too_few(s: Snapshot) -> NDArray[np.bool_]:

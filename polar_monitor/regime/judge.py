@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..statistics.resolution import is_relative
-from ..statistics.snapshot import Snapshot
+from ..statistics.snapshot import Array, Snapshot
 from ..statistics.thresholds import MIN_ROWS
-from .information import by_information, too_few, too_few_rows
-from .label import INFORMATIVE_LABELS, Label
+from .information import are_all_known, codes_by_information, too_few, too_few_rows
+from .label_codes import PASSIVE, UNDECIDED, Codes, as_array, encode, where_informative, where_passive
 from .published import labels_by
 from .regime import DWELL, Regime, Verdict
 
@@ -35,25 +35,26 @@ def judge(snapshot: Snapshot, previous: Regime | None = None, criterion: str = "
 
     `criterion` is "information" (ours) or the name of a published one in `polar_monitor.criteria`.
     """
-    latest = by_information(snapshot) if criterion == "information" else labels_by(criterion, snapshot)
-    labels, agreeing = _settle(latest, previous)
-    verdict, reasons = _verdict(snapshot, labels, criterion)
-    return Regime(snapshot.step, labels, latest, agreeing, verdict, reasons, criterion, snapshot)
+    latest = codes_by_information(snapshot) if criterion == "information" else encode(labels_by(criterion, snapshot))
+    codes = _settle(latest, None if previous is None else previous.codes)
+    verdict, reasons = _verdict(snapshot, codes.labels, criterion)
+    return Regime.from_codes(snapshot, codes, verdict, reasons, criterion)
 
 
-def _settle(latest: tuple[Label, ...], previous: Regime | None) -> tuple[tuple[Label, ...], tuple[int, ...]]:
+def _settle(latest: bytes, previous: Codes | None) -> Codes:
     """Return the settled labels, and for each the number of evaluations in a row that gave the latest one."""
     if previous is None or len(previous.labels) != len(latest):
-        return latest, (1,) * len(latest)
-    labels, agreeing = [], []
-    for new, before, settled, streak in zip(latest, previous.latest, previous.labels, previous.agreeing, strict=True):
-        run = min(streak + 1, DWELL) if new is before else 1
-        agreeing.append(run)
-        labels.append(new if run >= DWELL else settled)
-    return tuple(labels), tuple(agreeing)
+        return Codes(latest, latest, bytes([1]) * len(latest))
+    settled = bytes([DWELL]) * len(latest)
+    if latest == previous.latest and previous.agreeing == settled:
+        return Codes(latest, latest, settled)
+    new, before, streak = (as_array(codes) for codes in (latest, previous.latest, previous.agreeing))
+    agreeing = np.where(new == before, np.minimum(streak + np.uint8(1), np.uint8(DWELL)), np.uint8(1))
+    labels = np.where(agreeing >= DWELL, new, as_array(previous.labels))
+    return Codes(labels.tobytes(), latest, agreeing.tobytes())
 
 
-def _verdict(s: Snapshot, labels: tuple[Label, ...], criterion: str) -> tuple[Verdict, tuple[str, ...]]:
+def _verdict(s: Snapshot, labels: bytes, criterion: str) -> tuple[Verdict, tuple[str, ...]]:
     """Return the verdict and its reasons.
 
     Dimensions that cannot be estimated are left out. If they are the majority, there is no verdict.
@@ -61,38 +62,60 @@ def _verdict(s: Snapshot, labels: tuple[Label, ...], criterion: str) -> tuple[Ve
     reasons = list(_caveats(s))
     if s.independent < MIN_ROWS:
         return Verdict.NOT_ESTIMABLE, (too_few_rows(s), *reasons)
-    kinds = np.array([str(label) for label in labels])
-    unknown = (kinds == str(Label.UNDECIDED)) & (np.isnan(s.information) | too_few(s))
-    if unknown.any():
-        reasons.append(_left_out(unknown))
-    if 2 * np.count_nonzero(unknown) > len(kinds):
+    undecided, passive = labels.count(UNDECIDED), labels.count(PASSIVE)
+    informative, left_out = len(labels) - undecided - passive, 0
+    if undecided and not are_all_known(s):
+        unknown = (as_array(labels) == UNDECIDED) & (np.isnan(s.information) | too_few(s))
+        left_out = int(np.count_nonzero(unknown))
+        if left_out:
+            reasons.append(_left_out(unknown))
+    if 2 * left_out > len(labels):
         return Verdict.NOT_ESTIMABLE, ("most dimensions could not be estimated", *reasons)
-    kinds, information = kinds[~unknown], s.information[~unknown]
-    informative = np.isin(kinds, [str(label) for label in INFORMATIVE_LABELS])
-    passive = kinds == str(Label.PASSIVE)
-    undecided = float(np.mean(kinds == str(Label.UNDECIDED)))
-    if undecided == 1.0:
+    undecided -= left_out
+    if undecided and not passive and not informative:
         return Verdict.NOT_ESTIMABLE, ("no dimension could be decided", *reasons)
-    if undecided > MAX_UNDECIDED_SHARE:
+    share = undecided / max(undecided + passive + informative, 1)
+    if share > MAX_UNDECIDED_SHARE:
         state = "lie between the two groups" if criterion == "information" else f"have no label by {criterion}"
-        return Verdict.GRADED, (f"{undecided:.0%} of the dimensions {state}", *reasons)
-    if not informative.any():
+        return Verdict.GRADED, (f"{share:.0%} of the dimensions {state}", *reasons)
+    if not informative:
         return Verdict.COLLAPSED, ("no dimension carries information", *reasons)
-    if not passive.any():
+    if not passive:
         return Verdict.ALL_ACTIVE, ("no dimension is passive", *reasons)
-    known = np.isfinite(information)  # a published criterion labels dimensions of which ours knows nothing
-    if not (informative & known).any() or not (passive & known).any():
+    weakest, strongest = _weakest_and_strongest(s.information, labels)
+    if not (math.isfinite(weakest) and math.isfinite(strongest)):
         return Verdict.NOT_ESTIMABLE, ("the distance of the two groups is not known", *reasons)
-    scale = np.log(np.maximum(information, 0.0) + 0.01)
-    weakest, strongest = float(scale[informative & known].min()), float(scale[passive & known].max())
-    gap = math.exp(weakest - strongest)
+    distance = _scale(weakest) - _scale(strongest)
     groups = (
-        f"{int(informative.sum())} informative and {int(passive.sum())} passive dimensions; "
-        f"the weakest informative one carries {gap:.1f} times the strongest passive one"
+        f"{informative} informative and {passive} passive dimensions; "
+        f"the weakest informative one carries {math.exp(distance):.1f} times the strongest passive one"
     )
-    if weakest - strongest >= MIN_GAP:
+    if distance >= MIN_GAP:
         return Verdict.POLARISED, (groups, *reasons)
     return Verdict.GRADED, (f"{groups} (two groups need 3 times)", *reasons)
+
+
+def _scale(information: float) -> float:
+    return float(np.log(max(information, 0.0) + 0.01))
+
+
+def _weakest_and_strongest(information: Array, labels: bytes) -> tuple[float, float]:
+    """Return the least information of an informative dimension, and the largest of a passive one.
+
+    What is not finite is left out, since a published criterion labels dimensions of which ours knows nothing. Infinite
+    if nothing else is left.
+    """
+    groups = where_informative(labels), where_passive(labels)
+    bounds = _bounds(information, *groups)
+    if not math.isfinite(bounds[0]) or not math.isfinite(bounds[1]):
+        known = np.isfinite(information)
+        bounds = _bounds(information, *(group & known for group in groups))
+    return bounds
+
+
+def _bounds(information: Array, informative: NDArray[np.bool_], passive: NDArray[np.bool_]) -> tuple[float, float]:
+    weakest = np.minimum.reduce(information, where=informative, initial=np.inf)
+    return float(weakest), float(np.maximum.reduce(information, where=passive, initial=-np.inf))
 
 
 def _left_out(unknown: NDArray[np.bool_]) -> str:

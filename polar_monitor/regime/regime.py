@@ -7,12 +7,16 @@ import math
 import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from ..statistics.snapshot import Snapshot
 from .disagreement import disagree, disagreements, opinions
 from .information import by_information, sentence
 from .label import INFORMATIVE_LABELS, Label
+from .label_codes import CODES, Codes, decode, encode, where_informative
 from .published import CRITERIA, MAX_DELTA_KL, delta_kl
 
 DWELL = 3
@@ -47,6 +51,22 @@ class Regime:
     criterion: str = "information"
     snapshot: Snapshot | None = field(default=None, repr=False, compare=False)
     """Statistics that were judged; not part of `to_dict`."""
+
+    @classmethod
+    def from_codes(
+        cls, snapshot: Snapshot, codes: Codes, verdict: Verdict, reasons: tuple[str, ...], criterion: str
+    ) -> Regime:
+        """Return the regime of a snapshot; it keeps the codes for the next evaluation."""
+        labels, latest = decode(codes.labels), decode(codes.latest)
+        regime = cls(snapshot.step, labels, latest, tuple(codes.agreeing), verdict, reasons, criterion, snapshot)
+        vars(regime)["codes"] = codes
+        return regime
+
+    @cached_property
+    def codes(self) -> Codes:
+        """The labels as codes; more than `DWELL` evaluations that agree count as `DWELL`."""
+        agreeing = bytes(min(max(count, 0), DWELL) for count in self.agreeing)
+        return Codes(encode(self.labels), encode(self.latest), agreeing)
 
     def explain(self, dimension: int | None = None) -> str:
         """Explain the label of `dimension`, with a line for each published criterion that disagrees.
@@ -119,16 +139,16 @@ from the prior (KL − I_G)
 
     def count(self, label: Label) -> int:
         """Return the number of dimensions with this label."""
-        return sum(one is label for one in self.labels)
+        return self.codes.labels.count(CODES[label])
 
     @property
     def informative(self) -> tuple[int, ...]:
         """Numbers of the dimensions labelled active or mixed."""
-        return tuple(j for j, label in enumerate(self.labels) if label in INFORMATIVE_LABELS)
+        return tuple(np.flatnonzero(where_informative(self.codes.labels)).tolist())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON; `from_dict` reads it back."""
-        return {name: value for name, value in vars(self).items() if name != "snapshot"}
+        return {name: value for name, value in vars(self).items() if name not in ("snapshot", "codes")}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], snapshot: Snapshot | None = None) -> Regime:

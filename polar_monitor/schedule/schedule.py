@@ -6,7 +6,7 @@ nothing itself: `monitor/evaluation_loop` asks it at every step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -52,7 +52,7 @@ class Begun:
 class Schedule:
     """Counter of optimiser steps that says when to evaluate and pauses the hooks in between."""
 
-    def __init__(self, pace: Pace, on_hooks_back: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, pace: Pace) -> None:
         self.pace = pace
         self.governor = Governor(pace.every, pace.max_overhead)
         self.duty_cycle = HookDutyCycle()
@@ -68,9 +68,12 @@ class Schedule:
         """Step at which rows were requested for an evaluation that is still to come."""
         self.resumed = 0
         """Number of states loaded."""
-        self._on_hooks_back = on_hooks_back
         self._evaluated = -1
         """Step of the latest evaluation."""
+        self._rested = 0
+        """Paused steps up to then."""
+        self._accounted = 0
+        """Step of the latest evaluation that the governor knows."""
         self._charged = 0.0
         """Time up to which the monitor's own time is charged."""
         self._once = WarnOnce()
@@ -78,22 +81,40 @@ class Schedule:
     # -- one step ---------------------------------------------------------------------------------------------------
 
     def count(self) -> bool:
-        """Count one optimiser step. Returns True if the hooks record in it."""
+        """Count one optimiser step. Returns True if there is anything to do after it."""
         self.steps += 1
-        return self.steps >= self.duty_cycle.until
+        return self.steps >= self.duty_cycle.until or self.requested is not None
 
-    def begin_step(self) -> None:
-        """Plan at the first step; put the hooks back if their pause is over."""
+    def wakes(self) -> bool:
+        """Return True if this step only ends a pause: the hooks are back, and there is nothing else to do."""
+        if not self.paused or self.steps >= self.next or self.requested is not None:
+            return False
+        self.resume_hooks()
+        return True
+
+    def begin_step(self) -> bool:
+        """Count the rows of the step, and take the hooks off after a burst. Returns True if the hooks were on."""
+        if self.paused:
+            return False
+        goes_on = self.ring is not None and self.duty_cycle.count(self.ring.rows)
         if self.steps == 1:
             self.governor.started(0)
-            self._plan()
-        elif self.paused:
-            self.resume_hooks()
+            self._begin_interval()
+        elif not goes_on:
+            self._pause()
+        elif self.duty_cycle.silent and self.duty_cycle.recent:
+            self._warn_if_compiled()
+        return True
 
-    @property
     def due(self) -> bool:
-        """True if an evaluation is due, none is requested yet, and the time budget allows it."""
-        return self.steps >= self.next and self.requested is None and self.governor.affords(self.steps)
+        """Return True if an evaluation is due, and none is requested yet. Postpones it if the budget is used up."""
+        if self.steps < self.next or self.requested is not None:
+            return False
+        wait = self.governor.wait(self.steps)
+        if wait:
+            self.next = self.steps + wait
+            self._begin_interval()
+        return not wait
 
     def expects_rows(self, step: int) -> bool:
         """Return True if training must have given rows for an evaluation at `step`, so that none means silence."""
@@ -111,19 +132,25 @@ class Schedule:
         self._evaluated = begun.step
 
     def plan_next(self, begun: Begun) -> None:
-        """Set the step of the next evaluation and pause the hooks until shortly before it."""
+        """Set the step of the next evaluation and the steps to record until then."""
         self.next = begun.now + begun.every
-        self._plan()
+        self.duty_cycle.age()
+        self._begin_interval()
 
-    def finish(self, begun: Begun) -> None:
+    def finish(self, begun: Begun, full: bool = True) -> None:
         """Charge an evaluation to the governor; plan again if it sets another interval and no state was loaded."""
         if self.hooks is not None:
             self.governor.own += self.hooks.seconds()
         self.charge()
-        self.governor.evaluated(perf_counter() - begun.seconds, self.steps)
-        if self.governor.every != begun.every and self.resumed == begun.resumed:
+        rested, before = self.duty_cycle.steps(self.steps), (self._accounted, self._rested)
+        recorded = self.steps - before[0] - (rested - before[1])
+        self._accounted, self._rested = self.steps, rested
+        recordings, wanted = self.governor.recordings, self._renewing_steps() if self._pausable else None
+        self.governor.evaluated(perf_counter() - begun.seconds, self.steps, full, recorded, wanted)
+        changed = (begun.every, recordings) != (self.governor.every, self.governor.recordings)
+        if changed and self.resumed == begun.resumed:
             self.next = begun.now + self.governor.every
-            self._plan()
+            self._begin_interval()
 
     def start_charging(self) -> None:
         """Measure the monitor's own time from here on."""
@@ -135,6 +162,11 @@ class Schedule:
         self.governor.own += now - self._charged
         self._charged = now
 
+    def leave_out(self, seconds: float) -> None:
+        """Leave the last `seconds` out of the monitor's own time and of the loop's, as those before the first step."""
+        self._charged += seconds
+        self.governor.leave_out(seconds)
+
     # -- pauses of the hooks ----------------------------------------------------------------------------------------
 
     @property
@@ -142,34 +174,54 @@ class Schedule:
         """True while the hooks pause."""
         return self.duty_cycle.until > 0
 
-    def _plan(self) -> None:
-        """Pause the hooks for the steps whose rows would leave the window before the next evaluation.
+    @property
+    def _pausable(self) -> bool:
+        """True if training alone is watched, which gives rows at every step, and no compiled model has the hooks."""
+        ring, wanted = self.ring, self.hooks is not None and self.training_only
+        return wanted and ring is not None and not ring.compiled and "compiled" not in self._once
 
-        Only if training alone is watched, which gives rows at every step (a validation may come at any time), and if
-        no compiled model contains the hooks.
-        """
-        ring, hooks = self.ring, self.hooks
-        pausable = self.training_only and ring is not None and not ring.compiled
-        if hooks is None or ring is None or not pausable or "compiled" in self._once:
-            self.duty_cycle.recent = False
-        elif self.duty_cycle.begin(self.steps, self.next, ring.rows, self.pace.window):
-            hooks.off(PAUSED)
-        elif self.paused:  # planned for a later evaluation
+    def _renewing_steps(self) -> int:
+        """Return the number of recorded steps that renew the window."""
+        return -(-self.pace.window // max(self.duty_cycle.rows_per_step, 1))
+
+    def _begin_interval(self) -> None:
+        """Plan the steps to record until the next evaluation: those that renew the window, if the budget allows it."""
+        recordings, wanted = self.governor.recordings, self.pace.window
+        if recordings is not None:
+            wanted = min(wanted, recordings * self.duty_cycle.rows_per_step)
+        self.duty_cycle.begin(self.steps, 0 if self.ring is None else self.ring.rows, wanted)
+        self._pause()
+
+    def _pause(self) -> None:
+        """Take the hooks off until the next step to record, or put them back if that is the next one."""
+        if self.hooks is None or not self._pausable:
+            self.duty_cycle.recent = 0
+        elif self.duty_cycle.pause(self.steps, self.next):
+            self.hooks.off(PAUSED)
+            return
+        if self.paused:
             self.resume_hooks()
 
     def resume_hooks(self) -> None:
-        """End the pause: put the hooks back, and warn if the model was compiled without them."""
-        self._on_hooks_back()
-        self.duty_cycle.end(self.steps, 0 if self.ring is None else self.ring.rows)
-        if self.hooks is None:
-            return
-        if self.hooks.was_compiled() and self._once("compiled"):
+        """End the pause: put the hooks back."""
+        self.duty_cycle.end(self.steps)
+        if self.hooks is not None:
+            self.hooks.on(PAUSED)
+            self.hooks.mute(False)
+
+    def _warn_if_compiled(self) -> None:
+        """Warn, after a step without a row, if the model was compiled without the hooks; they stay on from then on."""
+        if self.hooks is not None and self.hooks.compiled_without() and self._once("compiled"):
             warn(
                 "the model was compiled while the hooks were paused, so the compiled code has no hooks and records "
                 "nothing: call torch._dynamo.reset() once, now; compile before the training begins to avoid it"
             )
-        self.hooks.on(PAUSED)
-        self.hooks.mute(False)
+
+    def record_all(self) -> None:
+        """Record every step until the next evaluation: somebody asked for new rows and there are none."""
+        self.duty_cycle.hold()
+        if self.paused:
+            self.resume_hooks()
 
     # -- state ------------------------------------------------------------------------------------------------------
 
@@ -193,4 +245,5 @@ class Schedule:
         if self.paused and self.hooks is not None:
             self.hooks.mute(True)  # the hooks stay on: a model that is compiled now must contain them
         self.governor.every = state["every"]
+        self._accounted, self._rested = self.steps, self.duty_cycle.steps(self.steps)
         self.governor.started(self.steps)

@@ -38,17 +38,9 @@ def full_statistics(
 def _of_finite_rows(
     mean: F32, variance: F32 | None, cluster: NDArray[np.int64] | None, mantissa: int, rows: Array
 ) -> NDArray[np.float64]:
-    """Estimate the entropy of the finite rows; each dimension has `rows` (D,) of them.
-
-    Dimensions without a non-finite row are estimated in one call, the others one by one.
-    """
-    n = mean.shape[1]
-    complete = rows == n
-    results = np.full((3, mean.shape[0]), np.nan)
-    if n >= MIN_FINITE_ROWS and complete.any():
-        results[:, complete] = knn_1d.entropy(mean if complete.all() else mean[complete], cluster, mantissa=mantissa)
-    for j in np.flatnonzero(~complete & (rows >= MIN_FINITE_ROWS)):
-        keep = np.isfinite(mean[j]) if variance is None else np.isfinite(mean[j]) & np.isfinite(variance[j])
-        own = None if cluster is None else cluster[keep]
-        results[:, j : j + 1] = knn_1d.entropy(mean[j : j + 1, keep], own, mantissa=mantissa)
+    """Estimate the entropy of the finite rows; each dimension has `rows` (D,) of them."""
+    if variance is not None and (rows < mean.shape[1]).any():
+        mean = np.where(np.isfinite(variance), mean, np.float32(np.nan))
+    results = np.array(knn_1d.entropy(mean, cluster, mantissa=mantissa))
+    results[:, rows < MIN_FINITE_ROWS] = np.nan
     return results

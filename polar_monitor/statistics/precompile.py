@@ -1,24 +1,74 @@
-"""Compile the kernels, or load them from the disk cache, ahead of training: no training step waits for a compiler."""
+"""Compile the kernels, or load them from the disk cache, ahead of training.
+
+All are loaded at `attach` if this machine has compiled them before. Otherwise only those of light evaluations are
+compiled there, and the others before the first evaluation: `attach` would take twice as long with them.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import logging
 from collections.abc import Iterator
+from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from ..kernels._jit import Kernel
+
+log = logging.getLogger("polar_monitor")
+
+LIGHT = frozenset({"crc32c", "posterior", "quadrature", "repeats", "transpose", "valley"})
+"""Files of the kernels that a light evaluation calls."""
+
 
 def compile_kernels() -> None:
-    """Import every kernel and run each path once, on the caller's thread."""
+    """Prepare the kernels of light evaluations, and those of full ones if the disk cache has them all."""
     with _no_collection():
-        from .stream import LatentStream
+        kernels = _kernels()
+        for kernel in kernels:
+            if not kernel.load() and kernel.__module__.rpartition(".")[2] in LIGHT:
+                kernel.compile()
+        if all(kernel.compiled is not None for kernel in kernels):
+            _evaluate_once()
 
-        rows = np.linspace(-1, 1, 1200, dtype=np.float32).reshape(600, 2) ** 3
-        for variance in (None, np.full_like(rows, 0.5)):
-            stream = LatentStream(2, window=512, has_variance=variance is not None)
-            stream.update(rows, variance)
-            stream.snapshot(step=0)
+
+def compile_missing() -> float:
+    """Compile the kernels of full evaluations that are not ready; return the seconds that it took, 0 for none.
+
+    It takes seconds once on a machine, before its first evaluation, and is no part of the monitor's overhead.
+    """
+    missing = [kernel for kernel in _kernels() if kernel.compiled is None]
+    if not missing:
+        return 0.0
+    begin = perf_counter()
+    with _no_collection():
+        for kernel in missing:
+            kernel.compile()
+    seconds = perf_counter() - begin
+    log.info("compiled the kernels of full evaluations in %.1f s; the next run loads them", seconds)
+    return seconds
+
+
+def _kernels() -> list[Kernel]:
+    """Return all kernels that an evaluation calls."""
+    from ..kernels import _jit
+    from . import stream  # noqa: F401
+
+    return _jit.KERNELS
+
+
+def _evaluate_once() -> None:
+    """Evaluate a small window of each kind: the first calls of NumPy's functions are slow too."""
+    from .stream import LatentStream
+
+    rows = np.linspace(-1, 1, 1200, dtype=np.float32).reshape(600, 2) ** 3
+    for variance in (None, np.full_like(rows, 0.5)):
+        stream = LatentStream(2, window=512, has_variance=variance is not None)
+        stream.update(rows, variance)
+        stream.snapshot(step=0)
 
 
 @contextlib.contextmanager

@@ -17,7 +17,8 @@ WIDEST_DIMENSIONS = 3
 def relative(variance: Array) -> float:
     """Return τ of mean-only latents: a tenth of the median standard deviation of the three widest dimensions."""
     scales = np.sort(np.sqrt(variance[np.isfinite(variance)]))[-WIDEST_DIMENSIONS:]
-    tau = RESOLUTION * float(np.median(scales)) if scales.size else 0.0
+    middle = 0.5 * (scales[(len(scales) - 1) // 2] + scales[len(scales) // 2]) if scales.size else 0.0
+    tau = RESOLUTION * float(middle)
     return tau if tau > 0 else 1.0
 
 

@@ -7,7 +7,7 @@ representation, too few rows, a dimension without a finite value) is NaN.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
@@ -144,7 +144,7 @@ class Snapshot:
     """Optimiser step at which the oldest row of the window was recorded; -1 if it is not known, as in older logs."""
     rows_to: int = -1
     """Optimiser step at which the newest row of the window was recorded."""
-    histograms: tuple[Histogram, ...] = field(default=(), repr=False)
+    histograms: Sequence[Histogram] = field(default=(), repr=False)
     """Online histograms, for drawing; not part of `to_dict`."""
 
     def __post_init__(self) -> None:

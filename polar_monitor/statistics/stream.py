@@ -20,7 +20,7 @@ from ..errors import PolarMonitorError
 from .array_types import F32, Array
 from .full import full_statistics
 from .rounding import rounded
-from .snapshot import Histogram, Snapshot
+from .snapshot import Snapshot
 from .window import light_statistics
 from .windowed_histogram import PANES, WindowedHistogram
 
@@ -72,6 +72,8 @@ class LatentStream:
         self._inputs = 0
         self._per = 1
         self.rows = 0
+        self._pending = 0
+        """Newest rows that the histogram does not have yet."""
         self.mantissa = 23
         self._repeats: float | None = None
         """Mean number of times that the input of a row occurs in the window, as counted by the latest full snapshot."""
@@ -111,16 +113,16 @@ class LatentStream:
             place = self._place
             count = min(n - start, self.window - place)
             here, there = slice(place, place + count), slice(start, start + count)
-            transposed(mean[there], self._mean[:, here])
+            transposed(mean[there], self._mean, place)
             if self._variance is not None and variance is not None:
-                transposed(variance[there], self._variance[:, here])
+                transposed(variance[there], self._variance, place)
             self._input[here] = inputs[there]
             self._step[here] = steps if isinstance(steps, int) else steps[there]
             self._check(here)
-            self._histogram.update(self._mean, place, place + count)
             self._advance(count)
             start += count
         self.rows += n
+        self._pending += n
 
     def _check(self, here: slice) -> None:
         """Count the rows that are not finite, turn a negative variance into NaN, and raise a variance of zero."""
@@ -147,6 +149,8 @@ class LatentStream:
         if other.rows == 0:
             return
         mean, variance, inputs = other._rows()
+        self._catch_up()
+        other._catch_up()
         self._histogram.merge(other._histogram)
         self._non_finite += other._non_finite
         self.rows += other.rows
@@ -207,16 +211,22 @@ class LatentStream:
             self._statistics = light_statistics(mean, variance, group, *prior, self.resolution, self._repeats)
         rest = full_statistics(mean, variance, group, self.mantissa, *prior, self._statistics)
         self._surplus = rest["surplus"]
+        self._catch_up()
         entropy_hist, entropy_hist_se = self._histogram.entropy()[:2]
         snapshot = replace(
             snapshot,
             full=True,
             entropy_hist=entropy_hist,
             entropy_hist_se=entropy_hist_se,
-            histograms=tuple(Histogram(*drawn) for drawn in self._histogram.draw()),
+            histograms=self._histogram.draw(),
             **rest,
         )
         return rounded(snapshot)
+
+    def _catch_up(self) -> None:
+        """Give the histogram the rows that came since it was last read: most evaluations do not read it."""
+        self._histogram.catch_up(self._mean, self._pending, self._place)
+        self._pending = 0
 
     def _group(self, inputs: NDArray[np.int64]) -> NDArray[np.int32] | None:
         """Number the inputs (n,) from 0 in the order of their rows; None if every row is an input."""
@@ -227,6 +237,7 @@ class LatentStream:
     def state_dict(self) -> dict[str, Any]:
         """Return arrays and numbers that `load_state_dict` restores, bit for bit."""
         mean, variance, inputs = self._rows()
+        self._catch_up()
         return {
             "version": 1,
             "dimensions": self.dimensions,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,39 +18,31 @@ from ..arrays.columns import transposed
 from ..errors import PolarMonitorError
 from ..kernels import histogram as kernels
 from ..kernels import histogram_entropy
-from .snapshot import Array
-
-Drawn = tuple[float, float, NDArray[np.int64], float, float]
+from .array_types import Array
+from .drawn_histograms import DrawnHistograms, Pane, outliers
 
 PANES = 4
 """Number of parts of a moving window."""
+PADDING = 16
+"""Numbers between the rows of two dimensions in work space: at a distance of 4096 bytes they displace each other from
+the cache."""
 MAX_BINS = 65536
 """Largest number of bins: kernels keep the number of a bin in 16 bits."""
 
 
-class _Pane(NamedTuple):
-    """State of one histogram, in the order of the kernels' arguments."""
+def _empty(dimensions: int, bins: int) -> Pane:
+    return Pane(
+        counts=np.zeros((dimensions, bins), np.int64),
+        exponent=np.full(dimensions, kernels.FINEST, np.int64),
+        low=np.full(dimensions, np.inf),
+        high=np.full(dimensions, -np.inf),
+        extremes=np.zeros((dimensions, 2 * kernels.EXTREMES), np.float32),
+        tallies=np.zeros((4, dimensions), np.int64),
+    )
 
-    counts: NDArray[np.int64]
-    exponent: NDArray[np.int64]
-    low: Array
-    high: Array
-    extremes: NDArray[np.float32]
-    tallies: NDArray[np.int64]
 
-    @classmethod
-    def empty(cls, dimensions: int, bins: int) -> _Pane:
-        return cls(
-            counts=np.zeros((dimensions, bins), np.int64),
-            exponent=np.full(dimensions, kernels.FINEST, np.int64),
-            low=np.full(dimensions, np.inf),
-            high=np.full(dimensions, -np.inf),
-            extremes=np.zeros((dimensions, 2 * kernels.EXTREMES), np.float32),
-            tallies=np.zeros((4, dimensions), np.int64),
-        )
-
-    def copy(self) -> _Pane:
-        return _Pane._make(array.copy() for array in self)
+def _copy(pane: Pane) -> Pane:
+    return Pane._make(array.copy() for array in pane)
 
 
 class WindowedHistogram:
@@ -71,18 +63,19 @@ class WindowedHistogram:
         if pane_rows is not None and pane_rows < 1:
             raise PolarMonitorError(f"pane_rows: expected 1 or more or None, got {pane_rows}")
         self.dimensions, self.bins, self.panes, self.pane_rows = dimensions, bins, panes, pane_rows
-        self._work = np.zeros(4 * bins, np.int64)
-        rows, pair = kernels.ROWS, np.zeros(2, np.float32)
-        ends, numbers = np.zeros((2, rows // kernels.SEGMENT), np.int32), np.zeros(rows, np.uint16)
-        self._room = pair, pair.view(np.int32), ends, numbers, np.zeros(rows, np.int64), np.zeros(rows)
+        self._work = np.zeros(bins, np.int64)
+        rows, self._freed = kernels.ROWS, np.zeros(kernels.ROWS)
+        ends = np.zeros((2, rows // kernels.SEGMENT), np.int32)
+        self._columns = np.empty((dimensions, PADDING), np.float32)
+        self._room = ends, np.zeros(rows, np.uint16), np.zeros(rows, np.int64), self._freed
         self.reset()
 
     def reset(self) -> None:
         """Forget everything."""
-        self._ring: deque[_Pane] = deque([_Pane.empty(self.dimensions, self.bins)], maxlen=self.panes)
+        self._ring: deque[Pane] = deque([_empty(self.dimensions, self.bins)], maxlen=self.panes)
         self._rows: deque[int] = deque([0], maxlen=self.panes)
         self._left = np.zeros((3, self.dimensions), np.int64)
-        self._merged: _Pane | None = None
+        self._merged: Pane | None = None
 
     @property
     def rows(self) -> int:
@@ -99,19 +92,8 @@ class WindowedHistogram:
 
     def update(self, x: NDArray[np.float32], start: int = 0, stop: int | None = None) -> None:
         """Add the rows start:stop of x (D, n) float32, C-contiguous. Raises PolarMonitorError for anything else."""
-        if x.ndim != 2 or x.shape[0] != self.dimensions or x.dtype != np.float32 or not x.flags.c_contiguous:
-            raise PolarMonitorError(
-                f"x: expected a C-contiguous float32 array of shape ({self.dimensions}, n), got {x.dtype} of {x.shape}"
-            )
-        self._merged = None
-        end, bits = x.shape[1] if stop is None else stop, x.view(np.int32)
-        while start < end:
-            if self.pane_rows is not None and self._rows[-1] >= self.pane_rows:
-                self.roll()
-            part = end if self.pane_rows is None else min(end, start + self.pane_rows - self._rows[-1])
-            kernels.update(*self._ring[-1], self._work, *self._room, x, bits, start, part)
-            self._rows[-1] += part - start
-            start = part
+        self._check_columns(x)
+        self._add(x, start, x.shape[1] if stop is None else stop)
 
     def update_rows(self, x: NDArray[np.float32]) -> None:
         """Add the rows of x (n, D) float32. Raises PolarMonitorError for anything else."""
@@ -119,14 +101,44 @@ class WindowedHistogram:
             raise PolarMonitorError(
                 f"x: expected a float32 array of shape (n, {self.dimensions}), got {x.dtype} of {x.shape}"
             )
-        self.update(transposed(x, np.empty(x.shape[::-1], np.float32)))
+        if x.shape[0] > self._columns.shape[1] - PADDING < kernels.ROWS:
+            self._columns = np.empty((self.dimensions, min(len(x), kernels.ROWS) + PADDING), np.float32)
+        for start in range(0, len(x), kernels.ROWS):
+            part = x[start : start + kernels.ROWS]
+            self._add(transposed(part, self._columns), 0, len(part))
+
+    def catch_up(self, x: NDArray[np.float32], pending: int, place: int) -> None:
+        """Add the newest `pending` rows of a ring buffer x (D, W), whose next row will be written at `place`.
+
+        The panes are then as if each row had been added when it came. W is at least `panes` times `pane_rows`, or else
+        a pane counts the rows that are overwritten and holds those that are not. Rows of a pane that is dropped at once
+        are not read, and `non_finite` does not count them. Raises PolarMonitorError.
+        """
+        self._check_columns(x)
+        size, width = self.pane_rows, x.shape[1]
+        if size is None:
+            raise PolarMonitorError("catch_up: expected panes of pane_rows rows, got pane_rows None")
+        while pending > 0:
+            if self._rows[-1] >= size:
+                self.roll()
+            part = min(pending, size - self._rows[-1])
+            pending -= part
+            newer = -(-pending // size)
+            if newer < self.panes:
+                held = max(min(part, width - pending), 0)
+                start = (place - pending - held) % width
+                first = min(held, width - start)
+                self._update(x, start, start + first)
+                self._update(x, 0, held - first)
+            self._rows[-1] += part
+            pending -= max(newer - self.panes, 0) * size  # panes that are begun and dropped leave nothing
 
     def roll(self) -> None:
         """Start a new pane and drop the oldest if there are more than `panes`."""
         self._merged = None
         if len(self._ring) == self.panes:
             self._left += self._ring[0].tallies[1:]
-        self._ring.append(_Pane.empty(self.dimensions, self.bins))
+        self._ring.append(_empty(self.dimensions, self.bins))
         self._rows.append(0)
 
     def merge(self, other: WindowedHistogram) -> None:
@@ -134,10 +146,10 @@ class WindowedHistogram:
         self._check(other.dimensions, other.bins, other.panes)
         self._merged = None
         while len(self._ring) < len(other._ring):
-            self._ring.appendleft(_Pane.empty(self.dimensions, self.bins))
+            self._ring.appendleft(_empty(self.dimensions, self.bins))
             self._rows.appendleft(0)
         for i in range(1, len(other._ring) + 1):
-            kernels.merge(*self._ring[-i], self._work, *other._ring[-i])
+            kernels.merge(*self._ring[-i], self._work, self._freed, *other._ring[-i])
             self._rows[-i] += other._rows[-i]
         self._left += other._left
 
@@ -157,33 +169,26 @@ class WindowedHistogram:
 
     def outliers(self) -> NDArray[np.int64]:
         """Count the extreme values that are far from all others, int64 (D,). No drawn bin holds them."""
-        return np.asarray(self._drawn(2)[2][1])
+        return np.asarray(outliers(self._window()).sum(axis=1))
 
-    def draw(self, max_bins: int = 64) -> tuple[Drawn, ...]:
-        """Return (left, width, counts, low, high) of each dimension, in at most `max_bins` (2 or more) bins.
-
-        Bin i covers [left + i·width, left + (i+1)·width). Counts include all finite values except outliers. low and
-        high are the exact extremes of all values. Without a finite value: NaN and no bins.
-        """
+    def draw(self, max_bins: int = 64) -> DrawnHistograms:
+        """Return the histograms in at most `max_bins` (2 or more) bins, which are counted when one is first read."""
         if max_bins < 2:
             raise PolarMonitorError(f"max_bins: expected 2 or more, got {max_bins}")
-        counts, frame, held = self._drawn(max_bins)
-        return tuple(
-            (left, width, row[:used], low, high)
-            for row, used, (left, width, low, high) in zip(counts, held[0], frame.T.tolist(), strict=True)
-        )
+        window = self._window()
+        return DrawnHistograms(_copy(window) if window is self._ring[0] else window, max_bins)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state as ints and copied arrays. Their first axis is the panes, the newest last."""
         state: dict[str, Any] = {"dimensions": self.dimensions, "bins": self.bins, "panes": self.panes}
-        state |= {name: np.stack([getattr(pane, name) for pane in self._ring]) for name in _Pane._fields}
+        state |= {name: np.stack([getattr(pane, name) for pane in self._ring]) for name in Pane._fields}
         return state | {"rows": np.array(self._rows, dtype=np.int64), "non_finite_left": self._left.copy()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Replace all state. Raises PolarMonitorError if D, bins or panes differ."""
         self._check(int(state["dimensions"]), int(state["bins"]), int(state["panes"]))
         rows = [int(n) for n in state["rows"]]
-        panes = [_Pane._make(np.array(state[name][i]) for name in _Pane._fields) for i in range(len(rows))]
+        panes = [Pane._make(np.array(state[name][i]) for name in Pane._fields) for i in range(len(rows))]
         self._ring, self._rows = deque(panes, maxlen=self.panes), deque(rows, maxlen=self.panes)
         self._left = np.array(state["non_finite_left"])
         self._merged = None
@@ -193,16 +198,30 @@ class WindowedHistogram:
         if here != there:
             raise PolarMonitorError(f"histogram: expected (dimensions, bins, panes) = {here}, got {there}")
 
-    def _drawn(self, max_bins: int) -> tuple[NDArray[np.int64], Array, NDArray[np.int64]]:
-        counts = np.zeros((self.dimensions, max_bins), np.int64)
-        frame, held = np.empty((4, self.dimensions)), np.empty((2, self.dimensions), np.int64)
-        kernels.draw(*self._window(), counts, frame, held)
-        return counts, frame, held
+    def _check_columns(self, x: NDArray[np.float32]) -> None:
+        if x.ndim != 2 or x.shape[0] != self.dimensions or x.dtype != np.float32 or not x.flags.c_contiguous:
+            raise PolarMonitorError(
+                f"x: expected a C-contiguous float32 array of shape ({self.dimensions}, n), got {x.dtype} of {x.shape}"
+            )
 
-    def _window(self) -> _Pane:
+    def _add(self, x: NDArray[np.float32], start: int, end: int) -> None:
+        """Add the rows start:end of x, and start a new pane whenever the newest is full."""
+        while start < end:
+            if self.pane_rows is not None and self._rows[-1] >= self.pane_rows:
+                self.roll()
+            part = end if self.pane_rows is None else min(end, start + self.pane_rows - self._rows[-1])
+            self._update(x, start, part)
+            self._rows[-1] += part - start
+            start = part
+
+    def _update(self, x: NDArray[np.float32], start: int, stop: int) -> None:
+        self._merged = None
+        kernels.update(*self._ring[-1], self._work, *self._room, x.view(np.int32), start, stop)
+
+    def _window(self) -> Pane:
         """Return all panes merged. The result is kept until the next change."""
         if self._merged is None:
-            self._merged = self._ring[0].copy() if len(self._ring) > 1 else self._ring[0]
+            self._merged = _copy(self._ring[0]) if len(self._ring) > 1 else self._ring[0]
             for pane in list(self._ring)[1:]:
-                kernels.merge(*self._merged, self._work, *pane)
+                kernels.merge(*self._merged, self._work, self._freed, *pane)
         return self._merged

@@ -80,9 +80,23 @@ def test_finite_values_stay_finite() -> None:
     assert np.isfinite(moved[0, :2]).all() and np.isinf(moved[0, 2]) and np.isnan(moved[0, 3])
 
 
-def test_transposed_is_the_transpose() -> None:
-    rows = X.astype(np.float32)
-    np.testing.assert_array_equal(transposed(rows, np.empty((5, 400), np.float32)), rows.T)
+@pytest.mark.parametrize("dimensions", [1, 3, 4, 10, 33])
+@pytest.mark.parametrize("n", [0, 1, 7, 130])
+def test_transposed_is_the_transpose(n: int, dimensions: int) -> None:
+    rows = np.random.default_rng(0).normal(size=(n, dimensions)).astype(np.float32)
+    read_only = rows.copy()
+    read_only.flags.writeable = False
+    for same in (rows, read_only, np.asfortranarray(rows), np.repeat(rows, 2, axis=0)[::2]):
+        out = np.full((dimensions, n + 5), 7.0, np.float32)
+        assert transposed(same, out, 3) is out
+        np.testing.assert_array_equal(out[:, 3 : n + 3], rows.T)
+        assert (out[:, [0, 1, 2, n + 3, n + 4]] == 7.0).all()
+
+
+@pytest.mark.parametrize(("shape", "place"), [((5, 9), 0), ((5, 12), 3), ((4, 12), 0), ((6, 12), 0), ((5, 12), -1)])
+def test_transposed_writes_inside_only(shape: tuple[int, int], place: int) -> None:
+    with pytest.raises(ValueError, match="room for 10 rows of 5"):
+        transposed(np.zeros((10, 5), np.float32), np.zeros(shape, np.float32), place)
 
 
 @pytest.mark.parametrize(("value", "dtype"), [(3.0, np.float32), (-1e-3, np.float32), (1e-310, np.float64)])

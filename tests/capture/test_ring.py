@@ -21,7 +21,7 @@ def tapped(model: nn.Module, ring: PairedRingBuffer, side: str = "mean") -> None
 
 
 def rows(ring: PairedRingBuffer) -> np.ndarray:
-    batches = [drain.take() for drain in ring.requests()]
+    batches = [drain.take() for drain in ring.requests(0)]
     return np.concatenate([batch.mean for batch in batches if batch is not None])
 
 
@@ -30,14 +30,14 @@ def test_every_row_is_recorded_whatever_the_batch_size() -> None:
     tapped(layer, ring)
     outputs = [layer(torch.randn(n, 3)) for n in (16, 16, 7, 3, 16, 9, 5, 2, 11, 1)]
     assert np.array_equal(rows(ring), torch.cat(outputs).detach().numpy())
-    assert ring.requests() == []
+    assert ring.requests(0) == []
 
 
 def test_a_full_ring_keeps_the_last_rows_and_counts_the_others() -> None:
     layer, ring = nn.Linear(3, 2), PairedRingBuffer(256, False)
     tapped(layer, ring)
     outputs = torch.cat([layer(torch.randn(100, 3)) for _ in range(5)]).detach().numpy()
-    (drain,) = ring.requests()
+    (drain,) = ring.requests(0)
     batch = drain.take()
     assert batch is not None
     assert batch.dropped == 500 - 256
@@ -48,7 +48,7 @@ def test_a_batch_larger_than_the_ring_keeps_its_last_rows() -> None:
     layer, ring = nn.Linear(3, 2), PairedRingBuffer(256, False)
     tapped(layer, ring)
     output = layer(torch.randn(1000, 3)).detach().numpy()
-    (drain,) = ring.requests()
+    (drain,) = ring.requests(0)
     batch = drain.take()
     assert batch is not None
     assert (len(batch.mean), batch.dropped) == (256, 744)
@@ -64,8 +64,8 @@ def test_a_mean_without_its_spread_does_not_shift_what_follows() -> None:
         a, b = mean(x), spread(x)
         if step == 1:
             mean(x)
-        ring.commit()
-    (drain,) = ring.requests()
+        ring.commit(0)
+    (drain,) = ring.requests(0)
     batch = drain.take()
     assert batch is not None
     assert batch.spread is not None
@@ -113,9 +113,9 @@ def test_every_row_that_is_read_is_a_mean_and_a_spread_of_one_call_and_all_are_c
             taken = taps[side].errors
             taps[side](module, (), value if dimensions else value.to(torch.complex128))
             sent += n if side == "mean" and taps[side].errors == taken else 0
-        ring.commit()
+        ring.commit(0)
         if step in reads or step == len(steps):
-            for drain in ring.requests():
+            for drain in ring.requests(0):
                 batch = drain.take()
                 assert batch is not None
                 assert batch.spread is not None
@@ -136,7 +136,7 @@ def test_a_refused_mean_is_not_paired_with_the_spread_of_another_call() -> None:
     for module, x in ((mean, first), (spread, first.to(torch.complex64)), (mean, second.to(torch.complex64))):
         module(x)
     spread(second)
-    assert ring.requests() == []
+    assert ring.requests(0) == []
     assert ring.lost == 8
 
 
@@ -147,14 +147,14 @@ def test_a_spread_of_other_dimensions_whose_mean_is_refused_leaves_nothing_unwri
     for _ in range(3):
         mean(torch.ones(8, 2))
         spread(torch.ones(8, 2))
-        ring.commit()
+        ring.commit(0)
     mean(torch.ones(8, 3, dtype=torch.complex64))
     spread(torch.ones(8, 3))
-    assert ring.requests() == []
+    assert ring.requests(0) == []
     assert ring.lost == 24
     mean(torch.ones(5, 3))
     spread(torch.ones(5, 3))
-    (drain,) = ring.requests()
+    (drain,) = ring.requests(0)
     batch = drain.take()
     assert batch is not None
     assert batch.spread is not None
@@ -170,13 +170,13 @@ def test_a_copy_that_fails_half_way_leaves_no_row_without_its_partner(monkeypatc
     for step in range(4):
         mean(torch.full((64, 2), 1.0 + step))
         spread(torch.full((64, 2), 1.0 + step))
-        ring.commit()
+        ring.commit(0)
     mean(torch.full((64, 2), 9.0))
     with monkeypatch.context() as patch:
         patch.setattr(Tensor, "copy_", lambda *_: (_ for _ in ()).throw(RuntimeError("out of memory")))
         spread(torch.full((64, 2), 9.0))
-    ring.commit()
-    (drain,) = ring.requests()
+    ring.commit(0)
+    (drain,) = ring.requests(0)
     batch = drain.take()
     assert batch is not None
     assert np.array_equal(batch.mean, batch.spread)

@@ -204,7 +204,8 @@ def test_whatever_a_module_returns_nothing_is_raised_and_every_row_is_accounted_
     """Mean and spread alike, or (drawn apart) not at all alike: either may be refused, the counts stay exact."""
     model = Given()
     options = {"logvar": "logvar"} if paired else {}
-    monitor = watched(model, mean="mu", strict=False, every=PER_CASE, window=512, **options)
+    no_pause = {"modes": ("train", "eval")}
+    monitor = watched(model, mean="mu", strict=False, every=PER_CASE, window=512, **no_pause, **options)
     due = empty = calls = most = 0
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")

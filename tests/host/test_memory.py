@@ -78,7 +78,7 @@ def test_what_a_latent_holds_is_under_the_stated_bound(dimensions: int) -> None:
     sizes = []
     for _ in range(blocks):
         write(pipeline.ring, block)
-        pipeline.request()
+        pipeline.request(0)
         pipeline.ingest()
         assert pipeline.stream is not None
         pipeline.stream._histogram.finite()

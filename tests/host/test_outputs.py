@@ -107,7 +107,7 @@ def test_the_rows_of_a_mean_that_is_refused_are_counted(refused: Tensor, rows: i
     good = torch.zeros(8, 2)
     for output in (refused, good, refused):
         tap(nn.Identity(), (), (output, output) if side == "both" else output)
-    (drain,) = ring.requests()
+    (drain,) = ring.requests(0)
     assert len(drain.take().mean) == 8  # type: ignore[union-attr]
     assert (tap.errors, ring.refused, ring.lost) == (2, 2 * rows, 0)
 
@@ -132,7 +132,7 @@ def test_a_spread_that_is_refused_is_counted_once() -> None:
     """Its mean was taken, and is given up."""
     ring = PairedRingBuffer(256, True)
     Tap({True: ring}, None, "both", None)(nn.Identity(), (), (torch.zeros(8, 2), torch.zeros(8, 2) * 1j))
-    assert ring.requests() == []
+    assert ring.requests(0) == []
     assert (ring.refused, ring.lost) == (0, 8)
 
 

@@ -24,7 +24,7 @@ def tapped(module: nn.Module, rows: int = 256, reader: Any = None, side: str = "
 
 
 def recorded(ring: PairedRingBuffer) -> np.ndarray:
-    batches = [drain.take() for drain in ring.requests()]
+    batches = [drain.take() for drain in ring.requests(0)]
     return np.concatenate([batch.mean for batch in batches if batch is not None])
 
 

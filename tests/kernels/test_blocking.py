@@ -47,3 +47,16 @@ def test_copies_in_a_cluster_are_one_row():
     copies, cluster = np.repeat(x, 5, axis=1), np.repeat(np.arange(100), 5)
     own = blocking.cluster_square(x, np.arange(100))
     np.testing.assert_allclose(blocking.cluster_square(copies, cluster), 5 * own, rtol=1e-12)
+
+
+def test_rows_that_are_left_out_are_skipped():
+    x = np.random.default_rng(3).normal(size=(4, 500)).cumsum(axis=1)
+    x -= x.mean(axis=1, keepdims=True)
+    cluster = np.arange(500) // 7
+    x[1, ::3], x[2, :450], x[3] = np.nan, np.nan, np.nan
+    for d in range(3):
+        keep = ~np.isnan(x[d])
+        assert blocking.square(x)[d] == pytest.approx(blocking.square(x[d : d + 1, keep])[0], rel=1e-12)
+        own = blocking.cluster_square(x[d : d + 1, keep], cluster[keep])
+        assert blocking.cluster_square(x, cluster)[d] == pytest.approx(own[0], rel=1e-12)
+    assert np.isnan(blocking.square(x)[3])

@@ -11,7 +11,8 @@ from reference import histogram as slow
 from polar_monitor.errors import PolarMonitorError
 from polar_monitor.kernels import histogram as kernels
 from polar_monitor.kernels.histogram import EXTREMES
-from polar_monitor.statistics.windowed_histogram import WindowedHistogram, _Pane
+from polar_monitor.statistics.drawn_histograms import Pane
+from polar_monitor.statistics.windowed_histogram import WindowedHistogram
 
 GAUSS = 0.5 * math.log(2 * math.pi * math.e)
 ANY = st.floats(width=32, allow_nan=True, allow_infinity=True, allow_subnormal=True)
@@ -21,12 +22,12 @@ TIED = st.sampled_from([0.0, -0.0, 1.0, 1.5, -2.0, 1e30, 1e-40])
 VALUES = st.lists(st.one_of(ANY, NEAR, TIED), max_size=120) | st.lists(NEAR, max_size=120)
 
 
-def window(histogram: WindowedHistogram) -> _Pane:
+def window(histogram: WindowedHistogram) -> Pane:
     return histogram._window()
 
 
-def assert_same(ours: _Pane, expected: _Pane) -> None:
-    for name, a, b in zip(_Pane._fields, ours, expected, strict=True):
+def assert_same(ours: Pane, expected: Pane) -> None:
+    for name, a, b in zip(Pane._fields, ours, expected, strict=True):
         np.testing.assert_array_equal(a, b, err_msg=name)
 
 
@@ -34,6 +35,10 @@ def filled(x, **options) -> WindowedHistogram:
     histogram = WindowedHistogram(len(x), **options)
     histogram.update(np.ascontiguousarray(x, dtype=np.float32))
     return histogram
+
+
+def drawn(histogram: WindowedHistogram, max_bins: int = 64) -> list[tuple]:
+    return [(one.left, one.width, one.counts, one.low, one.high) for one in histogram.draw(max_bins)]
 
 
 def values_as_float32(values) -> list[float]:
@@ -55,7 +60,7 @@ def test_state_is_the_slow_twins(values, bins, cut):
     for part in (x[:, :cut], x[:, cut:]):
         histogram.update(np.ascontiguousarray(part))
     expected = slow.state(x[0].tolist(), bins, EXTREMES)
-    for name, ours in zip(_Pane._fields, window(histogram), strict=True):
+    for name, ours in zip(Pane._fields, window(histogram), strict=True):
         ours = ours[:, 0] if name == "tallies" else ours[0]
         np.testing.assert_array_equal(ours, expected[name], err_msg=name)
     tallies, used = expected["tallies"], min(int(expected["tallies"][0]), 2 * EXTREMES)
@@ -112,7 +117,7 @@ def test_every_split_order_layout_and_number_of_ranks_gives_the_same_bits(data):
     pane = window(together)
     for d in rng.permutation(dimensions)[:3]:
         expected = slow.state(rows[:, d].tolist(), int(bins), EXTREMES)
-        for name, ours in zip(_Pane._fields, pane, strict=True):
+        for name, ours in zip(Pane._fields, pane, strict=True):
             np.testing.assert_array_equal(ours[:, d] if name == "tallies" else ours[d], expected[name], err_msg=name)
     assert_same(pane, window(filled(rows.T, bins=int(bins))))
 
@@ -124,7 +129,7 @@ def test_what_lies_below_the_bins_resolution_keeps_its_sign(exponent):
     rows[2000::2], rows[2001::2] = -1e-45, 1e-45
     panes = WindowedHistogram(1, 8)
     panes.update_rows(rows)
-    for name, ours in zip(_Pane._fields, window(panes), strict=True):
+    for name, ours in zip(Pane._fields, window(panes), strict=True):
         expected = slow.state(rows[:, 0].tolist(), 8, EXTREMES)[name]
         np.testing.assert_array_equal(ours[:, 0] if name == "tallies" else ours[0], expected, err_msg=name)
 
@@ -227,7 +232,7 @@ def test_outliers_are_flagged_and_do_not_coarsen_the_bins():
     histogram = filled(x)
     assert histogram.outliers().tolist() == [2, 0]
     assert window(histogram).exponent.tolist() == clean.tolist()
-    left, width, counts, low, high = histogram.draw()[0]
+    left, width, counts, low, high = drawn(histogram)[0]
     assert (low, high, counts.sum()) == (-float(np.float32(1e20)), float(np.float32(1e30)), 4094)
     assert left > -10
     assert left + width * len(counts) < 10
@@ -237,11 +242,11 @@ def test_outliers_are_flagged_and_do_not_coarsen_the_bins():
 def test_outliers_are_those_of_the_sorted_values(n):
     x = np.random.default_rng(n).standard_cauchy(size=(30, n)).astype(np.float32) ** 3
     histogram, found = filled(x), []
-    for row, drawn in zip(np.sort(x.astype(np.float64)), histogram.draw(), strict=True):
+    for row, one in zip(np.sort(x.astype(np.float64)), histogram.draw(), strict=True):
         low, high = row[EXTREMES], row[-EXTREMES - 1]
         out = (row < low - 16 * (high - low)) | (row > high + 16 * (high - low))
         found.append(int(out.sum()) if n >= 256 else 0)
-        assert drawn[2].sum() == n - found[-1]
+        assert one.counts.sum() == n - found[-1]
     assert histogram.outliers().tolist() == found
     assert any(found) == (n >= 256)
 
@@ -299,7 +304,7 @@ def test_nothing_finite_is_nan():
     histogram.update(np.full((2, 3), np.nan, np.float32))
     histogram.update(np.zeros((2, 0), np.float32))
     assert np.isnan(histogram.entropy()[:3]).all()
-    left, width, counts, low, high = histogram.draw()[1]
+    left, width, counts, low, high = drawn(histogram)[1]
     assert np.isnan([left, width, low, high]).all()
     assert counts.size == 0
     assert histogram.non_finite.tolist() == [[3, 3], [0, 0], [0, 0]]
@@ -309,7 +314,7 @@ def test_nothing_finite_is_nan():
 def test_drawn_counts_are_numpys(values, max_bins):
     x = np.array([values], np.float32)
     finite = x[np.isfinite(x)].astype(np.float64)
-    left, width, counts, low, high = filled(x).draw(max_bins)[0]
+    left, width, counts, low, high = drawn(filled(x), max_bins)[0]
     if not finite.size:
         assert counts.size == 0
         return
@@ -346,7 +351,7 @@ def test_saved_state_is_a_copy_and_reset_forgets():
 def test_empty_is_the_identity_of_merge():
     rows = np.concatenate(stream_of_scales(), axis=1)
     histogram, empty = filled(rows, pane_rows=1000), WindowedHistogram(2, pane_rows=1000)
-    before = [pane.copy() for pane in histogram._ring]
+    before = [Pane._make(map(np.copy, pane)) for pane in histogram._ring]
     histogram.merge(WindowedHistogram(2, pane_rows=1000))
     empty.merge(histogram)
     for pane, same, other in zip(before, histogram._ring, empty._ring, strict=True):

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from reference.knn_1d import brute, entropy_of_ranks
+from reference.knn_1d import brute, entropy_of_ranks, plan
 from reference.knn_1d import entropy as textbook
 from scipy import special
 
-from polar_monitor.kernels import knn_1d, rank_plan
+from polar_monitor.kernels import knn_1d
 
 EULER = 0.5772156649015329
 
@@ -27,27 +27,23 @@ def rows(*many):
     return np.ascontiguousarray(np.stack(many), np.float32)
 
 
-def distances(x, k, mantissa=23):
-    """Distances by rank, and the number of tied rows."""
-    plan = rank_plan.plan(x.shape[1], k)
-    found, _, tally = knn_1d.nearest(x, plan, mantissa, judge=False)
-    return found / plan.shrink[k], tally[:, 0]
-
-
 @given(
     arrays(
         np.float32, st.integers(2, 60), elements=st.floats(width=32, allow_nan=False, allow_infinity=False), unique=True
     ),
-    st.integers(1, 12),
+    st.integers(1, 20),
 )
 def test_distances_are_those_of_brute_force(x, k):
     k = min(k, len(x) - 1)
     x = np.where(x == 0, np.float32(0.5), x)  # 0.0 and −0.0 are a tie
     if len(np.unique(x)) < len(x):
         return
-    found, ties = distances(x[None, :], k)
-    np.testing.assert_allclose(found[0], brute(np.sort(x.astype(np.float64)), k), rtol=1e-13)
-    assert ties[0] == 0
+    found, sums, centred = knn_1d.terms(x[None, :], k, 23, False, True)
+    logs = np.log(2 * brute(x.astype(np.float64), k)) + special.digamma(len(x)) - special.digamma(k)
+    assert sums[0, 0] == pytest.approx(logs.mean(), rel=1e-12, abs=1e-12)
+    assert sums[0, 1] == pytest.approx(logs.var(), rel=1e-9, abs=1e-9)
+    np.testing.assert_allclose(centred[0], logs - logs.mean(), rtol=1e-6, atol=1e-4)
+    assert list(found[0, :4]) == [0, 0, len(x), len(x)]
 
 
 @pytest.mark.parametrize("n", [11, 12, 100, 2049])
@@ -63,57 +59,29 @@ def test_the_value_is_the_textbooks(n, offset):
 @pytest.mark.parametrize("draw", ["normal", "standard_cauchy", "exponential"])
 def test_without_k_every_rank_read_has_its_own(n, draw):
     x = rows(getattr(np.random.default_rng(n), draw)(size=n))
-    plan = rank_plan.plan(n)
-    expected = entropy_of_ranks(x[0].astype(np.float64), *plan.ranks, plan.weight)
+    ranks, orders, sizes = plan(n)
+    expected = entropy_of_ranks(x[0].astype(np.float64), ranks, orders, sizes / n)
     assert knn_1d.estimate(x).value[0] == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
-@pytest.mark.parametrize("k", [None, 1, 10])
-@pytest.mark.parametrize("n", [11, 12, 1000, 4096])
-def test_a_plan_stands_for_every_rank_and_is_the_same_from_both_ends(n, k):
-    plan = rank_plan.plan(n, k)
-    assert plan.weight.sum() == pytest.approx(1.0, rel=1e-12)
-    np.testing.assert_array_equal(np.bincount(plan.owner), np.round(plan.weight * n))
-    np.testing.assert_array_equal(plan.ranks[0], n - 1 - plan.ranks[0][::-1])
-    np.testing.assert_array_equal(plan.ranks[1], plan.ranks[1][::-1])
-    assert (plan.ranks[1] < n).all() and (plan.ranks[1] >= 1).all()
-    apart = np.abs(plan.ranks[0][plan.owner] - np.arange(n))
-    assert (2 * apart <= plan.ranks[1][plan.owner]).all()
-
-
-@pytest.mark.parametrize("n", [2, 100, 3000, 20_000])
-@pytest.mark.parametrize("law", ["normal", "outlier", "narrow", "two scales", "huge", "few values"])
-def test_rows_are_sorted_whatever_their_range(n, law):
-    rng = np.random.default_rng(n)
-    x = rng.normal(size=n)
-    if law == "outlier":
-        x[0] = 1e30
-    elif law == "narrow":
-        x = 10 + 1e-4 * x
-    elif law == "two scales":
-        x = np.where(rng.random(n) < 0.5, x, 1 + 1e-6 * x)
-        x[:1] = -3e38
-    elif law == "huge":
-        x = np.clip(x, -3, 3) * 1e38
-    elif law == "few values":
-        x = np.round(x)
-    x = rows(x)
-    order = knn_1d.nearest(x, rank_plan.plan(n), judge=False, ordered=True)[1]
-    np.testing.assert_array_equal(x[0, order[0]], np.sort(x[0]))
-    assert (np.sort(order[0]) == np.arange(n)).all()
-
-
-def test_digamma_and_trigamma_are_scipys():
-    for x in (1, 1.5, 2, 9.99, 10, 57, 4096):
-        assert rank_plan.digamma(x) == pytest.approx(special.digamma(x), rel=1e-11)
-        assert rank_plan.trigamma(x) == pytest.approx(special.polygamma(1, x), rel=1e-9)
-    assert rank_plan.digamma(1) == pytest.approx(-EULER, rel=1e-11)
+@pytest.mark.parametrize("n", [2, 3, 11, 12, 1000, 4096])
+def test_a_plan_stands_for_every_rank_and_is_the_same_from_both_ends(n):
+    room = np.zeros((3, n), np.int64)
+    count = knn_1d._planned.py_func(n, max(round(n**knn_1d.POWER), knn_1d.MIN_NEIGHBOURS), *room)
+    ranks, orders, sizes = room[:, :count]
+    np.testing.assert_array_equal((ranks, orders, sizes), plan(n))
+    assert sizes.sum() == n
+    np.testing.assert_array_equal(ranks, n - 1 - ranks[::-1])
+    np.testing.assert_array_equal(orders, orders[::-1])
+    assert (orders < n).all() and (orders >= 1).all()
+    apart = np.abs(np.repeat(ranks, sizes) - np.arange(n))
+    assert (2 * apart <= np.repeat(orders, sizes)).all()
 
 
 def test_the_error_is_the_textbooks_with_the_coupling():
     x = rows(np.random.default_rng(0).normal(size=3000))
     terms = np.log(2 * brute(x[0].astype(np.float64), 10))
-    expected = math.sqrt((terms.var() - special.polygamma(1, 10) + rank_plan.SHARES_OF_ALL / 10) / 3000)
+    expected = math.sqrt((terms.var() - special.polygamma(1, 10) + knn_1d.SHARES_OF_ALL / 10) / 3000)
     assert knn_1d.entropy(x, k=10)[1][0] == pytest.approx(expected, rel=1e-9)
 
 
@@ -199,9 +167,9 @@ def test_ties_among_finer_values_stay_in_order():
     """Half of the rows are zero (a ReLU), the others have all the bits that `mantissa` says they have not."""
     rng = np.random.default_rng(7)
     x = rows(np.maximum(rng.normal(size=4096), 0.0))
-    distance, ties = distances(x, 10, mantissa=7)
-    assert (distance > 0).all()
-    assert ties[0] / 4096 == pytest.approx(0.5, abs=0.05)
+    tally, _, centred = knn_1d.terms(x, 10, 7, False, True)
+    assert np.isfinite(centred).all()
+    assert tally[0, 0] / 4096 == pytest.approx(0.5, abs=0.05)
     value, error, _ = knn_1d.entropy(x, mantissa=7)
     assert np.isfinite(value[0]) and np.isfinite(error[0])
 
@@ -265,7 +233,7 @@ def autoregressive(phi, dimensions, n, seed=0):
     return np.ascontiguousarray(x.T, np.float32)
 
 
-@pytest.mark.parametrize(("phi", "least"), [(0.0, 0.9), (0.5, 0.9), (0.9, 0.88)])
+@pytest.mark.parametrize(("phi", "least"), [(0.0, 0.9), (0.5, 0.9), (0.9, 0.9), (0.98, 0.88)])
 def test_dependent_rows_have_wider_errors(phi, least):
     found = knn_1d.estimate(autoregressive(phi, 200, 4096), dependent=True)
     assert np.mean(np.abs(found.value - GAUSSIAN) < 1.96 * found.standard_error) >= least
@@ -281,7 +249,34 @@ def test_the_ends_of_float32(scale):
 @pytest.mark.parametrize("k", [1, 3, 10])
 def test_one_row_more_than_neighbours(k):
     x = rows(np.random.default_rng(9).normal(size=k + 1))
-    far = np.abs(x[0, :, None] - x[0]).astype(np.float64)
-    found, _ = distances(x, k)
-    np.testing.assert_allclose(np.sort(found[0]), np.sort(far.max(axis=1)), rtol=1e-6)
+    assert knn_1d.entropy(x, k=k)[0][0] == pytest.approx(textbook(x[0].astype(np.float64), k), rel=1e-12)
     assert np.isfinite(knn_1d.entropy(x, k=k)[:2]).all()
+    assert np.isnan(knn_1d.entropy(x[:, :k], k=k)[:2]).all()
+
+
+@pytest.mark.parametrize("k", [None, 3])
+@pytest.mark.parametrize("kind", ["independent", "dependent", "clusters"])
+def test_rows_that_are_not_finite_are_left_out_of_their_dimension(k, kind):
+    rng = np.random.default_rng(14)
+    x = rng.normal(size=(6, 500)).astype(np.float32)
+    x[2:] = np.maximum(x[2:], 0.0)
+    x[4] = np.resize(x[0, :100], 500)
+    x[rng.random(x.shape) < 0.1] = np.nan
+    x[1, ::7], x[3, ::5], x[0] = np.inf, -np.inf, rng.normal(size=500)
+    x[5, 2:] = -np.nan
+    cluster = np.arange(500) // 5 if kind == "clusters" else None
+    found = knn_1d.estimate(x, cluster, k, dependent=kind == "dependent")
+    for d in range(5):
+        keep = np.isfinite(x[d])
+        own = None if cluster is None else cluster[keep]
+        alone = knn_1d.estimate(x[d : d + 1, keep], own, k, dependent=kind == "dependent")
+        for name, ours, theirs in zip(found._fields, found, alone, strict=True):
+            assert ours[d] == pytest.approx(theirs[0], rel=1e-12 if name == "value" else 1e-6), name
+    assert found.rows[5] == 2 and np.isfinite(found.value[5]) == (k is None)
+
+
+def test_blocks_of_dimensions_change_nothing(monkeypatch):
+    x = np.random.default_rng(15).normal(size=(7, 300)).astype(np.float32)
+    whole = knn_1d.estimate(x, dependent=True)
+    monkeypatch.setattr(knn_1d, "MAX_BLOCK_NUMBERS", 900)
+    np.testing.assert_array_equal(knn_1d.estimate(x, dependent=True), whole)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from polar_monitor import PolarMonitor
 from polar_monitor.alerts import custom_rule
 from polar_monitor.alerts.alert import Alert, AlertKind
 from polar_monitor.evaluation import Evaluation
+from polar_monitor.monitor import evaluation_loop
 from polar_monitor.monitor.process import forks
 
 
@@ -65,6 +67,24 @@ def test_a_state_saved_by_a_sink_goes_on_exactly(window: int, modes: tuple[str, 
     go(model, 150)
     assert resumed.seen == [seen for seen in whole.seen if seen[0] > 100]
     assert [record.mode for record in whole.records] == list(modes) * 5
+
+
+def test_a_late_compilation_is_not_charged(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = [0.3, 0.0]
+
+    def compile_missing() -> float:
+        time.sleep(seconds[0])
+        return seconds.pop(0)
+
+    monkeypatch.setattr(evaluation_loop, "compile_missing", compile_missing)
+    model, sink = Vae(), Memory()
+    monitor = watched(model, sinks=(sink,), every=5)
+    began = time.perf_counter()
+    stepped(model, 10, lambda step: model(torch.zeros(64, 12)))
+    taken = time.perf_counter() - began
+    assert len(sink.records) == 2
+    assert not seconds
+    assert monitor._loop.schedule.governor.own < taken - 0.3
 
 
 class Flood:

@@ -28,3 +28,20 @@ def entropy_of_ranks(y: Array, ranks: Array, orders: Array, weight: Array) -> fl
         far = np.sort(np.abs(np.delete(y, rank) - y[rank]))[k - 1]
         total += w * (math.log(2 * far) - float(special.digamma(k)))
     return total + float(special.digamma(len(y)))
+
+
+def plan(n: int, power: float = 0.475) -> tuple[Array, Array, Array]:
+    """Ranks that are read, the k of each, and the number of ranks that each stands for."""
+    largest = max(round(n**power), 3)
+    ranks, orders, sizes, at = [], [], [], 0
+    while at < n // 2:
+        size = min(max(min(largest, at // 4) // 3 - 1, 0) | 1, n // 2 - at)
+        ranks.append(at + (size - 1) // 2)
+        orders.append(min(max(min(largest, ranks[-1] // 4), 3), n - 1))
+        sizes.append(size)
+        at += size
+    middle = n % 2
+    ranks = [*ranks, *range(at, at + middle), *(n - 1 - rank for rank in reversed(ranks))]
+    orders = [*orders, *[min(largest, n - 1)] * middle, *reversed(orders)]
+    sizes = [*sizes, *[1] * middle, *reversed(sizes)]
+    return np.array(ranks), np.array(orders), np.array(sizes)

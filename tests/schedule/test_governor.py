@@ -57,7 +57,11 @@ def test_time_that_is_left_out_is_not_the_loops(monkeypatch: pytest.MonkeyPatch)
         governor.leave_out(pause)
         governor.own += 0.03
         now[0] += 0.03
-        governor.evaluated(0.03, 100)
+        governor.evaluated(0.03, 100)  # the first plans nothing
+        now[0] += 1.0
+        governor.own += 0.03
+        now[0] += 0.03
+        governor.evaluated(0.03, 200)
         intervals.append(governor.every)
-        assert governor.overhead == pytest.approx(0.03 / 1.03)
+        assert governor.overhead == pytest.approx(0.06 / 2.06)
     assert intervals == [ceil(300 / PLANNED_SHARE)] * 2

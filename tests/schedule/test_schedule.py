@@ -28,7 +28,7 @@ class Hooks:
     def mute(self, muted: bool) -> None:
         self.muted = muted
 
-    def was_compiled(self) -> bool:
+    def compiled_without(self) -> bool:
         compiled, self.compiled = self.compiled, False
         return compiled
 
@@ -56,15 +56,18 @@ def run(plan: Schedule, steps: int, now: list[float], cost: float = 0.0, rows: i
     for _ in range(steps):
         now[0] += 1.0
         if plan.ring is not None and not plan.paused:
-            plan.ring.write(plan.ring.mean, torch.zeros(rows, 2))
+            if rows:
+                plan.ring.write(plan.ring.mean, torch.zeros(rows, 2))
             recorded += 1
         if not plan.count():
             continue
         plan.start_charging()
         assert plan.ring is not None
-        plan.ring.commit()
+        if plan.wakes():
+            continue
+        plan.ring.commit(plan.steps)
         plan.begin_step()
-        if plan.due:
+        if plan.due():
             begun = plan.begin()
             now[0] += cost
             plan.measured(begun)
@@ -104,10 +107,10 @@ def test_a_requested_evaluation_is_not_due_again_and_keeps_its_step() -> None:
     for _ in range(2):
         plan.count()
         plan.begin_step()
-    assert plan.due
+    assert plan.due()
     plan.requested = plan.steps
     plan.count()
-    assert not plan.due
+    assert not plan.due()
     begun = plan.begin()
     assert (begun.step, begun.now, plan.requested) == (2, 3, None)
 
@@ -118,7 +121,7 @@ def test_rows_are_expected_only_after_steps_without_a_pause(now: list[float]) ->
     run(plan, 100, now)
     assert not plan.expects_rows(100)
     assert plan.expects_rows(101)
-    plan.duty_cycle.recent = True
+    plan.duty_cycle.recent = 1
     assert not plan.expects_rows(101)
 
 
@@ -128,10 +131,11 @@ def test_a_model_compiled_during_a_pause_is_warned_of_once_and_its_hooks_stay(no
     assert hooks.reasons
     hooks.compiled = True
     with pytest.warns(UserWarning, match="compiled while the hooks were paused.*torch._dynamo.reset"):
-        plan.resume_hooks()
+        run(plan, 30, now, rows=0)
     assert not hooks.reasons
-    evaluated, _ = run(plan, 250, now)
+    evaluated, recorded = run(plan, 250, now)
     assert evaluated == [100, 200, 300]
+    assert recorded == 250
     assert not hooks.reasons
 
 
@@ -139,6 +143,9 @@ def test_a_resumed_schedule_goes_on_with_the_same_steps_and_pauses_without_remov
     first, _ = made()
     run(first, 130, now)
     second, hooks = made()
+    assert first.ring is not None
+    assert second.ring is not None
+    second.ring.rows = first.ring.rows
     second.load_state_dict(first.state_dict())
     assert second.state_dict() == first.state_dict()
     assert second.paused
@@ -175,3 +182,15 @@ def test_the_time_between_charges_is_the_monitors_own(now: list[float]) -> None:
     now[0] += 1.0
     plan.charge()
     assert plan.governor.own == 3.0
+
+
+def test_time_left_out_is_neither_ours_nor_the_loop_s(now: list[float]) -> None:
+    plan, _ = made(every=10, max_overhead=0.5)
+    run(plan, 9, now)
+    own, overhead = plan.governor.own, plan.governor.overhead
+    plan.start_charging()
+    now[0] += 7.0
+    plan.leave_out(7.0)
+    plan.charge()
+    assert plan.governor.own == own
+    assert plan.governor.overhead == overhead

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from polar_monitor.kernels import moments
 from polar_monitor.statistics import correlation
 from polar_monitor.statistics.correlation import relations
 
@@ -130,3 +131,25 @@ def test_effective_rank_of_wide_codes_uses_the_rows():
     assert relations(wide).effective_rank == pytest.approx(slow_rank(wide), rel=1e-3)
     repeated = np.tile(wide, 6)  # 720 rows, of which every other one is used
     assert relations(repeated).effective_rank == pytest.approx(slow_rank(wide[:, ::2]), rel=1e-3)
+
+
+@pytest.mark.parametrize("offset", [0.0, 3.0, 1e4])
+@pytest.mark.parametrize("step", [1, 3])
+def test_ordinary_rows_are_standardised_as_all_are(offset, step):
+    mean = (rows(9, 700) + np.float32(offset)) * np.float32(1.0)
+    mean[4] = 0.1
+    expected, spread = mean[:, ::step].copy(), np.empty(9)
+    moments.standardise(expected, spread)
+    ours, variance = correlation._standardised(mean, step)
+    assert not ours[4].any() and variance[4] == 0.0
+    visible = spread > (1e-3 * offset) ** 2  # a smaller one is mostly the rounding of float32
+    np.testing.assert_allclose(ours[visible], expected[visible], atol=2e-5)
+    np.testing.assert_allclose(variance[visible], spread[visible], rtol=1e-4)
+
+
+@pytest.mark.parametrize("passive", [1e-3, 0.02, 0.1, 1.0])
+def test_effective_rank_with_negligible_dimensions_is_at_most_a_little_higher(passive):
+    rng = np.random.default_rng(4)
+    mixing = rng.normal(size=(300, 300)) * np.where(np.arange(300) % 3 == 0, 1.0, passive)[:, None]
+    mean = (mixing @ rng.normal(size=(300, 900))).astype(np.float32)
+    assert slow_rank(mean) * 0.9999 <= relations(mean).effective_rank <= slow_rank(mean) * 1.015

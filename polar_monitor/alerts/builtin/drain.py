@@ -11,8 +11,9 @@ from ..advice import make_alert
 from ..alert import Alert, AlertKind
 from ..observation import Observation
 from ..signals.attribution import causes_of_falls, most_common
-from ..signals.cusum import Cusum
-from ..signals.falls import MAX_HEALTHY_DROP, MIN_STABLE_EVALUATIONS, plunged
+from ..signals.cusum import MIN_RATIO_TO_RECOVERED, Drops, drop_of, log_of, update_one
+from ..signals.falls import is_plunge, plunged
+from ..signals.follow import MAX_HEALTHY_DROP, MIN_STABLE_EVALUATIONS
 from ..signals.signals import Signals
 
 
@@ -70,28 +71,32 @@ class Drain:
         if signals is None:
             return state, ()
         rules, history = signals.rules, signals.history
-        used = history.was_used
-        total = float(history.information[-1, used].sum())
-        error = float(np.sqrt((history.errors[-1, used] ** 2).sum()))
-        cusum = _cusum(state).update(np.array([state["total"]]), np.array([total]))
-        drop, baseline = float(cusum.drop[0]), float(cusum.baseline_drop[0])
-        several = used.sum() >= 2  # FADING covers the fall of a single dimension
-        sure = several and total < state["total"] and drop * total >= rules.significance * error
-        falling = sure and bool(cusum.exceeds(rules.drain)[0])
-        levels, errors = np.array([[state["total"]], [total]]), np.full((2, 1), error)
-        steep = sure and bool((cusum.exceeds(rules.plunge) & plunged(levels, errors, rules))[0])
+        now, used = history.recent[-1], history.was_used
+        levels = now.level[used]
+        total, before = float(levels.sum()), state["total"]
+        change = log_of(total) - log_of(before)
+        drop, deepest, recovered, baseline = update_one(_drops(state), change)
+        falling = steep = False
+        if len(levels) >= 2 and total < before:  # FADING covers the fall of a single dimension
+            limit = MIN_RATIO_TO_RECOVERED * recovered
+            falling, steep = (drop - baseline >= max(drop_of(share), limit) for share in (rules.drain, rules.plunge))
+        if falling or steep:
+            error = np.sqrt((now.error[used] ** 2).sum())
+            sure = bool(drop * total >= rules.significance * error)
+            falling = falling and sure
+            steep = steep and sure and bool(is_plunge(before, total, np.hypot(error, error), rules))
         stable_streak = 0 if falling or steep else state["stable_streak"] + 1
         stopped = state["warned"] and stable_streak >= MIN_STABLE_EVALUATIONS
         healthy = stopped or drop - baseline <= MAX_HEALTHY_DROP
         new = DrainState(
             total=total,
             drop=drop,
-            deepest_drop=float(cusum.deepest_drop[0]),
-            recovered_drop=float(cusum.recovered_drop[0]),
+            deepest_drop=deepest,
+            recovered_drop=recovered,
             baseline_drop=drop if stopped else baseline,
             stable_streak=stable_streak,
             falling_streak=state["falling_streak"] + 1 if falling else 0,
-            warned=state["warned"] and not stopped and bool(drop > -0.5 * np.log1p(-rules.drain)),
+            warned=state["warned"] and not stopped and drop > 0.5 * drop_of(rules.drain),
             last_healthy_step=signals.snapshot.step if healthy else state["last_healthy_step"],
         )
         if new["warned"] or not (new["falling_streak"] >= rules.patience or steep):
@@ -99,9 +104,8 @@ class Drain:
         return {**new, "warned": True}, [_alert(new, signals)]
 
 
-def _cusum(state: DrainState) -> Cusum:
-    numbers = state["drop"], state["deepest_drop"], state["recovered_drop"], state["baseline_drop"]
-    return Cusum(*(np.array([number]) for number in numbers))
+def _drops(state: DrainState) -> Drops:
+    return state["drop"], state["deepest_drop"], state["recovered_drop"], state["baseline_drop"]
 
 
 def _alert(state: DrainState, signals: Signals) -> Alert:
@@ -109,7 +113,7 @@ def _alert(state: DrainState, signals: Signals) -> Alert:
     total = state["total"]
     peak = total * float(np.exp(state["drop"]))
     message = f"the total information has fallen from {peak:.2f} to {total:.2f} nats and still falls"
-    plunges = plunged(history.information, history.errors, signals.rules)
+    plunges = plunged(history.recent, signals.rules)
     cause = most_common(causes_of_falls(history, s, plunges)[history.was_used])
     evidence, healthy = {"peak": peak, "total": total}, state["last_healthy_step"]
     return make_alert(AlertKind.DRAIN, s.step, message, evidence, last_healthy_step=healthy, cause=cause)

@@ -1,6 +1,6 @@
 """FADING, LOST and REVIVED: the alerts about one dimension.
 
-They share one state, the history of the dimensions, which is a signal that other alerts read too: `signals/falls.py`
+They share one state, the history of the dimensions, which is a signal that other alerts read too: `signals/follow.py`
 follows it and says when a dimension fades, is lost or comes back.
 """
 
@@ -16,7 +16,9 @@ from ..advice import Cause, make_alert
 from ..alert import Alert, AlertKind
 from ..observation import Observation
 from ..signals.attribution import is_constant
-from ..signals.history import NEVER
+from ..signals.falls import Falls
+from ..signals.follow import DimensionChanges
+from ..signals.history import NEVER, Flags
 from ..signals.signals import Signals
 
 
@@ -40,11 +42,18 @@ class Fading:
     def update(self, state: FadingState, observation: Observation) -> tuple[FadingState, Sequence[Alert]]:
         """Return the state, and the alerts of one evaluation."""
         signals = observation.signals
-        if signals is None:
+        if signals is None or signals.changes is None:
             return state, ()
-        makers = {_revived: signals.changes.revived, _lost: signals.changes.lost, _fading: signals.changes.fading}
-        alerts = [make(signals, j) for make, where in makers.items() for j in np.flatnonzero(where).tolist()]
+        changes = signals.changes
+        alerts = [_revived(signals, j) for j in _which(changes.revived)]
+        alerts += [_lost(signals, changes, j) for j in _which(changes.lost)]
+        if changes.falls is not None:
+            alerts += [_fading(signals, changes, changes.falls, j) for j in _which(changes.fading)]
         return state, sorted(alerts, key=lambda alert: alert.dimension or 0)
+
+
+def _which(where: Flags | None) -> list[int]:
+    return [] if where is None else np.flatnonzero(where).tolist()
 
 
 def _revived(signals: Signals, j: int) -> Alert:
@@ -53,23 +62,23 @@ def _revived(signals: Signals, j: int) -> Alert:
     return make_alert(AlertKind.REVIVED, s.step, message, _evidence(s, j), dimension=j)
 
 
-def _lost(signals: Signals, j: int) -> Alert:
+def _lost(signals: Signals, changes: DimensionChanges, j: int) -> Alert:
     s, history = signals.snapshot, signals.history
     cause = Cause.DEAD_ENCODER if is_constant(s, np.arange(s.dimensions) == j) else Cause(history.cause[j])
     return make_alert(
         AlertKind.LOST,
         s.step,
-        f"is lost: {history.information[-1, j]:.3f} nats are left",
+        f"is lost: {history.recent[-1].level[j]:.3f} nats are left",
         _evidence(s, j),
         dimension=j,
-        last_healthy_step=_last_healthy_step(signals, j),
+        last_healthy_step=_last_healthy_step(changes, j),
         cause=cause,
     )
 
 
-def _fading(signals: Signals, j: int) -> Alert:
-    s, history, changes = signals.snapshot, signals.history, signals.changes
-    forecast = changes.outlook.forecast(j, s.step, bool(changes.plunged[j]))
+def _fading(signals: Signals, changes: DimensionChanges, falls: Falls, j: int) -> Alert:
+    s, history = signals.snapshot, signals.history
+    forecast = falls.outlook.forecast(j, s.step, bool(falls.plunged[j]))
     latest = "no end" if forecast.high is None else f"{forecast.high}"
     now = float(s.information[j])
     highest = now * float(np.exp(history.cusum.drop[j]))
@@ -84,13 +93,13 @@ def _fading(signals: Signals, j: int) -> Alert:
         _evidence(s, j) | {"from": highest},
         dimension=j,
         forecast=forecast,
-        last_healthy_step=_last_healthy_step(signals, j),
+        last_healthy_step=_last_healthy_step(changes, j),
         cause=Cause(history.cause[j]),
     )
 
 
-def _last_healthy_step(signals: Signals, j: int) -> int | None:
-    step = int(signals.changes.healthy_step[j])
+def _last_healthy_step(changes: DimensionChanges, j: int) -> int | None:
+    step = int(changes.healthy_step[j])
     return None if step == NEVER else step
 
 

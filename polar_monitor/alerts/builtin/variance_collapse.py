@@ -9,6 +9,7 @@ from ...regime.regime import DWELL
 from ..advice import make_alert
 from ..alert import Alert, AlertKind
 from ..observation import Observation
+from ..signals.signals import Signals
 from .rule import MIN_CLEAN_EVALUATIONS
 
 MAX_RELIABILITY = 0.9999
@@ -44,9 +45,8 @@ class VarianceCollapse:
         signals = observation.signals
         if signals is None:
             return state, ()
-        s = signals.snapshot
-        points = s.reliability[signals.history.in_use > 0] > MAX_RELIABILITY
-        if not s.has_variance or not points.size or 2 * int(points.sum()) < points.size:
+        points, used = _points(signals)
+        if not points or 2 * points < used:
             return VarianceCollapseState(point_streak=0, since_point=state["since_point"] + 1), ()
         streak = state["point_streak"] + 1
         if streak < DWELL:
@@ -56,5 +56,14 @@ class VarianceCollapse:
             return new, ()
         share = "the reliability of half or more of the dimensions in use"
         message = f"the posterior is a point: {share} is above {MAX_RELIABILITY}"
-        evidence = {"dimensions": float(points.sum())}
-        return new, [make_alert(AlertKind.VARIANCE_COLLAPSE, s.step, message, evidence)]
+        evidence = {"dimensions": float(points)}
+        return new, [make_alert(AlertKind.VARIANCE_COLLAPSE, signals.snapshot.step, message, evidence)]
+
+
+def _points(signals: Signals) -> tuple[int, int]:
+    """Return the number of dimensions in use whose posterior is a point, and of all in use; (0, 0) for no points."""
+    s = signals.snapshot
+    if not s.has_variance or s.reliability.max(initial=0.0) <= MAX_RELIABILITY:
+        return 0, 0
+    used = signals.history.used
+    return int((s.reliability[used] > MAX_RELIABILITY).sum()), int(used.sum())

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ...statistics.snapshot import Array, Snapshot
 from ..advice import Cause
-from .cusum import LEVEL_FLOOR
-from .history import BETA, RATE, RECONSTRUCTION, DimensionHistory, Flags, Ints
+from .history import DimensionHistory, Flags, Ints
+from .recent import BETA, RATE, RECONSTRUCTION
 
 MIN_NOISE_GROWTH = 0.2
 """A smaller rise of log E is no growing noise."""
@@ -32,8 +32,8 @@ def causes_of_falls(history: DimensionHistory, s: Snapshot, plunges: Flags) -> I
     with np.errstate(divide="ignore", invalid="ignore"):
         noise_growth = np.log(s.posterior_variance) - np.log(history.healthy_noise)
         shrinkage = np.log(history.healthy_variance) - np.log(s.variance)
-        rise = np.log(history.context[-1]) - np.log(history.healthy_context)
-    used = history.was_used & (history.in_use > 0)
+        rise = np.log(history.recent[-1].context) - np.log(history.healthy_context)
+    used = history.was_used & history.used
     noisier = (noise_growth >= MIN_NOISE_GROWTH) & (noise_growth >= shrinkage)
     shrunk = (shrinkage >= MIN_MEAN_SHRINKAGE) & (shrinkage >= 2 * np.maximum(noise_growth, 0.0))
     sudden = plunges & fell_together(history, plunges & used, used)
@@ -51,9 +51,10 @@ def causes_of_falls(history: DimensionHistory, s: Snapshot, plunges: Flags) -> I
 
 def _refined(history: DimensionHistory, rise: Array, used: Flags, causes: NDArray[np.int_]) -> NDArray[np.int_]:
     """Return what explains growing noise, where β and the reconstruction term are known."""
-    beta, reconstruction = history.context[-1, BETA], history.context[-1, RECONSTRUCTION]
+    now = history.recent[-1]
+    beta, reconstruction = now.context[BETA], now.context[RECONSTRUCTION]
     loss = reconstruction - history.healthy_context[:, RECONSTRUCTION]
-    lost = float((history.information[-1] * np.expm1(history.cusum.drop))[used].sum())
+    lost = float((now.level * np.expm1(history.cusum.drop))[used].sum())
     price = 0.5 * lost * beta
     same_beta = rise[:, BETA] < MIN_BETA_RISE
     causes = np.where(loss <= (price if np.isfinite(price) else 0.0), Cause.POWERFUL_DECODER, causes)
@@ -63,9 +64,7 @@ def _refined(history: DimensionHistory, rise: Array, used: Flags, causes: NDArra
 
 def fell_together(history: DimensionHistory, plunges: Flags, used: Flags) -> bool:
     """Return True if half or more of the dimensions in use lost most of their drop within this evaluation."""
-    now, before = (
-        np.log(np.maximum(level, LEVEL_FLOOR)) for level in (history.information[-1], history.information[-2:][0])
-    )
+    before, now = history.recent[-2:][0].log_level, history.recent[-1].log_level
     sudden = plunges & (before - now >= 0.5 * history.cusum.drop)
     return bool(used.sum() >= 2 and sudden.sum() >= 0.5 * used.sum())
 

@@ -8,7 +8,8 @@ may do so again (a cycle of β): only a deeper fall counts then.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,61 +28,113 @@ MIN_RATIO_TO_RECOVERED = 1.2
 """Factor by which a drop must exceed one that recovered."""
 MAX_RECOVERED_DROP = 1.2
 """No deeper drop is expected to recover: 0.3 of the level is left."""
+MAX_CACHED = 16
+"""Logarithms that are kept."""
+Drops = tuple[float, float, float, float]
+NAMES = ("drop", "deepest_drop", "recovered_drop", "baseline_drop")
+
+
+def log_level(level: Array) -> Array:
+    """Return the logarithm of a level, which has a floor."""
+    return np.asarray(np.log(np.maximum(level, LEVEL_FLOOR)))
+
+
+@lru_cache(MAX_CACHED)
+def log_of(level: float) -> float:
+    """Return the `log_level` of one series."""
+    return float(np.log(max(level, LEVEL_FLOOR)))
+
+
+@lru_cache(MAX_CACHED)
+def drop_of(share: float) -> float:
+    """Return the drop of the logarithm of a level that loses a share."""
+    return float(-np.log1p(-share))
 
 
 @dataclass(frozen=True, eq=False)
 class Cusum:
-    """The drop of each of D series below its highest level; all arrays (D,), in units of the logarithm."""
+    """The drop of each of D series below its highest level, in units of the logarithm."""
 
-    drop: Array
-    """S."""
-    deepest_drop: Array
-    """The largest S of the present fall."""
-    recovered_drop: Array
-    """The deepest drop that recovered."""
-    baseline_drop: Array
-    """The part of S that is not reported again: from the warm-up, or from a fall that has stopped."""
+    drops: Array
+    """(4, D): the four arrays below, one a row."""
 
     @classmethod
     def zero(cls, dimensions: int) -> Cusum:
         """Return the state in which nothing has fallen."""
-        zero = np.zeros(dimensions)
-        return cls(zero, zero, zero, zero)
+        return cls(np.zeros((len(NAMES), dimensions)))
 
-    def update(self, before: Array, now: Array) -> Cusum:
-        """Return the state after one more evaluation, in which the level went from `before` to `now`."""
-        change = np.log(np.maximum(now, LEVEL_FLOOR)) - np.log(np.maximum(before, LEVEL_FLOOR))
-        drop = np.maximum(self.drop - change - ALLOWANCE, 0.0)
-        deepest = np.maximum(self.deepest_drop, drop)
+    @property
+    def drop(self) -> Array:
+        """S (D,)."""
+        return self._row(0)
+
+    @property
+    def deepest_drop(self) -> Array:
+        """The largest S of the present fall (D,)."""
+        return self._row(1)
+
+    @property
+    def recovered_drop(self) -> Array:
+        """The deepest drop that recovered (D,)."""
+        return self._row(2)
+
+    @property
+    def baseline_drop(self) -> Array:
+        """The part of S that is not reported again (D,): from the warm-up, or from a fall that has stopped."""
+        return self._row(3)
+
+    @property
+    def unreported_drop(self) -> Array:
+        """The rest of S (D,)."""
+        return self.drop - self.baseline_drop
+
+    def _row(self, place: int) -> Array:
+        row: Array = self.drops[place]
+        return row
+
+    def update(self, change: Array, where: Flags | bool = True) -> Cusum:
+        """Return the state after one more evaluation, in which `log_level` changed by `change` (D,).
+
+        Elsewhere than `where` nothing has fallen then.
+        """
+        drop, deepest, recovered, baseline = self.drops
+        drop = np.maximum(drop - change - ALLOWANCE, 0.0)
+        deepest = np.maximum(deepest, drop)
         back = drop <= (1 - MIN_RECOVERED_SHARE) * deepest
-        recovered = np.maximum(self.recovered_drop, np.minimum(deepest, MAX_RECOVERED_DROP))
-        return Cusum(
-            drop,
-            np.where(back, drop, deepest),
-            np.where(back, recovered, self.recovered_drop),
-            np.minimum(self.baseline_drop, drop),
-        )
+        more_recovered = np.maximum(recovered, np.minimum(deepest, MAX_RECOVERED_DROP))
+        recovered, deepest = np.where(back, (more_recovered, drop), (recovered, deepest))
+        return Cusum(np.where(where, (drop, deepest, recovered, np.minimum(baseline, drop)), 0.0))
 
     def rebase(self, where: Flags | bool = True) -> Cusum:
         """Return the state in which the present level is the normal one there; drops that recovered are kept."""
-        return replace(self, baseline_drop=np.where(where, self.drop, self.baseline_drop))
+        drop, deepest, recovered, baseline = self.drops
+        return Cusum(np.array((drop, deepest, recovered, np.where(where, drop, baseline))))
 
     def keep(self, where: Flags) -> Cusum:
         """Return the state in which nothing has fallen elsewhere."""
-        return Cusum(*(np.where(where, getattr(self, f.name), 0.0) for f in fields(self)))
+        return Cusum(np.where(where, self.drops, 0.0))
 
     def exceeds(self, share: float) -> Flags:
         """Return which series lost more than a share of their level, and more than they ever recovered from."""
-        unreported_drop = self.drop - self.baseline_drop
         return np.asarray(
-            unreported_drop >= np.maximum(-np.log1p(-share), MIN_RATIO_TO_RECOVERED * self.recovered_drop)
+            self.unreported_drop >= np.maximum(drop_of(share), MIN_RATIO_TO_RECOVERED * self.recovered_drop)
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists."""
-        return {f.name: getattr(self, f.name).tolist() for f in fields(self)}
+        return dict(zip(NAMES, self.drops.tolist(), strict=True))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Cusum:
-        """Return the inverse of `to_dict`."""
-        return cls(**{f.name: np.array(data[f.name], np.float64) for f in fields(cls)})
+        """Return the inverse of `to_dict`. Raises KeyError, TypeError or ValueError for other data."""
+        return cls(np.array([data[name] for name in NAMES], np.float64))
+
+
+def update_one(drops: Drops, change: float) -> Drops:
+    """Return what `Cusum.update` returns, for one series: the drop, the deepest, the recovered and the baseline one."""
+    before, deepest_before, recovered, baseline = drops
+    drop = max(before - change - ALLOWANCE, 0.0)
+    deepest = max(deepest_before, drop)
+    if drop <= (1 - MIN_RECOVERED_SHARE) * deepest:
+        return drop, drop, max(recovered, min(deepest, MAX_RECOVERED_DROP)), min(baseline, drop)
+    return drop, deepest, recovered, min(baseline, drop)

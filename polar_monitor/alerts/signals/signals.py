@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ...regime.regime import Regime
 from ...statistics.snapshot import Snapshot
 from ..alert_rules import AlertRules
-from .falls import DimensionChanges
+from .follow import DimensionChanges
 from .history import DimensionHistory
 
 
@@ -22,7 +22,7 @@ class Signals:
     """The thresholds."""
     history: DimensionHistory
     """The history of every dimension, this evaluation included."""
-    changes: DimensionChanges
-    """The dimensions that fade, are lost or are in use again now."""
+    changes: DimensionChanges | None
+    """The dimensions that fade, are lost or are in use again now; None if there are none."""
     last_healthy_step: int | None
     """The last step at which the model as a whole was healthy, as it was known before this evaluation."""

@@ -1,4 +1,4 @@
-"""Page's CUSUM of the changes of the logarithm, next_fallst the sums written out."""
+"""Page's CUSUM of the changes of the logarithm, against the sums written out."""
 
 from __future__ import annotations
 
@@ -12,14 +12,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polar_monitor.alerts.signals.cusum import ALLOWANCE, MIN_RATIO_TO_RECOVERED, Cusum
+from polar_monitor.alerts.signals.cusum import (
+    ALLOWANCE,
+    MIN_RATIO_TO_RECOVERED,
+    Array,
+    Cusum,
+    log_level,
+    log_of,
+    update_one,
+)
 
 
 def over(levels: Sequence[float]) -> Cusum:
     cusum = Cusum.zero(1)
     for before, now in itertools.pairwise(levels):
-        cusum = cusum.update(np.array([before]), np.array([now]))
+        cusum = cusum.update(change(before, now))
     return cusum
+
+
+def change(before: float, now: float) -> Array:
+    return log_level(np.array([now])) - log_level(np.array([before]))
 
 
 @given(st.lists(st.floats(0.02, 10), min_size=2, max_size=30))
@@ -52,18 +64,32 @@ def test_no_fall_is_so_deep_that_nothing_is_raised_any_more() -> None:
 def test_a_rebased_drop_counts_no_more_and_comes_back_for_free() -> None:
     rebased = over([1.0, 0.5]).rebase()
     assert not rebased.exceeds(0.1)[0]
-    next_fall = rebased.update(np.array([0.5]), np.array([0.3]))
+    next_fall = rebased.update(change(0.5, 0.3))
     assert next_fall.exceeds(0.35)[0]
-    risen = rebased.update(np.array([0.5]), np.array([1.0])).update(np.array([1.0]), np.array([0.4]))
+    risen = rebased.update(change(0.5, 1.0)).update(change(1.0, 0.4))
     assert risen.baseline_drop[0] == pytest.approx(0.0, abs=2 * ALLOWANCE)
 
 
 def test_nothing_has_fallen_elsewhere() -> None:
-    two = Cusum.zero(2).update(np.ones(2), np.full(2, 0.3))
-    assert two.keep(np.array([True, False])).exceeds(0.35).tolist() == [True, False]
+    fallen = Cusum.zero(2).update(np.full(2, math.log(0.3)))
+    two = fallen.update(np.full(2, math.log(0.9)), np.array([True, False]))
+    assert two.exceeds(0.35).tolist() == [True, False]
+    assert not two.drops[:, 1].any()
+
+
+@given(st.lists(st.floats(0.0, 10), min_size=2, max_size=30), st.integers(0, 29))
+def test_one_series_goes_as_it_does_among_others(levels: list[float], rebased: int) -> None:
+    many, one = Cusum.zero(3), (0.0, 0.0, 0.0, 0.0)
+    for t, (before, now) in enumerate(itertools.pairwise(levels)):
+        many = many.update(np.array([0.1, log_of(now) - log_of(before), -0.1]))
+        one = update_one(one, log_of(now) - log_of(before))
+        if t == rebased:
+            many, one = many.rebase(), (*one[:3], one[0])
+    assert many.drops[:, 1].tolist() == list(one)
 
 
 def test_it_survives_json() -> None:
     cusum = over([1.0, 0.3, 0.9, 0.4])
     next_fall = Cusum.from_dict(json.loads(json.dumps(cusum.to_dict())))
-    assert all((getattr(next_fall, name) == value).all() for name, value in vars(cusum).items())
+    assert next_fall.to_dict() == cusum.to_dict()
+    assert (next_fall.drops == cusum.drops).all()

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ._jit import kernel
+from .._jit import kernel
 
 F32 = NDArray[np.float32]
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from reference import knn_search as reference
 from scipy.spatial import cKDTree
 
-from polar_monitor.kernels import knn_search
-from polar_monitor.kernels.knn_search import nearest
+from polar_monitor.kernels.neighbours import knn_search
+from polar_monitor.kernels.neighbours.knn_search import nearest
 
 
 @pytest.mark.parametrize("k", [1, 4, 7])

@@ -1,0 +1,103 @@
+"""One monitor with its default sinks, and windows of new rows for it: all that timings and counts share.
+
+It runs on any checkout of the project: what an older one lacks is left out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from toll.loop import Loop
+from toll.models import perceptron
+
+import polar_monitor
+
+WINDOW = 4096
+POOL = 4
+"""Windows of rows, which are observed in turns."""
+TRAINING_SET = 1000
+"""Number of inputs that repeat."""
+ROWS_PER_INPUT = 16
+STEPS_BETWEEN = 3
+"""Steps of the model between two evaluations: they leave nothing of ours in the caches."""
+CASES = ("clean", "inputs repeat", "ties of bfloat16", "NaN", "clusters")
+
+
+def windows(dimensions: int, case: str) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Return pairs of means and log-variances of a polarised code: half of the dimensions active, half passive."""
+    rng = np.random.default_rng(0)
+    active = np.arange(dimensions) % 2 == 0
+    pairs = []
+    for _ in range(POOL):
+        n = TRAINING_SET if case == "inputs repeat" else WINDOW
+        mean = rng.normal(size=(n, dimensions)) * np.where(active, 1.0, 0.02)
+        logvar = np.log(np.where(active, 0.02, 1.0) * rng.lognormal(0.0, 0.1, (n, dimensions)))
+        if case == "inputs repeat":
+            order = np.concatenate([rng.permutation(n) for _ in range(-(-WINDOW // n))])[:WINDOW]
+            mean, logvar = mean[order], logvar[order]
+        if case == "NaN":
+            mean[:, ::8] = np.where(rng.random((WINDOW, len(mean[0, ::8]))) < 0.01, np.nan, mean[:, ::8])
+        pair = [torch.from_numpy(part.astype(np.float32)) for part in (mean, logvar)]
+        if case == "ties of bfloat16":
+            pair = [part.bfloat16() for part in pair]
+        if case == "clusters":
+            side = int(ROWS_PER_INPUT**0.5)
+            pair = [part.reshape(-1, side, side, dimensions).permute(0, 3, 1, 2).contiguous() for part in pair]
+        pairs.append((pair[0], pair[1]))
+    return pairs
+
+
+class Drive:
+    """A monitor that evaluates at every step, and the kind of its latest evaluation."""
+
+    def __init__(
+        self,
+        dimensions: int,
+        case: str,
+        folder: Path,
+        training: bool = False,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.kind = ""
+        self._clock = clock
+        self._windows = windows(dimensions, case)
+        self._count = 0
+        self.monitor = polar_monitor.PolarMonitor(every=1, max_overhead=1.0, log_dir=folder, sinks=(self,))
+        self._loop = Loop(perceptron(784, 400, 32), (128, 784)) if training else None
+
+    def write(self, evaluation: Any) -> None:
+        """Note the kind of an evaluation."""
+        self.kind = "full" if getattr(evaluation.snapshot, "full", True) else "light"
+
+    def flush(self) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+    def prepare(self) -> None:
+        """Observe a window of new rows, and train for some steps."""
+        mean, logvar = self._windows[self._count % POOL]
+        self._count += 1
+        self.monitor.observe(mean, logvar=logvar)
+        if self._loop is not None:
+            self._loop.run(STEPS_BETWEEN)
+
+    def evaluate(self) -> float:
+        """Return the seconds of the evaluation of a new window."""
+        self.prepare()
+        begin = self._clock()
+        self.monitor.step()
+        return self._clock() - begin
+
+    def finish(self) -> None:
+        """Close the sinks; raise if the monitor met an error."""
+        health = self.monitor.health()
+        self.monitor.detach()
+        if health.errors or health.sink_drops:
+            raise RuntimeError(f"{health.errors} errors, {health.sink_drops} dropped records: {health.last_error}")

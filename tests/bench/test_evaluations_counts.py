@@ -1,0 +1,57 @@
+"""The rewriter counts calls of NumPy and kernels, and operators of arrays; it changes no result."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.evaluations.counts import Calls, rewritten
+from polar_monitor.kernels._jit import Kernel
+
+SOURCE = """
+from __future__ import annotations
+import math
+
+
+def kernel(function):
+    return function
+
+
+@kernel
+def untouched(x):
+    return x + x
+
+
+def run(x: int | None, k):
+    y = np.exp(x) + 1.0
+    y -= x.sum(axis=-1)
+    y[0] *= 2
+    k(y)
+    if -y[1] < 0 <= math.exp(0.0) and len(y) == 3:
+        y = np.add.reduce(untouched(y)) * np.float64(2.0)
+    match int(x[0]):
+        case -1:
+            return None
+        case _:
+            return float(y)
+"""
+
+
+def test_calls_and_operators_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = Calls()
+    monkeypatch.setattr(builtins, "_calls", calls, raising=False)
+    scope: dict[str, Any] = {"np": np}
+    plain: dict[str, Any] = {"np": np}
+    exec(rewritten(SOURCE, "counted.py"), scope)
+    exec(SOURCE, plain)
+    x, double = np.arange(3.0), Kernel(lambda y: None, ("void(float64[::1])",))
+    assert scope["run"](x, double) == plain["run"](x, double)
+    assert not calls.count
+    calls.on = True
+    scope["run"](x, double)
+    assert calls.count == {
+        "exp": 1, "operator add": 1, "sum": 1, "operator in place": 1, "kernel <lambda>": 1, "reduce": 1,
+    }  # fmt: skip
