@@ -9,7 +9,7 @@ number of times that the input of a row occurs: what is left of c(ε). It weighs
 variance of a mean does: n rows are worth n divided by it (Kish 1965).
 
 Encoders change while they are trained, so repeats coincide within a part of the noise, not exactly. Different inputs
-that agree within a tenth of the noise in all of these dimensions, mean and σ², cannot be distinguished from repeats.
+that agree within a fiftieth of the noise in all of these dimensions, mean and σ², cannot be distinguished from repeats.
 """
 
 import math
@@ -25,7 +25,7 @@ MAX_DIMENSIONS = 6
 """Largest number of dimensions that are looked at for one probe."""
 MIN_PROBES = 8
 """Smallest number of probes that use a dimension. With fewer, no repeats are reported."""
-SCALES = (1.0, 0.25, 0.0625, 1.0 / 64.0, 0.0)
+SCALES = (0.25, 0.0625, 1.0 / 64.0, 0.0)
 """Values of ε, each a fourth of the one before. All but the first are tried."""
 GROWTH = 4.0
 """Least growth of the number of different inputs that coincide, from one ε to the one before."""
@@ -41,7 +41,7 @@ FLOAT = "float32[:, ::1]"
     f"void({FLOAT}, {FLOAT}, int32[::1], float64, float64[::1], int64[::1], int64[::1], float32[::1], int64[:, ::1])"
 )
 def coincidences(mean, variance, group, tau, largest, which, probes, apart, counts):
-    """Fill counts (probes, 6): the dimensions looked at, and the rows that coincide at each of `SCALES`.
+    """Fill counts (probes, 5): the dimensions looked at, and the rows that coincide at each of `SCALES`.
 
     variance (D, n), or (0, 0) where tau is σ of all rows. which: the dimensions, in order of preference; a probe looks
     at the first of them whose variance is at most `largest` (D,). group (n,): further rows of the probe's own input do
@@ -92,8 +92,8 @@ def occurrences(
 
     mean, variance: float32 (D, n), C-contiguous; without a variance `tau` is σ of all rows. which: the dimensions to
     look at, those with most information first. largest (D,): greatest variance of an input that uses a dimension.
-    group: int32 (n,), the input that a row belongs to. Places of an image may have one value in all images, so with a group
-    the lower quartile of the probes counts, instead of their mean.
+    group: int32 (n,), the input that a row belongs to. Places of an image may have one value in all images, so with a
+    group the lower quartile of the probes counts, instead of their mean.
     """
     n = mean.shape[1]
     if which.size == 0 or n < 2:

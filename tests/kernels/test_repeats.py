@@ -48,7 +48,7 @@ def test_inputs_that_recur_exactly_are_counted(order, dimensions, nats):
 
 @pytest.mark.parametrize("order", ["16 in turn", "1000 in turn", "new"])
 @pytest.mark.parametrize(("dimensions", "nats"), [(4, 2.0), (6, 1.0), (8, 2.0)])
-@pytest.mark.parametrize("drift", [0.02, 0.05])
+@pytest.mark.parametrize("drift", [0.005, 0.02])
 def test_inputs_that_recur_within_the_noise_are_counted(order, dimensions, nats, drift):
     which, times = ORDERS[order]
     assert counted(*gaussian(dimensions, nats, which, drift)) == pytest.approx(times, rel=0.15)
@@ -101,6 +101,14 @@ def test_places_of_one_image_are_no_repeats(places):
         mean = np.tile(mean.reshape(4, -1), (1, round(times))).astype(np.float32)
         group = np.arange(mean.shape[1], dtype=np.int32) // places
         assert counted(mean, np.full_like(mean, 0.05), group) == pytest.approx(times, rel=0.1)
+
+
+def test_new_inputs_of_tight_clusters_do_not_recur():
+    """Three clusters in every dimension, whose inputs differ by a fourteenth of the noise."""
+    rng = np.random.default_rng(6)
+    for dimensions in (1, 2, 8):
+        mean = rng.integers(-1, 2, (dimensions, N)) + 0.01 * rng.normal(size=(dimensions, N))
+        assert counted(mean.astype(np.float32), np.full(mean.shape, 0.02, np.float32)) == 1.0
 
 
 def test_rows_that_are_not_finite_recur_nowhere():
