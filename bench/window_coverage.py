@@ -1,4 +1,4 @@
-"""Coverage of the stated 95 % interval of the information: `python bench/window_coverage.py [--seeds 200]` prints a table.
+"""Coverage of the information's 95 % interval: `python bench/window_coverage.py [--seeds 200]` prints a table.
 
 Windows as training gives them, eight dimensions each, whose repeats are counted as in an evaluation. `bias` is the mean
 error in stated errors, `spread` the standard deviation of the estimate in the same unit. 90 to 99 % should hold the

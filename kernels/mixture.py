@@ -35,14 +35,14 @@ MIN_SCALE = 1e-15
 LARGEST = float(np.finfo(np.float32).max)
 MIN_ROWS = 2
 """Smallest number of finite rows that have an information."""
-DESCRIBED = [0, posterior.LOG, posterior.ROWS, posterior.LOW, posterior.HIGH, posterior.LEAST, posterior.MOST]
-"""What the quadrature needs to know of a dimension, as rows of `posterior.posterior`'s result."""
+DESCRIBED = [0, posterior.LOG, *range(posterior.ROWS, posterior.VARIANCE_HIGH + 1)]
+"""Rows of `posterior.posterior`'s result that the quadrature reads."""
 NO_ROWS, NO_ORDER, NO_TERMS = np.empty((0, 0), np.float32), np.empty((0, 0), np.int64), np.empty((0, 0))
 NO_GROUP = np.empty(0, np.int32)
 
 
 class Rows(NamedTuple):
-    """Rows of a window (D, n) float32 with what is known of them."""
+    """Rows of a window (D, n) float32 with their description."""
 
     mean: F32
     variance: F32 | None

@@ -30,9 +30,9 @@ ESTIMATES = ("information_upper", "variance_gap", "reliability", "share_active",
 NAMES = MOMENTS + tuple(name + error for name in ESTIMATES for error in ("", "_se"))
 """First rows of `posterior`'s result, by the names of `Snapshot`; "finite" counts the inputs with a finite row."""
 LOG = NAMES.index("log_variance")
-ROWS, LOW, HIGH, LEAST, MOST = range(len(NAMES), len(NAMES) + 5)
+ROWS, MEAN_LOW, MEAN_HIGH, VARIANCE_LOW, VARIANCE_HIGH = range(len(NAMES), len(NAMES) + 5)
 """Further rows of the result: the number of finite rows, and the ends of μ and of σ² among them."""
-OUT = MOST + 1
+OUT = VARIANCE_HIGH + 1
 WIDTH = 64
 """Number of partial sums: no addition waits for the one before, so that the compiler can use vectors."""
 SUMS = 7
@@ -278,21 +278,21 @@ def describe(mean, variance, bits, group, prior, room, room_bits, logs, part, ou
     for d in range(mean.shape[0]):
         out[d] = np.nan
         mu, s2, s2_bits, ids, total2, least = mean[d], room[1, :0], room_bits[1, :0], group, 0.0, 1.0
-        total = _sum_and_ends(mu, part[:3], out[d, LOW : LOW + 2])
+        total = _sum_and_ends(mu, part[:3], out[d, MEAN_LOW : MEAN_LOW + 2])
         if has:
             s2, s2_bits = variance[d], bits[d]
-            total2 = _sum_and_ends(s2, part[:3], out[d, LEAST : LEAST + 2])
-            least = out[d, LEAST]
+            total2 = _sum_and_ends(s2, part[:3], out[d, VARIANCE_LOW : VARIANCE_LOW + 2])
+            least = out[d, VARIANCE_LOW]
         if not (math.isfinite(total + total2) and least > 0.0):
             n = _finite_rows(mu, s2, group, room[0], room[1], room_bits[2])
             mu, s2, s2_bits, ids = (
                 room[0, :n], room[1, : has * n], room_bits[1, : has * n], room_bits[2, : min(n, group.shape[0])],
             )  # fmt: skip
-            out[d, LOW:] = np.nan
+            out[d, MEAN_LOW:] = np.nan
             if n > 0:
-                total = _sum_and_ends(mu, part[:3], out[d, LOW : LOW + 2])
+                total = _sum_and_ends(mu, part[:3], out[d, MEAN_LOW : MEAN_LOW + 2])
             if n > 0 and has:
-                total2 = _sum_and_ends(s2, part[:3], out[d, LEAST : LEAST + 2])
+                total2 = _sum_and_ends(s2, part[:3], out[d, VARIANCE_LOW : VARIANCE_LOW + 2])
         if mu.shape[0] == 0:
             out[d, 0] = out[d, ROWS] = 0.0
             continue

@@ -1,4 +1,4 @@
-"""Number of times that inputs recur in a window: rows that coincide far more closely than chance brings them together.
+"""Count how often inputs recur in a window: rows that lie closer together than chance explains.
 
 A row coincides with a probe at ε if their means differ by at most ε σ, and their σ² by at most ε σ², in every dimension
 looked at: those that the probe uses (σ² at most half of the variance), since all inputs lie close together where they

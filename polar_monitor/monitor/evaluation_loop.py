@@ -6,14 +6,12 @@ It runs on the training thread, raises nothing (unless strict), and charges its 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ..alerts.alert import Alert, format_alert
 from ..capture.hooks import HookSet
-from ..context import Context
 from ..evaluation import Evaluation, Health
 from ..schedule.missing_steps import weak_reference
 from ..schedule.schedule import Begun, Schedule
@@ -111,8 +109,7 @@ class EvaluationLoop:
             self._stop()
 
     def _stop(self) -> None:
-        stop = self._on_disable()
-        if stop is not None:
+        if (stop := self._on_disable()) is not None:
             stop()
 
     # -- one evaluation ---------------------------------------------------------------------------------------------
@@ -153,18 +150,17 @@ class EvaluationLoop:
 
     def complete(self, pipeline: ModePipeline) -> None:
         """Compute what the latest snapshot of a mode lacks. After a failure it stays as it is."""
-        if forks() != self._forks:
-            return
         try:
-            pipeline.complete()
+            if forks() == self._forks:
+                pipeline.complete()
         except Exception as failure:
             self.failed(failure)
 
     def _request(self) -> None:
+        step = self.schedule.requested = self.schedule.steps
         for pipeline in self.pipelines.values():
-            pipeline.request(self.schedule.steps)
+            pipeline.request(step)
         self.training_context.request()
-        self.schedule.requested = self.schedule.steps
 
     def _arrived(self) -> bool:
         return self.training_context.ready() and all(pipeline.ready() for pipeline in self.pipelines.values())
@@ -195,21 +191,16 @@ class EvaluationLoop:
         for pipeline in self.pipelines.values():
             pipeline.ingest()
             if pipeline.observed or (pipeline.mode == "train" and self.schedule.expects_rows(begun.step)):
-                done.append(self._evaluate(pipeline, begun.step, context, full))
+                done.append(pipeline.evaluate(begun.step, context, self._count, full))
+                self.alerts.add(done[-1].alerts)
+                if done[-1].observed == 0:
+                    self.diagnostics.warn_of_silence(self.schedule.steps)
         self.schedule.measured(begun)
 
-    def _evaluate(self, pipeline: ModePipeline, step: int, context: Context, full: bool) -> Evaluation:
-        resumed = pipeline.resumed()
-        observed, alerts = pipeline.evaluate(step, context, full)
-        if observed == 0:
-            self.diagnostics.warn_of_silence(self.schedule.steps)
+    def _count(self) -> Health:
+        """Count one evaluation, and return the counters for its record."""
         self.evaluations += 1
-        evaluation = Evaluation(
-            step, time.time(), self.options.name, pipeline.mode, observed, pipeline.snapshot, pipeline.regime, alerts,
-            self.health(), context, resumed=resumed,
-        )  # fmt: skip
-        self.alerts.add(alerts)
-        return evaluation
+        return self.health()
 
     # -- sinks and callbacks ----------------------------------------------------------------------------------------
 

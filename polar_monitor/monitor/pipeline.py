@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._validation import state_count
-from ..alerts.alert import Alert
 from ..alerts.custom_rule import to_json
 from ..alerts.engine import AlertEngine
 from ..alerts.observation import Observation
@@ -19,6 +19,7 @@ from ..capture.ring import PairedRingBuffer
 from ..capture.transfer import Batch, HostTransfer
 from ..context import Context
 from ..errors import PolarMonitorError, warn
+from ..evaluation import Evaluation, Health
 from ..regime.judge import judge
 from ..regime.regime import Regime
 from ..statistics.snapshot import Snapshot
@@ -131,14 +132,14 @@ class ModePipeline:
             self._unit_checked = True
             warn(f"{self.spread_name} was read as {kind}, but {doubt}" if self.spread_name else doubt)
 
-    def evaluate(self, step: int, context: Context, full: bool = False) -> tuple[int, tuple[Alert, ...]]:
-        """Take a snapshot at `step`, judge it, and return the rows observed since the previous one, and the alerts.
+    def evaluate(self, step: int, context: Context, health: Callable[[], Health], full: bool = False) -> Evaluation:
+        """Take a snapshot at `step`, judge it, ask for alerts, and return the record; `health` is called at the end.
 
         The snapshot has all statistics if `full`, if it is the first, every `FULL_EVERY`-th time, if the verdict
         changes, and always with a published criterion or with rules of third parties, which may read any of them.
         """
-        observed, self.observed = self.observed, 0
-        s = self.settings
+        resumed, observed, s = self.resumed(), self.observed, self.settings
+        self.observed = 0
         if self.stream is not None and self.stream.rows:
             full = full or self.snapshot is None or self.light + 1 >= FULL_EVERY
             full = full or bool(s.extra) or s.criterion != "information"
@@ -150,7 +151,11 @@ class ModePipeline:
         observation = Observation(step, observed, self.snapshot, self.regime, context)
         alerts = self.alerts.evaluate(observation, s.rules, s.warmup)
         self.loaded = False
-        return observed, tuple(replace(alert, name=s.name, mode=self.mode) for alert in alerts)
+        alerts = tuple(replace(alert, name=s.name, mode=self.mode) for alert in alerts)
+        return Evaluation(
+            step, time.time(), s.name, self.mode, observed, self.snapshot, self.regime, alerts, health(), context,
+            resumed=resumed,
+        )  # fmt: skip
 
     def complete(self) -> None:
         """Compute what the latest snapshot lacks, from the same rows."""

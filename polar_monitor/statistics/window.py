@@ -26,7 +26,7 @@ MIN_FINITE_ROWS = 32
 """Smallest number of finite rows for an estimate. With fewer it is NaN."""
 MAX_CERTIFIED_NATS = 0.01
 """Nats. If I_G is surely at or below this, it is the estimate of the information: between 0 and I_G lies no more."""
-MIN_TELLING_NATS = 0.3
+MIN_REPEAT_NATS = 0.3
 """Nats. Dimensions with less information do not show which inputs recur."""
 ERRORS = tuple(name for name in posterior.NAMES if name.endswith("_se"))
 
@@ -86,12 +86,12 @@ def _certificate(statistics: dict[str, Any]) -> Array:
 
 
 def _repeats(rows: Rows, tau: float, statistics: dict[str, Any]) -> float:
-    """Count how often the input of a row occurs in the window, in the dimensions that tell most."""
+    """Count how often the input of a row occurs in the window, in the dimensions with most information."""
     total = statistics["variance"] + (tau * tau if rows.variance is None else statistics["posterior_variance"])
     with np.errstate(all="ignore"):
-        telling = np.log(total / tau**2) / 2.0 if rows.variance is None else statistics["information_upper"]
-        order = np.argsort(-telling, kind="stable")
-        order = order[telling[order] >= MIN_TELLING_NATS]
+        information = np.log(total / tau**2) / 2.0 if rows.variance is None else statistics["information_upper"]
+        order = np.argsort(-information, kind="stable")
+        order = order[information[order] >= MIN_REPEAT_NATS]
     return occurrences(rows.mean, rows.variance, order, posterior.ACTIVE * total, tau, rows.group)
 
 

@@ -9,9 +9,18 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from reference.posterior import slow
 
-from polar_monitor.kernels.posterior import HIGH, LEAST, LOW, MOST, NAMES, OUT, ROWS, posterior
+from polar_monitor.kernels.posterior import (
+    MEAN_HIGH,
+    MEAN_LOW,
+    NAMES,
+    OUT,
+    ROWS,
+    VARIANCE_HIGH,
+    VARIANCE_LOW,
+    posterior,
+)
 
-MORE = {"rows": ROWS, "low": LOW, "high": HIGH, "least": LEAST, "most": MOST}
+MORE = {"rows": ROWS, "low": MEAN_LOW, "high": MEAN_HIGH, "least": VARIANCE_LOW, "most": VARIANCE_HIGH}
 ALL = (*NAMES, *MORE)
 
 
