@@ -1,32 +1,18 @@
 """The inequalities that couple entropy, information and KL, on every data set; and the coverage of the errors."""
 
-import importlib
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench import intervals
+from bench.sections import coverage
 from polar_monitor.kernels import knn_1d, mixture
 from polar_monitor.kernels.posterior import NAMES, posterior
 
 N = 2000
-BENCH = str(Path(__file__).resolve().parents[2] / "bench")
-
-
-def bench(name):
-    """Import a program of `bench`, which finds the others beside it."""
-    sys.path.insert(0, BENCH)
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(BENCH)
-
-
-intervals, window_coverage = bench("intervals"), bench("window_coverage")
 
 
 def dimensions():
@@ -149,11 +135,11 @@ def test_the_intervals_cover_where_rows_are_dependent(name: str) -> None:
         assert 0.88 <= covered <= 0.995, (statistic, covered)
 
 
-@pytest.mark.parametrize("name", window_coverage.WINDOWS)
+@pytest.mark.parametrize("name", coverage.WINDOWS)
 def test_the_interval_of_a_window_covers(name: str) -> None:
-    """Windows of `bench/window_coverage.py`, with their repeats counted: 3 % more or less is chance in 160 seeds."""
-    covered = window_coverage.covered(name, 160)
+    """Windows of `bench/sections/coverage.py`, with their repeats counted: 3 % more or less is chance in 160 seeds."""
+    covered = coverage.covered(name, 160)
     if name == "3 equal clusters":
-        assert covered >= 0.9 and window_coverage.estimates(name, 16)[1].mean() < 1e-3
+        assert covered >= 0.9 and coverage.estimates(name, 16)[1].mean() < 1e-3
     else:
         assert 0.87 <= covered <= 0.995, covered

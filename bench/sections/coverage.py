@@ -1,4 +1,4 @@
-"""Coverage of the information's 95 % interval: `python bench/window_coverage.py [--seeds 200]` prints a table.
+"""Coverage of the information's 95 % interval: `python -m bench.sections.coverage [--seeds 200]` prints a table.
 
 Windows as training gives them, eight dimensions each, whose repeats are counted as in an evaluation. `bias` is the mean
 error in stated errors, `spread` the standard deviation of the estimate in the same unit. 90 to 99 % should hold the
@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from intervals import NOISE, POPULATIONS, Array, Population, Rows, entropy_of, in_clusters, truths
 
+from bench.intervals import NOISE, POPULATIONS, Array, Population, Rows, entropy_of, in_clusters, truths
 from polar_monitor.statistics.window import light_statistics
 
 ROWS, DIMENSIONS = 4096, 8
