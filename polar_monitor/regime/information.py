@@ -26,6 +26,8 @@ MIXED_GAP = 0.02
 """Lower limit of a mixed dimension's `variance_gap`, in nats."""
 MIXED_VALLEY = 0.85
 """Upper limit of a mixed dimension's `valley`: rows in the valley of log σ² per row in the smaller peak."""
+MIN_REPEATS_NAMED = 1.1
+"""Smallest mean number of times that an input occurs in the window at which the reason of a label names it."""
 Z_VALLEY = 3.0
 """Standard errors of "surely" for the valley: it is the deepest of about thirty that are tried."""
 
@@ -72,10 +74,17 @@ def too_few(s: Snapshot) -> NDArray[np.bool_]:
     return (s.finite < MIN_ROWS) | (s.independent < MIN_ROWS)
 
 
+def too_few_rows(s: Snapshot) -> str:
+    """Say that the window has too few independent rows, and whether that is because inputs recur in it."""
+    if s.repeats >= MIN_REPEATS_NAMED:
+        return f"only {s.independent} different inputs in {s.n} rows, {MIN_ROWS} are needed"
+    return f"only {s.independent} independent rows, {MIN_ROWS} are needed"
+
+
 def sentence(s: Snapshot, j: int, label: Label) -> str:
     """Explain the label that `by_information` gives dimension j."""
     if s.independent < MIN_ROWS:
-        return f"only {s.independent} independent rows, {MIN_ROWS} are needed"
+        return too_few_rows(s)
     if s.finite[j] < MIN_ROWS:
         rows = f"{s.finite[j]:.0f} of {s.independent}"
         return f"only {rows} independent rows are finite in it, {MIN_ROWS} are needed"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..statistics.resolution import is_relative
 from ..statistics.snapshot import Array, Snapshot
 from ..statistics.thresholds import MIN_ROWS
-from .information import Judged, judge_by_information, too_few
+from .information import Judged, judge_by_information, too_few, too_few_rows
 from .label_codes import PASSIVE, UNDECIDED, Codes, as_array, encode, where_informative, where_passive
 from .published import labels_by
 from .regime import DWELL, Regime, Verdict
@@ -64,7 +64,7 @@ def _verdict(s: Snapshot, labels: bytes, judged: Judged, criterion: str) -> tupl
     """
     reasons = list(_caveats(s))
     if s.independent < MIN_ROWS:
-        return Verdict.NOT_ESTIMABLE, (f"only {s.independent} independent rows, {MIN_ROWS} are needed", *reasons)
+        return Verdict.NOT_ESTIMABLE, (too_few_rows(s), *reasons)
     undecided, passive = labels.count(UNDECIDED), labels.count(PASSIVE)
     informative, left_out = len(labels) - undecided - passive, 0
     if undecided and judged.unknown:

@@ -184,7 +184,7 @@ class LatentStream:
         independent = n
         if group is not None and n:  # the ring may begin within an input
             independent = int(group[-1]) + 1 - int(group[-1] > 0 and inputs[0] == inputs[-1])
-        statistics = {name: value for name, value in self._statistics.items() if name not in ("rows", "repeats")}
+        statistics = {name: value for name, value in self._statistics.items() if name != "rows"}
         light = Snapshot(
             step=step,
             rows=self.rows,
