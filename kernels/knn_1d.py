@@ -118,7 +118,14 @@ def _reduce_neighbours_at_gaps(y, largest, ranks, orders):
             edge = first
             for i in range(first, first + GAP):
                 edge = i if y[i + 1] - y[i] > y[edge + 1] - y[edge] else edge
-            for t in range(np.searchsorted(ranks, edge - reach), ranks.shape[0]):
+            left, right = 0, ranks.shape[0]
+            while left < right:  # np.searchsorted takes longer to compile than all of this function
+                middle = (left + right) >> 1
+                if ranks[middle] < edge - reach:
+                    left = middle + 1
+                else:
+                    right = middle
+            for t in range(left, ranks.shape[0]):
                 distance = edge - ranks[t] if ranks[t] <= edge else ranks[t] - edge - 1
                 if ranks[t] > edge + reach:
                     break
@@ -175,9 +182,11 @@ def _nearest_of_all(y, k, out):
 
 
 @helper
-def _to_logarithms(x, exponents):
-    """Replace x (m,) by their logarithms, to one unit in the last place (fdlibm's polynomial), without branches."""
-    bits = x.view(np.int64)
+def _to_logarithms(x, bits, exponents):
+    """Replace x (m,) by their logarithms, to one unit in the last place (fdlibm's polynomial), without branches.
+
+    bits: the memory of x as int64.
+    """
     for i in range(x.shape[0]):
         exponents[i] = (bits[i] - ROOT_HALF) >> 52
         bits[i] -= exponents[i] << 52
@@ -192,16 +201,16 @@ def _to_logarithms(x, exponents):
 
 
 @kernel(
-    "void(float64[:, ::1], int64[::1], int64, float64[:, ::1], int64[:, ::1], float64[::1], uint32[:, ::1],"
+    "void(float64[:, ::1], int64[::1], int64, float64[:, ::1], int64[:, ::1], float64[::1], int64[::1], uint32[:, ::1],"
     "float32[:, ::1], float64[:, ::1])"
 )
-def measure(y, rows, k, psi, room, terms, order, centred, out):
+def measure(y, rows, k, psi, room, terms, bits, order, centred, out):
     """Put the mean, the variance and the noise of the terms of an estimate, and its shared variance, into out (D, 4).
 
     y (D, n): the sorted rows, of which the first `rows` (D,) count. k: 0, or the number of neighbours of every rank. psi (2, K): ψ and ψ′
     of 0 (unused) to K - 1, all k that are read. order: (0, 0), or (D, n) with the numbers of the rows. Then centred
     (D, n) receives the terms of the rows, less their mean, and NaN for rows without a term. NaN in `out` for fewer
-    than k + 1 rows, or 2. Work space: room (5, n) and terms (n,).
+    than k + 1 rows, or 2. Work space: room (5, n), terms (n,) and its memory as int64, `bits`.
     """
     planned, reads, largest, mean_noise = -1, 0, k, psi[1, k]
     for d in range(y.shape[0]):
@@ -224,12 +233,12 @@ def measure(y, rows, k, psi, room, terms, order, centred, out):
                 orders[t] = room[1, t]
             _reduce_neighbours_at_gaps(here, largest, ranks, orders)
             _nearest(here, ranks, orders, start, terms[:m])
-            _to_logarithms(terms[:m], start)
+            _to_logarithms(terms[:m], bits, start)
             for t in range(m):
                 terms[t] -= psi[0, orders[t]]
         else:
             _nearest_of_all(here, k, terms[:n])
-            _to_logarithms(terms[:n], room[4])
+            _to_logarithms(terms[:n], bits, room[4])
         shift = terms[m // 2]
         total, square = 0.0, 0.0
         for t in range(m):
@@ -313,7 +322,8 @@ def terms(x: F32, k: int | None, mantissa: int, judge: bool, ordered: bool) -> t
         part = slice(first, first + step)
         values, order = sorting.sorted_rows(x[part], to_sort)
         y = ties.without_ties(values, order, mantissa, judge, k or 0, tally[part], to_untie)
-        measure(y, tally[part, ties.KEPT].astype(np.int64), k or 0, table, room, logs, order, centred[part], out[part])
+        rows = tally[part, ties.KEPT].astype(np.int64)
+        measure(y, rows, k or 0, table, room, logs, logs.view(np.int64), order, centred[part], out[part])
     return tally, out, centred
 
 
