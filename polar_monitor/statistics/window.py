@@ -87,12 +87,12 @@ def _certificate(statistics: dict[str, Any]) -> Array:
 
 def _repeats(rows: Rows, tau: float, statistics: dict[str, Any]) -> float:
     """Count how often the input of a row occurs in the window, in the dimensions with most information."""
-    total = statistics["variance"] + (tau * tau if rows.variance is None else statistics["posterior_variance"])
+    variance = statistics["variance"]
     with np.errstate(all="ignore"):
-        information = np.log(total / tau**2) / 2.0 if rows.variance is None else statistics["information_upper"]
-        order = np.argsort(-information, kind="stable")
-        order = order[information[order] >= MIN_REPEAT_NATS]
-    return occurrences(rows.mean, rows.variance, order, posterior.ACTIVE * total, tau, rows.group)
+        upper = np.log1p(variance / tau**2) / 2.0 if rows.variance is None else statistics["information_upper"]
+        order = np.argsort(-upper, kind="stable")
+        order = order[upper[order] >= MIN_REPEAT_NATS]
+    return occurrences(rows.mean, rows.variance, order, posterior.ACTIVE * variance, tau, rows.group)
 
 
 def _valleys(rows: Rows, statistics: dict[str, Any], widen: float) -> dict[str, Any]:
