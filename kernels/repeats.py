@@ -1,9 +1,9 @@
 """Count how often inputs recur in a window: rows that lie closer together than chance explains.
 
-A row coincides with a probe at ε if their means differ by at most ε σ, their σ² by at most ε σ², in every dimension
+A row coincides with a probe at ε if their means differ by at most ε σ, and their σ² by at most ε σ², in every dimension
 looked at: those that the probe uses (σ² at most half of the variance of μ), since all inputs lie close together where
-they use nothing. Different inputs lie so close by chance too: their number grows at least as ε, as an encoder may lay
-them on a curve, while that of repeats does not grow. So with c(ε) the mean number of rows that coincide with a row,
+they use nothing. Different inputs lie so close by chance too: their number grows at least as ε, since an encoder may
+lay them on a curve, while that of repeats does not grow. So with c(ε) the mean number of rows that coincide with a row,
 itself included, at most (c(4ε) − c(ε)) / 3 are there by chance. The largest ε at which these are few gives the mean
 number of times that the input of a row occurs: what is left of c(ε). It weighs an input by its occurrences, as the
 variance of a mean does: n rows are worth n divided by it (Kish 1965).
