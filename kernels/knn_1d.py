@@ -47,7 +47,7 @@ GAP = 16
 """Number of rows that may have a gap between them."""
 MIN_GAP_RATIO = 16.0
 """Smallest width of rows with a gap between them, divided by the width of as many rows before or after."""
-MAX_COMPARED = 12
+MAX_COMPARED = 14
 """Largest chosen k at which all runs of neighbours are compared."""
 ROOT_HALF, LN2_HIGH, LN2_LOW = 0x3FE6A09E667F3BCD, 6.93147180369123816490e-01, 1.90821492927058770002e-10
 """Bits of √½; log 2 in two parts, of which the first has trailing zeros."""
@@ -81,35 +81,39 @@ class Spacing(NamedTuple):
 
 
 @helper
-def _planned(n, largest, ranks, orders, sizes):
-    """Plan every (k / SHARED)-th of n ranks, with a k that grows from the ends inwards. Return the number of ranks.
+def _planned(first, stop, n, largest, count, ranks, orders, sizes):
+    """Plan every (k / SHARED)-th of the ranks from first to stop, with a k that grows from both ends inwards.
 
-    Puts the ranks, the k of each and the number of ranks that each stands for into `ranks`, `orders` and `sizes`.
+    The ranks, the k of each and the number of ranks that each stands for follow the first `count` of `ranks`, `orders`
+    and `sizes`. Returns the number of all ranks.
     """
-    half, at, count = n // 2, 0, 0
+    half, at, begin = (stop - first) // 2, 0, count
     while at < half:
-        size = max(min(largest, int(SLOPE * at)) // SHARED - 1, 0) | 1  # odd, to have a middle
-        sizes[count] = min(size, half - at)
-        ranks[count] = at + (sizes[count] - 1) // 2
-        orders[count] = min(max(min(largest, int(SLOPE * ranks[count])), MIN_NEIGHBOURS), n - 1)
-        at += sizes[count]
+        size = min(max(min(largest, int(SLOPE * at)) // SHARED - 1, 0) | 1, half - at)  # odd, to have a middle
+        rank = at + (size - 1) // 2
+        ranks[count], sizes[count] = first + rank, size
+        orders[count] = min(max(min(largest, int(SLOPE * rank)), MIN_NEIGHBOURS), n - 1)
+        at += size
         count += 1
-    total = 2 * count + n % 2
-    if n % 2:
-        ranks[count], orders[count], sizes[count] = half, min(largest, n - 1), 1
-    for t in range(count):
-        ranks[total - 1 - t], orders[total - 1 - t], sizes[total - 1 - t] = n - 1 - ranks[t], orders[t], sizes[t]
-    return total
+    end = 2 * count - begin
+    if (stop - first) % 2:
+        order = largest if stop - first == n else max(min(largest, int(SLOPE * half)), MIN_NEIGHBOURS)
+        ranks[count], sizes[count], orders[count] = first + half, 1, min(order, n - 1)
+        end += 1
+    for t in range(begin, count):
+        to = end - 1 - (t - begin)
+        ranks[to], sizes[to], orders[to] = stop - 1 - (ranks[t] - first), sizes[t], orders[t]
+    return end
 
 
 @helper
-def _reduce_neighbours_at_gaps(y, largest, ranks, orders):
-    """Lower the numbers of neighbours, orders (m,), of the ranks (m,) beside gaps, as at the ends of the sample.
+def _find_gaps(y, gaps):
+    """Put the last rank before each gap of the sorted y (n,) into `gaps`. Return their number.
 
     With a gap between them, GAP adjacent rows are more than MIN_GAP_RATIO times as wide as the same number of rows
     before and after.
     """
-    reach, beside = int((largest + 1) / SLOPE), 0
+    count = 0
     for first in range(GAP, y.shape[0] - 2 * GAP, GAP):
         here = y[first + GAP] - y[first]
         if here > MIN_GAP_RATIO * (y[first] - y[first - GAP]) and here > MIN_GAP_RATIO * (
@@ -118,13 +122,9 @@ def _reduce_neighbours_at_gaps(y, largest, ranks, orders):
             edge = first
             for i in range(first, first + GAP):
                 edge = i if y[i + 1] - y[i] > y[edge + 1] - y[edge] else edge
-            while beside < ranks.shape[0] and ranks[beside] < edge - reach:
-                beside += 1
-            for t in range(beside, ranks.shape[0]):
-                distance = edge - ranks[t] if ranks[t] <= edge else ranks[t] - edge - 1
-                if distance > reach:
-                    break
-                orders[t] = min(orders[t], max(int(SLOPE * distance), MIN_NEIGHBOURS))
+            gaps[count] = edge
+            count += 1
+    return count
 
 
 @helper
@@ -152,29 +152,60 @@ def _nearest(y, ranks, orders, start, out):
 
 
 @helper
-def _nearest_of_all(y, k, out):
+def _first_start(y, k, i):
+    """Return the least start of a run of k + 1 rows of the sorted y (n,) whose far end is no nearer to y[i]."""
+    low, high = max(i - k, 0), min(i, y.shape[0] - 1 - k)
+    while low < high:
+        middle = (low + high) >> 1
+        if y[middle + k] - y[i] < y[i] - y[middle]:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@helper
+def _nearest_of_all(y, k, start, out):
     """Put the distance of every rank of the sorted y (n,) to its k-th neighbour into out (n,).
 
-    All runs are compared if they are few. Of many, the best start moves up with the rank.
+    All runs are compared if they are few. Of many, the best start moves up with the rank: ranks and starts are merged
+    without branches, which no processor could predict, in four parts at once. start (n,) is work space.
     """
-    n = y.shape[0]
-    if k > MAX_COMPARED:
-        j = 0
+    n, last = y.shape[0], y.shape[0] - 1 - k
+    if k <= MAX_COMPARED:
         for i in range(n):
-            while j < n - 1 - k and y[j + k] - y[i] < y[i] - y[j]:
-                j += 1
-            one = max(j - 1, 0)
-            out[i] = min(max(y[i] - y[j], y[j + k] - y[i]), max(y[i] - y[one], y[one + k] - y[i]))
+            out[i] = np.inf
+        low, high = y[: n - k], y[k:]
+        for first in range(k + 1):
+            here, best = y[first : n - k + first], out[first : n - k + first]
+            for i in range(n - k):
+                below, above = here[i] - low[i], high[i] - here[i]
+                far = below if below > above else above
+                best[i] = far if far < best[i] else best[i]
         return
+    part = n // 4
+    a, b, c, d = 0, part, 2 * part, 3 * part
+    p, q, r, s = 0, _first_start(y, k, b), _first_start(y, k, c), _first_start(y, k, d)
+    ups = min(_first_start(y, k, b - 1), _first_start(y, k, c - 1) - q, _first_start(y, k, d - 1) - r)
+    for _ in range(part + min(ups, _first_start(y, k, n - 1) - s) - 1):  # until the first part is nearly done
+        start[a], start[b], start[c], start[d] = p, q, r, s
+        up = int(p < last) & int(y[p + k] - y[a] < y[a] - y[p])
+        p, a = p + up, a + 1 - up
+        up = int(q < last) & int(y[q + k] - y[b] < y[b] - y[q])
+        q, b = q + up, b + 1 - up
+        up = int(r < last) & int(y[r + k] - y[c] < y[c] - y[r])
+        r, c = r + up, c + 1 - up
+        up = int(s < last) & int(y[s + k] - y[d] < y[d] - y[s])
+        s, d = s + up, d + 1 - up
+    for i, stop, j in ((a, part, p), (b, 2 * part, q), (c, 3 * part, r), (d, n, s)):
+        for t in range(i, stop):
+            while j < last and y[j + k] - y[t] < y[t] - y[j]:
+                j += 1
+            start[t] = j
     for i in range(n):
-        out[i] = np.inf
-    low, high = y[: n - k], y[k:]
-    for start in range(k + 1):
-        here, best = y[start : n - k + start], out[start : n - k + start]
-        for i in range(n - k):
-            below, above = here[i] - low[i], high[i] - here[i]
-            far = below if below > above else above
-            best[i] = far if far < best[i] else best[i]
+        j = start[i]
+        one = max(j - 1, 0)
+        out[i] = min(max(y[i] - y[j], y[j + k] - y[i]), max(y[i] - y[one], y[one + k] - y[i]))
 
 
 @helper
@@ -204,7 +235,7 @@ def measure(y, rows, k, psi, room, terms, order, centred, out):
     y (D, n): the sorted rows, of which the first `rows` (D,) count. k: 0, or the number of neighbours of every rank.
     psi (2, K): ψ and ψ′ of 0 (unused) to K - 1, all k that are read. order: (0, 0), or (D, n) with the numbers of the
     rows. Then centred (D, n) receives the terms of the rows, less their mean, and NaN for rows without a term. NaN in
-    `out` for fewer than k + 1 rows, or 2. Work space: room (5, n) and terms (n,).
+    `out` for fewer than k + 1 rows, or 2. Work space: room (4, n) and terms (n,).
     """
     planned, reads, largest, mean_noise = -1, 0, k, psi[1, k]
     for d in range(y.shape[0]):
@@ -218,22 +249,24 @@ def measure(y, rows, k, psi, room, terms, order, centred, out):
             continue
         here, m = y[d, :n], n
         if k == 0:
-            if n != planned:
-                planned, largest, mean_noise = n, max(int(n**POWER + 0.5), MIN_NEIGHBOURS), 0.0
-                reads = _planned(n, largest, room[0], room[1], room[2])
+            gaps = _find_gaps(here, room[3])
+            if gaps > 0 or n != planned:
+                largest, mean_noise = max(int(n**POWER + 0.5), MIN_NEIGHBOURS), 0.0
+                reads = first = 0
+                for gap in range(gaps + 1):  # gaps are ends of the sample
+                    stop = room[3, gap] + 1 if gap < gaps else n
+                    reads = _planned(first, stop, n, largest, reads, room[0], room[1], room[2])
+                    first = stop
                 for t in range(reads):
                     mean_noise += room[2, t] * psi[1, room[1, t]] / n
+                planned = -1 if gaps > 0 else n
             m = reads
-            ranks, orders, start = room[0, :m], room[3, :m], room[4, :m]
-            for t in range(m):
-                orders[t] = room[1, t]
-            _reduce_neighbours_at_gaps(here, largest, ranks, orders)
-            _nearest(here, ranks, orders, start, terms[:m])
+            _nearest(here, room[0, :m], room[1, :m], room[3, :m], terms[:m])
         else:
-            _nearest_of_all(here, k, terms[:n])
-        _to_logarithms(terms[:m], room[4])
+            _nearest_of_all(here, k, room[3], terms[:n])
+        _to_logarithms(terms[:m], room[3])
         for t in range(m if k == 0 else 0):
-            terms[t] -= psi[0, room[3, t]]
+            terms[t] -= psi[0, room[1, t]]
         shift = terms[m // 2]
         total, square = 0.0, 0.0
         for t in range(m):
@@ -310,7 +343,7 @@ def terms(x: F32, k: int | None, mantissa: int, judge: bool, ordered: bool) -> t
     table = psi(max(k or 0, 1024))
     tally, out = np.empty((dimensions, 6)), np.empty((dimensions, 4))
     centred = np.empty((dimensions if ordered else 0, n), np.float32)
-    room, logs = np.empty((5, n), np.int64), np.empty(n)
+    room, logs = np.empty((4, n), np.int64), np.empty(n)
     step = max(MAX_BLOCK_NUMBERS // max(n, 1), 1)
     to_sort, to_untie = sorting.room(min(step, dimensions), n, ordered), ties.room(min(step, dimensions), n)
     for first in range(0, dimensions, step):

@@ -31,7 +31,7 @@ def rows(*many):
     arrays(
         np.float32, st.integers(2, 60), elements=st.floats(width=32, allow_nan=False, allow_infinity=False), unique=True
     ),
-    st.integers(1, 20),
+    st.integers(1, 40),
 )
 def test_distances_are_those_of_brute_force(x, k):
     k = min(k, len(x) - 1)
@@ -46,12 +46,12 @@ def test_distances_are_those_of_brute_force(x, k):
     assert list(found[0, :4]) == [0, 0, len(x), len(x)]
 
 
-@pytest.mark.parametrize("n", [11, 12, 100, 2049])
+@pytest.mark.parametrize(("n", "k"), [(11, 10), (12, 10), (100, 10), (100, 40), (2049, 10), (2049, 15), (2049, 300)])
 @pytest.mark.parametrize("offset", [0.0, -50.0, 1e6])
-def test_the_value_is_the_textbooks(n, offset):
+def test_the_value_is_the_textbooks(n, k, offset):
     x = rows(np.random.default_rng(n).normal(size=n) * max(abs(offset), 1.0) + offset)
-    value, error, ties = knn_1d.entropy(x, k=10)
-    assert value[0] == pytest.approx(textbook(x[0].astype(np.float64), 10), rel=1e-12)
+    value, error, ties = knn_1d.entropy(x, k=k)
+    assert value[0] == pytest.approx(textbook(x[0].astype(np.float64), k), rel=1e-12)
     assert ties[0] == 0 and error[0] > 0
 
 
@@ -67,7 +67,7 @@ def test_without_k_every_rank_read_has_its_own(n, draw):
 @pytest.mark.parametrize("n", [2, 3, 11, 12, 1000, 4096])
 def test_a_plan_stands_for_every_rank_and_is_the_same_from_both_ends(n):
     room = np.zeros((3, n), np.int64)
-    count = knn_1d._planned.py_func(n, max(round(n**knn_1d.POWER), knn_1d.MIN_NEIGHBOURS), *room)
+    count = knn_1d._planned.py_func(0, n, n, max(round(n**knn_1d.POWER), knn_1d.MIN_NEIGHBOURS), 0, *room)
     ranks, orders, sizes = room[:, :count]
     np.testing.assert_array_equal((ranks, orders, sizes), plan(n))
     assert sizes.sum() == n
@@ -222,7 +222,7 @@ def test_gaps_are_ends_of_the_sample():
     found = knn_1d.estimate(x.astype(np.float32))
     truth = GAUSSIAN + math.log(0.01) + math.log(3)
     assert abs(found.value.mean() - truth) < 0.01
-    assert np.mean(np.abs(found.value - truth) < 1.96 * found.standard_error) > 0.85
+    assert np.mean(np.abs(found.value - truth) < 1.96 * found.standard_error) > 0.88
 
 
 def autoregressive(phi, dimensions, n, seed=0):
