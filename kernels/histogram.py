@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from ._jit import helper, kernel
+from ._jit import helper, inlined, kernel
 
 FINEST = -149
 """Exponent of the smallest float32: no grid needs to be finer."""
@@ -139,7 +139,7 @@ def _float(bits):
     return np.int32(bits).view(np.float32)
 
 
-@helper
+@inlined
 def _ends(bits, segments):
     """Put the least and the greatest key of every SEGMENT of bits (n,) into segments (2, m). Return those of all."""
     least, most = LARGEST, SMALLEST
@@ -147,23 +147,21 @@ def _ends(bits, segments):
         part, below, above = bits[s * SEGMENT : (s + 1) * SEGMENT], LARGEST, SMALLEST
         for i in range(part.shape[0]):
             key = _key(part[i])
-            below, above = min(below, key), max(above, key)
+            below = key if key < below else below
+            above = key if key > above else above
         segments[0, s], segments[1, s] = below, above
-        least, most = min(least, below), max(most, above)
+        least = below if below < least else least
+        most = above if above > most else most
     return least, most
 
 
-@helper
-def _kth(segments, side, ranked):
-    """Return the K-th smallest of segments[0] (m,) if `side` is 0, the K-th largest of segments[1] if it is 1.
-
-    m is at least K; ranked (K,) is work space.
-    """
-    sign = 2 * side - 1
+@inlined
+def _kth(ends, sign, ranked):
+    """Return the K-th largest of sign * ends (m,), m at least K, times sign; ranked (K,) is work space."""
     for k in range(EXTREMES):
         ranked[k] = SMALLEST
-    for s in range(segments.shape[1]):
-        key, k = sign * np.int64(segments[side, s]), EXTREMES - 1
+    for s in range(ends.shape[0]):
+        key, k = sign * np.int64(ends[s]), EXTREMES - 1
         if key > ranked[k]:
             while k > 0 and ranked[k - 1] < key:
                 ranked[k] = ranked[k - 1]
@@ -172,7 +170,7 @@ def _kth(segments, side, ranked):
     return np.int32(sign * ranked[EXTREMES - 1])
 
 
-@helper
+@inlined
 def _select(bits, segments, bottom, top, apart):
     """Put the places of keys not between bottom and top into apart.
 
@@ -188,12 +186,14 @@ def _select(bits, segments, bottom, top, apart):
                 inside = (key > bottom) & (key < top)
                 apart[chosen] = s * SEGMENT + i
                 chosen += not inside
-                below, above = min(below, key if inside else LARGEST), max(above, key if inside else SMALLEST)
-        least, most = min(least, below), max(most, above)
+                below = key if inside and key < below else below
+                above = key if inside and key > above else above
+        least = below if below < least else least
+        most = above if above > most else most
     return chosen, least, most
 
 
-@helper
+@inlined
 def _number(bits, numbers, least, largest, e, mask):
     """Compute the numbers of the bins, of width 2^e, that hold values, given as bits (n,).
 
@@ -233,7 +233,8 @@ def update(
                     bottom = np.int32(_key_of(np.float64(extremes[d, EXTREMES - 1])) - 1)
                     top = np.int32(_key_of(np.float64(extremes[d, EXTREMES])) + 1)
                 if segments.shape[1] >= EXTREMES and least > -INFINITE - 1 and most < INFINITE:
-                    bottom, top = min(bottom, _kth(segments, 0, apart)), max(top, _kth(segments, 1, apart))
+                    bottom = min(bottom, _kth(segments[0], -1, apart))
+                    top = max(top, _kth(segments[1], 1, apart))
                 chosen, least, most = _select(bits, segments, bottom, top, apart)
                 new_low, new_high = math.inf, -math.inf
                 if least <= most:  # -0.0 and 0.0 are one value

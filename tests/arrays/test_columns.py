@@ -80,7 +80,7 @@ def test_finite_values_stay_finite() -> None:
     assert np.isfinite(moved[0, :2]).all() and np.isinf(moved[0, 2]) and np.isnan(moved[0, 3])
 
 
-@pytest.mark.parametrize("dimensions", [1, 3, 4, 10, 33])
+@pytest.mark.parametrize("dimensions", [1, 3, 4, 10, 33, 513, 515])
 @pytest.mark.parametrize("n", [0, 1, 7, 130])
 def test_transposed_is_the_transpose(n: int, dimensions: int) -> None:
     rows = np.random.default_rng(0).normal(size=(n, dimensions)).astype(np.float32)
