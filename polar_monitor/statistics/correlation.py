@@ -98,9 +98,11 @@ def _standardised(mean: F32, step: int) -> tuple[F32, Array]:
     rows = mean[:, ::step].copy(order="C")
     n = rows.shape[1]
     with np.errstate(invalid="ignore"):
-        span = rows.max(axis=1, initial=-np.inf).astype(np.float64) - rows.min(axis=1, initial=np.inf)
+        high, low = rows.max(axis=1, initial=-np.inf), rows.min(axis=1, initial=np.inf)
+        span = high.astype(np.float64) - low
     varies = span > 0.0
-    if n == 0 or not (span <= MAX_SPAN).all() or span.min(where=varies, initial=1.0) < MIN_SPAN:
+    ordinary = (high <= MAX_SPAN) & (low >= -MAX_SPAN)
+    if n == 0 or not ordinary.all() or span.min(where=varies, initial=1.0) < MIN_SPAN:
         variance = np.empty(len(rows))
         moments.standardise(rows, variance)
         return rows, variance

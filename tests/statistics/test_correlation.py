@@ -153,3 +153,16 @@ def test_effective_rank_with_negligible_dimensions_is_at_most_a_little_higher(pa
     mixing = rng.normal(size=(300, 300)) * np.where(np.arange(300) % 3 == 0, 1.0, passive)[:, None]
     mean = (mixing @ rng.normal(size=(300, 900))).astype(np.float32)
     assert slow_rank(mean) * 0.9999 <= relations(mean).effective_rank <= slow_rank(mean) * 1.015
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_huge_constant_leaves_the_others_alone() -> None:
+    """Its sum in float32 overflows, and what is left of it must not reach the others."""
+    mean = np.random.default_rng(0).normal(size=(3, 4000)).astype(np.float32)
+    mean[1] += mean[0]
+    before = relations(mean[:2].copy())
+    mean[2] = 1e37
+    after = relations(mean)
+    np.testing.assert_allclose(after.max_correlation[:2], before.max_correlation, rtol=1e-5)
+    assert np.isnan(after.max_correlation[2])
+    assert after.effective_rank == pytest.approx(before.effective_rank, rel=1e-5)

@@ -1,0 +1,64 @@
+"""Which evaluations have all statistics, and that asking the monitor completes the latest one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from watching import Memory
+
+from polar_monitor import PolarMonitor
+from polar_monitor.monitor.pipeline import FULL_EVERY
+
+
+def observed(evaluations: int, collapse_at: int | None = None, **options: Any) -> tuple[PolarMonitor, Memory]:
+    """A monitor that evaluates each step of a latent with three dimensions in use, or none after `collapse_at`."""
+    sink, generator = Memory(), torch.Generator().manual_seed(0)
+    monitor = PolarMonitor(every=1, max_overhead=1.0, sinks=(sink,), strict=True, window=1024, **options)
+    for step in range(evaluations):
+        alive = collapse_at is None or step < collapse_at
+        mean = (1.0 if alive else 0.01) * torch.randn(1024, 3, generator=generator)
+        monitor.observe(mean, var=torch.full((1024, 3), 0.02 if alive else 1.0))
+        monitor.step()
+    return monitor, sink
+
+
+def full(sink: Memory) -> list[bool]:
+    return [record.snapshot is not None and record.snapshot.full for record in sink.records]
+
+
+def test_the_first_and_every_eighth_evaluation_is_full() -> None:
+    monitor, sink = observed(20)
+    assert full(sink) == [i % FULL_EVERY == 0 for i in range(20)]
+    monitor.detach()
+
+
+def test_a_change_of_verdict_is_full_and_starts_the_count_again() -> None:
+    monitor, sink = observed(20, collapse_at=3)
+    verdicts = [record.regime.verdict for record in sink.records]
+    changed = next(i for i in range(1, 20) if verdicts[i] is not verdicts[i - 1])
+    assert full(sink) == [i == 0 or (i >= changed and (i - changed) % FULL_EVERY == 0) for i in range(20)]
+    monitor.detach()
+
+
+@pytest.mark.parametrize("options", [{"criterion": "active_units"}])
+def test_a_published_criterion_may_need_any_statistic(options: dict[str, str]) -> None:
+    monitor, sink = observed(10, **options)
+    assert all(full(sink))
+    monitor.detach()
+
+
+@pytest.mark.parametrize("ask", [PolarMonitor.snapshot, lambda m: m.regime().snapshot])
+def test_asking_completes_the_latest_evaluation_from_its_own_rows(ask: Any) -> None:
+    monitor, sink = observed(5)
+    logged = sink.records[-1].snapshot
+    assert not logged.full
+    s = ask(monitor)
+    assert s.full and s.step == logged.step
+    assert np.isfinite(s.entropy_knn).all() and np.isfinite(s.effective_rank) and len(s.histograms) == 3
+    np.testing.assert_array_equal(s.information, logged.information)
+    np.testing.assert_array_equal(s.kl_se, logged.kl_se)
+    assert len(sink.records) == 5
+    monitor.detach()
