@@ -156,10 +156,10 @@ class EvaluationLoop:
             self.failed(failure)
 
     def _request(self) -> None:
-        step = self.schedule.requested = self.schedule.steps
         for pipeline in self.pipelines.values():
-            pipeline.request(step)
+            pipeline.request(self.schedule.steps)
         self.training_context.request()
+        self.schedule.requested = self.schedule.steps  # at last: a request that fails is made again
 
     def _arrived(self) -> bool:
         return self.training_context.ready() and all(pipeline.ready() for pipeline in self.pipelines.values())

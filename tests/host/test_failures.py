@@ -74,6 +74,11 @@ def break_(patch: pytest.MonkeyPatch, target: Any, stage: str, first: int, steps
     return broken
 
 
+def always_long_way(patch: pytest.MonkeyPatch) -> None:
+    """Let the clock look at each step as if there were several optimisers."""
+    patch.setattr(optimizer_clock.OptimizerClock, "_busy", property(lambda _: True, lambda *_: None), raising=False)
+
+
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
 
@@ -85,6 +90,8 @@ def test_a_stage_that_fails_is_told_once_and_switched_off(
 ) -> None:
     model, sink = Vae(), Memory()
     monitor = watched(model, strict=False, every=EVERY, window=512, sinks=(sink,))
+    if stage == "clock":
+        always_long_way(monkeypatch)
     broken = break_(monkeypatch, STAGES[stage], stage, first, lambda: monitor.health().steps)
     with caplog.at_level(logging.ERROR, logger="polar_monitor"):
         train(model, STEPS)
@@ -109,6 +116,8 @@ def test_a_stage_that_fails_is_told_once_and_switched_off(
 def test_strict_raises_what_failed(stage: str, first: int, monkeypatch: pytest.MonkeyPatch) -> None:
     model = Vae()
     monitor = watched(model, every=EVERY, window=512)
+    if stage == "clock":
+        always_long_way(monkeypatch)
     break_(monkeypatch, STAGES[stage], stage, first, lambda: monitor.health().steps)
     with pytest.raises(RuntimeError, match=f"broken {stage}"):
         train(model, STEPS)

@@ -65,3 +65,41 @@ def test_time_that_is_left_out_is_not_the_loops(monkeypatch: pytest.MonkeyPatch)
         intervals.append(governor.every)
         assert governor.overhead == pytest.approx(0.06 / 2.06)
     assert intervals == [ceil(300 / PLANNED_SHARE)] * 2
+
+
+def planned(monkeypatch: pytest.MonkeyPatch, recording: float, costs: list[float], wanted: int = 32) -> Governor:
+    """Plan after evaluations of these costs, every fourth one full, in a loop of 1 ms steps."""
+    now = [0.0]
+    monkeypatch.setattr(module, "perf_counter", lambda: now[0])
+    governor, step = Governor(100, 0.01), 0
+    governor.started(0)
+    for turn, cost in enumerate(costs):
+        recorded = governor.recordings or wanted
+        step += governor.every
+        now[0] += 0.001 * governor.every + cost + recorded * recording
+        governor.own += cost + recorded * recording
+        governor.evaluated(cost, step, turn % 4 == 0, recorded, wanted)
+    return governor
+
+
+def test_light_and_full_evaluations_are_planned_with_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    governor = planned(monkeypatch, 0.0, [0.05] + [0.002, 0.002, 0.002, 0.006] * 8)
+    assert governor.every == pytest.approx(0.003 / (PLANNED_SHARE * 1e-5), rel=0.02)
+
+
+def test_the_first_evaluation_plans_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert planned(monkeypatch, 0.0, [0.5]).every == 100
+    assert planned(monkeypatch, 0.0, [0.5, 0.0001]).every == 100
+
+
+@pytest.mark.parametrize(("recording", "steps"), [(0.0, 32), (2e-5, 32), (2e-4, 10), (1.0, 1)])
+def test_recorded_steps_take_no_more_than_evaluations_where_the_budget_is_short(
+    monkeypatch: pytest.MonkeyPatch, recording: float, steps: int
+) -> None:
+    assert planned(monkeypatch, recording, [0.0021] * 20).recordings == steps
+
+
+def test_recorded_steps_take_what_is_left_of_a_large_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    governor = planned(monkeypatch, 2e-5, [0.0001] * 20, wanted=100)
+    assert governor.every == 100
+    assert governor.recordings == pytest.approx((PLANNED_SHARE * 1e-3 - 1e-4) / 2e-5, abs=1)
