@@ -8,10 +8,10 @@ import pytest
 
 from polar_monitor.kernels import moments
 from polar_monitor.kernels.copula import copula_entropy
-from polar_monitor.kernels.posterior import posterior
+from polar_monitor.kernels.posterior import OUT, posterior
 from polar_monitor.statistics.correlation import relations
-from polar_monitor.statistics.joint import joint_statistics
-from polar_monitor.statistics.window import window_statistics
+from polar_monitor.statistics.full import full_statistics
+from polar_monitor.statistics.window import light_statistics
 from polar_monitor.statistics.windowed_histogram import WindowedHistogram
 
 BLOCKS = [(32, 128), (128, 1024)]
@@ -60,9 +60,8 @@ def window() -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("size", [1, 16], ids=["rows", "clusters_of_16"])
 def test_posterior_4096_by_32(benchmark, window, size):
     mean, variance = window
-    cluster = np.zeros(0, np.int64) if size == 1 else np.arange(4096) // size
-    prior = np.zeros(32), np.ones(32)
-    assert benchmark(lambda: posterior(mean, variance, np.log(variance), cluster, *prior)).shape == (18, 32)
+    group = None if size == 1 else np.arange(4096, dtype=np.int32) // size
+    assert benchmark(lambda: posterior(mean, variance, group)).shape == (OUT, 32)
 
 
 def test_histogram_update_4096_by_32(benchmark, window):
@@ -102,7 +101,7 @@ def test_all_statistics_of_4096_rows(benchmark, dimensions):
     prior = np.zeros(dimensions), np.ones(dimensions)
 
     def statistics() -> dict[str, object]:
-        found = window_statistics(mean, variance, None, 23, *prior)
-        return joint_statistics(mean, variance, found, None)
+        light = light_statistics(mean, variance, None, *prior)
+        return full_statistics(mean, variance, None, 23, *prior, light)
 
     assert np.isfinite(benchmark(statistics)["joint_entropy"])

@@ -13,22 +13,23 @@ from scipy.spatial import cKDTree
 from scipy.special import digamma
 
 from polar_monitor.kernels import knn_1d, mixture
-from polar_monitor.kernels.posterior import posterior
+from polar_monitor.kernels.posterior import OUT, posterior
+from polar_monitor.statistics.window import light_statistics
 
 N = 4096
 K = 10
 CLUSTER = np.arange(N, dtype=np.int64) // 16
-Window = tuple[np.ndarray, np.ndarray, np.ndarray]
+Window = tuple[np.ndarray, np.ndarray]
 
 
 @pytest.fixture(params=[32, 512], ids="{}x4096".format, scope="module")
 def window(request) -> Window:
-    """Mean, variance and log variance, (D, n): half of the dimensions passive, a quarter active, a quarter mixed."""
+    """Mean and variance, (D, n): half of the dimensions passive, a quarter active, a quarter mixed."""
     rng, d = np.random.default_rng(0), request.param
     used = rng.random((d, N)) < np.repeat([0.0, 0.0, 1.0, 0.5], d // 4)[:, None]
     mean = np.where(used, 1.0, 0.02) * rng.normal(size=(d, N))
     variance = np.where(used, 0.02, 0.99) * np.exp(0.1 * rng.normal(size=(d, N)))
-    return mean.astype(np.float32), variance.astype(np.float32), np.log(variance.astype(np.float32))
+    return mean.astype(np.float32), variance.astype(np.float32)
 
 
 def rows_and_clusters(function):
@@ -48,8 +49,7 @@ def test_entropy_of_bfloat16(benchmark, window, cluster):
 
 @rows_and_clusters
 def test_information(benchmark, window, cluster):
-    mean, variance, logs = window
-    assert benchmark(lambda: mixture.information(mean, variance, cluster, logs))[0].max() < math.log(N)
+    assert benchmark(lambda: mixture.information(*window, cluster))[0].max() < math.log(N)
 
 
 def test_resolved(benchmark, window):
@@ -59,9 +59,14 @@ def test_resolved(benchmark, window):
 
 @rows_and_clusters
 def test_posterior(benchmark, window, cluster):
-    prior = np.zeros(len(window[0])), np.ones(len(window[0]))
-    ids = CLUSTER[:0] if cluster is None else cluster
-    assert benchmark(lambda: posterior(*window, ids, *prior)).shape == (18, len(window[0]))
+    group = None if cluster is None else cluster.astype(np.int32)
+    assert benchmark(lambda: posterior(*window, group)).shape == (OUT, len(window[0]))
+
+
+@rows_and_clusters
+def test_light_statistics(benchmark, window, cluster):
+    group = None if cluster is None else cluster.astype(np.int32)
+    assert benchmark(lambda: light_statistics(*window, group, 0.0, 1.0))["repeats"] == 1.0
 
 
 def test_numpy_sort(benchmark, window):

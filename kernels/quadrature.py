@@ -34,7 +34,7 @@ LEVELS = 4
 LEVEL_BITS, BIAS = 22, 127
 """Bits of a float32 below its level: two levels for each exponent of σ², four of σ; and its exponent's bias."""
 OCTAVES = 32
-"""Largest number of octaves. A σ below 2⁻³² of the largest is raised to that."""
+"""Largest number of octaves. A σ below 2⁻³¹ of the largest is raised to that."""
 NODES = 4096
 """Largest number of points of the finest grid if rows come without their order."""
 TABLE = 9 * NODES
@@ -58,6 +58,17 @@ def _level(square):
     """Return the level of σ² (a float32): its exponent, and whether its mantissa is above 1.5, as one number."""
     mantissa, exponent = math.frexp(square)
     return 2 * (int(exponent) - 1 + BIAS) + int(mantissa >= 0.75)
+
+
+@helper
+def _raised(mu, s2, least):
+    """Return the sum of log σ² by which smaller variances are raised to `least`."""
+    total = 0.0
+    for i in range(mu.shape[0]):
+        y = np.float64(s2[i])
+        if 0.0 < y < least and math.isfinite(mu[i]):
+            total += math.log(least / y)
+    return total
 
 
 @helper
@@ -174,13 +185,14 @@ def _pack(cells, size, ordered, level_of, octaves, table, packed, packed_of, sta
 def _segments(packed, first, last, ordered, margin, step, segments, count, nodes):
     """Lay out the grid of one octave, whose cells are packed[first:last]. Return the numbers of segments and nodes.
 
-    segments (3, ·): the position of the first node, its number, and the number of nodes; `count` of them are there.
+    segments (4, ·): the least mean, the number of the first node, the number of nodes, and the distance of the least
+    mean from the first node, which a position in float64 would lose beside a large mean; `count` of them are there.
     """
     if not ordered:
         low, high = packed[first, 1], packed[first, 1]
         for c in range(first + 1, last):
             low, high = min(low, packed[c, 1]), max(high, packed[c, 1])
-        segments[0, count], segments[1, count] = low - margin, nodes
+        segments[0, count], segments[1, count], segments[3, count] = low, nodes, margin
         segments[2, count] = int((high - low + 2.0 * margin) / step) + 2
         return count + 1, nodes + int(segments[2, count])
     c = first
@@ -189,7 +201,7 @@ def _segments(packed, first, last, ordered, margin, step, segments, count, nodes
         while c < last and packed[c, 1] - high <= 2.0 * margin:
             low, high = min(low, packed[c, 1]), max(high, packed[c, 1])
             c += 1
-        segments[0, count], segments[1, count] = low - margin, nodes
+        segments[0, count], segments[1, count], segments[3, count] = low, nodes, margin
         segments[2, count] = int((high - low + 2.0 * margin) / step) + 2
         nodes += int(segments[2, count])
         count += 1
@@ -205,11 +217,11 @@ def _fill(packed, first, last, n, segments, segment, step, q, q2):
     """
     for c in range(first, last):
         weight, m, by = packed[c, 0] / n, packed[c, 1], 1.0 / packed[c, 2]
-        while m > segments[0, segment] + (segments[2, segment] - 1.0) * step:
+        while m - segments[0, segment] + segments[3, segment] > (segments[2, segment] - 1.0) * step:
             segment += 1
         offset, centre, reach = (
             int(segments[1, segment]),
-            (m - segments[0, segment]) / step,
+            (m - segments[0, segment] + segments[3, segment]) / step,
             SIGMAS * packed[c, 2] / step,
         )
         start, stop = int(centre - reach) + 1, int(centre + reach) + 1
@@ -244,21 +256,22 @@ def _integrate(octave, bounds, segments, sigma, q, q2, field, sums):
     at = bounds[1:].copy()  # the segment of each wider octave that the present node is in
     weights, index = np.empty((octaves, 4)), np.empty(octaves, np.int64)
     for k in range(bounds[octave + 1], bounds[octave]):
-        left, offset = segments[0, k], int(segments[1, k])
+        low, offset = segments[0, k], int(segments[1, k])
         for i in range(int(segments[2, k])):
             own = q[offset + i]
             if own <= TINY:  # nothing of this octave, so nothing to add
                 continue
-            x, above, above2 = left + i * step, 0.0, 0.0
+            x, above, above2 = i * step - segments[3, k], 0.0, 0.0  # x: from the least mean
             for p in range(octave + 1, octaves):
                 index[p] = -1
                 wide = STEP * sigma * 2.0**p
-                while at[p] < bounds[p] and x >= segments[0, at[p]] + (segments[2, at[p]] - 2.0) * wide:
+                u = 0.0
+                while at[p] < bounds[p]:
+                    u = (low - segments[0, at[p]] + (x + segments[3, at[p]])) / wide
+                    if u < segments[2, at[p]] - 2.0:
+                        break
                     at[p] += 1
-                if at[p] >= bounds[p]:
-                    continue
-                u = (x - segments[0, at[p]]) / wide
-                if u < 1.0:
+                if at[p] >= bounds[p] or u < 1.0:
                     continue
                 j = int(u)
                 t = u - j
@@ -302,12 +315,12 @@ def _cross(packed, count, field):
 
 
 @helper
-def _by_input(place, packed_of, packed, group):
+def _by_input(place, packed_of, packed, group, rows):
     """Return the sum over inputs of the squared sums of their rows' terms, and `pairs`: see `quadrature`.
 
     packed[:, 2] holds 1 / weight, packed[:, 3] the terms; the last two columns, 0 before, are work space.
     """
-    square = pairs = term = 0.0
+    square = pairs = term = members = 0.0
     inputs = 1.0
     for i in range(group.shape[0]):
         if place[i] >= 0:
@@ -317,21 +330,22 @@ def _by_input(place, packed_of, packed, group):
                 packed[c, 9], packed[c, 10] = 0.0, inputs
             packed[c, 9] += 1.0
             pairs += (2.0 * packed[c, 9] - 1.0) * packed[c, 2]
+            members += 1.0
         if i + 1 == group.shape[0] or group[i + 1] != group[i]:
             square += term * term
-            term = 0.0
+            pairs -= members * members / rows
+            term = members = 0.0
             inputs += 1.0
     return square, pairs
 
 
 @helper
-def _judge(entropy, excess, square, pairs, cells, log_noise, rows, inputs, distinct, chance, out):
+def _judge(entropy, excess, square, pairs, cells, log_noise, rows, inputs, distinct, grouped, out):
     """Put the information, its standard error, and the square of the error's second-order part into out (3,)."""
     effective, spread = rows * distinct, square / (rows - 1.0)
-    if chance > 0.0:
+    if grouped:
         spread = square / rows * inputs / (inputs - 1.0) if inputs > 1.0 else np.nan
-        design = (pairs - chance) / max(cells - 1.0, 1.0)
-        effective /= max(design, 1.0)
+        effective /= max(pairs / max(cells - 1.0, 1.0), 1.0)
     bias = excess / (2.0 * effective)
     second = max(min(bias / effective, 2.0 * bias * bias), 0.0) + (HIGHER_ORDER * bias) * (HIGHER_ORDER * bias)
     value = entropy - HALF_LOG_2PI - 0.5 - 0.5 * log_noise + bias
@@ -357,15 +371,10 @@ def quadrature(
     (n or TABLE, 4), packed (n, 11), grid (3, nodes).
 
     Rows of one input fall into one cell more often than by chance: `pairs` is a sum over all cells and inputs, the
-    squared number of rows in both, divided by the rows of the cell.
+    squared number of rows in both, divided by the rows of the cell, less what chance gives.
     """
-    chance = start = 0.0
-    for i in range(1, group.shape[0] + 1):
-        if i == group.shape[0] or group[i] != group[i - 1]:
-            chance += (i - start) * (i - start) / group.shape[0]
-            start = i
     table, starts = np.zeros((3, OCTAVES * LEVELS + 1)), np.zeros(OCTAVES + 1, np.int64)
-    bounds, sums, segments = np.zeros(OCTAVES + 1, np.int64), np.empty(2), np.empty((3, packed.shape[0] + OCTAVES))
+    bounds, sums, segments = np.zeros(OCTAVES + 1, np.int64), np.empty(2), np.empty((4, packed.shape[0] + OCTAVES))
     place, packed_of, level_of = places[0], places[1], places[2]
     ordered = order.shape[0] > 0
     for w in range(which.shape[0]):
@@ -374,8 +383,10 @@ def quadrature(
         mu, s2, s2_bits = mean[d], variance[own], bits[own]
         inputs, log_noise, left = described[0, d], described[1, d], described[3, d]
         reach, least = described[4, d] - left, max(described[5, d], described[6, d] * 4.0 ** (1 - OCTAVES))
+        if least > described[5, d]:
+            log_noise += _raised(mu, s2, least) / described[2, d]
         first = _level(least)
-        levels = _level(described[6, d]) - first + 1
+        levels = max(_level(described[6, d]) - first, 0) + 1
         floor = math.ldexp(1.0 + 0.5 * (first & 1), (first >> 1) - BIAS)
         sigma, octaves = math.sqrt(floor), (levels + LEVELS - 1) // LEVELS
         narrow = min(max(reach / (MIN_SPLIT * CELL * sigma), 1e-6), 1.0)
@@ -417,9 +428,11 @@ def quadrature(
                 packed[c, 9] = packed[c, 10] = 0.0
                 packed[c, 2] = 1.0 / packed[c, 0]
                 packed[c, 3] -= mean_term
-            square, pairs = _by_input(place, packed_of, packed, group)
+            square, pairs = _by_input(place, packed_of, packed, group, rows)
             mean_term = 0.0
         if terms.shape[0] > 0:
             for i in range(mu.shape[0]):
                 terms[e, i] = packed[packed_of[place[i]], 3] - mean_term if place[i] >= 0 else 0.0
-        _judge(-sums[0], sums[1] - 1.0, square, pairs, count, log_noise, rows, inputs, distinct, chance, out[e])
+        _judge(
+            -sums[0], sums[1] - 1.0, square, pairs, count, log_noise, rows, inputs, distinct, group.shape[0] > 0, out[e]
+        )

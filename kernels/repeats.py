@@ -1,14 +1,15 @@
 """Count how often inputs recur in a window: rows that lie closer together than chance explains.
 
-A row coincides with a probe at ε if their means differ by at most ε σ in every dimension looked at: those that the
-probe uses (σ² at most half of the variance of μ), since all inputs lie close together where they use nothing. Different
-inputs lie so close by chance too: in k dimensions their number grows as ε^k, while that of repeats does not grow. So
-with c(ε) the mean number of rows that coincide with a row, itself included, (c(4ε) − c(ε)) / (4^k − 1) are there by
-chance. The largest ε at which these are few gives the mean number of times that the input of a row occurs: what is left
-of c(ε). It weighs an input by its occurrences, as the variance of a mean does: n rows are worth n divided by it (Kish
-1965).
+A row coincides with a probe at ε if their means differ by at most ε σ, their σ² by at most ε σ², in every dimension
+looked at: those that the probe uses (σ² at most half of the variance of μ), since all inputs lie close together where
+they use nothing. Different inputs lie so close by chance too: their number grows at least as ε, since an encoder may lay
+them on a curve, while that of repeats does not grow. So with c(ε) the mean number of rows that coincide with a row,
+itself included, at most (c(4ε) − c(ε)) / 3 are there by chance. The largest ε at which these are few gives the mean
+number of times that the input of a row occurs: what is left of c(ε). It weighs an input by its occurrences, as the
+variance of a mean does: n rows are worth n divided by it (Kish 1965).
 
-Encoders change while they are trained, so repeats coincide within a part of the noise, not exactly.
+Encoders change while they are trained, so repeats coincide within a part of the noise, not exactly. Different inputs
+that agree within a fiftieth of the noise in all of these dimensions, mean and σ², cannot be distinguished from repeats.
 """
 
 import math
@@ -24,12 +25,14 @@ MAX_DIMENSIONS = 6
 """Largest number of dimensions that are looked at for one probe."""
 MIN_PROBES = 8
 """Smallest number of probes that use a dimension. With fewer, no repeats are reported."""
-SCALES = (1.0, 0.25, 0.0625, 1.0 / 64.0, 0.0)
+SCALES = (0.25, 0.0625, 1.0 / 64.0, 0.0)
 """Values of ε, each a fourth of the one before. All but the first are tried."""
+GROWTH = 4.0
+"""Least growth of the number of different inputs that coincide, from one ε to the one before."""
 MAX_BY_CHANCE = 0.1
 """Largest share of the rows by chance among those that coincide, at an ε that is used."""
 SURE = 2.0
-"""Standard errors by which inputs must recur more than once."""
+"""Standard errors by which the inputs of the probes must recur more than once; else the count is 1."""
 GOLDEN = 0.6180339887498949
 FLOAT = "float32[:, ::1]"
 
@@ -38,7 +41,7 @@ FLOAT = "float32[:, ::1]"
     f"void({FLOAT}, {FLOAT}, int32[::1], float64, float64[::1], int64[::1], int64[::1], float32[::1], int64[:, ::1])"
 )
 def coincidences(mean, variance, group, tau, largest, which, probes, apart, counts):
-    """Fill counts (probes, 6): the dimensions looked at, and the rows that coincide at each of `SCALES`.
+    """Fill counts (probes, 5): the dimensions looked at, and the rows that coincide at each of `SCALES`.
 
     variance (D, n), or (0, 0) where tau is σ of all rows. which: the dimensions, in order of preference; a probe looks
     at the first of them whose variance is at most `largest` (D,). group (n,): further rows of the probe's own input do
@@ -59,6 +62,12 @@ def coincidences(mean, variance, group, tau, largest, which, probes, apart, coun
                     distance = np.float32(abs(np.float32(mu[i] - centre)) * by)
                     distance = distance if distance == distance else np.float32(np.inf)
                     apart[i] = max(apart[i], distance)
+                if variance.shape[0] > 0:
+                    s2, width, by = variance[d], variance[d, probe], np.float32(1.0 / square)
+                    for i in range(n):
+                        distance = np.float32(abs(np.float32(s2[i] - width)) * by)
+                        distance = distance if distance == distance else np.float32(np.inf)
+                        apart[i] = max(apart[i], distance)
         if group.shape[0] > 0:
             for i in range(n):
                 apart[i] = np.inf if group[i] == group[probe] else apart[i]
@@ -83,8 +92,8 @@ def occurrences(
 
     mean, variance: float32 (D, n), C-contiguous; without a variance `tau` is σ of all rows. which: the dimensions to
     look at, those with most information first. largest (D,): greatest variance of an input that uses a dimension.
-    group: int32 (n,), the input that a row belongs to. Places of an image may equal those of others, so with a group
-    the lower quartile of the probes counts, instead of the lower bound of their mean.
+    group: int32 (n,), the input that a row belongs to. Places of an image may have one value in all images, so with a
+    group the lower quartile of the probes counts, instead of their mean.
     """
     n = mean.shape[1]
     if which.size == 0 or n < 2:
@@ -98,12 +107,13 @@ def occurrences(
     counts = counts[counts[:, 0] > 0]
     if len(counts) < MIN_PROBES:
         return 1.0
-    seen, growth = counts[:, 1:], 4.0 ** counts[:, :1] - 1.0
-    by_chance = (seen[:, :-1] - seen[:, 1:]) / growth * (np.array(SCALES[1:]) > 0.0)
+    seen = counts[:, 1:]
+    by_chance = (seen[:, :-1] - seen[:, 1:]) / (GROWTH - 1.0) * (np.array(SCALES[1:]) > 0.0)
     few = by_chance.sum(axis=0) <= MAX_BY_CHANCE * seen[:, 1:].sum(axis=0)
     if not few.any():
         return 1.0
     left = (seen[:, 1:] - by_chance)[:, int(few.argmax())]
     if group is not None:
         return float(max(np.quantile(left, 0.25), 1.0))
-    return float(max(left.mean() - SURE * left.std() / math.sqrt(len(left)), 1.0))
+    sure = left.mean() - SURE * left.std() / math.sqrt(len(left)) > 1.0
+    return float(left.mean()) if sure else 1.0

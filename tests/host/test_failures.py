@@ -26,7 +26,7 @@ STAGES = {
     "drain": "polar_monitor.capture.ring.PairedRingBuffer.requests",
     "transfer": "polar_monitor.capture.transfer.HostTransfer.take",
     "histogram": "polar_monitor.statistics.windowed_histogram.WindowedHistogram.update",
-    "statistics": "polar_monitor.statistics.stream.window_statistics",
+    "statistics": "polar_monitor.statistics.stream.light_statistics",
     "snapshot": "polar_monitor.statistics.stream.LatentStream.snapshot",
     "labels": "polar_monitor.monitor.pipeline.judge",
     "alerts": "polar_monitor.alerts.engine.follow",

@@ -35,8 +35,9 @@ EXERCISE = """
 import numpy as np
 import pickle, sys
 from polar_monitor.statistics.windowed_histogram import WindowedHistogram
-from polar_monitor.kernels import copula, knn_1d, mixture, moments, negentropy, posterior, published, valley
+from polar_monitor.kernels import copula, knn_1d, mixture, moments, negentropy, posterior, published, repeats, valley
 from polar_monitor.kernels.joint import joint
+from polar_monitor.kernels.judging import follow, labels
 
 def exercise():
     rng = np.random.default_rng(0)
@@ -60,31 +61,41 @@ def exercise():
         moments.merge(count, mean, m2, count.copy(), mean + 1, m2.copy())
         found += [count, mean, m2]
         variance = np.abs(part) + np.float32(0.1)
-        for cluster in (np.zeros(0, np.int64), np.arange(rows, dtype=np.int64) // 4):
-            found.append(posterior.posterior(part, variance, np.log(variance), cluster, np.zeros(4), np.ones(4)))
-        counts = np.zeros((4, valley.BINS), np.int64)
-        valley._count(np.log(variance), np.zeros(4), counts)
-        found.append(counts)
+        for group in (None, np.arange(rows, dtype=np.int32) // 4):
+            found += [posterior.posterior(part, rest, group, np.zeros(4), np.ones(4)) for rest in (variance, None)]
+            ids = np.zeros(0, np.int32) if group is None else group
+            found.append(valley.valley(part, variance, np.ones(4), ids, 0.05, np.arange(4)))
     rng = np.random.default_rng(1)
-    cluster = np.arange(96, dtype=np.int64) // 4
+    cluster, every = np.arange(96, dtype=np.int64) // 4, np.arange(6)
     whole = np.ascontiguousarray(rng.normal(size=(6, 96)), np.float32)
     whole[1], whole[2] = 0.1, np.round(4 * whole[2]) / 4
     whole[3, :5] = 1e30, -1e30, 1e-42, 0.0, -0.0
     whole[4] = np.maximum(whole[4], 0) * np.float32(1e-3)
     spread = np.exp(rng.normal(size=(6, 96))).astype(np.float32)
     spread[2], spread[4] = 1e-12, 0.5
+    found.append(published.baselines(whole, spread, np.full(6, 96), np.zeros(6), np.ones(6)))
+    found.append(valley.valley(whole, spread, np.full(6, 1.5), np.zeros(0, np.int32), 0.05, every))
     for ids in (None, cluster):
-        found.append(posterior.posterior(whole, spread, np.log(spread), cluster[:0], np.zeros(6), np.ones(6)))
-        found.append(published.baselines(whole, spread, np.log(spread), np.full(6, 96), np.zeros(6), np.ones(6)))
+        group = None if ids is None else ids.astype(np.int32)
+        found.append(posterior.posterior(whole, spread, group, np.zeros(6), np.ones(6)))
+        for repeated in (whole, np.tile(whole[:, :24], 4)):
+            for rest in (spread, None):
+                found.append(np.array(repeats.occurrences(repeated, rest, every, np.full(6, 9.0), 0.1, group)))
         found += knn_1d.entropy(whole, ids)
         found += knn_1d.estimate(whole, dependent=ids is None)
         found += negentropy.negentropy(whole, ids)
         found += knn_1d.entropy(whole[:, :12].copy(), None if ids is None else ids[:12], 11, 7)
         found += mixture.information(whole, spread, ids)
         found += mixture.resolved(whole, np.full(6, 0.3), ids)
-    found.append(published.baselines(whole, None, None, np.full(6, 96), np.zeros(6), np.ones(6)))
+    found.append(published.baselines(whole, None, np.full(6, 96), np.zeros(6), np.ones(6)))
     found.append(np.array(copula.copula_entropy(whole[[0, 3, 5]])))
     found.append(np.array(joint.joint(whole[[0, 3, 5]])[:5]))
+    numbers, codes = rng.uniform(0, 1, (13, 6)), np.empty(6, np.uint8)
+    found += [np.array(labels.label(numbers, True, (1.96, 3.0, 0.05, 0.15, 0.02, 0.05, 0.85, 0.1), codes)), codes]
+    used, counts, new = numbers[6] > 0.5, np.ones((4, 6), np.int64), (np.empty((4, 6)), np.empty((4, 6), np.int64))
+    used_now, limits = np.empty(6, np.bool_), (1.96, 0.35, 0.002, 0.5, 1.2)
+    rows = numbers[:2], numbers[2], numbers[3], numbers[4] > 0.2, numbers[7:11], counts, used
+    found += [np.array(follow.follow(*rows, limits, 2, *new, used_now)), *new, used_now]
     return found
 """
 
@@ -243,9 +254,9 @@ def test_no_access_is_out_of_bounds(tmp_path):
 
 def test_bounds_are_indeed_checked_there(tmp_path):
     code = ALONE + (
-        "import numpy as np\nfrom polar_monitor.kernels.posterior import _influences\n"
-        "rows, room = np.ones((3, 2, 4), np.float32), np.ones((5, 4))\n"
-        "try:\n    _influences(rows, rows, rows, np.ones(2), np.ones(2), room, np.empty((9, 3)))\n"
+        "import numpy as np\nfrom polar_monitor.kernels.valley import valley\n"
+        "rows, none = np.ones((2, 4), np.float32), np.zeros(0, np.int32)\n"
+        "try:\n    valley(rows, rows, np.ones(2), none, 0.05, np.arange(3))\n"
         "except IndexError:\n    print('caught')"
     )
     assert run(code, NUMBA_BOUNDSCHECK="1", NUMBA_CACHE_DIR=str(tmp_path)).stdout.strip() == b"caught"

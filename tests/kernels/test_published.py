@@ -20,13 +20,12 @@ VARIANCES = st.floats(2.0**-10, 4, width=32) | st.sampled_from([np.nan, np.inf, 
 
 def table(mean, variance=None, prior_mean=0.0, prior_var=1.0):
     mean = np.ascontiguousarray(mean, np.float32)
-    fine, log = np.isfinite(mean), None
+    fine = np.isfinite(mean)
     if variance is not None:
         variance = np.ascontiguousarray(variance, np.float32)
         fine &= np.isfinite(variance)
-        log = np.log(variance)
     prior = np.full(len(mean), prior_mean), np.full(len(mean), prior_var)
-    return dict(zip(NAMES, baselines(mean, variance, log, fine.sum(axis=1), *prior), strict=True))
+    return dict(zip(NAMES, baselines(mean, variance, fine.sum(axis=1), *prior), strict=True))
 
 
 @given(st.data(), st.integers(1, 40), st.booleans())

@@ -38,3 +38,27 @@ def divergences(mean, variance):
     q = np.maximum(each.mean(axis=0), 1e-300)
     kl = -(each @ np.log(q)) * step - 0.5 * np.log(2 * np.pi * np.e * s[:, 0] ** 2)
     return kl, 0.5 / len(mu) * (((each**2).mean(axis=0) / q).sum() * step - 1)
+
+
+def entropy(mean, variance, nodes=6):
+    """h(q) of the mixture with all n components: Gauss-Legendre between points 0.75 σ apart of every component.
+
+    It needs no grid, so that any ratio of scales costs the same: 17 n intervals at most.
+    """
+    m, s = np.float64(mean), np.sqrt(np.float64(variance))
+    centre, width = np.unique(np.stack([m, s]), axis=1)
+    ends = np.unique((centre[:, None] + width[:, None] * np.arange(-8, 8.01, 0.75)).ravel())
+    x, weight = np.polynomial.legendre.leggauss(nodes)
+    half, middle = 0.5 * np.diff(ends)[:, None], 0.5 * (ends[1:] + ends[:-1])[:, None]
+    z, weight = (middle + half * x).ravel(), (half * weight).ravel()
+    total = 0.0
+    for some in np.array_split(np.arange(z.size), z.size // 20000 + 1):
+        each = np.exp(-0.5 * ((z[some, None] - m) / s) ** 2) / (s * math.sqrt(2 * math.pi))
+        q = each.mean(axis=1)
+        total -= (np.where(q > 0, q * np.log(np.maximum(q, 1e-300)), 0.0) * weight[some]).sum()
+    return float(total)
+
+
+def information(mean, variance):
+    """I of the mixture with all n components, at any ratio of scales."""
+    return entropy(mean, variance) - 0.5 * np.log(2 * np.pi * np.e * np.float64(variance)).mean()

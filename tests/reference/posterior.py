@@ -13,13 +13,16 @@ def clustered_error(influence, cluster):
     return math.sqrt((sums**2).sum() * k / (k - 1)) / len(influence) if k > 1 else math.nan
 
 
-def slow(mu, s2, ls, cluster, prior_mean, prior_var):
+def slow(mu, s2, cluster, prior_mean, prior_var):
     """One dimension, all influence values written out."""
-    fine = np.isfinite(mu) & np.isfinite(s2) & np.isfinite(ls)
-    mu, s2, ls, cluster = (a[fine].astype(np.float64) for a in (mu, s2, ls, cluster))
-    found = dict.fromkeys(NAMES, math.nan) | {"rows": len(mu)}
+    fine = np.isfinite(mu) & np.isfinite(s2) & (s2 > 0)
+    mu, s2, cluster = (a[fine].astype(np.float64) for a in (mu, s2, cluster))
+    found = dict.fromkeys((*NAMES, "low", "high", "least", "most"), math.nan)
+    found |= {"finite": len(np.unique(cluster)), "rows": len(mu)}
     if not len(mu):
         return found
+    ls = np.log(s2)
+    found |= {"low": mu.min(), "high": mu.max(), "least": s2.min(), "most": s2.max()}
     v, e, log = mu.var(), s2.mean(), ls.mean()
     t, r = v + e, v / (v + e)
     d2 = (mu - mu.mean()) ** 2

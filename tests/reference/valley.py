@@ -14,13 +14,13 @@ def bins(ls, total):
     return [min(max(math.floor(4 * (x - math.log(total)) / math.log(2) + 0.5), BINS[0]), BINS[-1]) for x in ls]
 
 
-def slow(mu, s2, ls, cluster, share):
+def slow(mu, s2, cluster, share):
     """(valley, its standard error); float32 rows (n,), cluster ids (n,)."""
-    fine = np.isfinite(mu) & np.isfinite(s2) & np.isfinite(ls)
-    mu, s2, ls, cluster = (a[fine].astype(np.float64) for a in (mu, s2, ls, cluster))
+    fine = np.isfinite(mu) & np.isfinite(s2) & (s2 > 0)
+    mu, s2, cluster = (a[fine].astype(np.float64) for a in (mu, s2, cluster))
     if not len(mu):
         return math.nan, math.nan
-    where = bins(ls, mu.var() + s2.mean())
+    where = bins(np.log(s2), mu.var() + s2.mean())
     counts, n, clusters = Counter(where), len(mu), len(np.unique(cluster))
     size = n / clusters
 

@@ -161,8 +161,8 @@ def test_low_rank_is_not_reported_with_too_few_rows():
 @pytest.mark.parametrize("size", [1, 4])
 @pytest.mark.parametrize("inputs", [50, 64, 511])
 def test_finite_rows_of_a_dimension_are_counted_as_inputs(with_variance, size, inputs):
-    mean, variance = latents(["active"] * 2, 11)
-    mean, variance = (np.tile(x, (2 * size, 1)) for x in (mean, variance))
+    parts = [latents(["active"] * 2, 11 + seed) for seed in range(2 * size)]
+    mean, variance = (np.concatenate(x) for x in zip(*parts, strict=True))
     mean[inputs * size :, 1] = np.nan
     stream = LatentStream(2, window=len(mean), has_variance=with_variance)
     stream.update(mean.astype(np.float32), variance.astype(np.float32) if with_variance else None, per=size)
@@ -231,6 +231,38 @@ def test_too_few_rows_are_undecided_with_the_reason(rows):
     assert found.verdict is Verdict.NOT_ESTIMABLE
     assert f"only {rows} independent rows, 512 are needed" in found.reasons[0]
     assert f"only {rows} independent rows" in found.explain(0)
+
+
+@pytest.mark.parametrize("order", ["in turn", "shuffled", "drifting"])
+@pytest.mark.parametrize("with_variance", [True, False])
+def test_inputs_that_recur_are_counted_once_and_the_reason_says_so(order, with_variance):
+    """One small batch over and over: 16 inputs, which tell log 16 nats at most and no label."""
+    rng = np.random.default_rng(14)
+    mean, variance = latents(["active", "mixed", "active"], 14)
+    which = np.arange(4 * N) % 16
+    if order == "shuffled":
+        which = rng.permutation(which)
+    mean, variance = mean[which], variance[which]
+    if order == "drifting":
+        mean = mean + 0.002 * np.cumsum(rng.normal(size=mean.shape), axis=0) / math.sqrt(len(mean))
+    found = regime(mean, variance if with_variance else None)
+    s = found.snapshot
+    assert 16 <= s.independent <= 20
+    assert (s.finite == s.independent).all()
+    assert 200 <= s.repeats <= 256
+    assert (s.information <= math.log(16) + 1.96 * s.information_se).all()
+    assert found.labels == (UNDECIDED,) * 3
+    assert found.verdict is Verdict.NOT_ESTIMABLE
+    reason = f"only {s.independent} different inputs in {4 * N} rows, 512 are needed"
+    assert reason in found.reasons[0] and reason in found.explain(0)
+
+
+def test_a_training_set_that_is_seen_again_is_judged_by_its_inputs():
+    mean, variance = latents(["active", "passive", "mixed"], 15)
+    once, again = regime(mean, variance), regime(np.tile(mean, (4, 1)), np.tile(variance, (4, 1)))
+    assert again.labels == once.labels == (ACTIVE, PASSIVE, MIXED)
+    assert again.snapshot.independent == pytest.approx(N, rel=0.1)
+    np.testing.assert_allclose(again.snapshot.kl_se, once.snapshot.kl_se, rtol=0.1)
 
 
 def test_an_undecided_dimension_settles_as_such():

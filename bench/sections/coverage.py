@@ -1,0 +1,105 @@
+"""Coverage of the information's 95 % interval: `python -m bench.sections.coverage [--seeds 200]` prints a table.
+
+Windows as training gives them, eight dimensions each, whose repeats are counted as in an evaluation. `bias` is the mean
+error in stated errors, `spread` the standard deviation of the estimate in the same unit. 90 to 99 % should hold the
+truth. Three equal clusters stay at 100 %: every row tells as much as any other, so that the first-order error vanishes,
+and an error that were exact there would hold the truth in too few of clusters that are nearly equal.
+"""
+
+import argparse
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from bench.intervals import NOISE, POPULATIONS, Array, Population, Rows, entropy_of, in_clusters, truths
+from polar_monitor.statistics.window import light_statistics
+
+ROWS, DIMENSIONS = 4096, 8
+FAR, FAR_SHARE = 40.0, 0.125
+GAUSSIAN = 0.5 * math.log1p(1.0 / NOISE)
+"""Information of a standard normal mean at the noise."""
+
+
+def information(name: str) -> float:
+    return truths(POPULATIONS[name])["information"]
+
+
+def repeated(times: int, shuffled: bool) -> Callable[[np.random.Generator], Rows]:
+    """Standard normal inputs, each so many times."""
+
+    def draw(rng: np.random.Generator) -> Rows:
+        inputs = ROWS // times
+        which = rng.permutation(ROWS) % inputs if shuffled else np.arange(ROWS) % inputs
+        return rng.normal(size=(DIMENSIONS, inputs))[:, which], np.full((DIMENSIONS, ROWS), NOISE)
+
+    return draw
+
+
+def by_chance(rng: np.random.Generator) -> Rows:
+    """Inputs of a training set of 1,000, drawn with replacement."""
+    return rng.normal(size=(DIMENSIONS, 1000))[:, rng.integers(0, 1000, ROWS)], np.full((DIMENSIONS, ROWS), NOISE)
+
+
+def far_groups(rng: np.random.Generator) -> Rows:
+    mean = rng.normal(size=(DIMENSIONS, ROWS)) + FAR * (rng.random((DIMENSIONS, ROWS)) < FAR_SHARE)
+    return mean, np.full(mean.shape, NOISE)
+
+
+def bfloat16(rng: np.random.Generator) -> Rows:
+    mean = rng.normal(size=(DIMENSIONS, ROWS)).astype(np.float32)
+    return (mean.view(np.uint32) + np.uint32(0x8000) & np.uint32(0xFFFF0000)).view(np.float32), np.full(
+        mean.shape, NOISE
+    )
+
+
+def of(population: Population) -> Callable[[np.random.Generator], Rows]:
+    return lambda rng: population.draw(rng, DIMENSIONS, ROWS)
+
+
+NEARLY = in_clusters(0.35, 0.33, 0.32)
+GROUPS = -sum(p * math.log(p) for p in (FAR_SHARE, 1 - FAR_SHARE))
+WINDOWS: dict[str, tuple[float, Callable[[np.random.Generator], Rows]]] = {
+    **{name: (information(name), of(POPULATIONS[name])) for name in POPULATIONS if not POPULATIONS[name].clustered},
+    "3 clusters, nearly equal": (entropy_of(NEARLY.density) - NEARLY.noise_entropy, of(NEARLY)),
+    "each input 4 times, in turn": (GAUSSIAN, repeated(4, False)),
+    "each input 4 times, shuffled": (GAUSSIAN, repeated(4, True)),
+    "1,000 inputs by chance": (GAUSSIAN, by_chance),
+    "far groups": (GROUPS + GAUSSIAN, far_groups),
+    "ties of bfloat16": (GAUSSIAN, bfloat16),
+}
+"""True information, and how to draw a window of means and variances."""
+
+
+def estimates(name: str, seeds: int) -> tuple[Array, Array]:
+    """Values and stated errors, (seeds,) each."""
+    found = []
+    for seed in range(-(-seeds // DIMENSIONS)):
+        mean, variance = (x.astype(np.float32) for x in WINDOWS[name][1](np.random.default_rng(seed)))
+        s = light_statistics(np.ascontiguousarray(mean), variance, None, 0.0, 1.0, repeats=None)
+        found.append(np.stack([s["information"], s["information_se"]]))
+    value, error = np.concatenate(found, axis=1)[:, :seeds]
+    return value, error
+
+
+def covered(name: str, seeds: int) -> float:
+    """Share of the seeds at which the interval holds the truth."""
+    value, error = estimates(name, seeds)
+    return float(np.mean(np.abs(value - WINDOWS[name][0]) <= 1.96 * error))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Coverage of the stated 95 % interval of the information.")
+    parser.add_argument("--seeds", type=int, default=200)
+    seeds = parser.parse_args().seeds
+    print(f"n = {ROWS}, {seeds} seeds")
+    print(f"{'window':30}{'truth':>9}{'error':>9}{'bias':>7}{'spread':>8}{'coverage':>10}")
+    for name, (truth, _) in WINDOWS.items():
+        value, error = estimates(name, seeds)
+        off = (value - truth) / error
+        inside = np.mean(np.abs(off) <= 1.96)
+        print(f"{name:30}{truth:9.4f}{error.mean():9.4f}{off.mean():7.2f}{off.std():8.2f}{inside:10.1%}")
+
+
+if __name__ == "__main__":
+    main()
