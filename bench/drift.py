@@ -1,8 +1,8 @@
 """Information of a model that drifts: `python -m bench.drift [--seeds 200] [--every 200]` prints a table.
 
-A window holds the rows of one interval between two evaluations, recorded in bursts spread over it, as the schedule does,
-or at its end. Its estimate should be the information averaged over the steps of the interval: the table gives the share
-of seeds at which value ± 1.96 errors holds that average, and the bias in nats. 90 to 99 % is right.
+A window holds the rows of one interval between two evaluations, recorded in bursts spread over it, as the schedule
+does, or at its end. Its estimate should be the information averaged over the steps of the interval: the table gives the
+share of seeds at which value ± 1.96 errors holds that average, and the bias in nats. 90 to 99 % is right.
 
 Codes are Gaussian, so the information of a step is known: ½ log(1 + a²/σ²) for means of standard deviation a. `still`
 does not drift; in `polarises` log σ² falls, in `fades` a falls, both by so many nats of information an interval; in

@@ -186,6 +186,21 @@ def repeated(rng: np.random.Generator, times: int, n: int) -> Array:
     return rng.permutation(np.repeat(rng.normal(size=n // times), times))
 
 
+def bfloat16(x: Array) -> Array:
+    """Rounded to nearest, ties to even, as torch does."""
+    bits = np.asarray(x, np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32)
+
+
+FAR_SHARE = 0.01
+
+
+def with_far_groups(rng: np.random.Generator, n: int) -> Array:
+    """Standard normal rows, of which FAR_SHARE is moved by 1000 on either side."""
+    side = rng.choice([-1, 0, 1], n, p=[FAR_SHARE / 2, 1 - FAR_SHARE, FAR_SHARE / 2])
+    return np.asarray(rng.normal(size=n) + 1000.0 * side)
+
+
 DEPENDENT: dict[str, Callable[[np.random.Generator, int], Array]] = {
     "independent": lambda rng, n: rng.normal(size=n),
     "AR(1), 0.5": lambda rng, n: autoregressive(rng, 0.5, n),
@@ -193,8 +208,12 @@ DEPENDENT: dict[str, Callable[[np.random.Generator, int], Array]] = {
     "AR(1), 0.98": lambda rng, n: autoregressive(rng, 0.98, n),
     "each row twice": lambda rng, n: repeated(rng, 2, n),
     "each row 4 times": lambda rng, n: repeated(rng, 4, n),
+    "4 times, in turn": lambda rng, n: np.tile(rng.normal(size=n // 4), 4),
+    "16 times, in turn": lambda rng, n: np.tile(rng.normal(size=n // 16), 16),
+    "bfloat16": lambda rng, n: bfloat16(rng.normal(size=n)),
+    "far groups": with_far_groups,
 }
-"""Rows of a standard normal law, one way or the other dependent."""
+"""Rows of a standard normal law: dependent in one way or another, repeated, rounded, or with some far away."""
 TAU = 0.5
 
 
@@ -202,6 +221,11 @@ def dependent(name: str, rows: int, seeds: int, seed: int = 0) -> dict[str, tupl
     """Truth, values and stated errors (seeds,) of the public functions, by the name of the function."""
     rng = np.random.default_rng(seed)
     x = np.stack([DEPENDENT[name](rng, rows) for _ in range(seeds)], axis=1).astype(np.float32)
+    if name == "far groups":
+        which = FAR_SHARE / 2 * math.log(FAR_SHARE / 2)
+        truth = GAUSSIAN - 2 * which - (1 - FAR_SHARE) * math.log(1 - FAR_SHARE)
+        far = entropy.knn(x)
+        return {"knn": (truth, far.value, far.standard_error)}
     found = {
         "knn": (GAUSSIAN, entropy.knn(x)),
         "histogram": (GAUSSIAN, entropy.histogram(x)),

@@ -2,8 +2,8 @@
 
 Rows of a training window follow each other in time, and neighbours are correlated: the mean of n of them is less
 certain than √(variance / n). Means of long blocks are independent (Flyvbjerg & Petersen 1989). The correlation of the
-blocks shows which length is enough. Shapes: terms (D, n), centred, rows in the order of time; NaN for a row that is left
-out of its dimension.
+blocks shows which length is enough. Shapes: terms (D, n), centred, rows in the order of time; NaN for a row that is
+left out of its dimension.
 """
 
 from typing import Any
@@ -27,7 +27,8 @@ STUDENT = 1.21
 def _level(blocks, m, out, join):
     """Put m, the sum of squares of blocks (m,) and that of the products of neighbours into out (3,).
 
-    If `join`, pairs of blocks are joined in place. A turn takes four blocks, for eight sums that do not wait for each other.
+    If `join`, pairs of blocks are joined in place. A turn takes four blocks, for eight sums that do not wait for each
+    other.
     """
     s0 = s1 = s2 = s3 = p0 = p1 = p2 = p3 = 0.0
     turns = max(m - 1, 0) // 4
@@ -71,7 +72,7 @@ def levels(terms, blocks, out):
                 m += row[i] == row[i]
         for level in range(out.shape[1]):
             if level > 0 and m < MIN_BLOCKS:
-                out[d, level] = 0.0
+                out[d, level, 0] = out[d, level, 1] = out[d, level, 2] = 0.0
             else:
                 _level(blocks, m, out[d, level], level + 1 < out.shape[1])
                 m //= 2

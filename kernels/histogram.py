@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from ._jit import helper, inlined, kernel
+from ._jit import helper, kernel
 
 FINEST = -149
 """Exponent of the smallest float32: no grid needs to be finer."""
@@ -139,7 +139,7 @@ def _float(bits):
     return np.int32(bits).view(np.float32)
 
 
-@inlined
+@helper
 def _ends(bits, segments):
     """Put the least and the greatest key of every SEGMENT of bits (n,) into segments (2, m). Return those of all."""
     least, most = LARGEST, SMALLEST
@@ -147,21 +147,23 @@ def _ends(bits, segments):
         part, below, above = bits[s * SEGMENT : (s + 1) * SEGMENT], LARGEST, SMALLEST
         for i in range(part.shape[0]):
             key = _key(part[i])
-            below = key if key < below else below
-            above = key if key > above else above
+            below, above = min(below, key), max(above, key)
         segments[0, s], segments[1, s] = below, above
-        least = below if below < least else least
-        most = above if above > most else most
+        least, most = min(least, below), max(most, above)
     return least, most
 
 
-@inlined
-def _kth(ends, sign, ranked):
-    """Return the K-th largest of sign * ends (m,), m at least K, times sign; ranked (K,) is work space."""
+@helper
+def _kth(segments, side, ranked):
+    """Return the K-th smallest of segments[0] (m,) if `side` is 0, the K-th largest of segments[1] if it is 1.
+
+    m is at least K; ranked (K,) is work space.
+    """
+    sign = 2 * side - 1
     for k in range(EXTREMES):
         ranked[k] = SMALLEST
-    for s in range(ends.shape[0]):
-        key, k = sign * np.int64(ends[s]), EXTREMES - 1
+    for s in range(segments.shape[1]):
+        key, k = sign * np.int64(segments[side, s]), EXTREMES - 1
         if key > ranked[k]:
             while k > 0 and ranked[k - 1] < key:
                 ranked[k] = ranked[k - 1]
@@ -170,7 +172,7 @@ def _kth(ends, sign, ranked):
     return np.int32(sign * ranked[EXTREMES - 1])
 
 
-@inlined
+@helper
 def _select(bits, segments, bottom, top, apart):
     """Put the places of keys not between bottom and top into apart.
 
@@ -186,14 +188,12 @@ def _select(bits, segments, bottom, top, apart):
                 inside = (key > bottom) & (key < top)
                 apart[chosen] = s * SEGMENT + i
                 chosen += not inside
-                below = key if inside and key < below else below
-                above = key if inside and key > above else above
-        least = below if below < least else least
-        most = above if above > most else most
+                below, above = min(below, key if inside else LARGEST), max(above, key if inside else SMALLEST)
+        least, most = min(least, below), max(most, above)
     return chosen, least, most
 
 
-@inlined
+@helper
 def _number(bits, numbers, least, largest, e, mask):
     """Compute the numbers of the bins, of width 2^e, that hold values, given as bits (n,).
 
@@ -230,11 +230,10 @@ def update(
                 # candidates for the extremes, and non-finite values: keys up to bottom, and from top on
                 used, bottom, top = tallies[0, d], LARGEST, SMALLEST
                 if used >= 2 * EXTREMES:
-                    bottom = np.int32(_key_of(extremes[d, EXTREMES - 1]) - 1)
-                    top = np.int32(_key_of(extremes[d, EXTREMES]) + 1)
+                    bottom = np.int32(_key_of(np.float64(extremes[d, EXTREMES - 1])) - 1)
+                    top = np.int32(_key_of(np.float64(extremes[d, EXTREMES])) + 1)
                 if segments.shape[1] >= EXTREMES and least > -INFINITE - 1 and most < INFINITE:
-                    bottom = min(bottom, _kth(segments[0], -1, apart))
-                    top = max(top, _kth(segments[1], 1, apart))
+                    bottom, top = min(bottom, _kth(segments, 0, apart)), max(top, _kth(segments, 1, apart))
                 chosen, least, most = _select(bits, segments, bottom, top, apart)
                 new_low, new_high = math.inf, -math.inf
                 if least <= most:  # -0.0 and 0.0 are one value

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._jit import helper, kernel
+from ._jit import helper, inlined, kernel
 
 LEAF = 16
 """Smallest number of rows of a cell that is split: a trade of the noise of its halves against its bias."""
@@ -39,6 +39,8 @@ MAX_ATOM_POINTS = 16
 """Largest number of points of a lattice that is a discrete distribution: all its rows are on atoms."""
 MIN_COARSE_NATS = 0.02
 """Smallest error of too wide bins, in nats, that sets the flag `coarse`."""
+FIVE = np.arange(5)[:, None]
+"""Places of the bins that a power law at an end is read from."""
 PADDING = 2
 """Number of empty bins before the first and after the last, so that every bin has neighbours."""
 
@@ -51,7 +53,7 @@ def _weighted(c):
     return PSI[int(c)] if c < PSI.shape[0] else c * math.log(c) - 0.5 - 1.0 / (12.0 * c)
 
 
-@helper
+@inlined
 def _is_atom(padded, bins, i):
     """Return True if the bin at padded[i] is far higher than the bins around it, and these are flat."""
     bound, near = (padded[i] - LEAF) / ATOM_RATIO, padded[i - 1] + padded[i + 1]
@@ -63,7 +65,7 @@ def _is_atom(padded, bins, i):
     return higher == 0
 
 
-@helper
+@inlined
 def _is_lattice(counts, bins):
     """Return True if too many bins between full ones (LEAF rows or more) are empty for a density."""
     seen = empty = 0
@@ -74,7 +76,7 @@ def _is_lattice(counts, bins):
     return empty >= 8 and 5 * empty >= seen
 
 
-@helper
+@inlined
 def _spread_lattice(counts, bins):
     """Join bins while they resolve the points of a lattice.
 
@@ -97,7 +99,7 @@ def _spread_lattice(counts, bins):
     return lattice, joined
 
 
-@helper
+@inlined
 def _join_levels(counts, terms, bins, width, low, high, mean, sums):
     """Join all bins, level by level, and sum over the splits of cells that hold LEAF rows or more; see `cells`."""
     square = gain = splits = coarse_gain = coarse_splits = slope = 0.0
@@ -107,8 +109,10 @@ def _join_levels(counts, terms, bins, width, low, high, mean, sums):
         c = counts[i]
         terms[i] = _weighted(c)
         if c >= LEAF:
-            inside = (high if i == bins - 1 else (i + 1.0) * width) - (low if i == 0 else i * width)
-            square += c * (terms[i] / c - math.log(inside) - mean) ** 2
+            log_inside = log_width
+            if i == 0 or i == bins - 1:
+                log_inside = math.log((high if i == bins - 1 else (i + 1.0) * width) - (low if i == 0 else i * width))
+            square += c * (terms[i] / c - log_inside - mean) ** 2
     while bins > 1:
         for i in range((bins + 1) >> 1):
             left, right, left_term, right_term = counts[2 * i], counts[2 * i + 1], terms[2 * i], terms[2 * i + 1]
@@ -140,28 +144,28 @@ def _join_levels(counts, terms, bins, width, low, high, mean, sums):
     sums[5], sums[6], sums[7], sums[8], sums[9], sums[10] = square, gain, splits, coarse_gain, coarse_splits, slope
 
 
-@helper
-def _refine_splits(counts, sums_before, bins, sums):
+@inlined
+def _refine_splits(counts, joined, terms, bins, sums):
     """Sum the gains of splitting two bins and four bins in halves, at every position except the ends; see `cells`."""
     margin = 3 if bins > 8 else 1  # what is nearer to an end is read as a power law
-    sums_before[0] = sums[16] = 0.0
+    sums[16] = 0.0
     for i in range(bins):
-        sums_before[i + 1] = sums_before[i] + counts[i]
+        joined[i], terms[i] = counts[i], _weighted(counts[i])
         sums[16] = max(sums[16], counts[i])
     for half in range(1, 3):
         gain = splits = 0.0
-        for i in range(margin, bins - 2 * half - margin + 1):
-            left = sums_before[i + half] - sums_before[i]
-            right = sums_before[i + 2 * half] - sums_before[i + half]
-            c = left + right
-            if c >= LEAF:
-                gain += _weighted(left) + _weighted(right) - _weighted(c) + c * LOG2
-                splits += 1.0
+        for i in range(bins - 2 * half + 1):  # in place: what is read is not written yet
+            c, apart = joined[i] + joined[i + half], terms[i] + terms[i + half]
+            term = _weighted(c)
+            joined[i], terms[i] = c, term
+            counted = (c >= LEAF) & (margin <= i) & (i <= bins - 2 * half - margin)
+            gain += apart - term + c * LOG2 if counted else 0.0
+            splits += counted
         sums[10 + 2 * half], sums[11 + 2 * half] = gain / (2.0 * half), splits / (2.0 * half)
 
 
-@kernel("void(int64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1])")
-def cells(ordered, frame, counts, terms, sums):
+@kernel("void(int64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1])")
+def cells(ordered, frame, counts, terms, room, sums):
     """Lower the atoms in `ordered` (D, 4B), and sum over the cells of every dimension into `sums` (D, 17).
 
     sums[d], by index:
@@ -178,7 +182,7 @@ def cells(ordered, frame, counts, terms, sums):
     14, 15: the same for four neighbouring bins, divided by four.
     16: the largest number of rows in one bin.
 
-    Work space: counts and terms (4B + 4,).
+    Work space: counts, terms and room (4B + 4,).
     """
     for d in range(ordered.shape[0]):
         bins, n, taken = int(frame[d, 2]), 0.0, 0.0
@@ -212,25 +216,26 @@ def cells(ordered, frame, counts, terms, sums):
         read = n if only else n - taken
         sums[d, 0], sums[d, 1], sums[d, 2], sums[d, 3], sums[d, 4] = n, taken, low, high, width
         sums[d, 11] = 0.0 if lattice == 0 else math.ldexp(width, lattice - joined)
-        _refine_splits(counts, terms, bins, sums[d])
+        _refine_splits(counts, terms, room, bins, sums[d])
         _join_levels(counts, terms, bins, width, low, high, _weighted(read) / read - math.log(high - low), sums[d])
 
 
 def _power_law(counts: Array, part: Array, width: Array) -> tuple[Array, Array]:
     """Return the sums that a power law at an end of the support adds to Σ c log f and Σ c (log f)² of the bins there.
 
-    counts (D, 5): rows of the bins, from the end inwards. part: width of the first bin inside the support. With density
+    counts (5, D): rows of the bins, from the end inwards. part: width of the first bin inside the support. With density
     ∝ t^(β−1), t the distance from the end, f = β t^(β−1) / (b^β − a^β) between a and b, and the mean of log t there is
     (b^β log b − a^β log a) / (b^β − a^β) − 1/β. The first LEAF rows and the two bins after them
     give β.
     """
-    every = np.arange(len(counts))
-    sums = np.cumsum(counts[:, :3], axis=1)
-    first = np.minimum((sums < LEAF).sum(axis=1), 2)
-    c, second, third = sums[every, first], counts[every, first + 1], counts[every, first + 2]
+    both = counts[0] + counts[1]
+    first = (counts[0] < LEAF) * 1 + ((counts[0] < LEAF) & (both < LEAF))
+    c, second, third = (
+        np.choose(first, some) for some in ((counts[0], both, both + counts[2]), counts[1:4], counts[2:5])
+    )
     held = (c >= LEAF) & (second + third >= LEAF)
     c, ratio = np.where(held, c, 1.0), width / (part + first * width)  # distances in units of a: no power overflows
-    power = np.clip(np.log((c + second + third) / c) / np.log1p(2.0 * ratio), 0.05, 4.0)
+    power = np.minimum(np.maximum(np.log((c + second + third) / c) / np.log1p(2.0 * ratio), 0.05), 4.0)
     log_end = np.log1p(ratio)
     grown = np.expm1(power * log_end)
     mean_log = (grown + 1.0) * log_end / grown - 1.0 / power
@@ -266,17 +271,19 @@ def estimate(ordered: NDArray[np.int64], frame: Array, effective: float | Array 
     changes: atoms are lowered to the level around them.
     """
     sums = np.full((len(ordered), 17), np.nan)
-    room = np.empty((2, ordered.shape[1] + 2 * PADDING))
-    cells(ordered, frame, room[0], room[1], sums)
+    room = np.empty((3, ordered.shape[1] + 2 * PADDING))
+    cells(ordered, frame, *room, sums)
     n, taken, low, high, width, square, gain, splits, coarse_gain, coarse_splits, slope, lattice = sums.T[:12]
     narrow, narrow_splits, broad, _, most = sums.T[12:]
     exponent, bins, far = frame[:, 0], frame[:, 2], frame[:, 5]
     read, rows = np.where(n - taken < LEAF, n, n - taken), n + far
     wide = (bins > 8) & (lattice == 0.0)
-    last = np.maximum(bins.astype(np.int64)[:, None] - 1 - np.arange(5), 0)
-    tips = np.concatenate([ordered[:, :5], ordered[np.arange(len(bins))[:, None], last]]) * np.tile(wide, 2)[:, None]
+    each = np.arange(len(bins)) * ordered.shape[1]
+    ends = np.maximum(bins.astype(np.int64) - 1 - FIVE, 0)
+    tips = ordered.ravel()[np.concatenate([each + FIVE, each + ends], axis=1)] * np.concatenate([wide, wide])
     inside = np.concatenate([width - low, high - (bins - 1.0) * width])
-    added, varied = (both.reshape(2, -1).sum(axis=0) for both in _power_law(tips, inside, np.tile(width, 2)))
+    law = _power_law(tips, inside, np.concatenate([width, width]))
+    added, varied = (part[: len(bins)] + part[len(bins) :] for part in law)
     # a split of a uniform cell gains half a χ² of one degree of freedom, less its mean
     uniform = (read >= MIN_UNIFORM_ROWS) & (gain <= UNIFORM_SIGMAS * np.sqrt(0.5 * splits))
     uniform &= coarse_gain <= UNIFORM_SIGMAS * np.sqrt(0.5 * coarse_splits)
@@ -291,7 +298,7 @@ def estimate(ordered: NDArray[np.int64], frame: Array, effective: float | Array 
     doubt = np.where(heaped, 1.0, 0.25) * np.hypot(slope, added) / read
     # where it is not, the larger the ratio, the more is missed: for a normal peak of a standard deviation of 5/4, 2/3
     # and 1/3 of a bin's width the ratio is 1/3, 1/2 and 2/3, and the miss is at least 1/30, 1/8 and 1/2 of `narrow`
-    ratio = np.clip(narrow / np.maximum(broad, 1e-9), 0.25, 0.67)
+    ratio = np.minimum(np.maximum(narrow / np.maximum(broad, 1e-9), 0.25), 0.67)
     rough = (lattice == 0.0) & ~uniform & (narrow > UNIFORM_SIGMAS * np.sqrt(0.5 * narrow_splits))
     unresolved = np.where(rough, 0.15 * narrow * (ratio - 0.25) / (0.68 - ratio) / read, 0.0)
     # on a lattice, half a spacing where it doubles

@@ -109,7 +109,7 @@ def _reduce_neighbours_at_gaps(y, largest, ranks, orders):
     With a gap between them, GAP adjacent rows are more than MIN_GAP_RATIO times as wide as the same number of rows
     before and after.
     """
-    reach = (largest + 1) / SLOPE
+    reach, beside = int((largest + 1) / SLOPE), 0
     for first in range(GAP, y.shape[0] - 2 * GAP, GAP):
         here = y[first + GAP] - y[first]
         if here > MIN_GAP_RATIO * (y[first] - y[first - GAP]) and here > MIN_GAP_RATIO * (
@@ -118,9 +118,11 @@ def _reduce_neighbours_at_gaps(y, largest, ranks, orders):
             edge = first
             for i in range(first, first + GAP):
                 edge = i if y[i + 1] - y[i] > y[edge + 1] - y[edge] else edge
-            for t in range(np.searchsorted(ranks, edge - reach), ranks.shape[0]):
+            while beside < ranks.shape[0] and ranks[beside] < edge - reach:
+                beside += 1
+            for t in range(beside, ranks.shape[0]):
                 distance = edge - ranks[t] if ranks[t] <= edge else ranks[t] - edge - 1
-                if ranks[t] > edge + reach:
+                if distance > reach:
                     break
                 orders[t] = min(orders[t], max(int(SLOPE * distance), MIN_NEIGHBOURS))
 
@@ -164,7 +166,8 @@ def _nearest_of_all(y, k, out):
             one = max(j - 1, 0)
             out[i] = min(max(y[i] - y[j], y[j + k] - y[i]), max(y[i] - y[one], y[one + k] - y[i]))
         return
-    out[:] = np.inf
+    for i in range(n):
+        out[i] = np.inf
     low, high = y[: n - k], y[k:]
     for start in range(k + 1):
         here, best = y[start : n - k + start], out[start : n - k + start]
@@ -198,18 +201,20 @@ def _to_logarithms(x, exponents):
 def measure(y, rows, k, psi, room, terms, order, centred, out):
     """Put the mean, the variance and the noise of the terms of an estimate, and its shared variance, into out (D, 4).
 
-    y (D, n): the sorted rows, of which the first `rows` (D,) count. k: 0, or the number of neighbours of every rank. psi (2, K): ψ and ψ′
-    of 0 (unused) to K - 1, all k that are read. order: (0, 0), or (D, n) with the numbers of the rows. Then centred
-    (D, n) receives the terms of the rows, less their mean, and NaN for rows without a term. NaN in `out` for fewer
-    than k + 1 rows, or 2. Work space: room (5, n) and terms (n,).
+    y (D, n): the sorted rows, of which the first `rows` (D,) count. k: 0, or the number of neighbours of every rank.
+    psi (2, K): ψ and ψ′ of 0 (unused) to K - 1, all k that are read. order: (0, 0), or (D, n) with the numbers of the
+    rows. Then centred (D, n) receives the terms of the rows, less their mean, and NaN for rows without a term. NaN in
+    `out` for fewer than k + 1 rows, or 2. Work space: room (5, n) and terms (n,).
     """
     planned, reads, largest, mean_noise = -1, 0, k, psi[1, k]
     for d in range(y.shape[0]):
         n = rows[d]
         if order.shape[0] > 0 and n < y.shape[1]:
-            centred[d] = np.nan
+            for i in range(y.shape[1]):
+                centred[d, i] = np.nan
         if n < max(k + 1, 2):
-            out[d] = np.nan
+            for i in range(out.shape[1]):
+                out[d, i] = np.nan
             continue
         here, m = y[d, :n], n
         if k == 0:
@@ -224,12 +229,11 @@ def measure(y, rows, k, psi, room, terms, order, centred, out):
                 orders[t] = room[1, t]
             _reduce_neighbours_at_gaps(here, largest, ranks, orders)
             _nearest(here, ranks, orders, start, terms[:m])
-            _to_logarithms(terms[:m], start)
-            for t in range(m):
-                terms[t] -= psi[0, orders[t]]
         else:
             _nearest_of_all(here, k, terms[:n])
-            _to_logarithms(terms[:n], room[4])
+        _to_logarithms(terms[:m], room[4])
+        for t in range(m if k == 0 else 0):
+            terms[t] -= psi[0, room[3, t]]
         shift = terms[m // 2]
         total, square = 0.0, 0.0
         for t in range(m):
@@ -243,12 +247,12 @@ def measure(y, rows, k, psi, room, terms, order, centred, out):
         out[d, 1], out[d, 2] = square / n - total * total, mean_noise
         out[d, 3] = (SHARES if k == 0 else SHARES_OF_ALL) / largest
         if order.shape[0] > 0:
-            i = 0
+            first = 0
             for t in range(m):
-                term = np.float32(terms[t] - shift - total)
-                for i in range(i, i + room[2, t] if k == 0 else i + 1):
+                term, last = np.float32(terms[t] - shift - total), first + (room[2, t] if k == 0 else 1)
+                for i in range(first, last):
                     centred[d, order[d, i]] = term
-                i += 1
+                first = last
 
 
 def estimate(

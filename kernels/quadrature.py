@@ -34,7 +34,7 @@ LEVELS = 4
 LEVEL_BITS, BIAS = 22, 127
 """Bits of a float32 below its level: two levels for each exponent of σ², four of σ; and its exponent's bias."""
 OCTAVES = 32
-"""Largest number of octaves. A σ below 2⁻³² of the largest is raised to that."""
+"""Largest number of octaves. A σ below 2⁻³¹ of the largest is raised to that."""
 NODES = 4096
 """Largest number of points of the finest grid if rows come without their order."""
 TABLE = 9 * NODES
@@ -58,17 +58,6 @@ def _level(square):
     """Return the level of σ² (a float32): its exponent, and whether its mantissa is above 1.5, as one number."""
     mantissa, exponent = math.frexp(square)
     return 2 * (int(exponent) - 1 + BIAS) + int(mantissa >= 0.75)
-
-
-@helper
-def _raised(mu, s2, least):
-    """Return the sum of log σ² by which smaller variances are raised to `least`."""
-    total = 0.0
-    for i in range(mu.shape[0]):
-        y = np.float64(s2[i])
-        if 0.0 < y < least and math.isfinite(mu[i]):
-            total += math.log(least / y)
-    return total
 
 
 @helper
@@ -340,6 +329,18 @@ def _by_input(place, packed_of, packed, group, rows):
 
 
 @helper
+def _log_noise(mu, s2, least):
+    """Return the mean of log σ² of the finite rows, where a σ² below `least` counts as that."""
+    total = rows = 0.0
+    for i in range(mu.shape[0]):
+        y = np.float64(s2[i])
+        if math.isfinite(mu[i]) and 0.0 < y < np.inf:
+            total += math.log(y if y > least else least)
+            rows += 1.0
+    return total / rows
+
+
+@helper
 def _judge(entropy, excess, square, pairs, cells, log_noise, rows, inputs, distinct, grouped, out):
     """Put the information, its standard error, and the square of the error's second-order part into out (3,)."""
     effective, spread = rows * distinct, square / (rows - 1.0)
@@ -384,9 +385,9 @@ def quadrature(
         inputs, log_noise, left = described[0, d], described[1, d], described[3, d]
         reach, least = described[4, d] - left, max(described[5, d], described[6, d] * 4.0 ** (1 - OCTAVES))
         if least > described[5, d]:
-            log_noise += _raised(mu, s2, least) / described[2, d]
+            log_noise = _log_noise(mu, s2, least)
         first = _level(least)
-        levels = _level(described[6, d]) - first + 1
+        levels = max(_level(described[6, d]) - first, 0) + 1
         floor = math.ldexp(1.0 + 0.5 * (first & 1), (first >> 1) - BIAS)
         sigma, octaves = math.sqrt(floor), (levels + LEVELS - 1) // LEVELS
         narrow = min(max(reach / (MIN_SPLIT * CELL * sigma), 1e-6), 1.0)

@@ -21,8 +21,6 @@ PEERS_EVERY = 4
 """Rounds of which one has the peers in it: they cost more, so fewer blocks tell."""
 MIN_ROUNDS = 12
 """Rounds, whatever they take."""
-AWAKE = 0.75
-"""Part of the time after which the monitor is woken, so that blocks with the hooks on are seen as well."""
 
 
 @dataclass
@@ -63,19 +61,16 @@ def measure(model: Model, latents: int, seconds: float, folder: Path, clock: Cal
     row.settled, row.every, row.recording = ours.settled, ours.monitor.health().every, ours.recording(model.batch[0])
     ours.off()
     peers = installed(loop.model, folder, clock)
-    paces, order, woken = [], random.Random(0), False
+    paces, order = [], random.Random(0)
     begin = perf_counter()
-    while (gone := perf_counter() - begin) < seconds or row.rounds < MIN_ROUNDS:
-        if not woken and gone > AWAKE * seconds:
-            row.every, row.recording, woken = ours.monitor.health().every, ours.recording(model.batch[0]), True
-            if len(row.awake) < row.rounds / 5:
-                ours.monitor.evaluate()
+    while perf_counter() - begin < seconds or row.rounds < MIN_ROUNDS:
         blocks = ["off", "again", "ours"] + (list(peers) if row.rounds % PEERS_EVERY == 0 else [])
         order.shuffle(blocks)
         times = {block: _block(block, loop, ours, peers, settled) for block in blocks}
         _compare(row, times)
         paces.append(times["off"][0])
         row.rounds += 1
+    row.every, row.recording = ours.monitor.health().every, ours.recording(model.batch[0])
     row.pace, row.said = float(np.median(paces)), ours.monitor.health().overhead
     ours.on()
     row.evaluations = [event - row.pace for event in settled] + ours.evaluate(loop, 3)

@@ -11,7 +11,6 @@ from torch.optim.optimizer import _global_optimizer_post_hooks as post_hooks
 
 import polar_monitor
 from polar_monitor.evaluation import Evaluation
-from polar_monitor.schedule.duty_cycle import RECORDING_MARGIN
 from polar_monitor.schedule.governor import GROWTH
 
 from .loop import Loop
@@ -75,7 +74,7 @@ class Ours:
         """Seconds of evaluations asked for by hand, each of a full window of new rows."""
         events = []
         for _ in range(times):
-            self.monitor.evaluate()  # it wakes, if it is at rest
+            self.monitor._loop.schedule.record_all()
             loop.run(WINDOW // len(loop.batches[0]) + 1, self.after)
             begin = loop.clock()
             if self.monitor.evaluate():
@@ -85,4 +84,5 @@ class Ours:
 
     def recording(self, batch: int) -> float:
         """Share of the steps whose rows are recorded, at the interval that the governor has set."""
-        return min(1.0, (RECORDING_MARGIN * WINDOW / batch + 1) / self.monitor.health().every)
+        steps = self.monitor._loop.schedule.governor.recordings or WINDOW / batch
+        return min(1.0, steps / self.monitor.health().every)

@@ -44,8 +44,8 @@ def said(parts: Sequence[Part] | None) -> str:
 
 
 def ours(row: Row) -> list[Part]:
-    """Steps at rest, steps that are recorded, and evaluations."""
-    share = row.recording if row.resting else 1.0
+    """Blocks at rest, blocks with recorded steps as often as they come, and evaluations."""
+    share = len(row.awake) / max(len(row.awake) + len(row.resting), 1)
     return [(1 - share, row.resting), (share, row.awake), (1 / (row.every * row.pace), row.evaluations)]
 
 

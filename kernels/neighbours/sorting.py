@@ -100,17 +100,25 @@ def radix_sort(bits, keys, rows, counts, values, order):
             first, source = max(width - digits * DIGIT, 0), keys[at]
             a, b, c = np.uint32(first), np.uint32(first + DIGIT), np.uint32(min(first + 2 * DIGIT, 31))
             for value in range(size):
-                zeros[value] = ones[value] = twos[value] = 0
+                zeros[value] = ones[value] = 0
             for i in range(n):
                 key = np.uint32(source[i] - low)
                 zeros[(key >> a) & mask] += one
                 ones[(key >> b) & mask] += one
-            for i in range(n if digits == 3 else 0):
-                twos[(np.uint32(source[i] - low) >> c) & mask] += one
             x = y = z = np.uint32(0)
             for value in range(size):  # the number of keys below each digit
-                x, y, z = np.uint32(x + zeros[value]), np.uint32(y + ones[value]), np.uint32(z + twos[value])
-                zeros[value], ones[value], twos[value] = x - zeros[value], y - ones[value], z - twos[value]
+                p, q = zeros[value], ones[value]
+                zeros[value], ones[value] = x, y
+                x, y = np.uint32(x + p), np.uint32(y + q)
+            if digits == 3:
+                for value in range(size):
+                    twos[value] = 0
+                for i in range(n):
+                    twos[(np.uint32(source[i] - low) >> c) & mask] += one
+                for value in range(size):
+                    p = twos[value]
+                    twos[value] = z
+                    z = np.uint32(z + p)
             for turn in range(digits):
                 shift = np.uint32(first + turn * DIGIT)
                 if shift < width:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._jit import helper, kernel
+from .._jit import helper, inlined, kernel
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -34,7 +34,7 @@ TIED, ATOMS, KEPT, FINITE, CELL, FLOOR = range(6)
 last cell; 1 if all rows are one value."""
 
 
-@helper
+@inlined
 def _count_rounded_rows(y, i, j, cell, least, refused):
     """Return the number of the tied rows y[i:j] that rounding to a cell explains, given the rows around.
 
@@ -71,8 +71,8 @@ def _untie(values, y, edges, mantissa, gaps, least, refused, keep, tally):
     """Make y (n,), a copy of the sorted values (n,), have no ties. Return the number of remaining rows.
 
     If rounding is less likely than `least` to explain a tie, only the rows that it explains remain, and at least one if
-    the tie is no atom; keep (n,) is False for the others. The rows that remain in such a tie are still equal. gaps: sums
-    of exponential spacings. Work space: edges (n + 1,).
+    the tie is no atom; keep (n,) is False for the others. The rows that remain in such a tie are still equal. gaps:
+    sums of exponential spacings. Work space: edges (n + 1,).
     """
     n, count, before = y.shape[0], 0, False
     for block in range(0, n, BLOCK):
@@ -137,9 +137,9 @@ def separate(values, order, mantissa, judge, neighbours, gaps, edges, refused, k
     """
     for d in range(values.shape[0]):
         first, last = 0, values.shape[1]
-        while first < last and not np.isfinite(values[d, first]):
+        while first < last and not math.isfinite(values[d, first]):
             first += 1
-        while first < last and not np.isfinite(values[d, last - 1]):
+        while first < last and not math.isfinite(values[d, last - 1]):
             last -= 1
         n, equal = last - first, 0
         here, out, kept = values[d, first:last], y[d, :n], keep[:n]
@@ -156,26 +156,28 @@ def separate(values, order, mantissa, judge, neighbours, gaps, edges, refused, k
             continue
         for i in range(n):
             kept[i] = True
-        refused[:] = 0.0
+        for i in range(refused.shape[0]):
+            refused[i] = 0.0
         least = math.log(equal / n) + MAX_LOG_ODDS if judge else -np.inf
-        remaining = _untie(here, out, edges, mantissa, gaps, least, refused, kept, tally[d])
-        if remaining == n:
-            continue
-        if remaining >= max(MIN_ROWS, n // 128, neighbours + 1):
-            size = 0
-            for i in range(n):
-                here[size] = here[i]
-                size += kept[i]
-            if order.shape[0] > 0:
+        for turn in range(2):
+            counts = tally[d] if turn == 0 else spare
+            remaining = _untie(here, out, edges, mantissa, gaps, least, refused, kept, counts)
+            if remaining == n:
+                break
+            if remaining >= max(MIN_ROWS, n // 128, neighbours + 1):
                 size = 0
                 for i in range(n):
-                    order[d, size] = order[d, i]
+                    here[size] = here[i]
                     size += kept[i]
-            n = remaining
-        here, out = here[:n], out[:n]
-        for i in range(n):
-            out[i] = here[i]
-        _untie(here, out, edges, mantissa, gaps, -np.inf, refused, kept, spare)
+                if order.shape[0] > 0:
+                    size = 0
+                    for i in range(n):
+                        order[d, size] = order[d, i]
+                        size += kept[i]
+                n = remaining
+            here, out, least = here[:n], out[:n], -np.inf
+            for i in range(n):
+                out[i] = here[i]
         tally[d, KEPT] = n
 
 

@@ -86,14 +86,13 @@ class EvaluationLoop:
             return
         self.schedule.start_charging()
         try:
-            self._step()
+            if not self.schedule.wakes():
+                self._step()
         except Exception as failure:
             self.failed(failure)
         self.schedule.charge()
 
     def _step(self) -> None:
-        if self.schedule.wakes():
-            return
         for pipeline in self.pipelines.values():
             pipeline.ring.commit(self.schedule.steps)
         if self.schedule.begin_step():

@@ -12,6 +12,7 @@ is called mixed then, because the entropy of the mean alone cannot distinguish a
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,7 @@ from numpy.typing import NDArray
 from ..statistics.snapshot import Array, Snapshot
 from ..statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, MIN_ROWS, MIXED_SHARE, PASSIVE, Z
 from .label import Label
-from .label_codes import ACTIVE, MIXED, UNDECIDED, decode
-from .label_codes import PASSIVE as PASSIVE_CODE
+from .label_codes import UNDECIDED, decode
 
 MIXED_GAP = 0.02
 """Lower limit of a mixed dimension's `variance_gap`, in nats."""
@@ -34,27 +34,39 @@ Z_VALLEY = 3.0
 
 def by_information(s: Snapshot) -> tuple[Label, ...]:
     """Return the label of each dimension. A comparison with NaN is false: an unknown dimension stays undecided."""
-    return decode(codes_by_information(s))
+    return decode(judge_by_information(s).codes)
 
 
-def codes_by_information(s: Snapshot) -> bytes:
-    """Return the labels of `by_information` as codes."""
+class Judged(NamedTuple):
+    """The labels of one evaluation, as codes, with what the verdict asks of them."""
+
+    codes: bytes
+    unknown: int
+    """Dimensions that cannot be estimated."""
+    weakest: float
+    """The least finite information of an informative dimension; inf for none."""
+    strongest: float
+    """The largest finite information of a passive dimension; -inf for none."""
+
+
+def judge_by_information(s: Snapshot) -> Judged:
+    """Return the labels of `by_information`, and the bounds of the two groups."""
+    from ..kernels.judging.labels import label
+
     if s.independent < MIN_ROWS:
-        return bytes([UNDECIDED]) * s.dimensions
-    margin = Z * s.information_se
-    codes = np.where(s.information - margin >= _cut(s), ACTIVE, UNDECIDED)
-    if s.has_variance and np.fmin.reduce(s.valley, initial=np.inf) <= MIXED_VALLEY:  # few codes have a valley
-        codes[_mixed(s)] = MIXED
-    codes[np.fmin(s.information + margin, _certificate(s)) <= PASSIVE] = PASSIVE_CODE
-    if not are_all_known(s):
-        codes[np.isnan(s.information) | too_few(s)] = UNDECIDED
-    return codes.tobytes()
-
-
-def are_all_known(s: Snapshot) -> bool:
-    """Return True if every dimension surely has an information and enough rows for a label: a cheap first test."""
-    rows = s.finite.min(initial=np.inf)
-    return bool(rows >= MIN_ROWS and s.independent >= MIN_ROWS and math.isfinite(s.information.sum()))
+        return Judged(bytes([UNDECIDED]) * s.dimensions, s.dimensions, math.inf, -math.inf)
+    numbers = np.array(
+        (
+            s.information, s.information_se, s.information_upper, s.information_upper_se, s.variance_gap,
+            s.variance_gap_se, s.share_active, s.share_active_se, s.share_passive, s.share_passive_se, s.valley,
+            s.valley_se, s.finite,
+        ),
+        np.float64,
+    )  # fmt: skip
+    codes = np.empty(s.dimensions, np.uint8)
+    cuts = Z, Z_VALLEY, PASSIVE, _cut(s), MIXED_GAP, MIXED_SHARE, MIXED_VALLEY, float(MIN_ROWS)
+    unknown, weakest, strongest = label(numbers, s.has_variance, cuts, codes)
+    return Judged(codes.tobytes(), unknown, weakest, strongest)
 
 
 def too_few(s: Snapshot) -> NDArray[np.bool_]:
@@ -113,15 +125,3 @@ def _bounds(s: Snapshot) -> tuple[Array, Array]:
 def _certificate(s: Snapshot) -> Array:
     """Return the upper confidence bound of the upper bound I_G; NaN without a variance."""
     return s.information_upper + Z * s.information_upper_se
-
-
-def _mixed(s: Snapshot) -> NDArray[np.bool_]:
-    """Return where some inputs surely use the dimension, some surely do not, and σ² separates the two kinds (D,)."""
-    gap = s.variance_gap - Z * s.variance_gap_se
-    active, passive = s.share_active - Z * s.share_active_se, s.share_passive - Z * s.share_passive_se
-    return (gap >= MIXED_GAP) & (np.minimum(active, passive) >= MIXED_SHARE) & _has_two_kinds(s)
-
-
-def _has_two_kinds(s: Snapshot) -> NDArray[np.bool_]:
-    """Return where a valley surely separates two kinds of inputs (D,)."""
-    return np.asarray(s.valley + Z_VALLEY * s.valley_se <= MIXED_VALLEY)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..statistics.resolution import is_relative
 from ..statistics.snapshot import Array, Snapshot
 from ..statistics.thresholds import MIN_ROWS
-from .information import are_all_known, codes_by_information, too_few, too_few_rows
+from .information import Judged, judge_by_information, too_few, too_few_rows
 from .label_codes import PASSIVE, UNDECIDED, Codes, as_array, encode, where_informative, where_passive
 from .published import labels_by
 from .regime import DWELL, Regime, Verdict
@@ -35,9 +35,12 @@ def judge(snapshot: Snapshot, previous: Regime | None = None, criterion: str = "
 
     `criterion` is "information" (ours) or the name of a published one in `polar_monitor.criteria`.
     """
-    latest = codes_by_information(snapshot) if criterion == "information" else encode(labels_by(criterion, snapshot))
-    codes = _settle(latest, None if previous is None else previous.codes)
-    verdict, reasons = _verdict(snapshot, codes.labels, criterion)
+    if criterion == "information":
+        judged = judge_by_information(snapshot)
+    else:
+        judged = Judged(encode(labels_by(criterion, snapshot)), snapshot.dimensions, math.nan, math.nan)
+    codes = _settle(judged.codes, None if previous is None else previous.codes)
+    verdict, reasons = _verdict(snapshot, codes.labels, judged, criterion)
     return Regime.from_codes(snapshot, codes, verdict, reasons, criterion)
 
 
@@ -54,7 +57,7 @@ def _settle(latest: bytes, previous: Codes | None) -> Codes:
     return Codes(labels.tobytes(), latest, agreeing.tobytes())
 
 
-def _verdict(s: Snapshot, labels: bytes, criterion: str) -> tuple[Verdict, tuple[str, ...]]:
+def _verdict(s: Snapshot, labels: bytes, judged: Judged, criterion: str) -> tuple[Verdict, tuple[str, ...]]:
     """Return the verdict and its reasons.
 
     Dimensions that cannot be estimated are left out. If they are the majority, there is no verdict.
@@ -64,7 +67,7 @@ def _verdict(s: Snapshot, labels: bytes, criterion: str) -> tuple[Verdict, tuple
         return Verdict.NOT_ESTIMABLE, (too_few_rows(s), *reasons)
     undecided, passive = labels.count(UNDECIDED), labels.count(PASSIVE)
     informative, left_out = len(labels) - undecided - passive, 0
-    if undecided and not are_all_known(s):
+    if undecided and judged.unknown:
         unknown = (as_array(labels) == UNDECIDED) & (np.isnan(s.information) | too_few(s))
         left_out = int(np.count_nonzero(unknown))
         if left_out:
@@ -82,7 +85,9 @@ def _verdict(s: Snapshot, labels: bytes, criterion: str) -> tuple[Verdict, tuple
         return Verdict.COLLAPSED, ("no dimension carries information", *reasons)
     if not passive:
         return Verdict.ALL_ACTIVE, ("no dimension is passive", *reasons)
-    weakest, strongest = _weakest_and_strongest(s.information, labels)
+    weakest, strongest = judged.weakest, judged.strongest
+    if labels != judged.codes or criterion != "information":
+        weakest, strongest = _weakest_and_strongest(s.information, labels)
     if not (math.isfinite(weakest) and math.isfinite(strongest)):
         return Verdict.NOT_ESTIMABLE, ("the distance of the two groups is not known", *reasons)
     distance = _scale(weakest) - _scale(strongest)
@@ -105,17 +110,9 @@ def _weakest_and_strongest(information: Array, labels: bytes) -> tuple[float, fl
     What is not finite is left out, since a published criterion labels dimensions of which ours knows nothing. Infinite
     if nothing else is left.
     """
-    groups = where_informative(labels), where_passive(labels)
-    bounds = _bounds(information, *groups)
-    if not math.isfinite(bounds[0]) or not math.isfinite(bounds[1]):
-        known = np.isfinite(information)
-        bounds = _bounds(information, *(group & known for group in groups))
-    return bounds
-
-
-def _bounds(information: Array, informative: NDArray[np.bool_], passive: NDArray[np.bool_]) -> tuple[float, float]:
-    weakest = np.minimum.reduce(information, where=informative, initial=np.inf)
-    return float(weakest), float(np.maximum.reduce(information, where=passive, initial=-np.inf))
+    known = np.isfinite(information)
+    informative, passive = information[where_informative(labels) & known], information[where_passive(labels) & known]
+    return float(informative.min(initial=math.inf)), float(passive.max(initial=-math.inf))
 
 
 def _left_out(unknown: NDArray[np.bool_]) -> str:

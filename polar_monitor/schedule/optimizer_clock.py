@@ -60,6 +60,8 @@ class OptimizerClock:
         self._leader: _OptimizerRecord | None = None
         self._led = 0
         """Steps of the leader."""
+        self._busy = True
+        """True unless the leader is the only optimiser that was seen."""
         self._foreign = 0
         self._once = WarnOnce()
         self._missing_steps: MissingStepDetector | None = None
@@ -68,15 +70,22 @@ class OptimizerClock:
             _hooked.append(register_optimizer_step_post_hook(_all_stepped))
 
     def stepped(self, optimizer: Optimizer) -> None:
-        """Take note of a step of any optimiser, and tick if it counts."""
-        try:
-            counts = self._counts_as_step(optimizer)
-        except Exception as failure:
-            self._report(failure, fatal=True)
-            return
-        if not counts:
-            return
-        self._stop_detector()
+        """Take note of a step of any optimiser, and tick if it counts.
+
+        The only optimiser of most runs takes a short way: between evaluations this is all that a step costs.
+        """
+        leader = self._leader
+        if leader is None or leader.optimizer() is not optimizer or self._busy:
+            try:
+                counts = self._counts_as_step(optimizer)
+            except Exception as failure:
+                self._report(failure, fatal=True)
+                return
+            self._busy = len(self._known) > 1
+            if not counts:
+                return
+            self._stop_detector()
+        self._led += 1
         tick = self._tick()
         if tick is not None:
             tick()
@@ -127,7 +136,6 @@ class OptimizerClock:
             self._leader, self._led = record, 0
             for other in self._known.values():
                 other.ahead = 0
-        self._led += 1
         for other in self._known.values():
             other.ahead = max(0, other.ahead - 1)
         return True
@@ -178,6 +186,11 @@ class OptimizerClock:
 
 def _all_stepped(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
     if is_compiling():  # a compiled step does not count: the clock would be compiled into it
+        return
+    if len(_clocks) == 1:
+        clock = _clocks[0]()
+        if clock is not None:
+            clock.stepped(optimizer)
         return
     for reference in tuple(_clocks):
         clock = reference()

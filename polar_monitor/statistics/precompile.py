@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("polar_monitor")
 
-LIGHT = frozenset({"crc32c", "posterior", "quadrature", "repeats", "transpose", "valley"})
+LIGHT = frozenset({"crc32c", "follow", "labels", "posterior", "quadrature", "transpose", "valley"})
 """Files of the kernels that a light evaluation calls."""
 
 
@@ -55,6 +55,7 @@ def compile_missing() -> float:
 def _kernels() -> list[Kernel]:
     """Return all kernels that an evaluation calls."""
     from ..kernels import _jit
+    from ..kernels.judging import follow, labels  # noqa: F401
     from . import stream  # noqa: F401
 
     return _jit.KERNELS

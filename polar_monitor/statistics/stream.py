@@ -108,7 +108,7 @@ class LatentStream:
         self.mantissa, self._per = mantissa, max(per, 1)
         inputs = self._inputs + np.arange(n, dtype=np.int64) // self._per
         self._inputs = int(inputs[-1]) + 1
-        start = 0
+        clean, start = _is_clean(mean, variance), 0
         while start < n:
             place = self._place
             count = min(n - start, self.window - place)
@@ -118,19 +118,19 @@ class LatentStream:
                 transposed(variance[there], self._variance, place)
             self._input[here] = inputs[there]
             self._step[here] = steps if isinstance(steps, int) else steps[there]
-            self._check(here)
+            if not clean:
+                self._clean(here)
             self._advance(count)
             start += count
         self.rows += n
         self._pending += n
 
-    def _check(self, here: slice) -> None:
+    def _clean(self, here: slice) -> None:
         """Count the rows that are not finite, turn a negative variance into NaN, and raise a variance of zero."""
         parts = [rows[:, here] for rows in (self._mean, self._variance) if rows is not None]
-        if not all(math.isfinite(end) for rows in parts for end in (rows.min(), rows.max())):
-            finite = np.logical_and.reduce([np.isfinite(rows) for rows in parts])
-            self._non_finite += finite.shape[1] - finite.sum(axis=1)
-        if self._variance is not None and not parts[1].min() >= MIN_VARIANCE:  # "not … >=" is true for a NaN too
+        finite = np.logical_and.reduce([np.isfinite(rows) for rows in parts])
+        self._non_finite += finite.shape[1] - finite.sum(axis=1)
+        if self._variance is not None:
             variance = parts[1]
             variance[variance < 0] = np.nan
             np.maximum(variance, MIN_VARIANCE, out=variance)
@@ -287,6 +287,13 @@ class LatentStream:
         self._inputs, self._per = int(state["inputs"]), int(state["per"])
         self.rows, self.mantissa = int(state["rows"]), int(state["mantissa"])
         self._non_finite = np.asarray(state["non_finite"], np.int64).copy()
+
+
+def _is_clean(mean: F32, variance: F32 | None) -> bool:
+    """Return True if all is finite and no variance is below `MIN_VARIANCE`; False also if a sum is too large."""
+    with np.errstate(all="ignore"):
+        total = mean.sum() if variance is None else mean.sum() + variance.sum()
+    return math.isfinite(total) and (variance is None or bool(variance.min() >= MIN_VARIANCE))
 
 
 def _single(values: Any) -> F32:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,15 +30,20 @@ MAX_BINS = 65536
 """Largest number of bins: kernels keep the number of a bin in 16 bits."""
 
 
-def _empty(dimensions: int, bins: int) -> Pane:
-    return Pane(
-        counts=np.zeros((dimensions, bins), np.int64),
-        exponent=np.full(dimensions, kernels.FINEST, np.int64),
-        low=np.full(dimensions, np.inf),
-        high=np.full(dimensions, -np.inf),
-        extremes=np.zeros((dimensions, 2 * kernels.EXTREMES), np.float32),
-        tallies=np.zeros((4, dimensions), np.int64),
+def _empty(dimensions: int, bins: int, used: Pane | None = None) -> Pane:
+    """Return an empty pane, in the memory of one that is no longer needed if there is one."""
+    pane = used or Pane(
+        counts=np.empty((dimensions, bins), np.int64),
+        exponent=np.empty(dimensions, np.int64),
+        low=np.empty(dimensions),
+        high=np.empty(dimensions),
+        extremes=np.empty((dimensions, 2 * kernels.EXTREMES), np.float32),
+        tallies=np.empty((4, dimensions), np.int64),
     )
+    values: tuple[float, ...] = (0, kernels.FINEST, np.inf, -np.inf, 0, 0)
+    for array, value in zip(cast("tuple[NDArray[Any], ...]", pane), values, strict=True):
+        array[...] = value
+    return pane
 
 
 def _copy(pane: Pane) -> Pane:
@@ -136,9 +141,11 @@ class WindowedHistogram:
     def roll(self) -> None:
         """Start a new pane and drop the oldest if there are more than `panes`."""
         self._merged = None
+        pane = None
         if len(self._ring) == self.panes:
-            self._left += self._ring[0].tallies[1:]
-        self._ring.append(_empty(self.dimensions, self.bins))
+            pane = self._ring.popleft()
+            self._left += pane.tallies[1:]
+        self._ring.append(_empty(self.dimensions, self.bins, pane))
         self._rows.append(0)
 
     def merge(self, other: WindowedHistogram) -> None:

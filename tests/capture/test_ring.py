@@ -113,19 +113,36 @@ def test_every_row_that_is_read_is_a_mean_and_a_spread_of_one_call_and_all_are_c
             taken = taps[side].errors
             taps[side](module, (), value if dimensions else value.to(torch.complex128))
             sent += n if side == "mean" and taps[side].errors == taken else 0
-        ring.commit(0)
+        ring.commit(step)
         if step in reads or step == len(steps):
-            for drain in ring.requests(0):
+            for drain in ring.requests(step):
                 batch = drain.take()
                 assert batch is not None
                 assert batch.spread is not None
                 assert np.array_equal(batch.mean, -batch.spread)
                 assert len(batch.mean) > 0
                 assert (batch.mean == batch.mean[:, :1]).all()
+                assert np.array_equal(batch.steps, batch.mean[:, 0] // 1e4)
+                assert (np.diff(batch.steps) >= 0).all()
                 seen += batch.mean[:, 0].tolist()
                 dropped += batch.dropped
     assert len(seen) + dropped + ring.lost == sent
     assert len(set(seen)) == len(seen)
+
+
+def test_every_row_keeps_its_step_where_the_oldest_are_overwritten() -> None:
+    layer, ring = nn.Identity(), PairedRingBuffer(256, False)
+    tapped(layer, ring)
+    for step in (3, 4, 9, 10):
+        for _ in range(step % 3 + 1):  # batches that are accumulated to one step
+            layer(torch.full((60, 2), float(step)))
+        ring.commit(step)
+    layer(torch.full((7, 2), 10.0))
+    (drain,) = ring.requests(10)  # asked for by hand: the open step has no number yet
+    batch = drain.take()
+    assert batch is not None
+    assert (len(batch.steps), batch.dropped) == (256, 60 * 6 + 7 - 256)
+    assert np.array_equal(batch.steps, batch.mean[:, 0])
 
 
 def test_a_refused_mean_is_not_paired_with_the_spread_of_another_call() -> None:

@@ -150,6 +150,18 @@ def test_batches_of_any_size_are_recorded_exactly() -> None:
     assert counter.frame_count <= 2  # a batch of 1 is a graph of its own, without the monitor too
 
 
+def test_compiled_rows_get_the_steps_since_the_read_before_in_equal_shares() -> None:
+    layer, ring, _ = tapped()
+    forward = torch.compile(layer, backend="eager", fullgraph=True)
+    for first, last in ((1, 4), (5, 5), (6, 9)):
+        for _ in range(first, last + 1):
+            forward(torch.randn(20, 3))
+        (drain,) = ring.requests(last)
+        batch = drain.take()
+        assert batch is not None
+        assert np.array_equal(batch.steps, np.repeat(np.arange(first, last + 1), 20))
+
+
 def test_a_full_ring_counts_what_it_drops_under_compile() -> None:
     layer, ring, _ = tapped()
     forward = torch.compile(layer, backend="eager", fullgraph=True)

@@ -113,6 +113,50 @@ def test_rows_given_by_hand_are_counted_row_by_row() -> None:
     assert total(monitor) == sent
 
 
+# -- steps of rows ----------------------------------------------------------------------------------------------------
+
+
+def steps_of(monitor: PolarMonitor) -> list[int]:
+    stream = monitor._loop.pipelines["train"].stream
+    assert stream is not None
+    return [int(step) for step in stream._step[: stream._filled]]
+
+
+def test_every_row_keeps_its_step_under_accumulation_refusal_and_a_state() -> None:
+    """The mean of every row is its step; step 3 is refused on one side, step 4 has three batches."""
+
+    def go(model: Given, monitor: PolarMonitor, steps: range) -> None:
+        for step in steps:
+            for _ in range(3 if step == 4 else 1):
+                value = torch.full((10, 2), float(step))
+                model(value, value.to(torch.complex64) if step == 3 else value)
+            monitor.step()
+
+    def made() -> tuple[Given, PolarMonitor]:
+        model = Given()
+        return model, watched(model, mean="mu", logvar="logvar", strict=False, every=100, modes=("train", "eval"))
+
+    model, monitor = made()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PolarMonitorWarning)
+        go(model, monitor, range(1, 6))
+        state = monitor.state_dict()
+        go(model, monitor, range(6, 8))
+        resumed_model, resumed = made()
+        resumed.load_state_dict(state)
+        go(resumed_model, resumed, range(6, 8))
+    for one in (monitor, resumed):
+        one.evaluate()
+        expected = [step for step in (1, 2, 4, 4, 4, 5, 6, 7) for _ in range(10)]
+        assert steps_of(one) == expected
+        snapshot = one.snapshot()
+        assert snapshot is not None
+        assert (snapshot.rows_from, snapshot.rows_to) == (1, 7)
+        stream = one._loop.pipelines["train"].stream
+        assert stream is not None
+        assert stream._mean[0, : stream._filled].tolist() == expected
+
+
 # -- anything ---------------------------------------------------------------------------------------------------------
 
 REAL = [torch.float32, torch.float64, torch.float16, torch.bfloat16]

@@ -37,6 +37,7 @@ import pickle, sys
 from polar_monitor.statistics.windowed_histogram import WindowedHistogram
 from polar_monitor.kernels import copula, knn_1d, mixture, moments, negentropy, posterior, published, repeats, valley
 from polar_monitor.kernels.joint import joint
+from polar_monitor.kernels.judging import follow, labels
 
 def exercise():
     rng = np.random.default_rng(0)
@@ -89,6 +90,12 @@ def exercise():
     found.append(published.baselines(whole, None, np.full(6, 96), np.zeros(6), np.ones(6)))
     found.append(np.array(copula.copula_entropy(whole[[0, 3, 5]])))
     found.append(np.array(joint.joint(whole[[0, 3, 5]])[:5]))
+    numbers, codes = rng.uniform(0, 1, (13, 6)), np.empty(6, np.uint8)
+    found += [np.array(labels.label(numbers, True, (1.96, 3.0, 0.05, 0.15, 0.02, 0.05, 0.85, 0.1), codes)), codes]
+    used, counts, new = numbers[6] > 0.5, np.ones((4, 6), np.int64), (np.empty((4, 6)), np.empty((4, 6), np.int64))
+    used_now, limits = np.empty(6, np.bool_), (1.96, 0.35, 0.002, 0.5, 1.2)
+    rows = numbers[:2], numbers[2], numbers[3], numbers[4] > 0.2, numbers[7:11], counts, used
+    found += [np.array(follow.follow(*rows, limits, 2, *new, used_now)), *new, used_now]
     return found
 """
 

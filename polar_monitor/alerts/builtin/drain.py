@@ -73,7 +73,7 @@ class Drain:
         rules, history = signals.rules, signals.history
         now, used = history.recent[-1], history.was_used
         levels = now.level[used]
-        total, before = float(levels.sum()), state["total"]
+        total, before = float(np.add.reduce(levels)), state["total"]
         change = log_of(total) - log_of(before)
         drop, deepest, recovered, baseline = update_one(_drops(state), change)
         falling = steep = False

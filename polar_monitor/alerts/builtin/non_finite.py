@@ -38,7 +38,7 @@ class NonFinite:
         if signals is None:
             return state, ()
         s = signals.snapshot
-        values = float(s.non_finite.sum())
+        values = float(np.add.reduce(s.non_finite))
         if values <= state["values"]:
             return NonFiniteState(values=state["values"], since_non_finite=state["since_non_finite"] + 1), ()
         new = NonFiniteState(values=values, since_non_finite=0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
+import numpy as np
+
 from ...regime.regime import DWELL
 from ..advice import make_alert
 from ..alert import Alert, AlertKind
@@ -63,7 +65,7 @@ class VarianceCollapse:
 def _points(signals: Signals) -> tuple[int, int]:
     """Return the number of dimensions in use whose posterior is a point, and of all in use; (0, 0) for no points."""
     s = signals.snapshot
-    if not s.has_variance or s.reliability.max(initial=0.0) <= MAX_RELIABILITY:
+    if not s.has_variance or np.maximum.reduce(s.reliability, initial=0.0) <= MAX_RELIABILITY:
         return 0, 0
     used = signals.history.used
     return int((s.reliability[used] > MAX_RELIABILITY).sum()), int(used.sum())

@@ -92,19 +92,6 @@ class Cusum:
         row: Array = self.drops[place]
         return row
 
-    def update(self, change: Array, where: Flags | bool = True) -> Cusum:
-        """Return the state after one more evaluation, in which `log_level` changed by `change` (D,).
-
-        Elsewhere than `where` nothing has fallen then.
-        """
-        drop, deepest, recovered, baseline = self.drops
-        drop = np.maximum(drop - change - ALLOWANCE, 0.0)
-        deepest = np.maximum(deepest, drop)
-        back = drop <= (1 - MIN_RECOVERED_SHARE) * deepest
-        more_recovered = np.maximum(recovered, np.minimum(deepest, MAX_RECOVERED_DROP))
-        recovered, deepest = np.where(back, (more_recovered, drop), (recovered, deepest))
-        return Cusum(np.where(where, (drop, deepest, recovered, np.minimum(baseline, drop)), 0.0))
-
     def rebase(self, where: Flags | bool = True) -> Cusum:
         """Return the state in which the present level is the normal one there; drops that recovered are kept."""
         drop, deepest, recovered, baseline = self.drops
@@ -131,7 +118,10 @@ class Cusum:
 
 
 def update_one(drops: Drops, change: float) -> Drops:
-    """Return what `Cusum.update` returns, for one series: the drop, the deepest, the recovered and the baseline one."""
+    """Return the drops of one series after one more evaluation, in which its logarithm changed by `change`.
+
+    They are the four of `Cusum`. The kernel `follow` does the same for all dimensions.
+    """
     before, deepest_before, recovered, baseline = drops
     drop = max(before - change - ALLOWANCE, 0.0)
     deepest = max(deepest_before, drop)

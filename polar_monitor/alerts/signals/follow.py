@@ -17,7 +17,7 @@ from ...statistics.thresholds import Z
 from ..advice import Cause
 from ..alert_rules import AlertRules
 from .attribution import causes_of_falls
-from .cusum import Cusum, drop_of
+from .cusum import ALLOWANCE, MAX_RECOVERED_DROP, MIN_RECOVERED_SHARE, Cusum, drop_of
 from .falls import Falls, find_falls, least_drop
 from .history import NEVER, DimensionHistory, Flags, Ints
 from .recent import MAX_HISTORY, Remembered, context_before, remember
@@ -57,13 +57,7 @@ def follow(
     recent = (*history.recent, now)[-MAX_HISTORY:]
     usage = usage_of(history, s, regime, rules)
     going = usage.going
-    counts = _count(history, now, going, rules)
-    was_used = history.was_used | (counts[3] >= max(rules.established, 1))
-    if rules.established == 0:
-        was_used |= going
-    change = now.log_level - history.recent[-1].log_level if history.recent else np.zeros(s.dimensions)
-    cusum = history.cusum.update(change, counts[2] > 0)
-    largest_drop = cusum.drop.max(initial=0.0)
+    cusum, counts, was_used, largest_drop = _advance(history, now, going, rules)
 
     falls, falling_streak = None, zeros(s.dimensions)
     if not largest_drop < least_drop(rules):
@@ -98,10 +92,21 @@ def follow(
     return new, DimensionChanges(usage.revived, usage.lost, fading, falls, healthy_step)
 
 
-def _count(history: DimensionHistory, now: Remembered, going: Flags, rules: AlertRules) -> Ints:
-    """Return the counts of the history after this evaluation, as if nothing fell."""
-    above = now.level - Z * now.error >= rules.worth
-    return np.where(going, history.counts + np.array((going, going, above, above)), 0)
+def _advance(
+    history: DimensionHistory, now: Remembered, going: Flags, rules: AlertRules
+) -> tuple[Cusum, Ints, Flags, float]:
+    """Return the drops, the counts as if nothing fell, the dimensions that were used, and the largest drop."""
+    from ...kernels.judging import follow as kernels
+
+    before = history.recent[-1] if history.recent else now
+    limits = Z, float(rules.worth), ALLOWANCE, 1 - MIN_RECOVERED_SHARE, MAX_RECOVERED_DROP
+    drops, counts = np.empty_like(history.cusum.drops), np.empty_like(history.counts)
+    was_used = np.empty_like(history.was_used)
+    largest_drop = kernels.follow(
+        now.levels, now.log_level, before.log_level, going, history.cusum.drops, history.counts, history.was_used,
+        limits, int(rules.established), drops, counts, was_used,
+    )  # fmt: skip
+    return Cusum(drops), counts, was_used, largest_drop
 
 
 def _settle(warned: Flags, cusum: Cusum, stable_streak: Ints, rules: AlertRules) -> tuple[Cusum, Flags]:

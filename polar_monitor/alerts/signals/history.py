@@ -72,7 +72,7 @@ class DimensionHistory:
             healthy_context=same_context(dimensions, UNKNOWN_CONTEXT),
             cause=zero,
             counts=np.zeros((4, dimensions), np.int64),
-            was_used=no,
+            was_used=np.zeros(dimensions, np.bool_),
             falling_streak=zero,
             warned=no,
             healthy_steps=np.full(dimensions, NEVER, np.int64),

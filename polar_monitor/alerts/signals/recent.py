@@ -24,34 +24,43 @@ UNKNOWN_CONTEXT: ContextRow = (math.nan, math.nan, math.nan)
 
 
 class Remembered(NamedTuple):
-    """One evaluation. Its arrays (D,) are copies, which nobody changes."""
+    """One evaluation. Its arrays are copies, which nobody changes."""
 
     step: int
-    level: Array
-    """`Snapshot.information`, and 0 where it is not finite."""
-    error: Array
-    """Its standard error, and 0 where that is not finite."""
+    levels: Array
+    """(2, D): `Snapshot.information` and its standard error; 0 where they are not finite."""
     context: ContextRow
     """β, the learning rate and the reconstruction term; NaN where the training loop did not log them."""
     log_level: Array
-    """Logarithm of the level, for its changes."""
+    """Logarithm of the level (D,), for its changes."""
+
+    @property
+    def level(self) -> Array:
+        """The information (D,)."""
+        level: Array = self.levels[0]
+        return level
+
+    @property
+    def error(self) -> Array:
+        """Its standard error (D,)."""
+        error: Array = self.levels[1]
+        return error
 
     @classmethod
     def of(cls, step: int, level: Array, error: Array, context: Sequence[float]) -> Remembered:
         """Return an evaluation of a saved state."""
         beta, rate, reconstruction = (float(value) for value in context)
-        return cls(int(step), level, error, (beta, rate, reconstruction), log_level(level))
+        return cls(int(step), np.array((level, error)), (beta, rate, reconstruction), log_level(level))
 
 
 def remember(s: Snapshot, context: Context) -> tuple[Remembered, Array]:
     """Return what later evaluations need of this one, and its V and E (2, D)."""
     numbers = np.array((s.information, s.information_se, s.variance, s.posterior_variance), np.float64)
     levels, moments = numbers[:2], numbers[2:]
-    if not math.isfinite(levels.sum()):
+    if not math.isfinite(np.add.reduce(levels, axis=None)):
         levels = np.where(np.isfinite(levels), levels, 0.0)
-    level, error = levels
     row = _known(context.beta), _known(context.learning_rate), _known(context.reconstruction)
-    return Remembered(s.step, level, error, row, log_level(level)), moments
+    return Remembered(s.step, levels, row, log_level(levels[0])), moments
 
 
 def context_before(recent: Sequence[Remembered]) -> ContextRow:

@@ -27,7 +27,7 @@ class Usage:
 
 
 class _ByLabel(NamedTuple):
-    """The dimensions by their settled labels and their latest ones (D,); arrays that cannot be written."""
+    """The dimensions by their settled labels and their latest ones (D,); nobody writes into these arrays."""
 
     passive: Flags
     passive_now: Flags
@@ -43,7 +43,6 @@ class _ByLabel(NamedTuple):
 def _by_label(labels: bytes, latest: bytes) -> _ByLabel:
     passive_now = where_passive(latest)
     informative = where_informative(labels) & ~passive_now
-    informative.flags.writeable = False
     return _ByLabel(where_passive(labels), passive_now, informative, Usage(informative), informative.tobytes())
 
 
