@@ -61,6 +61,17 @@ def _level(square):
 
 
 @helper
+def _raised(mu, s2, least):
+    """Return the sum of log σ² by which smaller variances are raised to `least`."""
+    total = 0.0
+    for i in range(mu.shape[0]):
+        y = np.float64(s2[i])
+        if 0.0 < y < least and math.isfinite(mu[i]):
+            total += math.log(least / y)
+    return total
+
+
+@helper
 def _levels(reach, first, levels, narrow, table):
     """Fill table (3, ·) of each level of σ: its first cell, the cells in one unit of length, and its least σ.
 
@@ -329,18 +340,6 @@ def _by_input(place, packed_of, packed, group, rows):
 
 
 @helper
-def _log_noise(mu, s2, least):
-    """Return the mean of log σ² of the finite rows, where a σ² below `least` counts as that."""
-    total = rows = 0.0
-    for i in range(mu.shape[0]):
-        y = np.float64(s2[i])
-        if math.isfinite(mu[i]) and 0.0 < y < np.inf:
-            total += math.log(y if y > least else least)
-            rows += 1.0
-    return total / rows
-
-
-@helper
 def _judge(entropy, excess, square, pairs, cells, log_noise, rows, inputs, distinct, grouped, out):
     """Put the information, its standard error, and the square of the error's second-order part into out (3,)."""
     effective, spread = rows * distinct, square / (rows - 1.0)
@@ -385,7 +384,7 @@ def quadrature(
         inputs, log_noise, left = described[0, d], described[1, d], described[3, d]
         reach, least = described[4, d] - left, max(described[5, d], described[6, d] * 4.0 ** (1 - OCTAVES))
         if least > described[5, d]:
-            log_noise = _log_noise(mu, s2, least)
+            log_noise += _raised(mu, s2, least) / described[2, d]
         first = _level(least)
         levels = max(_level(described[6, d]) - first, 0) + 1
         floor = math.ldexp(1.0 + 0.5 * (first & 1), (first >> 1) - BIAS)

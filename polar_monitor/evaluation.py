@@ -24,7 +24,7 @@ class Health:
     calls: int
     """Forward passes recorded."""
     steps_rested: int
-    """Optimiser steps while the hooks were paused: their rows would leave the window before the next evaluation."""
+    """Optimiser steps while the hooks were paused: other steps, spread between them, renew the window."""
     rows_seen: int
     """Rows that reached the statistics."""
     rows_dropped: int

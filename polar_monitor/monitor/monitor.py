@@ -235,7 +235,7 @@ class PolarMonitor:
     def evaluate(self) -> tuple[Evaluation, ...]:
         """Evaluate now, outside the schedule. Returns one record for each mode with new rows.
 
-        Between evaluations the hooks are paused and there are no new rows: it returns nothing, puts the hooks back, and
+        If the hooks have paused since the last one, there are no new rows: it returns nothing, puts the hooks back, and
         a call some steps later has rows. It waits for copies from the device that are under way.
         """
         return self._loop.evaluate()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("polar_monitor")
 
-LIGHT = frozenset({"crc32c", "follow", "labels", "posterior", "quadrature", "transpose", "valley"})
+LIGHT = frozenset({"crc32c", "follow", "labels", "posterior", "quadrature", "repeats", "transpose", "valley"})
 """Files of the kernels that a light evaluation calls."""
 
 

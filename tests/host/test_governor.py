@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from polar_monitor import PolarMonitor
+from polar_monitor.context import Context
+from polar_monitor.evaluation import Evaluation
 from polar_monitor.monitor.pipeline import ModePipeline
 
 BUDGET = 0.01
@@ -36,11 +38,11 @@ class Loop:
         self.monitor = PolarMonitor(sinks=(), max_overhead=BUDGET, strict=True, **options)
         self.monitor.observe(torch.zeros(8, 2))
 
-        def evaluate(pipeline: ModePipeline, step: int, context: object) -> tuple[int, tuple[()]]:
+        def evaluate(pipeline: ModePipeline, step: int, context: Context, health: Any, full: bool) -> Evaluation:
             self.now += self.evaluation_takes
             self.own[-1] += self.evaluation_takes
             self.evaluated.append(step)
-            return 1, ()
+            return Evaluation(step, 0.0, "", pipeline.mode, 1, None, None, (), health(), context)
 
         patch.setattr(ModePipeline, "evaluate", evaluate)
         return self
