@@ -4,14 +4,15 @@ A row coincides with a probe at ε if their means differ by at most ε σ, and t
 looked at: those that the probe uses (σ² at most half of the variance of μ), since all inputs lie close together where
 they use nothing. Different inputs lie so close by chance too: their number grows at least as ε, since an encoder may
 lay them on a curve, while that of repeats does not grow. So with c(ε) the mean number of rows that coincide with a row,
-itself included, at most (c(4ε) − c(ε)) / 3 are there by chance. The largest ε at which these are few gives the mean
-number of times that the input of a row occurs: what is left of c(ε). It weighs an input by its occurrences, as the
-variance of a mean does: n rows are worth n divided by it (Kish 1965).
+itself included, at most (c(4ε) − c(ε)) / 3 are there by chance. What is left of c(ε) is a lower bound of the mean
+number of times that the input of a row occurs; the greatest bound counts, of all ε at which few rows are there by
+chance. It weighs an input by its occurrences, as the variance of a mean does: n rows are worth n divided by it (Kish
+1965).
 
 Encoders change while they are trained, so repeats coincide within a part of the noise, not exactly. Different inputs
 that agree within a fiftieth of the noise in all of these dimensions, mean and σ², cannot be distinguished from repeats.
-In one dimension such inputs are common: it may say which of three shapes an image shows, and nothing else. So a probe
-with one dimension counts only where a smaller ε is used.
+In one dimension such inputs are common: it may say which of three shapes an image shows, and nothing else. So probes
+with one dimension count only if few have several, and then the largest ε is not tried.
 """
 
 import math
@@ -26,15 +27,13 @@ PROBES = 32
 MAX_DIMENSIONS = 6
 """Largest number of dimensions that are looked at for one probe."""
 MIN_PROBES = 8
-"""Smallest number of probes that use a dimension. With fewer, no repeats are reported."""
+"""Smallest number of probes that use a dimension, or several. With fewer, no repeats are reported."""
 SCALES = (0.25, 0.0625, 1.0 / 64.0, 0.0)
 """Values of ε, each a fourth of the one before. All but the first are tried."""
 GROWTH = 4.0
 """Least growth of the number of different inputs that coincide, from one ε to the one before."""
 MAX_BY_CHANCE = 0.1
 """Largest share of the rows by chance among those that coincide, at an ε that is used."""
-MIN_DIMENSIONS = np.array([2, 1, 1])
-"""Smallest number of dimensions that a probe looks at, to count at each ε that is tried."""
 SURE = 2.0
 """Standard errors by which the inputs of the probes must recur more than once; else the count is 1."""
 GOLDEN = 0.6180339887498949
@@ -111,15 +110,17 @@ def occurrences(
     counts = counts[counts[:, 0] > 0]
     if len(counts) < MIN_PROBES:
         return 1.0
-    seen, counting = counts[:, 1:], counts[:, :1] >= MIN_DIMENSIONS
+    several = counts[:, 0] > 1
+    if enough := several.sum() >= MIN_PROBES:
+        counts = counts[several]
+    seen = counts[:, 1:]
     by_chance = (seen[:, :-1] - seen[:, 1:]) / (GROWTH - 1.0) * (np.array(SCALES[1:]) > 0.0)
-    few = (by_chance * counting).sum(axis=0) <= MAX_BY_CHANCE * (seen[:, 1:] * counting).sum(axis=0)
-    few &= counting.sum(axis=0) >= MIN_PROBES
-    if not few.any():
-        return 1.0
-    used = int(few.argmax())
-    left = (seen[:, 1:] - by_chance)[counting[:, used], used]
-    if group is not None:
-        return float(max(np.quantile(left, 0.25), 1.0))
-    sure = left.mean() - SURE * left.std() / math.sqrt(len(left)) > 1.0
-    return float(left.mean()) if sure else 1.0
+    few = by_chance.sum(axis=0) <= MAX_BY_CHANCE * seen[:, 1:].sum(axis=0)
+    few[0] &= enough
+    times = 1.0
+    for left in (seen[:, 1:] - by_chance).T[few]:
+        if group is not None:
+            times = max(times, float(np.quantile(left, 0.25)))
+        elif left.mean() - SURE * left.std() / math.sqrt(len(left)) > 1.0:
+            times = max(times, float(left.mean()))
+    return times

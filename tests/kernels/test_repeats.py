@@ -54,6 +54,19 @@ def test_inputs_that_recur_within_the_noise_are_counted(order, dimensions, nats,
     assert counted(*gaussian(dimensions, nats, which, drift)) == pytest.approx(times, rel=0.15)
 
 
+@pytest.mark.parametrize("order", ["16 in turn", "new"])
+def test_inputs_of_one_dimension_that_recur_are_counted_if_they_hardly_drift(order):
+    which, times = ORDERS[order]
+    assert counted(*gaussian(1, 2.0, which, drift=0.001)) == pytest.approx(times, rel=0.15)
+
+
+def test_inputs_that_recur_exactly_are_counted_exactly_if_half_use_one_dimension_alone():
+    rng = np.random.default_rng(9)
+    mean, variance = rng.normal(size=(2, N // 4)), np.full((2, N // 4), 0.02)
+    mean[1, ::2], variance[1, ::2] = 0.0, 0.99
+    assert counted(*(np.tile(side, 4).astype(np.float32) for side in (mean, variance))) == 4.0
+
+
 def test_values_of_bfloat16_that_are_alike_are_no_repeats_unless_all_dimensions_are():
     which, times = ORDERS["1000 in turn"]
     for order, expected in ((np.arange(N), 1.0), (which, times)):
