@@ -84,11 +84,13 @@ def _sum_and_ends(x, part, ends):
     for i in range(rest.shape[0]):
         value = np.float64(rest[i])
         total[i] += value
-        low[i], high[i] = min(low[i], value), max(high[i], value)
+        low[i] = value if value < low[i] else low[i]
+        high[i] = value if value > high[i] else high[i]
     result, ends[0], ends[1] = 0.0, np.inf, -np.inf
     for i in range(WIDTH):
         result += total[i]
-        ends[0], ends[1] = min(ends[0], low[i]), max(ends[1], high[i])
+        ends[0] = low[i] if low[i] < ends[0] else ends[0]
+        ends[1] = high[i] if high[i] > ends[1] else ends[1]
     return result
 
 
@@ -202,7 +204,9 @@ def _share_error(share, square, n, inputs):
     """Return the standard error of a share: two successes and two failures are added to the effective rows."""
     error2 = square * inputs / (inputs - 1.0) / (n * n)
     effective = share * (1.0 - share) / error2
-    effective = min(max(effective, inputs), n) if effective > 0.0 else inputs
+    if not effective > inputs:
+        effective = inputs
+    effective = n if effective > n else effective
     p = (share * effective + 2.0) / (effective + 4.0)
     return math.sqrt(p * (1.0 - p) / (effective + 4.0))
 
@@ -274,7 +278,7 @@ def describe(mean, variance, bits, group, prior, room, room_bits, logs, part, ou
     to, rows of one side by side; empty if every row is its own. prior (2, D): mean and variance of the prior. Work
     space: room (4, n) and the same memory as int32, logs (n,), part (SUMS, WIDTH). NaN where no row is finite.
     """
-    has = min(variance.shape[0], 1)
+    has = 1 if variance.shape[0] > 0 else 0
     for d in range(mean.shape[0]):
         out[d] = np.nan
         mu, s2, s2_bits, ids, total2, least = mean[d], room[1, :0], room_bits[1, :0], group, 0.0, 1.0
@@ -286,7 +290,7 @@ def describe(mean, variance, bits, group, prior, room, room_bits, logs, part, ou
         if not (math.isfinite(total + total2) and least > 0.0):
             n = _finite_rows(mu, s2, group, room[0], room[1], room_bits[2])
             mu, s2, s2_bits, ids = (
-                room[0, :n], room[1, : has * n], room_bits[1, : has * n], room_bits[2, : min(n, group.shape[0])],
+                room[0, :n], room[1, : has * n], room_bits[1, : has * n], room_bits[2, : n if group.shape[0] > 0 else 0],
             )  # fmt: skip
             out[d, MEAN_LOW:] = np.nan
             if n > 0:
