@@ -10,6 +10,8 @@ variance of a mean does: n rows are worth n divided by it (Kish 1965).
 
 Encoders change while they are trained, so repeats coincide within a part of the noise, not exactly. Different inputs
 that agree within a fiftieth of the noise in all of these dimensions, mean and σ², cannot be distinguished from repeats.
+In one dimension such inputs are common: it may say which of three shapes an image shows, and nothing else. So a probe
+with one dimension counts only where a smaller ε is used.
 """
 
 import math
@@ -31,6 +33,8 @@ GROWTH = 4.0
 """Least growth of the number of different inputs that coincide, from one ε to the one before."""
 MAX_BY_CHANCE = 0.1
 """Largest share of the rows by chance among those that coincide, at an ε that is used."""
+MIN_DIMENSIONS = np.array([2, 1, 1])
+"""Smallest number of dimensions that a probe looks at, to count at each ε that is tried."""
 SURE = 2.0
 """Standard errors by which the inputs of the probes must recur more than once; else the count is 1."""
 GOLDEN = 0.6180339887498949
@@ -107,12 +111,14 @@ def occurrences(
     counts = counts[counts[:, 0] > 0]
     if len(counts) < MIN_PROBES:
         return 1.0
-    seen = counts[:, 1:]
+    seen, counting = counts[:, 1:], counts[:, :1] >= MIN_DIMENSIONS
     by_chance = (seen[:, :-1] - seen[:, 1:]) / (GROWTH - 1.0) * (np.array(SCALES[1:]) > 0.0)
-    few = by_chance.sum(axis=0) <= MAX_BY_CHANCE * seen[:, 1:].sum(axis=0)
+    few = (by_chance * counting).sum(axis=0) <= MAX_BY_CHANCE * (seen[:, 1:] * counting).sum(axis=0)
+    few &= counting.sum(axis=0) >= MIN_PROBES
     if not few.any():
         return 1.0
-    left = (seen[:, 1:] - by_chance)[:, int(few.argmax())]
+    used = int(few.argmax())
+    left = (seen[:, 1:] - by_chance)[counting[:, used], used]
     if group is not None:
         return float(max(np.quantile(left, 0.25), 1.0))
     sure = left.mean() - SURE * left.std() / math.sqrt(len(left)) > 1.0

@@ -144,6 +144,8 @@ class EvaluationLoop:
                 pipeline.request(self.schedule.steps)
                 pipeline.wait()
                 pipeline.ingest()
+                if pipeline.stream is not None:
+                    pipeline.stream.catch_up()
         except Exception as failure:
             self.failed(failure)
 

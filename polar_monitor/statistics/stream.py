@@ -149,8 +149,8 @@ class LatentStream:
         if other.rows == 0:
             return
         mean, variance, inputs = other._rows()
-        self._catch_up()
-        other._catch_up()
+        self.catch_up()
+        other.catch_up()
         self._histogram.merge(other._histogram)
         self._non_finite += other._non_finite
         self.rows += other.rows
@@ -211,7 +211,7 @@ class LatentStream:
             self._statistics = light_statistics(mean, variance, group, *prior, self.resolution, self._repeats)
         rest = full_statistics(mean, variance, group, self.mantissa, *prior, self._statistics)
         self._surplus = rest["surplus"]
-        self._catch_up()
+        self.catch_up()
         entropy_hist, entropy_hist_se = self._histogram.entropy()[:2]
         snapshot = replace(
             snapshot,
@@ -223,10 +223,11 @@ class LatentStream:
         )
         return rounded(snapshot)
 
-    def _catch_up(self) -> None:
+    def catch_up(self) -> None:
         """Give the histogram the rows that came since it was last read: most evaluations do not read it."""
-        self._histogram.catch_up(self._mean, self._pending, self._place)
-        self._pending = 0
+        pending, self._pending = self._pending, 0  # at first: after a failure no row is counted twice
+        if pending:
+            self._histogram.catch_up(self._mean, pending, self._place)
 
     def _group(self, inputs: NDArray[np.int64]) -> NDArray[np.int32] | None:
         """Number the inputs (n,) from 0 in the order of their rows; None if every row is an input."""
@@ -237,7 +238,7 @@ class LatentStream:
     def state_dict(self) -> dict[str, Any]:
         """Return arrays and numbers that `load_state_dict` restores, bit for bit."""
         mean, variance, inputs = self._rows()
-        self._catch_up()
+        self.catch_up()
         return {
             "version": 1,
             "dimensions": self.dimensions,

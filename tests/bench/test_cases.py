@@ -92,7 +92,7 @@ def test_our_label_is_the_truth_by_construction(case: str, label: Label) -> None
         ("Active × 0.001", "active_units says passive"),
         ("Active × 0.001", "at a posterior variance of 2e−08, Var μ = 9.8e−07 corresponds to 2 nats; our estimate"),
         ("Passive, small scale", "minmax_entropy says active: entropy over 30 bins = 2.9 is above 1.7"),
-        ("Passive, small scale", "Var μ = 0.00039 corresponds to 0.0002 nats; our estimate is 0.00024 nats"),
+        ("Passive, small scale", "Var μ = 0.00039 corresponds to 0.0002 nats; our estimate is 0.0002 nats"),
     ],
 )
 def test_explanations_name_the_numbers_that_mislead(case: str, said: str) -> None:

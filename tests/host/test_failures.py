@@ -25,16 +25,18 @@ STAGES = {
     "commit": "polar_monitor.capture.ring.PairedRingBuffer.commit",
     "drain": "polar_monitor.capture.ring.PairedRingBuffer.requests",
     "transfer": "polar_monitor.capture.transfer.HostTransfer.take",
-    "histogram": "polar_monitor.statistics.windowed_histogram.WindowedHistogram.update",
+    "histogram": "polar_monitor.statistics.windowed_histogram.WindowedHistogram.catch_up",
     "statistics": "polar_monitor.statistics.stream.light_statistics",
     "snapshot": "polar_monitor.statistics.stream.LatentStream.snapshot",
     "labels": "polar_monitor.monitor.pipeline.judge",
     "alerts": "polar_monitor.alerts.engine.follow",
     "ask": "polar_monitor.monitor.training_context.TrainingContextBuffer.request",
     "told": "polar_monitor.monitor.training_context.TrainingContextBuffer.take",
-    "record": "polar_monitor.monitor.evaluation_loop.Evaluation",
+    "record": "polar_monitor.monitor.pipeline.Evaluation",
     "rest": "polar_monitor.schedule.duty_cycle.HookDutyCycle.begin",
 }
+ALWAYS_FULL = {"histogram": {"criterion": "active_units"}}
+"""Options with which every evaluation calls a stage that light ones leave out."""
 SINKS = {"tensorboard": TensorBoardSink, "jsonl": JsonlSink, "console": PlainConsole}
 EVERY, STEPS = 4, 60
 
@@ -89,7 +91,7 @@ def test_a_stage_that_fails_is_told_once_and_switched_off(
     stage: str, first: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     model, sink = Vae(), Memory()
-    monitor = watched(model, strict=False, every=EVERY, window=512, sinks=(sink,))
+    monitor = watched(model, strict=False, every=EVERY, window=512, sinks=(sink,), **ALWAYS_FULL.get(stage, {}))
     if stage == "clock":
         always_long_way(monkeypatch)
     broken = break_(monkeypatch, STAGES[stage], stage, first, lambda: monitor.health().steps)
@@ -115,13 +117,32 @@ def test_a_stage_that_fails_is_told_once_and_switched_off(
 @pytest.mark.parametrize("stage", STAGES)
 def test_strict_raises_what_failed(stage: str, first: int, monkeypatch: pytest.MonkeyPatch) -> None:
     model = Vae()
-    monitor = watched(model, every=EVERY, window=512)
+    monitor = watched(model, every=EVERY, window=512, **ALWAYS_FULL.get(stage, {}))
     if stage == "clock":
         always_long_way(monkeypatch)
     break_(monkeypatch, STAGES[stage], stage, first, lambda: monitor.health().steps)
     with pytest.raises(RuntimeError, match=f"broken {stage}"):
         train(model, STEPS)
     assert first <= monitor.health().steps <= first + EVERY + 1
+
+
+def test_a_full_evaluation_that_fails_is_made_again_at_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Light evaluations go on until the next full one is due, here the eighth."""
+    model, sink = Vae(), Memory()
+    monitor = watched(model, strict=False, every=EVERY, window=512, sinks=(sink,))
+    still = torch.optim.SGD(model.parameters(), 0.0)
+    train(model, 4 * EVERY, optimizer=still)  # until the verdict is settled: a change of it is full too
+    monitor.evaluate()
+    sink.records.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        broken = break_(patch, STAGES["histogram"], "histogram", 0, lambda: 0)
+        train(model, 9 * EVERY, optimizer=still)
+    train(model, EVERY, optimizer=still)
+    assert broken.calls == monitor.health().errors == 2
+    assert [(record.step, record.snapshot.full) for record in sink.records if record.snapshot is not None] == [
+        *((EVERY * number, False) for number in range(5, 12)),
+        (14 * EVERY, True),
+    ]
 
 
 def test_one_failure_is_got_over(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

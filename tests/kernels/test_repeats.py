@@ -111,6 +111,31 @@ def test_new_inputs_of_tight_clusters_do_not_recur():
         assert counted(mean.astype(np.float32), np.full(mean.shape, 0.02, np.float32)) == 1.0
 
 
+@pytest.mark.parametrize("jitter", [0.02, 0.05, 0.5])
+@pytest.mark.parametrize("of_passive", [0, 3])
+def test_new_inputs_that_differ_in_one_discrete_dimension_do_not_recur(jitter, of_passive):
+    """The dimension says which of three; its inputs differ by a part of the noise. No other dimension is used."""
+    rng = np.random.default_rng(7)
+    mean, variance = 0.05 * rng.normal(size=(1 + of_passive, N)), np.full((1 + of_passive, N), 0.99)
+    variance[0] = 0.02
+    mean[0] = rng.choice([-1.2, 0.0, 1.2], N) + jitter * np.sqrt(variance[0]) * rng.normal(size=N)
+    assert counted(mean.astype(np.float32), variance.astype(np.float32)) == 1.0
+
+
+def test_inputs_of_one_discrete_dimension_do_not_speak_for_those_of_several():
+    """A third of the inputs use one of three clusters alone, the others four dimensions, where they recur or not."""
+    rng = np.random.default_rng(8)
+    for which, times in (ORDERS["new"], ORDERS["1000 in turn"]):
+        inputs = which.max() + 1
+        discrete = rng.random(inputs) < 1 / 3
+        mean, variance = rng.normal(size=(4, inputs)), np.full((4, inputs), 0.02)
+        mean[1:, discrete], variance[1:, discrete] = 0.0, 0.99
+        mean[0, discrete] = rng.choice([-1.2, 0.0, 1.2], discrete.sum())
+        drift = 0.005 * np.sqrt(0.02) * rng.normal(size=(4, N))
+        rows = mean[:, which] + drift, variance[:, which]
+        assert counted(*(np.ascontiguousarray(side, np.float32) for side in rows)) == pytest.approx(times, rel=0.2)
+
+
 def test_rows_that_are_not_finite_recur_nowhere():
     mean, variance = gaussian(3, 2.0, np.arange(N) % 16)
     spoiled = np.random.default_rng(5).random(N) < 0.5

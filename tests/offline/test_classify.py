@@ -34,11 +34,15 @@ def rows(n: int = 4096, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return mean.astype(np.float32), variance.astype(np.float32)
 
 
+STEPS = "step", "rows_from", "rows_to"
+"""Steps of the training, which arrays do not have."""
+
+
 def assert_same(one: Snapshot | None, other: Snapshot | None, but: tuple[str, ...] = ()) -> None:
     assert one is not None
     assert other is not None
     for f in fields(Snapshot):
-        if f.name not in ("step", "histograms", *but):
+        if f.name not in (*STEPS, "histograms", *but):
             np.testing.assert_array_equal(getattr(one, f.name), getattr(other, f.name), err_msg=f.name)
     if "histograms" in but:
         return

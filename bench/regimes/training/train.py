@@ -23,6 +23,7 @@ import polar_monitor
 from bench.zoo import LatentModel
 from bench.zoo import train as fit
 from polar_monitor.evaluation import Evaluation
+from polar_monitor.statistics.snapshot import Snapshot
 
 from . import grid, truth
 from .grid import Spec
@@ -38,15 +39,18 @@ EVALUATIONS = 32
 
 
 class Trajectory:
-    """A sink that keeps the per-dimension arrays of every snapshot."""
+    """A sink that keeps the per-dimension arrays of every snapshot, with all statistics."""
 
     def __init__(self) -> None:
-        self.evaluations: list[Evaluation] = []
+        self.monitor: polar_monitor.PolarMonitor | None = None
+        self.snapshots: list[Snapshot] = []
 
     def write(self, evaluation: Evaluation) -> None:
-        """Keep it."""
-        if evaluation.snapshot is not None:
-            self.evaluations.append(evaluation)
+        """Ask for the full snapshot and keep it: the evaluation may have a light one."""
+        assert self.monitor is not None
+        snapshot = self.monitor.snapshot()
+        if snapshot is not None:
+            self.snapshots.append(snapshot)
 
     def flush(self) -> None:
         """Nothing waits."""
@@ -56,7 +60,7 @@ class Trajectory:
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """(T, D) by the names of `Snapshot`, and the steps (T,)."""
-        snapshots = [vars(evaluation.snapshot) for evaluation in self.evaluations]
+        snapshots = [vars(snapshot) for snapshot in self.snapshots]
         names = [name for name, value in snapshots[0].items() if isinstance(value, np.ndarray) and value.ndim == 1]
         found = {name: np.stack([s[name] for s in snapshots]).astype(np.float64) for name in names}
         return {"step": np.array([s["step"] for s in snapshots], np.float64), **found}
@@ -70,6 +74,7 @@ def make(spec: Spec) -> Trained:
     assert isinstance(model, nn.Module)
     sink = Trajectory()
     monitor = polar_monitor.attach(model, sinks=[sink], every=spec.steps // EVALUATIONS, max_overhead=1.0)
+    sink.monitor = monitor
     begin = perf_counter()
     fit(model, seen.x, weight=spec.strength, steps=spec.steps, u=seen.u, rate=spec.rate)
     seconds = perf_counter() - begin
