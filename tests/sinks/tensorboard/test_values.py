@@ -126,7 +126,7 @@ def test_a_light_evaluation_writes_numbers_only(tmp_path):
     assert [image.step for image in board.Images("polar/states")] == [100, 4100]
 
 
-def test_the_strip_is_drawn_rarely_and_at_a_new_verdict(tmp_path):
+def test_strip_and_histograms_are_drawn_rarely_and_at_a_new_verdict(tmp_path):
     run = [make_evaluation(step) for step in range(1, 121)]
     run[99] = make_evaluation(100, verdict=Verdict.COLLAPSED)
     run[100:] = [make_evaluation(step, verdict=Verdict.COLLAPSED) for step in range(101, 121)]
@@ -136,7 +136,10 @@ def test_the_strip_is_drawn_rarely_and_at_a_new_verdict(tmp_path):
         ("light", sparse, [1, 9, 25, 57, 89, 100, 120]),
     ):
         written(tmp_path / name, evaluations)
-        assert [image.step for image in read(tmp_path / name).Images("polar/states")] == steps
+        board = read(tmp_path / name)
+        assert [image.step for image in board.Images("polar/states")] == steps
+        # the last strip is written at the end
+        assert [event.step for event in board.Histograms("polar_dims/mean/003")] == steps[:-1]
 
 
 def test_the_strip_shows_light_evaluations_too(tmp_path):
