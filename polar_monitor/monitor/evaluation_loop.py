@@ -140,12 +140,7 @@ class EvaluationLoop:
         """Take the waiting rows into the statistics. A failure in there must not prevent a checkpoint."""
         try:
             for pipeline in self.pipelines.values():
-                pipeline.complete()  # from the rows of its evaluation, before others come
-                pipeline.request(self.schedule.steps)
-                pipeline.wait()
-                pipeline.ingest()
-                if pipeline.stream is not None:
-                    pipeline.stream.catch_up()
+                pipeline.ingest_pending(self.schedule.steps)
         except Exception as failure:
             self.failed(failure)
 

@@ -108,6 +108,15 @@ class ModePipeline:
                 self.dropped += batch.mean.shape[0]
                 raise
 
+    def ingest_pending(self, step: int) -> None:
+        """Bring all parts of the state to the rows that wait at `step`."""
+        self.complete()  # from the rows of its evaluation, before others come
+        self.request(step)
+        self.wait()
+        self.ingest()
+        if self.stream is not None:
+            self.stream.catch_up()
+
     def _take(self, batch: Batch) -> None:
         self.dropped += batch.dropped
         dimensions = batch.mean.shape[1]
