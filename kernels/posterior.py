@@ -35,7 +35,7 @@ ROWS, MEAN_LOW, MEAN_HIGH, VARIANCE_LOW, VARIANCE_HIGH = range(len(NAMES), len(N
 OUT = VARIANCE_HIGH + 1
 WIDTH = 64
 """Number of partial sums: no addition waits for the one before, so that the compiler can use vectors."""
-SUMS = 7
+SUMS = 5
 """Largest number of sums that one pass makes."""
 SQRT_HALF = 0x3F3504F3
 """√½ as the bits of a float32: mantissas are taken from [√½, √2)."""
@@ -84,11 +84,13 @@ def _sum_and_ends(x, part, ends):
     for i in range(rest.shape[0]):
         value = np.float64(rest[i])
         total[i] += value
-        low[i], high[i] = min(low[i], value), max(high[i], value)
+        low[i] = value if value < low[i] else low[i]
+        high[i] = value if value > high[i] else high[i]
     result, ends[0], ends[1] = 0.0, np.inf, -np.inf
     for i in range(WIDTH):
         result += total[i]
-        ends[0], ends[1] = min(ends[0], low[i]), max(ends[1], high[i])
+        ends[0] = low[i] if low[i] < ends[0] else ends[0]
+        ends[1] = high[i] if high[i] > ends[1] else ends[1]
     return result
 
 
@@ -121,13 +123,14 @@ def _logarithms(bits, mantissa_bits, mantissa, part, logs):
 
 @helper
 def _squared_influences(mu, s2, logs, means, factors, part, sums):
-    """Put sums over independent rows into sums (7,): of (μ - m)², (σ² - E)² and the influences' squares.
+    """Put sums over independent rows into sums (5,): of (σ² - E)² and of the squared influences of the estimates.
 
-    means: m, E, L, V and the last σ² of an input that uses the dimension and the first of one that does not.
-    factors: see `_factors`. part (7, WIDTH) is work space.
+    means: m, E, L, V, the last σ² of an input that uses the dimension, and the first of one that does not. factors of
+    the influences: 1 / T, 1 / E, E / T², V / T², 2 (m - prior's mean), 1 / prior's variance. Work space: part
+    (5, WIDTH).
     """
     part[:] = 0.0
-    m, e, log, v, low, high = means[0], means[1], means[2], means[3], means[4], means[5]
+    m, e, log, v = means[0], means[1], means[2], means[3]
     by_t, by_e, square_r, spread_r, linear, precision = (
         factors[0], factors[1], factors[2], factors[3], factors[4], factors[5],
     )  # fmt: skip
@@ -146,15 +149,10 @@ def _squared_influences(mu, s2, logs, means, factors, part, sums):
             part[2, i] += gap * gap
             part[3, i] += reliability * reliability
             part[4, i] += kl * kl
-    uses = ignores = 0
-    for i in range(n):
-        uses += int(np.float64(s2[i]) <= low)
-        ignores += int(np.float64(s2[i]) >= high)
     for k in range(5):
         sums[k] = 0.0
         for i in range(WIDTH):
             sums[k] += part[k, i]
-    sums[5], sums[6] = uses, ignores
 
 
 @helper
@@ -202,7 +200,9 @@ def _share_error(share, square, n, inputs):
     """Return the standard error of a share: two successes and two failures are added to the effective rows."""
     error2 = square * inputs / (inputs - 1.0) / (n * n)
     effective = share * (1.0 - share) / error2
-    effective = min(max(effective, inputs), n) if effective > 0.0 else inputs
+    if not effective > inputs:
+        effective = inputs
+    effective = n if effective > n else effective
     p = (share * effective + 2.0) / (effective + 4.0)
     return math.sqrt(p * (1.0 - p) / (effective + 4.0))
 
@@ -242,15 +242,18 @@ def _describe(mu, s2, bits, group, total, total2, prior_mean, prior_var, logs, m
     means[0], means[1], means[2], means[3], means[4], means[5] = m, e, log, v, ACTIVE * t, PASSIVE * t
     factors[0], factors[1], factors[2], factors[3] = 1.0 / t, 1.0 / e, e / (t * t), v / (t * t)
     factors[4], factors[5] = 2.0 * (m - prior_mean), 1.0 / prior_var
-    _squared_influences(mu, s2, logs, means, factors, part, sums)
-    uses, ignores, inputs = sums[5] / n, sums[6] / n, n
-    out[3], out[4], out[5] = e, sums[0] / n, log
+    used = ignored = 0
+    for i in range(n):
+        used += int(np.float64(s2[i]) <= means[4])
+        ignored += int(np.float64(s2[i]) >= means[5])
+    uses, ignores, inputs = used / n, ignored / n, n
     if group.shape[0] > 0:
         shares[0], shares[1] = uses, ignores
         inputs = _squared_influences_of_inputs(mu, s2, logs, group, means, factors, shares, sums)
     else:
+        _squared_influences(mu, s2, logs, means, factors, part, sums)
         sums[5], sums[6] = n * uses * (1.0 - uses), n * ignores * (1.0 - ignores)
-    out[0] = inputs
+    out[0], out[3], out[4], out[5] = inputs, e, sums[0] / n, log
     out[6], out[8], out[10] = 0.5 * (math.log(t) - log), 0.5 * (math.log(e) - log), v / t
     out[12], out[14] = uses, ignores
     apart = m - prior_mean
@@ -274,7 +277,7 @@ def describe(mean, variance, bits, group, prior, room, room_bits, logs, part, ou
     to, rows of one side by side; empty if every row is its own. prior (2, D): mean and variance of the prior. Work
     space: room (4, n) and the same memory as int32, logs (n,), part (SUMS, WIDTH). NaN where no row is finite.
     """
-    has = min(variance.shape[0], 1)
+    has = 1 if variance.shape[0] > 0 else 0
     for d in range(mean.shape[0]):
         out[d] = np.nan
         mu, s2, s2_bits, ids, total2, least = mean[d], room[1, :0], room_bits[1, :0], group, 0.0, 1.0
@@ -285,9 +288,8 @@ def describe(mean, variance, bits, group, prior, room, room_bits, logs, part, ou
             least = out[d, VARIANCE_LOW]
         if not (math.isfinite(total + total2) and least > 0.0):
             n = _finite_rows(mu, s2, group, room[0], room[1], room_bits[2])
-            mu, s2, s2_bits, ids = (
-                room[0, :n], room[1, : has * n], room_bits[1, : has * n], room_bits[2, : min(n, group.shape[0])],
-            )  # fmt: skip
+            mu, s2, s2_bits = room[0, :n], room[1, : has * n], room_bits[1, : has * n]
+            ids = room_bits[2, : n if group.shape[0] > 0 else 0]
             out[d, MEAN_LOW:] = np.nan
             if n > 0:
                 total = _sum_and_ends(mu, part[:3], out[d, MEAN_LOW : MEAN_LOW + 2])

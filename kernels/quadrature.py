@@ -130,7 +130,9 @@ def _sweep(mu, s2, bits, order, floor2, first_level, levels, table, place, cells
 
     order (n,): the rows in that order, the finite ones among them first. level_of: the level of each cell.
     """
-    current = np.full(levels, -1, np.int64)
+    current = np.empty(levels, np.int64)
+    for b in range(levels):
+        current[b] = -1
     size = 0
     for i in range(mu.shape[0]):
         place[i] = -1
@@ -191,7 +193,8 @@ def _segments(packed, first, last, ordered, margin, step, segments, count, nodes
     if not ordered:
         low, high = packed[first, 1], packed[first, 1]
         for c in range(first + 1, last):
-            low, high = min(low, packed[c, 1]), max(high, packed[c, 1])
+            m = packed[c, 1]
+            low, high = m if m < low else low, m if m > high else high
         segments[0, count], segments[1, count], segments[3, count] = low, nodes, margin
         segments[2, count] = int((high - low + 2.0 * margin) / step) + 2
         return count + 1, nodes + int(segments[2, count])
@@ -199,7 +202,8 @@ def _segments(packed, first, last, ordered, margin, step, segments, count, nodes
     while c < last:
         low = high = packed[c, 1]
         while c < last and packed[c, 1] - high <= 2.0 * margin:
-            low, high = min(low, packed[c, 1]), max(high, packed[c, 1])
+            m = packed[c, 1]
+            low, high = m if m < low else low, m if m > high else high
             c += 1
         segments[0, count], segments[1, count], segments[3, count] = low, nodes, margin
         segments[2, count] = int((high - low + 2.0 * margin) / step) + 2
@@ -253,7 +257,9 @@ def _integrate(octave, bounds, segments, sigma, q, q2, field, sums):
     """
     octaves = bounds.shape[0] - 1
     step = STEP * sigma * 2.0**octave
-    at = bounds[1:].copy()  # the segment of each wider octave that the present node is in
+    at = np.empty(octaves, np.int64)  # the segment of each wider octave that the present node is in
+    for p in range(octaves):
+        at[p] = bounds[p + 1]
     weights, index = np.empty((octaves, 4)), np.empty(octaves, np.int64)
     for k in range(bounds[octave + 1], bounds[octave]):
         low, offset = segments[0, k], int(segments[1, k])
@@ -280,8 +286,10 @@ def _integrate(octave, bounds, segments, sigma, q, q2, field, sums):
                 w = weights[p]
                 w[0], w[1], w[2], w[3] = -b * c * d / 6.0, a * c * d / 2.0, -a * b * d / 2.0, a * b * c / 6.0
                 index[p] = j
-                above += max(w[0] * q[j] + w[1] * q[j + 1] + w[2] * q[j + 2] + w[3] * q[j + 3], 0.0)
-                above2 += max(w[0] * q2[j] + w[1] * q2[j + 1] + w[2] * q2[j + 2] + w[3] * q2[j + 3], 0.0)
+                wide = w[0] * q[j] + w[1] * q[j + 1] + w[2] * q[j + 2] + w[3] * q[j + 3]
+                above += wide if wide > 0.0 else 0.0
+                wide = w[0] * q2[j] + w[1] * q2[j + 1] + w[2] * q2[j + 2] + w[3] * q2[j + 3]
+                above2 += wide if wide > 0.0 else 0.0
             total = own + above
             log = math.log(total)
             field[offset + i] += log * step
@@ -345,11 +353,15 @@ def _judge(entropy, excess, square, pairs, cells, log_noise, rows, inputs, disti
     effective, spread = rows * distinct, square / (rows - 1.0)
     if grouped:
         spread = square / rows * inputs / (inputs - 1.0) if inputs > 1.0 else np.nan
-        effective /= max(pairs / max(cells - 1.0, 1.0), 1.0)
+        design = pairs / (cells - 1.0 if cells > 2.0 else 1.0)
+        effective /= design if design > 1.0 else 1.0
     bias = excess / (2.0 * effective)
-    second = max(min(bias / effective, 2.0 * bias * bias), 0.0) + (HIGHER_ORDER * bias) * (HIGHER_ORDER * bias)
+    second = bias / effective if bias / effective < 2.0 * bias * bias else 2.0 * bias * bias
+    second = (second if second > 0.0 else 0.0) + (HIGHER_ORDER * bias) * (HIGHER_ORDER * bias)
     value = entropy - HALF_LOG_2PI - 0.5 - 0.5 * log_noise + bias
-    out[0] = min(max(value, 0.0), math.log(max(rows * distinct, 1.0)))
+    largest = math.log(rows * distinct if rows * distinct > 1.0 else 1.0)
+    value = value if value < largest else largest
+    out[0] = value if value > 0.0 else 0.0
     out[1], out[2] = math.sqrt(spread / (rows * distinct) + second), second
 
 
@@ -373,8 +385,8 @@ def quadrature(
     Rows of one input fall into one cell more often than by chance: `pairs` is a sum over all cells and inputs, the
     squared number of rows in both, divided by the rows of the cell, less what chance gives.
     """
-    table, starts = np.zeros((3, OCTAVES * LEVELS + 1)), np.zeros(OCTAVES + 1, np.int64)
-    bounds, sums, segments = np.zeros(OCTAVES + 1, np.int64), np.empty(2), np.empty((4, packed.shape[0] + OCTAVES))
+    table, starts = np.empty((3, OCTAVES * LEVELS + 1)), np.empty(OCTAVES + 1, np.int64)
+    bounds, sums, segments = np.empty(OCTAVES + 1, np.int64), np.empty(2), np.empty((4, packed.shape[0] + OCTAVES))
     place, packed_of, level_of = places[0], places[1], places[2]
     ordered = order.shape[0] > 0
     for w in range(which.shape[0]):
@@ -382,14 +394,17 @@ def quadrature(
         own = d if variance.shape[0] == mean.shape[0] else 0
         mu, s2, s2_bits = mean[d], variance[own], bits[own]
         inputs, log_noise, left = described[0, d], described[1, d], described[3, d]
-        reach, least = described[4, d] - left, max(described[5, d], described[6, d] * 4.0 ** (1 - OCTAVES))
+        reach, least = described[4, d] - left, described[6, d] * 4.0 ** (1 - OCTAVES)
+        least = least if least > described[5, d] else described[5, d]
         if least > described[5, d]:
             log_noise += _raised(mu, s2, least) / described[2, d]
         first = _level(least)
-        levels = max(_level(described[6, d]) - first, 0) + 1
+        levels = _level(described[6, d]) - first + 1
+        levels = levels if levels > 1 else 1
         floor = math.ldexp(1.0 + 0.5 * (first & 1), (first >> 1) - BIAS)
         sigma, octaves = math.sqrt(floor), (levels + LEVELS - 1) // LEVELS
-        narrow = min(max(reach / (MIN_SPLIT * CELL * sigma), 1e-6), 1.0)
+        narrow = reach / (MIN_SPLIT * CELL * sigma)
+        narrow = 1.0 if narrow > 1.0 else (narrow if narrow > 1e-6 else 1e-6)
         _levels(reach, first, levels, narrow, table)
         if ordered:
             size = _sweep(mu, s2, s2_bits, order[w], least, first, levels, table, place, cells, level_of)
@@ -401,7 +416,7 @@ def quadrature(
         rows = 0.0
         for c in range(count):
             rows += packed[c, 0]
-        segment = nodes = 0
+        segment = nodes = np.int64(0)
         for o in range(octaves - 1, -1, -1):
             bounds[o + 1], step, before = segment, STEP * sigma * 2.0**o, nodes
             if starts[o + 1] > starts[o]:

@@ -109,7 +109,7 @@ class ModePipeline:
                 raise
 
     def ingest_pending(self, step: int) -> None:
-        """Take all waiting rows into the statistics, which need no more work before they are saved."""
+        """Bring all parts of the state to the rows that wait at `step`."""
         self.complete()  # from the rows of its evaluation, before others come
         self.request(step)
         self.wait()

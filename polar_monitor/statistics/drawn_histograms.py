@@ -58,11 +58,26 @@ class DrawnHistograms(Sequence[Histogram]):
         left, width, bins, low, high = self._frames[index]
         return Histogram(left, width, self._counts[index, :bins], low, high)
 
+    def chosen(self, dimensions: Sequence[int]) -> Sequence[Histogram]:
+        """Return the histograms of some dimensions, in this order."""
+        if self._pane is None or len(dimensions) == self._dimensions:
+            return [self[j] for j in dimensions]
+        pane, some = self._pane, np.array(dimensions, np.intp)
+        part = Pane._make([*(array[some] for array in pane[:-1]), pane.tallies[:, some]])
+        return DrawnHistograms(part, self._max_bins)
+
     def __iter__(self) -> Iterator[Histogram]:
         return iter(self[:])
 
     def __repr__(self) -> str:
         return repr(self[:])
+
+
+def chosen_histograms(histograms: Sequence[Histogram], dimensions: Sequence[int]) -> Sequence[Histogram]:
+    """Return the histograms of some dimensions; those of the others are not drawn."""
+    if isinstance(histograms, DrawnHistograms):
+        return histograms.chosen(dimensions)
+    return [histograms[j] for j in dimensions]
 
 
 def outliers(pane: Pane) -> NDArray[np.bool_]:

@@ -15,6 +15,9 @@ from .thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, PASSIVE
 
 MAX_JOINT_ROWS = 512
 """Largest number of rows that the joint entropy uses."""
+FEW_DIMENSIONS = 16
+"""Largest number of dimensions in use with which the joint entropy uses half of these rows. The time grows with the
+square of the rows, and the standard error falls with their root: 0.08 nats with 5 dimensions, 0.10 with 10."""
 MAX_JOINT_DIMENSIONS = 32
 """Largest number of dimensions that the joint entropy uses: those with most information."""
 MAX_SURPLUS_DIMENSIONS = 256
@@ -70,10 +73,16 @@ def _copula(mean: F32, used: NDArray[np.int64], cluster: Ids) -> tuple[float, fl
 
     Uses evenly spaced rows that are finite in all of them.
     """
-    rows = np.arange(mean.shape[1])[:: max(1, -(-mean.shape[1] // MAX_JOINT_ROWS))]
+    most = MAX_JOINT_ROWS if used.size > FEW_DIMENSIONS else MAX_JOINT_ROWS // 2
+    rows = _evenly_spaced(mean.shape[1], most)
     block = mean[used[:, None], rows]
     if not np.isfinite(block).all():
         rows = np.flatnonzero(np.isfinite(mean[used]).all(axis=0))
-        rows = rows[:: max(1, -(-rows.size // MAX_JOINT_ROWS))]
+        rows = rows[_evenly_spaced(rows.size, most)]
         block = mean[used[:, None], rows]
     return copula.copula_entropy(block, None if cluster is None else cluster[rows])
+
+
+def _evenly_spaced(rows: int, most: int) -> NDArray[np.int64]:
+    """Return the indices of exactly `most` rows, for which the copula's own error is tabulated, or of all if fewer."""
+    return np.linspace(0, rows - 1, min(rows, most)).astype(np.int64)

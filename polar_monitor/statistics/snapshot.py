@@ -148,9 +148,10 @@ class Snapshot:
     """Online histograms, for drawing; not part of `to_dict`."""
 
     def __post_init__(self) -> None:
-        for f in fields(self):
-            if f.default_factory is _unknown and not getattr(self, f.name).size:
-                object.__setattr__(self, f.name, np.full(self.mean.shape, np.nan))
+        values = vars(self)
+        missing = [name for name in OPTIONAL if not values[name].size]
+        if missing:
+            values |= dict.fromkeys(missing, np.full(self.mean.shape, np.nan))
 
     @property
     def dimensions(self) -> int:
@@ -185,3 +186,7 @@ class Snapshot:
                 case _:
                     values[f.name] = int(value)
         return cls(**values)
+
+
+OPTIONAL = tuple(f.name for f in fields(Snapshot) if f.default_factory is _unknown)
+"""Statistics of the dimensions that may be missing: NaN then."""

@@ -133,6 +133,12 @@ def test_its_own_error_is_what_it_says_of_gaussians():
     assert copula.own_error(3, 256) == pytest.approx(said_of_gaussians(3, 256, range(100, 130)).mean(), abs=0.06)
 
 
+@pytest.mark.parametrize(("d", "n"), [(2, 256), (16, 256), (2, 512), (7, 512), (32, 512)])
+def test_the_drawn_own_errors_are_those_of_other_samples(d, n):
+    said = said_of_gaussians(d, n, range(200, 240))
+    assert copula.own_error(d, n) == pytest.approx(said.mean(), abs=0.01 + 4 * said.std() / math.sqrt(40))
+
+
 @pytest.mark.parametrize(("d", "n"), [(2, 1024), (3, 6000), (7, 3000), (13, 1500), (20, 2500), (32, 1100)])
 def test_the_table_is_what_it_says_of_gaussians(d, n):
     said = said_of_gaussians(d, n, range(200, 212))

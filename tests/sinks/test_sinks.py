@@ -35,7 +35,7 @@ RUN = f"""
 from records import make_run
 from polar_monitor.monitor.outputs import default_sinks
 folder, sinks = default_sinks(sys.argv[1])
-for evaluation in make_run(32, 4, bins=8):  # the picture is drawn at the 30th
+for evaluation in make_run(32, 4, bins=8):  # the verdict changes at the 17th
     for sink in sinks:
         sink.write(evaluation)
 """
@@ -80,7 +80,7 @@ def test_nothing_is_lost_when_the_process_is_killed(tmp_path):
 def test_the_last_strip_is_written_at_the_end_without_close(tmp_path, end, code):
     done = run(RUN + end, tmp_path)
     assert done.returncode == code, done.stderr
-    assert [image.step for image in board(tmp_path).Images("polar/states")][-2:] == [3100, 3200]
+    assert [image.step for image in board(tmp_path).Images("polar/states")][-2:] == [1700, 3200]
     assert ("mine" in done.stderr) == ("mine" in end)
     assert "polar_monitor" not in done.stderr
 
@@ -88,7 +88,7 @@ def test_the_last_strip_is_written_at_the_end_without_close(tmp_path, end, code)
 def test_a_child_that_ends_leaves_the_last_strip_to_its_parent(tmp_path):
     done = run(RUN + "import os\nif os.fork():\n    os.wait()", tmp_path)
     assert done.returncode == 0, done.stderr
-    assert [image.step for image in board(tmp_path).Images("polar/states")][-2:] == [3100, 3200]
+    assert [image.step for image in board(tmp_path).Images("polar/states")][-2:] == [1700, 3200]
     assert len(read_jsonl(tmp_path / "polar.jsonl")) == 32
 
 

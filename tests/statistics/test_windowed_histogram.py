@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polar_monitor.errors import PolarMonitorError
-from polar_monitor.statistics.drawn_histograms import Pane
+from polar_monitor.statistics.drawn_histograms import Pane, chosen_histograms
 from polar_monitor.statistics.windowed_histogram import WindowedHistogram
 
 D, WINDOW, PANE_ROWS = 3, 64, 16
@@ -79,6 +79,22 @@ def test_a_ring_of_another_shape_or_a_window_without_panes_is_refused():
             histogram.catch_up(x, 1, 0)
     with pytest.raises(PolarMonitorError, match="pane_rows"):
         WindowedHistogram(2).catch_up(np.zeros((2, 64), np.float32), 1, 0)
+
+
+def test_the_histograms_of_some_dimensions_are_those_that_are_drawn_with_all_others():
+    scales = 10.0 ** np.arange(-3, 4)[:, None]
+    x = (np.random.default_rng(3).normal(size=(7, 900)) * scales).astype(np.float32)
+    x[1, 5], x[2], x[6] = 1e9, np.nan, 0.25
+    histogram = WindowedHistogram(7, bins=64)
+    histogram.update(np.ascontiguousarray(x))
+    everything = tuple(histogram.draw(32))
+    for chosen in ((6, 1), (2,), tuple(range(7))):
+        some = chosen_histograms(histogram.draw(32), chosen)
+        assert len(some) == len(chosen)
+        for one, j in zip(some, chosen, strict=True):
+            assert one.counts.tolist() == everything[j].counts.tolist()
+            assert repr(one) == repr(everything[j])
+        assert list(map(repr, chosen_histograms(everything, chosen))) == list(map(repr, some))
 
 
 def test_drawn_histograms_are_those_of_the_time_when_they_were_asked_for():

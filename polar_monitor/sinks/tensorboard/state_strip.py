@@ -7,6 +7,7 @@ one, and from then on adds only every 2nd, 4th, … evaluation. The newest is al
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Sequence
 
@@ -32,8 +33,16 @@ MARGIN, GUTTER, WIDTH, FOOTER = 6, 32, 312, 38
 
 The picture is no wider than TensorBoard's cards, which would shrink the lettering.
 """
+PNG_LEVEL = 1
+"""Effort of the compression: the usual one takes up to three times as long for a file that is a sixth smaller."""
 PAPER, INK = 4, 5
 """Palette indices of the background and of the lettering."""
+
+
+@functools.lru_cache(maxsize=1)
+def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return Pillow's own font, which it decodes again at every request."""
+    return ImageFont.load_default()
 
 
 class StateStrip:
@@ -83,13 +92,13 @@ class StateStrip:
         image = self._frame.copy()
         image.paste(Image.frombytes("P", (WIDTH, cells.shape[0]), cells.tobytes()), (GUTTER, MARGIN))
         draw = ImageDraw.Draw(image)
-        draw.fontmode, font = "1", ImageFont.load_default()
+        draw.fontmode, font = "1", _font()
         under = MARGIN + cells.shape[0] + 8
         draw.text((GUTTER, under), f"step {steps[0]}", fill=INK, font=font, anchor="lm")
         if len(steps) > 1:
             draw.text((GUTTER + WIDTH - 1, under), f"step {steps[-1]}", fill=INK, font=font, anchor="rm")
         out = io.BytesIO()
-        image.save(out, format="PNG", bits=4)
+        image.save(out, format="PNG", bits=4, compress_level=PNG_LEVEL)
         return out.getvalue(), image.width, image.height
 
     def _row_height(self) -> int:
@@ -102,7 +111,7 @@ class StateStrip:
         image = Image.new("P", (GUTTER + WIDTH, below + FOOTER), PAPER)
         image.putpalette([*(part for label in STATE_CODES for part in COLOURS[label]), 255, 255, 255, 64, 64, 64])
         draw = ImageDraw.Draw(image)
-        draw.fontmode, font = "1", ImageFont.load_default()
+        draw.fontmode, font = "1", _font()
         every = next(k for k in (1, 2, 4, 8) if k * high >= 12)
         for row in range(0, len(self.rows), every):
             place = GUTTER - 5, MARGIN + row * high + high // 2

@@ -12,11 +12,16 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 
 from ...evaluation import Evaluation
 from ...regime.regime import Regime, Verdict
+from ...statistics.drawn_histograms import chosen_histograms
 from ...statistics.snapshot import Snapshot
 from ..scalars import ScalarTags, extremes
 from .buckets import pooled
 from .protobuf import add_histogram, add_text, alert_markdown, escape, scalar_heads, scalars
 from .state_strip import MAX_ROWS, StateStrip
+
+DRAW_EVERY = 32
+"""Evaluations after which strip and histograms are drawn again, at the next full one: they take longer than all else
+that an evaluation writes."""
 
 
 class EvaluationValues:
@@ -34,7 +39,7 @@ class EvaluationValues:
         """Verdict that is in the file; a verdict is written when it changes."""
         self._strip: StateStrip | None = None
         self._dimensions = 0
-        self._evaluations, self._next_strip = 0, 1
+        self._evaluations, self._next_drawing = 0, 1
         self._strip_is_written = True
 
     @property
@@ -56,10 +61,14 @@ class EvaluationValues:
         snapshot, regime = evaluation.snapshot, evaluation.regime
         others = Summary()
         if snapshot is not None:
-            self._add_histograms(snapshot, others.value)
+            changed = regime is not None and self._add_verdict(regime, others.value)
+            draws = self._draws(snapshot, changed)
+            if draws:
+                self._add_histograms(snapshot, others.value)
             if regime is not None:
-                self._add_verdict(regime, others.value)
-                self._update_strip(snapshot, regime, others.value)
+                self._update_strip(snapshot, regime)
+                if draws:
+                    self.add_strip(others.value)
         if evaluation.alerts:
             add_text(others.value, f"{self._head}alerts", "\n\n---\n\n".join(map(alert_markdown, evaluation.alerts)))
         return bytes(others.SerializeToString())
@@ -77,8 +86,9 @@ class EvaluationValues:
         return True
 
     def repeat_changes(self) -> None:
-        """Write verdict and strip again: the newest evaluation, which may have had them, did not reach the file."""
+        """Write verdict and drawings again: the newest evaluation, which may have had them, did not reach the file."""
         self._verdict = None
+        self._next_drawing = 0
         self._strip_is_written = self._strip is None
 
     def rewind(self, step: int) -> None:
@@ -91,25 +101,34 @@ class EvaluationValues:
     def _add_histograms(self, snapshot: Snapshot, values: Any) -> None:
         if not snapshot.histograms:
             return
-        drawn = pooled([snapshot.histograms[j] for j in self._scalars.chosen])
+        drawn = pooled(chosen_histograms(snapshot.histograms, self._scalars.chosen))
         for tag, buckets in zip(self._scalars.dimension_tags("mean"), drawn, strict=True):
             if buckets is not None:
                 add_histogram(values, tag, buckets)
 
-    def _add_verdict(self, regime: Regime, values: Any) -> None:
-        if regime.verdict is not self._verdict:
-            self._verdict = regime.verdict
-            reasons = "".join(f"\n* {escape(reason)}" for reason in regime.reasons)
-            add_text(values, f"{self._head}verdict", f"**{regime.verdict}**\n{reasons}")
+    def _add_verdict(self, regime: Regime, values: Any) -> bool:
+        """Add the verdict if it is another one than in the file; return True if it was added."""
+        if regime.verdict is self._verdict:
+            return False
+        self._verdict = regime.verdict
+        reasons = "".join(f"\n* {escape(reason)}" for reason in regime.reasons)
+        add_text(values, f"{self._head}verdict", f"**{regime.verdict}**\n{reasons}")
+        return True
 
-    def _update_strip(self, snapshot: Snapshot, regime: Regime, values: Any) -> None:
+    def _draws(self, snapshot: Snapshot, changed: bool) -> bool:
+        """Count an evaluation, and return True if it is drawn: with a changed verdict, and after `DRAW_EVERY` others.
+
+        At first after fewer, so that a short run has drawings that are not older than half of it.
+        """
+        self._evaluations += 1
+        if not snapshot.full or not (changed or self._evaluations >= self._next_drawing):
+            return False
+        self._next_drawing = self._evaluations + min(self._evaluations + 1, DRAW_EVERY)
+        return True
+
+    def _update_strip(self, snapshot: Snapshot, regime: Regime) -> None:
         if self._strip is None or snapshot.dimensions != self._dimensions:
             self._dimensions = snapshot.dimensions
             self._strip = StateStrip(extremes(snapshot.information, MAX_ROWS))
         self._strip.add(regime.step, regime.labels)
         self._strip_is_written = False
-        self._evaluations += 1
-        if snapshot.full and self._evaluations >= self._next_strip:
-            # The picture is little older than a fifth of the run, and their number grows with its logarithm only.
-            self._next_strip = self._evaluations + max(1, self._evaluations // 5)
-            self.add_strip(values)

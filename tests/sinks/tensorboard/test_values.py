@@ -126,6 +126,22 @@ def test_a_light_evaluation_writes_numbers_only(tmp_path):
     assert [image.step for image in board.Images("polar/states")] == [100, 4100]
 
 
+def test_strip_and_histograms_are_drawn_rarely_and_at_a_new_verdict(tmp_path):
+    run = [make_evaluation(step) for step in range(1, 121)]
+    run[99] = make_evaluation(100, verdict=Verdict.COLLAPSED)
+    run[100:] = [make_evaluation(step, verdict=Verdict.COLLAPSED) for step in range(101, 121)]
+    sparse = [e if e.step % 8 == 1 or e.step == 100 else replace(e, snapshot=light(e.snapshot)) for e in run]
+    for name, evaluations, steps in (
+        ("full", run, [1, 3, 7, 15, 31, 63, 95, 100, 120]),
+        ("light", sparse, [1, 9, 25, 57, 89, 100, 120]),
+    ):
+        written(tmp_path / name, evaluations)
+        board = read(tmp_path / name)
+        assert [image.step for image in board.Images("polar/states")] == steps
+        # the last strip is written at the end
+        assert [event.step for event in board.Histograms("polar_dims/mean/003")] == steps[:-1]
+
+
 def test_the_strip_shows_light_evaluations_too(tmp_path):
     strips = []
     for keep in (lambda snapshot: snapshot, light):
