@@ -209,9 +209,11 @@ def _nearest_of_all(y, k, start, out):
 
 
 @helper
-def _to_logarithms(x, exponents):
-    """Replace x (m,) by their logarithms, to one unit in the last place (fdlibm's polynomial), without branches."""
-    bits = x.view(np.int64)
+def _to_logarithms(x, bits, exponents):
+    """Replace x (m,) by their logarithms, to one unit in the last place (fdlibm's polynomial), without branches.
+
+    bits (m,): the same memory as integers.
+    """
     for i in range(x.shape[0]):
         exponents[i] = (bits[i] - ROOT_HALF) >> 52
         bits[i] -= exponents[i] << 52
@@ -226,18 +228,18 @@ def _to_logarithms(x, exponents):
 
 
 @kernel(
-    "void(float64[:, ::1], int64[::1], int64, float64[:, ::1], int64[:, ::1], float64[::1], uint32[:, ::1],"
-    "float32[:, ::1], float64[:, ::1])"
+    "void(float64[:, ::1], int64[::1], int64, float64[:, ::1], int64[:, ::1], float64[::1], int64[::1],"
+    "uint32[:, ::1], float32[:, ::1], float64[:, ::1])"
 )
-def measure(y, rows, k, psi, room, terms, order, centred, out):
+def measure(y, rows, k, psi, room, terms, bits, order, centred, out):
     """Put the mean, the variance and the noise of the terms of an estimate, and its shared variance, into out (D, 4).
 
     y (D, n): the sorted rows, of which the first `rows` (D,) count. k: 0, or the number of neighbours of every rank.
     psi (2, K): ψ and ψ′ of 0 (unused) to K - 1, all k that are read. order: (0, 0), or (D, n) with the numbers of the
     rows. Then centred (D, n) receives the terms of the rows, less their mean, and NaN for rows without a term. NaN in
-    `out` for fewer than k + 1 rows, or 2. Work space: room (4, n) and terms (n,).
+    `out` for fewer than k + 1 rows, or 2. Work space: room (4, n), terms (n,), and bits (n,), the memory of `terms`.
     """
-    planned, reads, largest, mean_noise = -1, 0, k, psi[1, k]
+    planned, reads, largest, mean_noise = -1, np.int64(0), k, psi[1, k]
     for d in range(y.shape[0]):
         n = rows[d]
         if order.shape[0] > 0 and n < y.shape[1]:
@@ -252,7 +254,7 @@ def measure(y, rows, k, psi, room, terms, order, centred, out):
             gaps = _find_gaps(here, room[3])
             if gaps > 0 or n != planned:
                 largest, mean_noise = max(int(n**POWER + 0.5), MIN_NEIGHBOURS), 0.0
-                reads = first = 0
+                reads = first = np.int64(0)  # a constant would have `_planned` compiled twice
                 for gap in range(gaps + 1):  # gaps are ends of the sample
                     stop = room[3, gap] + 1 if gap < gaps else n
                     reads = _planned(first, stop, n, largest, reads, room[0], room[1], room[2])
@@ -264,7 +266,7 @@ def measure(y, rows, k, psi, room, terms, order, centred, out):
             _nearest(here, room[0, :m], room[1, :m], room[3, :m], terms[:m])
         else:
             _nearest_of_all(here, k, room[3], terms[:n])
-        _to_logarithms(terms[:m], room[3])
+        _to_logarithms(terms[:m], bits, room[3])
         for t in range(m if k == 0 else 0):
             terms[t] -= psi[0, room[1, t]]
         shift = terms[m // 2]
@@ -280,12 +282,12 @@ def measure(y, rows, k, psi, room, terms, order, centred, out):
         out[d, 1], out[d, 2] = square / n - total * total, mean_noise
         out[d, 3] = (SHARES if k == 0 else SHARES_OF_ALL) / largest
         if order.shape[0] > 0:
-            first = 0
+            begin = 0
             for t in range(m):
-                term, last = np.float32(terms[t] - shift - total), first + (room[2, t] if k == 0 else 1)
-                for i in range(first, last):
+                term, end = np.float32(terms[t] - shift - total), begin + (room[2, t] if k == 0 else 1)
+                for i in range(begin, end):
                     centred[d, order[d, i]] = term
-                first = last
+                begin = end
 
 
 def estimate(
@@ -350,7 +352,8 @@ def terms(x: F32, k: int | None, mantissa: int, judge: bool, ordered: bool) -> t
         part = slice(first, first + step)
         values, order = sorting.sorted_rows(x[part], to_sort)
         y = ties.without_ties(values, order, mantissa, judge, k or 0, tally[part], to_untie)
-        measure(y, tally[part, ties.KEPT].astype(np.int64), k or 0, table, room, logs, order, centred[part], out[part])
+        kept, bits = tally[part, ties.KEPT].astype(np.int64), logs.view(np.int64)
+        measure(y, kept, k or 0, table, room, logs, bits, order, centred[part], out[part])
     return tally, out, centred
 
 

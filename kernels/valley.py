@@ -85,7 +85,7 @@ def _deepest(below, share, size, out):
     for k in range(WINDOW_BINS, windows - WINDOW_BINS):
         if below[k] < least or rows - below[k + WINDOW_BINS] < least:
             continue
-        before, left = _fullest(below, 0, LOW, k - WINDOW_BINS + 1)
+        before, left = _fullest(below, np.int64(0), np.int64(LOW), k - WINDOW_BINS + 1)
         after, right = _fullest(below, max(HIGH - 1, k + WINDOW_BINS), windows, windows)
         peak = min(before, after)
         if peak == 0:

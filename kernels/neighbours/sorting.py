@@ -84,7 +84,8 @@ def radix_sort(bits, keys, rows, counts, values, order):
     sign, full, one, mask = np.uint32(0x80000000), np.uint32(0xFFFFFFFF), np.uint32(1), np.uint32(size - 1)
     zeros, ones, twos = counts[0], counts[1], counts[2]
     for d in range(bits.shape[0]):
-        low, high, width, at = full, np.uint32(0), 0, 0
+        low, high, width = np.uint64(full), np.uint64(0), 0
+        at = np.int64(0)  # a constant would have `_move` compiled twice
         here, source = bits[d], keys[0]
         for i in range(n):
             u = here[i]
