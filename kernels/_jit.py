@@ -9,13 +9,11 @@
 * no entry point that nobody calls: C calls no kernel, and Python no helper. Each costs time to compile.
 * no rewrites of array expressions: kernels have loops, and the search for such expressions takes time.
 * no reference counts in functions that make no array: the caller keeps the arguments. Helpers return no arrays.
-* no machine code of helpers: they are part of the kernels that call them.
 * the disk cache is used where a writable place for it exists, and done without where not.
 """
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -25,9 +23,7 @@ OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrap
 ALLOCATIONS = frozenset({"empty", "zeros", "full", "ones", "empty_like", "zeros_like"})
 """Names that a function which makes arrays contains."""
 KNOWN_VERSIONS = (0, 61), (0, 68)
-"""First and last version of numba whose insides `_loaded` and `_without_code_of_helpers` are known to fit."""
-PYTHON_WRAPPER = "_ZN7cpython"
-"""Begin of the names of functions that Python calls, in compiled code."""
+"""First and last version of numba that `_loaded` is known to fit."""
 KERNELS: list["Kernel"] = []
 
 
@@ -49,8 +45,7 @@ class Kernel:
         if not self.load():
             signatures, options = list(self._signatures), _options(self.py_func)
             try:
-                with _without_code_of_helpers():
-                    self.compiled = numba.njit(signatures, cache=True, **options)(self.py_func)
+                self.compiled = numba.njit(signatures, cache=True, **options)(self.py_func)
             except Exception:  # "no locator available", a read-only or a full disk, a damaged cache
                 self.compiled = numba.njit(signatures, **options)(self.py_func)
         return self.compiled
@@ -71,53 +66,6 @@ def _is_known() -> bool:
     """Return True if this version of numba is in the range of KNOWN_VERSIONS."""
     version = tuple(map(int, numba.__version__.split(".")[:2]))
     return KNOWN_VERSIONS[0] <= version <= KNOWN_VERSIONS[1]
-
-
-@contextlib.contextmanager
-def _without_code_of_helpers() -> Iterator[None]:
-    """Let numba optimise kernels, and make machine code of them, but not of each function that they call.
-
-    A kernel holds the code of its helpers, and is optimised as a whole. numba does the same with every helper before,
-    as if Python could call it. This context holds numba's lock: no other thread compiles meanwhile.
-    """
-    if not _is_known() or numba.config.DISABLE_JIT:
-        yield
-        return
-    from numba.core.compiler_lock import global_compiler_lock
-    from numba.core.registry import cpu_target
-
-    with global_compiler_lock:
-        codegen = cpu_target.target_context.codegen()
-        original: Any = codegen.set_env
-
-        class Library(codegen._library_class):  # type: ignore[misc, name-defined]
-            def _is_called(self) -> bool:
-                functions = self._final_module.functions
-                return any(one.name.startswith(PYTHON_WRAPPER) and not one.is_declaration for one in functions)
-
-            def _optimize_functions(self, module: Any) -> None:
-                module.data_layout = self._codegen._data_layout  # the whole module is optimised later
-
-            def _optimize_final_module(self) -> None:
-                if self._is_called():
-                    super()._optimize_final_module()
-
-            def _finalize_final_module(self) -> None:
-                if self._is_called():
-                    super()._finalize_final_module()
-                else:
-                    self._finalize_dynamic_globals()
-                    self._finalized = True
-
-        def set_env(name: str, env: Any) -> None:
-            if codegen._engine.is_symbol_defined(name):
-                original(name, env)
-
-        codegen._library_class, codegen.set_env = Library, set_env
-        try:
-            yield
-        finally:
-            del codegen._library_class, codegen.set_env
 
 
 def _loaded(function: Function, signatures: tuple[str, ...]) -> Any:
