@@ -4,10 +4,10 @@ A row coincides with a probe at ε if their means differ by at most ε σ, and t
 looked at: those that the probe uses (σ² at most half of the variance of μ), since all inputs lie close together where
 they use nothing. Different inputs lie so close by chance too: their number grows at least as ε, since an encoder may
 lay them on a curve, while that of repeats does not grow. So with c(ε) the mean number of rows that coincide with a row,
-itself included, at most (c(4ε) − c(ε)) / 3 are there by chance. What is left of c(ε) is a lower bound of the mean
-number of times that the input of a row occurs; the greatest bound counts, of all ε at which few rows are there by
-chance. It weighs an input by its occurrences, as the variance of a mean does: n rows are worth n divided by it (Kish
-1965).
+itself included, at most (c(4ε) − c(ε)) / 3 are there by chance. What is left of c(ε) is a lower bound of the number of
+times that the input of a row occurs, and the mean of its inverse the share of different inputs. The smallest share
+counts, of all ε at which few rows are there by chance. An input that occurs often among others that occur once, such
+as a blank image, is one of many.
 
 Encoders change while they are trained, so repeats coincide within a part of the noise, not exactly. Different inputs
 that agree within a fiftieth of the noise in all of these dimensions, mean and σ², cannot be distinguished from repeats.
@@ -24,6 +24,8 @@ from ._jit import kernel
 
 PROBES = 32
 """Number of rows whose neighbours are counted."""
+PROBE_INPUTS, MAX_PLACES = 12, 16
+"""Number of inputs of several rows that are looked at, and the largest number of rows of each."""
 MAX_DIMENSIONS = 6
 """Largest number of dimensions that are looked at for one probe."""
 MIN_PROBES = 8
@@ -35,7 +37,7 @@ GROWTH = 4.0
 MAX_BY_CHANCE = 0.1
 """Largest share of the rows by chance among those that coincide, at an ε that is used."""
 SURE = 2.0
-"""Standard errors by which the inputs of the probes must recur more than once; else the count is 1."""
+"""Standard errors by which the share of different inputs must be below 1; else it counts as 1."""
 GOLDEN = 0.6180339887498949
 FLOAT = "float32[:, ::1]"
 
@@ -91,22 +93,23 @@ def occurrences(
     tau: float = 1.0,
     group: NDArray[np.int32] | None = None,
 ) -> float:
-    """Return the mean number of times that the input of a row occurs in the window, at least 1.
+    """Return the number of inputs divided by the number of different ones, at least 1.
 
     mean, variance: float32 (D, n), C-contiguous; without a variance `tau` is σ of all rows. which: the dimensions to
     look at, those with most information first. largest (D,): greatest variance of an input that uses a dimension.
-    group: int32 (n,), the input that a row belongs to. Places of an image may have one value in all images, so with a
-    group the lower quartile of the probes counts, instead of their mean.
+    group: int32 (n,), the input that a row belongs to. An input of several rows recurs if all of them do: places of an
+    image may have one value in all images.
     """
     n = mean.shape[1]
     if which.size == 0 or n < 2:
         return 1.0
-    # rows of every part of the window, at distances that no period of the data shares
-    probes = (np.arange(PROBES) * GOLDEN % 1.0 * n).astype(np.int64)
-    counts = np.empty((PROBES, 1 + len(SCALES)), np.int64)
+    probes = _probes(mean[which[0]], group)
+    counts = np.empty((len(probes), 1 + len(SCALES)), np.int64)
     spread = np.empty((0, 0), np.float32) if variance is None else variance
     ids = np.empty(0, np.int32) if group is None else group
     coincidences(mean, spread, ids, tau, largest, which, probes, np.empty(n, np.float32), counts)
+    if group is not None:
+        counts = _of_inputs(counts, group[probes])
     counts = counts[counts[:, 0] > 0]
     if len(counts) < MIN_PROBES:
         return 1.0
@@ -117,10 +120,37 @@ def occurrences(
     by_chance = (seen[:, :-1] - seen[:, 1:]) / (GROWTH - 1.0) * (np.array(SCALES[1:]) > 0.0)
     few = by_chance.sum(axis=0) <= MAX_BY_CHANCE * seen[:, 1:].sum(axis=0)
     few[0] &= enough
-    times = 1.0
+    different = 1.0
     for left in (seen[:, 1:] - by_chance).T[few]:
-        if group is not None:
-            times = max(times, float(np.quantile(left, 0.25)))
-        elif left.mean() - SURE * left.std() / math.sqrt(len(left)) > 1.0:
-            times = max(times, float(left.mean()))
-    return times
+        share = 1.0 / np.maximum(left, 1.0)
+        if share.mean() + SURE * share.std() / math.sqrt(len(share)) < 1.0:
+            different = min(different, float(share.mean()))
+    return 1.0 / different
+
+
+def _probes(first: NDArray[np.float32], group: NDArray[np.int32] | None) -> NDArray[np.int64]:
+    """Return the rows of the probes, from every part of the window, at distances that no period of the data shares.
+
+    first (n,): means of the first dimension. Of an input with many rows, half of the probes are spread over its places,
+    and half are the places furthest from the median: most places may have one value.
+    """
+    n = len(first)
+    if group is None:
+        return (np.arange(PROBES) * GOLDEN % 1.0 * n).astype(np.int64)
+    chosen, median = [], np.median(first)
+    for one in np.unique(group[(np.arange(PROBE_INPUTS) * GOLDEN % 1.0 * n).astype(np.int64)]):
+        rows = np.flatnonzero(group == one)
+        if len(rows) > MAX_PLACES:
+            spread = rows[np.arange(MAX_PLACES // 2) * len(rows) // (MAX_PLACES // 2)]
+            rows = np.append(spread, rows[np.argsort(-np.abs(first[rows] - median))[: MAX_PLACES // 2]])
+        chosen.append(np.unique(rows))
+    return np.concatenate(chosen)
+
+
+def _of_inputs(counts: NDArray[np.int64], inputs: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return the counts of each input: the least that one of its rows sees, of those that look at most dimensions."""
+    least = []
+    for one in np.unique(inputs):
+        of_one = counts[inputs == one]
+        least.append(of_one[of_one[:, 0] == of_one[:, 0].max()].min(axis=0))
+    return np.array(least)

@@ -76,7 +76,7 @@ def estimates(name: str, seeds: int) -> tuple[Array, Array]:
     found = []
     for seed in range(-(-seeds // DIMENSIONS)):
         mean, variance = (x.astype(np.float32) for x in WINDOWS[name][1](np.random.default_rng(seed)))
-        s = light_statistics(np.ascontiguousarray(mean), variance, None, 0.0, 1.0, repeats=None)
+        s = light_statistics(np.ascontiguousarray(mean), variance, None, 0.0, 1.0)
         found.append(np.stack([s["information"], s["information_se"]]))
     value, error = np.concatenate(found, axis=1)[:, :seeds]
     return value, error

@@ -47,6 +47,8 @@ class ModePipeline:
         self.stream = None if dimensions is None else self._new_stream(dimensions)
         self.snapshot: Snapshot | None = None
         self.regime: Regime | None = None
+        self._before: Regime | None = None
+        """Regime of the evaluation before the latest."""
         self.alerts = AlertEngine(settings.extra)
         self.loaded = False
         """True from the load of a state to the next evaluation."""
@@ -152,10 +154,10 @@ class ModePipeline:
         if self.stream is not None and self.stream.rows:
             full = full or self.snapshot is None or self.light + 1 >= FULL_EVERY
             full = full or bool(s.extra) or s.criterion != "information"
-            self.snapshot, before = self.stream.snapshot(step, full), self.regime
-            self.regime = judge(self.snapshot, before, s.criterion)
+            self.snapshot, self._before = self.stream.snapshot(step, full), self.regime
+            self.regime = judge(self.snapshot, self._before, s.criterion)
             self.light = 0 if full else self.light + 1
-            if before is not None and before.verdict is not self.regime.verdict:
+            if self._before is not None and self._before.verdict is not self.regime.verdict:
                 self.complete()
         observation = Observation(step, observed, self.snapshot, self.regime, context)
         alerts = self.alerts.evaluate(observation, s.rules, s.warmup)
@@ -173,7 +175,8 @@ class ModePipeline:
             return
         self.snapshot, self.light = stream.complete(snapshot), 0
         if regime is not None:
-            self.regime = replace(regime, snapshot=self.snapshot)
+            reasons = judge(self.snapshot, self._before, self.settings.criterion).reasons  # `surplus` may be known now
+            self.regime = replace(regime, snapshot=self.snapshot, reasons=reasons)
 
     def resumed(self) -> str | None:
         """Return the state of the alerts as JSON if it was loaded after the latest evaluation: a log may begin here."""

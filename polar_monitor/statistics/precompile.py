@@ -43,6 +43,10 @@ def compile_missing() -> float:
     missing = [kernel for kernel in _kernels() if kernel.compiled is None]
     if not missing:
         return 0.0
+    log.warning(
+        "polar_monitor compiles %d kernels before the first evaluation, once on this machine: some ten seconds",
+        len(missing),
+    )
     begin = perf_counter()
     with _no_collection():
         for kernel in missing:

@@ -138,8 +138,8 @@ class Snapshot:
     """False for a light snapshot, which has what labels and alerts need. The entropies, `ties`, the correlations,
     `joint_entropy`, `effective_rank`, the fields that only published criteria use and `histograms` are missing then."""
     repeats: float = 1.0
-    """Mean number of times that the input of a row occurs in the window; `independent`, `finite` and all errors rest on
-    it. Inputs recur, as in a second epoch, if means and variances agree within the posterior's noise."""
+    """Inputs of the window divided by the different ones among them; `independent`, `finite` and all errors rest on it.
+    Inputs recur, as in a second epoch, if means and variances agree within the posterior's noise."""
     rows_from: int = -1
     """Optimiser step at which the oldest row of the window was recorded; -1 if it is not known, as in older logs."""
     rows_to: int = -1

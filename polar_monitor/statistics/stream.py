@@ -75,8 +75,6 @@ class LatentStream:
         self._pending = 0
         """Newest rows that the histogram does not have yet."""
         self.mantissa = 23
-        self._repeats: float | None = None
-        """Mean number of times that the input of a row occurs in the window, as counted by the latest full snapshot."""
         self._surplus = math.nan
         self._statistics: dict[str, Any] = {}
         """Light statistics of the latest snapshot, from which `complete` goes on."""
@@ -176,10 +174,8 @@ class LatentStream:
         """Compute the statistics of the window, all of them if `full`. A statistic that cannot be estimated is NaN."""
         mean, variance, inputs = self._rows()
         group = self._group(inputs)
-        repeats = None if full else self._repeats
         prior = self._prior_mean, self._prior_var
-        self._statistics = light_statistics(mean, variance, group, *prior, self.resolution, repeats)
-        self._repeats = self._statistics["repeats"]
+        self._statistics = light_statistics(mean, variance, group, *prior, self.resolution)
         n, steps = self._filled, self._step[: self._filled]
         independent = n
         if group is not None and n:  # the ring may begin within an input
@@ -189,7 +185,7 @@ class LatentStream:
             step=step,
             rows=self.rows,
             n=n,
-            independent=math.ceil(independent / self._repeats),
+            independent=math.ceil(independent / self._statistics["repeats"]),
             has_variance=self.has_variance,
             non_finite=self._non_finite.astype(np.float64),
             full=False,
@@ -208,7 +204,7 @@ class LatentStream:
         mean, variance, inputs = self._rows()
         group, prior = self._group(inputs), (self._prior_mean, self._prior_var)
         if not self._statistics:  # the state was loaded since
-            self._statistics = light_statistics(mean, variance, group, *prior, self.resolution, self._repeats)
+            self._statistics = light_statistics(mean, variance, group, *prior, self.resolution)
         rest = full_statistics(mean, variance, group, self.mantissa, *prior, self._statistics)
         self._surplus = rest["surplus"]
         self.catch_up()
@@ -248,7 +244,6 @@ class LatentStream:
             "variance": None if variance is None else variance.copy(),
             "input": inputs.copy(),
             "step": self._step[: self._filled].copy(),
-            "repeats": self._repeats,
             "surplus": self._surplus,
             "place": self._place,
             "inputs": self._inputs,
@@ -282,7 +277,6 @@ class LatentStream:
             self._variance[:, :n] = _single(state["variance"])
         self._input[:n] = np.asarray(state["input"], np.int64)
         self._step[:n] = np.asarray(state["step"], np.int64)
-        self._repeats = None if state["repeats"] is None else float(state["repeats"])
         self._surplus = float(state["surplus"])
         self._filled, self._place = n, int(state["place"])
         self._inputs, self._per = int(state["inputs"]), int(state["per"])

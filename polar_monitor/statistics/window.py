@@ -38,12 +38,8 @@ def light_statistics(
     prior_mean: Array | float,
     prior_var: Array | float,
     resolution: float | None = None,
-    repeats: float | None = 1.0,
 ) -> dict[str, Any]:
-    """Compute what labels and alerts need, by the names of `Snapshot`, and `repeats`.
-
-    `repeats`: mean number of times that the input of a row occurs in the window; with None it is counted.
-    """
+    """Compute what labels and alerts need, by the names of `Snapshot`, and `rows`, the finite rows of a dimension."""
     table = posterior.posterior(mean, variance, group, prior_mean, prior_var)
     rows = Rows(mean, variance, group, table)
     statistics: dict[str, Any] = dict(zip(posterior.NAMES, table, strict=False))
@@ -54,8 +50,7 @@ def light_statistics(
     certified = enough & (_certificate(statistics) <= MAX_CERTIFIED_NATS)
     information, error = np.full((2, len(mean)), np.nan)
     estimated = np.flatnonzero(enough & ~certified)
-    if repeats is None:
-        repeats = _repeats(rows, tau, statistics)
+    repeats = _repeats(rows, tau, statistics)
     if estimated.size:
         information[estimated], error[estimated] = mixture.information_of_rows(
             rows, estimated, tau=tau, distinct=1.0 / repeats

@@ -83,7 +83,7 @@ def test_k_inputs_tell_at_most_log_k(way, k, sigma):
     for order, which in orders(N, k).items():
         mean = np.ascontiguousarray(inputs[:, which], np.float32)
         variance = np.ascontiguousarray(spread[:, which], np.float32)
-        found = light_statistics(mean, variance, None, 0.0, 1.0, repeats=None)
+        found = light_statistics(mean, variance, None, 0.0, 1.0)
         assert (found["information"] <= math.log(k) + 1.96 * found["information_se"]).all(), order
         assert (found["information"] <= found["information_upper"] + 1e-12).all(), order
         assert (found["information"] >= 0).all(), order
@@ -95,7 +95,7 @@ def test_sixteen_inputs_that_are_apart_tell_all_of_themselves(way):
     inputs = np.random.default_rng(5).normal(size=(1, 16))
     for order, which in orders(N, 16).items():
         mean = np.ascontiguousarray(inputs[:, which], np.float32)
-        found = light_statistics(mean, np.full_like(mean, 1e-8), None, 0.0, 1.0, repeats=None)
+        found = light_statistics(mean, np.full_like(mean, 1e-8), None, 0.0, 1.0)
         assert found["information"][0] == pytest.approx(math.log(16), abs=1e-3), order
         assert found["repeats"] == pytest.approx(N / 16), order
         assert found["finite"][0] == 16, order
@@ -121,7 +121,7 @@ def test_information_is_below_that_of_a_gaussian():
     """I ≤ I_G, whatever the mixture: exactly in a window, and by the quadrature itself to within its precision."""
     for seed in range(300):
         mean, variance = random_mixture(np.random.default_rng(seed), 512)
-        found = light_statistics(mean, variance, None, 0.0, 1.0, repeats=None)
+        found = light_statistics(mean, variance, None, 0.0, 1.0)
         value, upper = found["information"][0], found["information_upper"][0]
         assert 0 <= value <= upper + 1e-12, seed
         assert raw(mean, variance)[0] <= upper + 6e-3, seed
@@ -167,7 +167,7 @@ def test_a_map_with_a_constant_corner(way, sigma):
     variance = np.full_like(mean, sigma**2)
     alone = raw(np.ascontiguousarray(mean[:, ~corner]), variance[:, : (~corner).sum()].copy())[0]
     expected = entropy_of([0.125, 0.875]) + 0.875 * alone
-    found = light_statistics(mean, variance, image.astype(np.int32), 0.0, 1.0, repeats=None)
+    found = light_statistics(mean, variance, image.astype(np.int32), 0.0, 1.0)
     assert found["repeats"] < 1.1
     assert raw(mean, variance)[0] == pytest.approx(expected, abs=2e-3)
     if sigma > 1e-3:  # log n is far above
@@ -197,7 +197,7 @@ def test_repeats_widen_every_error_and_count_the_inputs():
     inputs = rng.normal(size=(2, 1024)), np.exp(rng.normal(size=(2, 1024)) - 3)
     once = [x.astype(np.float32) for x in inputs]
     four = [np.tile(x, (1, 4)) for x in once]
-    new, again = (light_statistics(*rows, None, 0.0, 1.0, repeats=None) for rows in (once, four))
+    new, again = (light_statistics(*rows, None, 0.0, 1.0) for rows in (once, four))
     assert new["repeats"] == 1.0
     assert again["repeats"] == pytest.approx(4.0, rel=0.05)
     np.testing.assert_allclose(again["finite"], 1024, rtol=0.05)

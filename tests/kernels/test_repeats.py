@@ -100,7 +100,7 @@ def test_broad_variances_of_inputs_that_use_nothing_are_no_repeats():
 def test_new_inputs_of_a_random_encoder_do_not_recur(kind, with_variance):
     for seed in range(40):
         mean, variance = random_encoder(np.random.default_rng(seed), kind=kind)
-        found = light_statistics(mean, variance if with_variance else None, None, 0.0, 1.0, repeats=None)
+        found = light_statistics(mean, variance if with_variance else None, None, 0.0, 1.0)
         assert found["repeats"] <= 1.1, seed
 
 
@@ -163,7 +163,7 @@ def test_constant_outputs_are_not_one_input():
     """A dead encoder uses no dimension, so nothing shows which inputs recur."""
     mean = np.full((3, N), 0.7, np.float32)
     for variance in (np.full_like(mean, 0.5), None):
-        assert light_statistics(mean, variance, None, 0.0, 1.0, repeats=None)["repeats"] == 1.0
+        assert light_statistics(mean, variance, None, 0.0, 1.0)["repeats"] == 1.0
 
 
 @pytest.mark.parametrize("with_variance", [True, False])
@@ -182,3 +182,27 @@ def test_matches_the_slow_twin(with_variance, size):
     coincidences(mean, spread, group, 0.5, largest, which, probes, np.zeros(300, np.float32), counts)
     expected = [slow(mean, variance if with_variance else None, group, 0.5, largest, which, p) for p in probes]
     np.testing.assert_array_equal(counts, expected)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.5])
+def test_one_value_that_is_common_among_others_is_one_input_of_many(share):
+    """Blank images: the others stay different inputs."""
+    rng = np.random.default_rng(7)
+    mean = rng.normal(size=(4, N)).astype(np.float32)
+    mean[:, rng.random(N) < share] = 0.3
+    variance = np.full_like(mean, 0.02)
+    different = len(np.unique(mean, axis=1).T)
+    assert N / counted(mean, variance) == pytest.approx(different, rel=0.25)
+
+
+@pytest.mark.parametrize("places", [16, 49])
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_images_whose_places_are_mostly_constant_are_different_inputs(share, places):
+    rng, images = np.random.default_rng(8), 512
+    mean = rng.normal(size=(4, images, places)).astype(np.float32)
+    mean[:, :, : int(share * places)] = rng.normal(size=(4, 1, 1))
+    group = np.repeat(np.arange(images, dtype=np.int32), places)
+    rows = np.ascontiguousarray(mean.reshape(4, -1))
+    assert counted(rows, np.full_like(rows, 0.02), group) == 1.0
+    twice = np.ascontiguousarray(np.tile(mean[:, : images // 2], (1, 2, 1)).reshape(4, -1))
+    assert counted(twice, np.full_like(twice, 0.02), group) == pytest.approx(2.0)
