@@ -137,12 +137,15 @@ def _probes(first: NDArray[np.float32], group: NDArray[np.int32] | None) -> NDAr
     n = len(first)
     if group is None:
         return (np.arange(PROBES) * GOLDEN % 1.0 * n).astype(np.int64)
-    chosen, median = [], np.median(first)
+    finite = np.isfinite(first)
+    values = np.where(finite, first, np.nan).astype(np.float64)
+    apart = np.abs(values - np.median(values[finite])) if finite.any() else values
+    chosen = []
     for one in np.unique(group[(np.arange(PROBE_INPUTS) * GOLDEN % 1.0 * n).astype(np.int64)]):
         rows = np.flatnonzero(group == one)
         if len(rows) > MAX_PLACES:
-            spread = rows[np.arange(MAX_PLACES // 2) * len(rows) // (MAX_PLACES // 2)]
-            rows = np.append(spread, rows[np.argsort(-np.abs(first[rows] - median))[: MAX_PLACES // 2]])
+            spread = rows[(np.arange(MAX_PLACES // 2) * GOLDEN % 1.0 * len(rows)).astype(np.int64)]
+            rows = np.append(spread, rows[np.argsort(-apart[rows])[: MAX_PLACES // 2]])
         chosen.append(np.unique(rows))
     return np.concatenate(chosen)
 
