@@ -96,19 +96,24 @@ def information_of_rows(
     return out[:, 0], out[:, 1]
 
 
+def numbered(cluster: Any) -> I32 | None:
+    """Return the numbers of the inputs (n,), from 0, of rows whose inputs have the ids `cluster`; None for None."""
+    return None if cluster is None else np.cumsum(np.diff(cluster, prepend=cluster[:1]) != 0, dtype=np.int32)
+
+
 def information(mean: F32, variance: F32, cluster: Any = None, *, square: Callable[[F64], F64] | None = None) -> Pair:
     """Return Î and its standard error of every dimension, as `information_of_rows` does.
 
     Rows of one `cluster` (n,) are dependent. A row counts that has a finite mean, and a finite variance above 0.
     """
-    group = None if cluster is None else np.cumsum(np.diff(cluster, prepend=cluster[:1]) != 0, dtype=np.int32)
+    group = numbered(cluster)
     rows = Rows(mean, variance, group, posterior.posterior(mean, variance, group))
     return information_of_rows(rows, np.arange(len(mean)), square=square)
 
 
 def resolved(mean: F32, tau: F64, cluster: Any = None) -> Pair:
     """Return H_τ(μ) = h(μ + τε) − ½ log 2πeτ² and its standard error, (D,) each: the information at a noise τ (D,)."""
-    group = None if cluster is None else np.cumsum(np.diff(cluster, prepend=cluster[:1]) != 0, dtype=np.int32)
+    group = numbered(cluster)
     return information_of_rows(_in_units(mean, tau, group), np.arange(len(mean)))
 
 

@@ -157,7 +157,8 @@ class ModePipeline:
             self.snapshot, self._before = self.stream.snapshot(step, full), self.regime
             self.regime = judge(self.snapshot, self._before, s.criterion)
             self.light = 0 if full else self.light + 1
-            if self._before is not None and self._before.verdict is not self.regime.verdict:
+            if not full and self._before is not None and self._before.verdict is not self.regime.verdict:
+                self.light = FULL_EVERY  # if it fails, the next one is full
                 self.complete()
         observation = Observation(step, observed, self.snapshot, self.regime, context)
         alerts = self.alerts.evaluate(observation, s.rules, s.warmup)

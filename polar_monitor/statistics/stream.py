@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..arrays.columns import transposed
 from ..errors import PolarMonitorError
+from ..kernels.mixture import numbered
 from .array_types import F32, Array
 from .full import full_statistics
 from .rounding import rounded
@@ -227,9 +228,7 @@ class LatentStream:
 
     def _group(self, inputs: NDArray[np.int64]) -> NDArray[np.int32] | None:
         """Number the inputs (n,) from 0 in the order of their rows; None if every row is an input."""
-        if self._per == 1:
-            return None
-        return np.cumsum(np.diff(inputs, prepend=inputs[:1]) != 0, dtype=np.int32)
+        return numbered(None if self._per == 1 else inputs)
 
     def state_dict(self) -> dict[str, Any]:
         """Return arrays and numbers that `load_state_dict` restores, bit for bit."""

@@ -10,13 +10,15 @@ import torch
 from watching import Memory
 
 from polar_monitor import PolarMonitor
-from polar_monitor.monitor.pipeline import FULL_EVERY
+from polar_monitor.monitor.pipeline import FULL_EVERY, ModePipeline
 
 
 def observed(evaluations: int, collapse_at: int | None = None, **options: Any) -> tuple[PolarMonitor, Memory]:
     """A monitor that evaluates each step of a latent with three dimensions in use, or none after `collapse_at`."""
     sink, generator = Memory(), torch.Generator().manual_seed(0)
-    monitor = PolarMonitor(every=1, max_overhead=1.0, sinks=(sink,), strict=True, window=1024, **options)
+    monitor = PolarMonitor(
+        **{"every": 1, "max_overhead": 1.0, "sinks": (sink,), "strict": True, "window": 1024} | options
+    )
     for step in range(evaluations):
         alive = collapse_at is None or step < collapse_at
         mean = (1.0 if alive else 0.01) * torch.randn(1024, 3, generator=generator)
@@ -40,6 +42,23 @@ def test_a_change_of_verdict_is_full_and_starts_the_count_again() -> None:
     verdicts = [record.regime.verdict for record in sink.records]
     changed = next(i for i in range(1, 20) if verdicts[i] is not verdicts[i - 1])
     assert full(sink) == [i == 0 or (i >= changed and (i - changed) % FULL_EVERY == 0) for i in range(20)]
+    monitor.detach()
+
+
+def test_a_completion_that_fails_at_a_change_of_verdict_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    complete, failures = ModePipeline.complete, []
+
+    def fail_once(pipeline: ModePipeline) -> None:
+        if not failures:
+            failures.append(pipeline.regime)
+            raise RuntimeError("once")
+        complete(pipeline)
+
+    monkeypatch.setattr(ModePipeline, "complete", fail_once)
+    monitor, sink = observed(20, collapse_at=3, strict=False)
+    steps = [record.step for record in sink.records]
+    lost = next(step for step in range(1, 20) if step not in steps)
+    assert full(sink)[steps.index(lost + 1)]
     monitor.detach()
 
 
