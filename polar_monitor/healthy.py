@@ -20,7 +20,8 @@ from .errors import PolarMonitorError, warn
 from .evaluation import Evaluation
 from .regime.regime import Verdict
 
-PAUSING = frozenset(AlertKind) - {AlertKind.REVIVED, AlertKind.VARIANCE_COLLAPSE, AlertKind.CUSTOM}
+QUIET = {AlertKind.REVIVED, AlertKind.SETTLING, AlertKind.VARIANCE_COLLAPSE, AlertKind.CUSTOM}
+PAUSING = frozenset(AlertKind) - QUIET
 """Alerts that pause saving."""
 RECOVERED_SHARE, RECOVERED_EVALUATIONS = 0.9, 3
 """Share of the information before a FADING or DRAIN that a recovery needs, in so many evaluations in a row."""
@@ -191,9 +192,10 @@ class _Series:
             nats = {j: float(s.information[j]) for j in regime.informative if s.information[j] > 0}
             nats[None] = sum(nats.values())
         for alert in alerts:
-            level = RECOVERED_SHARE * alert.evidence.get("from", alert.evidence.get("peak", 0.0))
-            since, needed = self.missing.get(alert.dimension, (evaluation.step, 0.0))
-            self.missing[alert.dimension] = since, max(needed, level)
+            for j in alert.dimensions or (None,):
+                name = "peak" if j is None else "from" if len(alert.dimensions) == 1 else f"from_{j}"
+                since, needed = self.missing.get(j, (evaluation.step, 0.0))
+                self.missing[j] = since, max(needed, RECOVERED_SHARE * alert.evidence.get(name, 0.0))
         recovered_now = all(nats.get(one, 0.0) >= max(1e-9, needed) for one, (_, needed) in self.missing.items())
         self.recovered = self.recovered + (not repeated) if self.healthy and recovered_now else 0
         self.missing = {} if self.recovered >= RECOVERED_EVALUATIONS else self.missing

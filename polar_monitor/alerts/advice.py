@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from .alert import Alert, AlertKind, Forecast
+
+MAX_NAMED = 7
+"""Dimensions that a message names; one more is named in place of "1 other"."""
 
 
 class KindAdvice(NamedTuple):
@@ -99,8 +102,23 @@ KIND_ADVICE: dict[AlertKind, KindAdvice] = {
             "attach before the first call of a compiled model",
         ),
     ),
+    AlertKind.SETTLING: KindAdvice((), ()),
     AlertKind.CUSTOM: KindAdvice((), ()),
 }
+NEVER_IN_USE = KindAdvice(
+    (
+        "the KL term outweighs the reconstruction from the start: check the reduction of both terms (a KL term summed "
+        "over dimensions against a reconstruction that is a mean over pixels or features)",
+        "β is too high for the scale of the reconstruction",
+        "the decoder is powerful enough to ignore the code from the start",
+        "the encoder does not learn: its parameters are frozen or not in the optimiser, or its units are dead",
+    ),
+    (
+        "sum both loss terms over pixels and over dimensions, and average over the batch alone",
+        "lower β, or warm it up from 0; weaken the decoder",
+    ),
+)
+"""Causes and advice of a COLLAPSE of a model in which no dimension ever came into use."""
 
 
 CAUSE_ADVICE: dict[Cause, CauseAdvice] = {
@@ -165,15 +183,38 @@ def make_alert(
     message: str,
     evidence: Mapping[str, float],
     *,
-    dimension: int | None = None,
+    dimensions: Sequence[int] = (),
     forecast: Forecast | None = None,
     last_healthy_step: int | None = None,
     cause: Cause = Cause.UNKNOWN,
+    texts: KindAdvice | None = None,
 ) -> Alert:
-    """Return an alert with the named cause alone, or with all causes that its kind can have."""
-    causes, advice = KIND_ADVICE[kind]
+    """Return an alert with the named cause alone, or with all causes: those given, or those that its kind can have.
+
+    The message of an alert about dimensions follows their names: "is lost" becomes "dimension 3 is lost".
+    """
+    causes, advice = KIND_ADVICE[kind] if texts is None else texts
     if cause is not Cause.UNKNOWN:
         causes, advice = (CAUSE_ADVICE[cause].explanation,), (CAUSE_ADVICE[cause].remedy, *advice)
-    if dimension is not None:
-        message = f"dimension {dimension} {message}"
-    return Alert(kind, step, dimension, message, evidence, forecast, last_healthy_step, causes, advice)
+    which = tuple(dimensions)
+    if which:
+        message = f"{named(which)} {message}"
+    only = which[0] if len(which) == 1 else None
+    return Alert(kind, step, only, message, evidence, forecast, last_healthy_step, causes, advice, dimensions=which)
+
+
+def named(dimensions: Sequence[int]) -> str:
+    """Return the dimensions in words; of many, the first.
+
+    Example:
+        >>> named([3]), named([3, 7, 12]), named(range(40))
+        ('dimension 3', 'dimensions 3, 7 and 12', 'dimensions 0, 1, 2, 3, 4, 5, 6 and 33 others')
+    """
+    if len(dimensions) == 1:
+        return f"dimension {dimensions[0]}"
+    shown = [str(j) for j in dimensions[:MAX_NAMED]]
+    more = len(dimensions) - len(shown)
+    if more == 1:
+        shown, more = [*shown, str(dimensions[-1])], 0
+    *first, last = shown if not more else [*shown, f"{more} others"]
+    return f"dimensions {', '.join(first)} and {last}"

@@ -23,6 +23,8 @@ class AlertKind(enum.StrEnum):
     VARIANCE_COLLAPSE = "variance_collapse"
     NON_FINITE = "non_finite"
     SILENT = "silent"
+    SETTLING = "settling"
+    """A note: a dimension went out of use while others took over. Nothing is wrong."""
     CUSTOM = "custom"
     """An alert from a rule of a third party."""
 
@@ -30,6 +32,8 @@ class AlertKind(enum.StrEnum):
 @dataclass(frozen=True)
 class Forecast:
     """The step at which a dimension is expected to be out of use, with an interval that holds 80 % of losses.
+
+    All three are later than the step of the alert. For several dimensions it is that of the first one to go.
 
     Out of use is below 0.15 nats, or 0.35 of resolved entropy where there is no variance.
     """
@@ -47,6 +51,7 @@ class Alert:
     kind: AlertKind
     step: int
     dimension: int | None
+    """The one dimension that it is about; None for several, and for the model as a whole."""
     message: str
     evidence: Mapping[str, float]
     forecast: Forecast | None
@@ -57,6 +62,13 @@ class Alert:
     name: str = ""
     """Name of the monitored latent, if a model has several."""
     mode: str = "train"
+    dimensions: tuple[int, ...] = ()
+    """All dimensions that it is about; none for the model as a whole."""
+
+    def __post_init__(self) -> None:
+        """Fill in `dimensions` from the only `dimension`."""
+        if self.dimension is not None and not self.dimensions:
+            object.__setattr__(self, "dimensions", (self.dimension,))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
@@ -64,7 +76,7 @@ class Alert:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Alert:
-        """Return the inverse of `to_dict`."""
+        """Return the inverse of `to_dict`. Data of an older log have no `dimensions`."""
         forecast = data["forecast"]
         return cls(
             kind=AlertKind(data["kind"]),
@@ -78,6 +90,7 @@ class Alert:
             advice=tuple(data["advice"]),
             name=str(data["name"]),
             mode=str(data["mode"]),
+            dimensions=tuple(int(j) for j in data.get("dimensions", ())),
         )
 
 

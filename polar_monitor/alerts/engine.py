@@ -19,6 +19,7 @@ from .custom_rule import NamedRule, plain
 from .observation import Observation
 from .signals.follow import follow
 from .signals.history import DimensionHistory
+from .signals.pace import pace
 from .signals.signals import Signals
 
 
@@ -58,9 +59,12 @@ class AlertEngine:
         history, signals = self.history, None
         s, regime = observation.snapshot, observation.regime
         if s is not None and regime is not None and observation.observed > 0:
-            history, changes = follow(history, s, regime, rules, observation.context)
+            history = history if history.dimensions == s.dimensions else DimensionHistory.empty(s.dimensions)
+            before = history.recent[-1].step if history.recent else None
+            passed = pace(before, s.step, observation.observed, s.n)
+            history, changes = follow(history, s, regime, rules, passed, observation.context)
             last_healthy_step = Drain.last_healthy_step(self.states[Drain.name])
-            signals = Signals(s, regime, rules, history, changes, last_healthy_step)
+            signals = Signals(s, regime, rules, passed, history, changes, last_healthy_step)
         observation = Observation(observation.step, observation.observed, s, regime, observation.context, signals)
         states, alerts = dict[str, Any](), list[Alert]()
         for rule in BUILTIN_RULES:

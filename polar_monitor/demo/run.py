@@ -88,13 +88,14 @@ def start(
 
 def outcome(monitor: PolarMonitor) -> list[str]:
     """Return a line for each lost dimension: the step of its loss, and the warning before it."""
-    warned: dict[int | None, int] = {}
+    warned: dict[int, int] = {}
     lines = []
     for alert in monitor.alerts:
         if alert.kind is AlertKind.FADING:
-            warned[alert.dimension] = alert.step
+            warned |= dict.fromkeys(alert.dimensions, alert.step)
         elif alert.kind is AlertKind.LOST:
-            at = warned.pop(alert.dimension, None)
-            ahead = "without a warning" if at is None else f"warned of at step {at}, {alert.step - at} steps before"
-            lines.append(f"dimension {alert.dimension} lost at step {alert.step}: {ahead}")
+            for j in alert.dimensions:
+                at = warned.pop(j, None)
+                ahead = "without a warning" if at is None else f"warned of at step {at}, {alert.step - at} steps before"
+                lines.append(f"dimension {j} lost at step {alert.step}: {ahead}")
     return lines

@@ -29,11 +29,11 @@ def fading(moments: Moments, kl_left: float = 0.0, logged: Logged = lambda t: NO
     for t in range(60):
         V, E = (np.full(3, moment) for moment in moments(t))
         nats = 0.5 * np.log1p(V / E)
-        snapshot = make_snapshot(t + 1, [PASSIVE] * 3, information=nats.tolist(), bins=4)
+        snapshot = make_snapshot(25 * (t + 1), [PASSIVE] * 3, information=nats.tolist(), bins=4)
         snapshot = replace(snapshot, variance=V, posterior_variance=E, kl=nats + kl_left)
         snapshot = replace(snapshot, information_upper=nats + 0.001)
         regime = judge(snapshot, regime)
-        alerts += engine.evaluate(Observation(t + 1, 9, snapshot, regime, logged(t)), RULES)
+        alerts += engine.evaluate(Observation(snapshot.step, 2400, snapshot, regime, logged(t)), RULES)
     return alerts
 
 
@@ -118,7 +118,8 @@ def test_no_cause_is_named_where_both_moments_move() -> None:
         ({"plunge": 1.0}, "plunge: expected a share"),
         ({"drain": float("nan")}, "drain: expected a share"),
         ({"worth": -1.0}, "worth: expected 0 or more"),
-        ({"horizon": float("nan")}, "horizon: expected 0 or more"),
+        ({"horizon_steps": float("nan")}, "horizon_steps: expected 0 or more"),
+        ({"patience_windows": True}, "patience_windows: expected a number"),
         ({"kinds": frozenset({"x"})}, "kinds: expected some of"),
     ],
 )

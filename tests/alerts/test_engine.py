@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from alert_histories import RAMP, RULES, STEADY, restarted, run
+from alert_histories import RAMP, RULES, STEADY, kinds, restarted, run, run_at
 from hypothesis import given
 from hypothesis import strategies as st
 from records import PASSIVE, make_snapshot
@@ -25,14 +25,35 @@ from polar_monitor.regime.judge import judge
 
 
 def test_alerts_do_not_depend_on_the_interval_of_the_evaluations() -> None:
-    once, twice = run([RAMP, STEADY]), run([RAMP, STEADY], every=200)
-    assert [2 * alert.step for alert in once] == [alert.step for alert in twice]
-    one, two = once[0].forecast, twice[0].forecast
-    assert one is not None
-    assert two is not None
-    assert one.high is not None
-    assert two.high is not None
-    assert np.allclose([2 * one.step, 2 * one.low, 2 * one.high], [two.step, two.low, two.high], atol=2)
+    """A fall that begins at step 500; early evaluations at 10, 13, 17, … as the schedule has them."""
+
+    def fall(step: int) -> float:
+        return 1.5 * math.exp(-max(step - 500, 0) / 200)
+
+    for every in (5, 10, 25, 50, 100):
+        dense = list(range(every, 1500, every))
+        early = [round(10 * 1.3**k) for k in range(30) if 3 * 10 * 1.3**k < 10 * every]
+        alerts = run_at(early + [step for step in dense if not early or step > early[-1]], fall)
+        assert kinds(alerts) == ["fading", "lost"]
+        fading, lost = alerts
+        assert fading.forecast is not None
+        assert 550 <= fading.step <= 675 + every
+        assert fading.forecast.low <= 500 + 200 * math.log(10) <= (fading.forecast.high or math.inf)
+        assert lost.step <= 1250 + every
+
+
+def test_sparse_evaluations_are_enough() -> None:
+    alerts = run_at(range(500, 6000, 500), lambda step: 1.5 * math.exp(-max(step - 2000, 0) / 800))
+    assert kinds(alerts) == ["fading", "lost"]
+    assert alerts[0].step == 2500
+
+
+def test_a_rule_keeps_its_share_of_a_long_run() -> None:
+    """What takes 1,000 steps at step 10,000 takes 100,000 at step 1,000,000."""
+    for scale in (1, 100):
+        steps = range(8000 * scale, 14_000 * scale, 100 * scale)
+        alerts = run_at(steps, lambda step, scale=scale: 1.5 * math.exp(-max(step / scale - 10_000, 0) / 300))
+        assert [(str(alert.kind), alert.step // scale) for alert in alerts] == [("fading", 10_200), ("lost", 11_100)]
 
 
 def test_dimensions_in_another_order_give_the_same_alerts() -> None:
@@ -53,10 +74,10 @@ NUMBERS = st.one_of(st.floats(0, 20), st.sampled_from([0.0, 0.05, 0.15, 1e-300, 
 def test_no_history_breaks_it_and_every_state_is_plain(rows: list[tuple[float, float, float]], warm: int) -> None:
     engine, regime = AlertEngine(), None
     for t, row in enumerate(rows):
-        snapshot = make_snapshot(t + 1, [PASSIVE] * 3, bins=4)
+        snapshot = make_snapshot(25 * (t + 1), [PASSIVE] * 3, bins=4)
         snapshot = replace(snapshot, information=np.array(row), kl=np.array(row[::-1]), variance=np.array(row))
         regime = judge(snapshot, regime)
-        alerts = engine.evaluate(Observation(t + 1, 9, snapshot, regime), RULES, warm)
+        alerts = engine.evaluate(Observation(snapshot.step, 2400, snapshot, regime), RULES, 25 * warm)
         assert restarted(engine).state_dict() == engine.state_dict()
         for alert in alerts:
             assert Alert.from_dict(alert.to_dict()) == alert or math.nan in alert.evidence.values()

@@ -21,11 +21,11 @@ def run(has_variance: bool, every_full: int) -> tuple[list[Regime], list[Alert],
     engine, regimes, alerts = AlertEngine(), list[Regime](), list[Alert]()
     steps = [2.0] * 20 + [0.3] * 20
     for t, nats in enumerate(zip(STEADY, RAMP, steps, [0.01] * 40, strict=True)):
-        s = make_snapshot(t, [PASSIVE] * 4, information=nats, bins=4)
+        s = make_snapshot(25 * t, [PASSIVE] * 4, information=nats, bins=4)
         s = replace(s, has_variance=has_variance, non_finite=np.full(4, float(t == 7)), surplus=2.0)
         s = s if t % every_full == 0 else light(s)
         regimes.append(judge(s, regimes[-1] if regimes else None))
-        alerts += engine.evaluate(Observation(t, 9, s, regimes[-1]), RULES)
+        alerts += engine.evaluate(Observation(s.step, 2400, s, regimes[-1]), RULES)
     return regimes, alerts, engine.state_dict()
 
 

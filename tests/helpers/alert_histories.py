@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from polar_monitor.regime.judge import judge
 
 KINDS = frozenset(AlertKind(name) for name in (
     "fading", "lost", "revived", "drain", "collapse", "variance_collapse", "non_finite", "silent",
+    "settling",
 ))  # fmt: skip
 """Kinds that these tests list in full. A new built-in alert has tests of its own and stays out of theirs."""
 RULES = AlertRules(kinds=KINDS)
@@ -30,10 +31,14 @@ def run(
     noise: float = 0.005,
     warmup: int = 0,
     split: int = -1,
-    every: int = 100,
+    every: int = 25,
+    rows: int = 2400,
     kinds: Collection[str] = KINDS,
 ) -> list[Alert]:
-    """Return the alerts of a run in which dimension j carries histories[j][t] nats at evaluation t."""
+    """Return the alerts of a run in which dimension j carries histories[j][t] nats at evaluation t.
+
+    An evaluation comes every 25 steps and has 2,400 new rows of the 4,096 in its window, as with batches of 96.
+    """
     rules = AlertRules(kinds=frozenset(kinds))
     rng = np.random.default_rng(1)
     engine, regime, alerts = AlertEngine(), None, []
@@ -44,7 +49,22 @@ def run(
         regime = judge(snapshot, regime)
         if t == split:
             engine = restarted(engine)
-        alerts += engine.evaluate(Observation(snapshot.step, 1000, snapshot, regime), rules, warmup)
+        alerts += engine.evaluate(Observation(snapshot.step, rows, snapshot, regime), rules, warmup)
+    return alerts
+
+
+def run_at(steps: Iterable[int], nats: Callable[[int], float], *, noise: float = 0.005, batch: int = 96) -> list[Alert]:
+    """Return the alerts of a run evaluated at some steps: one dimension carries `nats` at a step, the other 4 nats."""
+    rng = np.random.default_rng(1)
+    engine, regime, alerts, before = AlertEngine(), None, [], 0
+    for step in steps:
+        rows = min(batch * step, 4096)
+        levels = np.maximum(np.array([nats(step), 4.0]) + noise * rng.normal(size=2), 0.0)
+        snapshot = make_snapshot(step, [PASSIVE] * 2, information=levels.tolist(), bins=4)
+        snapshot = replace(snapshot, n=rows, information_se=np.full(2, noise), information_upper=levels + 0.001)
+        regime = judge(snapshot, regime)
+        alerts += engine.evaluate(Observation(step, batch * (step - before), snapshot, regime), RULES)
+        before = step
     return alerts
 
 

@@ -37,8 +37,17 @@ class Warned(NamedTuple):
 
 
 def plain(alerts: Iterable[Alert]) -> list[Warned]:
-    """The monitor's alerts as the score takes them."""
-    return [Warned(str(a.kind), a.step, a.dimension, a.forecast) for a in alerts]
+    """The monitor's alerts as the score takes them, one a dimension; the forecast is that of the first one to go."""
+    return [
+        Warned(str(a.kind), a.step, j, a.forecast if j == _first(a) else None)
+        for a in alerts
+        for j in (a.dimensions or (None,))
+    ]
+
+
+def _first(alert: Alert) -> int | None:
+    """The dimension that a forecast is of."""
+    return min(alert.dimensions, key=lambda j: alert.evidence.get(f"forecast_{j}", 0.0), default=None)
 
 
 @dataclass

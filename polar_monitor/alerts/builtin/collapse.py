@@ -1,27 +1,48 @@
-"""COLLAPSE: no dimension is in use any more, or none has come into use for a long time."""
+"""COLLAPSE: no dimension is in use any more, or none ever came into use."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TypedDict
 
 import numpy as np
 
 from ...regime.regime import Verdict
-from ..advice import Cause, make_alert
+from ...statistics.snapshot import Snapshot
+from ...statistics.thresholds import PASSIVE
+from ..advice import NEVER_IN_USE, Cause, make_alert
 from ..alert import Alert, AlertKind
 from ..observation import Observation
 from ..signals.attribution import is_constant, most_common
-from .rule import MIN_CLEAN_EVALUATIONS
+from ..signals.signals import Signals
+from .rule import CLEAN
+
+MIN_WINDOWS = 2.0
+"""Independent windows without an informative dimension that a model which never had one needs."""
+LARGE = 1e300
+"""The lowest signal before there is one."""
+MIN_GROWTH, MIN_GROWING_SHARE = math.log(1.5), 0.15
+"""Growth of the logarithm of the signal that is a sign, and the share of the rule's time that it must take at least."""
+MIN_SIGNAL = 1e-12
+"""The signal of a code that is constant."""
 
 
 class CollapseState(TypedDict):
     """State of COLLAPSE."""
 
-    collapsed_streak: int
-    """Evaluations in a row with the verdict COLLAPSED."""
-    since_collapse: int
-    """Evaluations with another verdict since the last collapse that was, or would have been, an alert."""
+    collapsed_streak: float
+    """Steps with the verdict COLLAPSED, up to now."""
+    windows: float
+    """Independent windows in them."""
+    since_collapse: float
+    """Steps with another verdict since the last collapse that was, or would have been, an alert."""
+    collapses: int
+    """Alerts so far: each one needs twice the time without a collapse before it."""
+    lowest_signal: float
+    """The lowest `_signal` while the model is collapsed."""
+    since_lowest: float
+    """Steps since then."""
 
 
 class Collapse:
@@ -31,7 +52,14 @@ class Collapse:
 
     def start(self) -> CollapseState:
         """Return the state before the first evaluation."""
-        return CollapseState(collapsed_streak=0, since_collapse=MIN_CLEAN_EVALUATIONS)
+        return CollapseState(
+            collapsed_streak=0.0,
+            windows=0.0,
+            since_collapse=CLEAN,
+            collapses=0,
+            lowest_signal=LARGE,
+            since_lowest=0.0,
+        )
 
     def reset_in_warmup(self, state: CollapseState) -> CollapseState:
         """Return the state as if the model had not collapsed."""
@@ -42,20 +70,69 @@ class Collapse:
         signals = observation.signals
         if signals is None:
             return state, ()
-        s, history = signals.snapshot, signals.history
-        since = state["since_collapse"]
+        rules, pace = signals.rules, signals.pace
         if signals.regime.verdict is not Verdict.COLLAPSED:
-            return CollapseState(collapsed_streak=0, since_collapse=since + 1), ()
-        streak, used = state["collapsed_streak"] + 1, history.was_used
-        had_any = bool(used.any())
-        if streak < (1 if had_any else signals.rules.collapsed):
-            return CollapseState(collapsed_streak=streak, since_collapse=since), ()
-        new = CollapseState(collapsed_streak=streak, since_collapse=0)
-        if since < MIN_CLEAN_EVALUATIONS:
+            since = state["since_collapse"] + pace.steps
+            return {**self.start(), "since_collapse": since, "collapses": state["collapses"]}, ()
+        new = _longer(state, signals)
+        had_any = bool(signals.history.was_used.any())
+        if not (had_any or _never_in_use(new, signals)):
             return new, ()
-        message = "no informative dimension is left" if had_any else "no dimension has become informative"
-        evidence = {"total": float(np.nansum(s.information)), "largest": float(np.max(np.nan_to_num(s.information)))}
-        cause = Cause.DEAD_ENCODER if is_constant(s, used) else most_common(history.cause[used])
-        healthy = signals.last_healthy_step if had_any else None
-        alert = make_alert(AlertKind.COLLAPSE, s.step, message, evidence, last_healthy_step=healthy, cause=cause)
-        return new, [alert]
+        since = state["since_collapse"]
+        new["since_collapse"] = 0.0
+        if since < rules.clean_steps * 2.0 ** (new["collapses"] - 1):
+            return new, ()
+        new["collapses"] += 1
+        return new, [_alert(signals, had_any)]
+
+
+def _longer(state: CollapseState, signals: Signals) -> CollapseState:
+    """Return the state after one more evaluation of a collapsed model."""
+    signal, pace = _signal(signals.snapshot), signals.pace
+    lower = signal <= state["lowest_signal"]
+    return {
+        **state,
+        "collapsed_streak": state["collapsed_streak"] + pace.steps,
+        "windows": state["windows"] + pace.windows,
+        "lowest_signal": signal if lower else state["lowest_signal"],
+        "since_lowest": 0.0 if lower else state["since_lowest"] + pace.steps,
+    }
+
+
+def _signal(s: Snapshot) -> float:
+    """Return the largest Var μ over mean σ² of all dimensions: where it is small, it is twice the information.
+
+    It is measured with a relative error, so the growth of a code that still carries next to nothing shows in it.
+    """
+    ratios = s.variance / s.posterior_variance if s.has_variance else 2.0 * s.information
+    known = ratios[np.isfinite(ratios)]
+    return max(float(known.max(initial=0.0)), MIN_SIGNAL)
+
+
+def _never_in_use(state: CollapseState, signals: Signals) -> bool:
+    """Return True if no dimension has come into use for long enough, and none is about to.
+
+    At a saddle the code grows exponentially: a model that would have left it within the time of the rule is waited for.
+    """
+    wanted = signals.rules.collapsed_steps
+    if state["collapsed_streak"] < wanted or state["windows"] < MIN_WINDOWS:
+        return False
+    signal = _signal(signals.snapshot)
+    growth = math.log(signal / state["lowest_signal"])
+    if growth < MIN_GROWTH or state["since_lowest"] < MIN_GROWING_SHARE * wanted:
+        return True
+    left = max(math.log(2 * PASSIVE / signal), 0.0)
+    return left * state["since_lowest"] / growth > wanted
+
+
+def _alert(signals: Signals, had_any: bool) -> Alert:
+    s, history = signals.snapshot, signals.history
+    largest = float(np.max(np.nan_to_num(s.information), initial=0.0))
+    evidence = {"total": float(np.nansum(s.information)), "largest": largest}
+    if not had_any:
+        message = f"no dimension ever came into use: the largest carries {largest:.3f} nats"
+        return make_alert(AlertKind.COLLAPSE, s.step, message, evidence, texts=NEVER_IN_USE)
+    used = history.was_used
+    cause = Cause.DEAD_ENCODER if is_constant(s, used) else most_common(history.cause[used])
+    message, healthy = "no informative dimension is left", signals.last_healthy_step
+    return make_alert(AlertKind.COLLAPSE, s.step, message, evidence, last_healthy_step=healthy, cause=cause)

@@ -11,9 +11,11 @@ from ..advice import make_alert
 from ..alert import Alert, AlertKind
 from ..observation import Observation
 from ..signals.attribution import causes_of_falls, most_common
-from ..signals.cusum import MIN_RATIO_TO_RECOVERED, Drops, drop_of, log_of, update_one
-from ..signals.falls import is_plunge, plunged
-from ..signals.follow import MAX_HEALTHY_DROP, MIN_STABLE_EVALUATIONS
+from ..signals.choosing import falls_alone
+from ..signals.cusum import LEVEL_FLOOR, MIN_RATIO_TO_RECOVERED, Drops, drop_of, log_of, recovers, update_one
+from ..signals.falls import is_plunge, plunge_share, plunged, still_falls
+from ..signals.follow import MAX_HEALTHY_DROP
+from ..signals.recent import earlier
 from ..signals.signals import Signals
 
 
@@ -27,10 +29,12 @@ class DrainState(TypedDict):
     recovered_drop: float
     baseline_drop: float
     """The `Cusum` of the total."""
-    stable_streak: int
-    """Evaluations in a row without a fall."""
-    falling_streak: int
-    """Evaluations in a row with one."""
+    highest: float
+    """The highest total of all dimensions since the one above began to fall."""
+    stable_streak: float
+    """Steps without a fall, up to now."""
+    falling_streak: float
+    """Independent windows in a row with one."""
     warned: bool
     """True if a DRAIN was raised and the total has neither recovered nor stopped falling."""
     last_healthy_step: int | None
@@ -50,15 +54,16 @@ class Drain:
             deepest_drop=0.0,
             recovered_drop=0.0,
             baseline_drop=0.0,
-            stable_streak=0,
-            falling_streak=0,
+            highest=0.0,
+            stable_streak=0.0,
+            falling_streak=0.0,
             warned=False,
             last_healthy_step=None,
         )
 
     def reset_in_warmup(self, state: DrainState) -> DrainState:
         """Return the state as if nothing had been falling: a fall that goes on is reported after the warm-up."""
-        return {**state, "baseline_drop": state["drop"], "falling_streak": 0, "warned": False}
+        return {**state, "baseline_drop": state["drop"], "falling_streak": 0.0, "warned": False}
 
     @staticmethod
     def last_healthy_step(state: DrainState) -> int | None:
@@ -70,23 +75,32 @@ class Drain:
         signals = observation.signals
         if signals is None:
             return state, ()
-        rules, history = signals.rules, signals.history
+        rules, history, pace = signals.rules, signals.history, signals.pace
         now, used = history.recent[-1], history.was_used
         levels = now.level[used]
-        total, before = float(np.add.reduce(levels)), state["total"]
-        change = log_of(total) - log_of(before)
-        drop, deepest, recovered, baseline = update_one(_drops(state), change)
+        total = float(np.add.reduce(levels))
+        change = log_of(total) - log_of(state["total"])
+        drop, deepest, recovered, baseline = update_one(_drops(state), change, rules.allowance * pace.growth)
+        highest = max(state["highest"], float(np.add.reduce(now.level)))
         falling = steep = False
-        if len(levels) >= 2 and total < before:  # FADING covers the fall of a single dimension
+        if len(levels) >= 2 and len(history.recent) >= 2:  # FADING covers the fall of a single dimension
             limit = MIN_RATIO_TO_RECOVERED * recovered
             falling, steep = (drop - baseline >= max(drop_of(share), limit) for share in (rules.drain, rules.plunge))
+        if falling or steep:
+            before = float(np.add.reduce(earlier(history.recent).level[used]))
+            falling, steep = falling and still_falls(history.recent, used, pace), steep and total < before
         if falling or steep:
             error = np.sqrt((now.error[used] ** 2).sum())
             sure = bool(drop * total >= rules.significance * error)
             falling = falling and sure
-            steep = steep and sure and bool(is_plunge(before, total, np.hypot(error, error), rules))
-        stable_streak = 0 if falling or steep else state["stable_streak"] + 1
-        stopped = state["warned"] and stable_streak >= MIN_STABLE_EVALUATIONS
+            share = plunge_share(history.recent, rules) if steep else 0.0
+            steep = steep and sure and bool(is_plunge(before, total, np.hypot(error, error), share, rules))
+        if falling or steep:
+            lost = total * float(np.expm1(drop - baseline))
+            chosen = bool(falls_alone(highest, now, lost, rules.taken_over))
+            falling, steep = falling and not chosen, steep and not chosen
+        stable_streak = 0.0 if falling or steep else state["stable_streak"] + pace.steps
+        stopped = state["warned"] and stable_streak >= rules.stable_steps
         healthy = stopped or drop - baseline <= MAX_HEALTHY_DROP
         new = DrainState(
             total=total,
@@ -94,12 +108,13 @@ class Drain:
             deepest_drop=deepest,
             recovered_drop=recovered,
             baseline_drop=drop if stopped else baseline,
+            highest=float(np.add.reduce(now.level)) if healthy else highest,
             stable_streak=stable_streak,
-            falling_streak=state["falling_streak"] + 1 if falling else 0,
-            warned=state["warned"] and not stopped and drop > 0.5 * drop_of(rules.drain),
+            falling_streak=state["falling_streak"] + pace.windows if falling else 0.0,
+            warned=state["warned"] and not stopped and not recovers(drop, state["deepest_drop"]),
             last_healthy_step=signals.snapshot.step if healthy else state["last_healthy_step"],
         )
-        if new["warned"] or not (new["falling_streak"] >= rules.patience or steep):
+        if new["warned"] or not (new["falling_streak"] >= max(rules.patience_windows, 1e-9) or steep):
             return new, ()
         return {**new, "warned": True}, [_alert(new, signals)]
 
@@ -111,7 +126,7 @@ def _drops(state: DrainState) -> Drops:
 def _alert(state: DrainState, signals: Signals) -> Alert:
     s, history = signals.snapshot, signals.history
     total = state["total"]
-    peak = total * float(np.exp(state["drop"]))
+    peak = max(total, LEVEL_FLOOR) * float(np.exp(state["drop"]))
     message = f"the total information has fallen from {peak:.2f} to {total:.2f} nats and still falls"
     plunges = plunged(history.recent, signals.rules)
     cause = most_common(causes_of_falls(history, s, plunges)[history.was_used])

@@ -1,19 +1,21 @@
-"""FADING, LOST and REVIVED: the alerts about one dimension.
+"""FADING, LOST, REVIVED and SETTLING: the alerts about single dimensions.
 
 They share one state, the history of the dimensions, which is a signal that other alerts read too: `signals/follow.py`
-follows it and says when a dimension fades, is lost or comes back.
+follows it and says when a dimension fades, is lost or comes back. What happens to several dimensions in one evaluation
+for one cause is one alert.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypedDict
 
 import numpy as np
 
-from ...statistics.snapshot import Snapshot
+from ...statistics.snapshot import Array, Snapshot
+from ...statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY
 from ..advice import Cause, make_alert
-from ..alert import Alert, AlertKind
+from ..alert import Alert, AlertKind, Forecast
 from ..observation import Observation
 from ..signals.attribution import is_constant
 from ..signals.falls import Falls
@@ -21,13 +23,16 @@ from ..signals.follow import DimensionChanges
 from ..signals.history import NEVER, Flags
 from ..signals.signals import Signals
 
+MAX_NUMBERS = 3
+"""Dimensions whose numbers stand in a message."""
+
 
 class FadingState(TypedDict):
-    """State of FADING, LOST and REVIVED: nothing beside the shared history."""
+    """State of FADING, LOST, REVIVED and SETTLING: nothing beside the shared history."""
 
 
 class Fading:
-    """Raises FADING, LOST and REVIVED, in the order of the dimensions."""
+    """Raises FADING, LOST, REVIVED and SETTLING, in the order of the dimensions."""
 
     name = "fading"
 
@@ -44,64 +49,122 @@ class Fading:
         signals = observation.signals
         if signals is None or signals.changes is None:
             return state, ()
-        changes = signals.changes
-        alerts = [_revived(signals, j) for j in _which(changes.revived)]
-        alerts += [_lost(signals, changes, j) for j in _which(changes.lost)]
-        if changes.falls is not None:
-            alerts += [_fading(signals, changes, changes.falls, j) for j in _which(changes.fading)]
-        return state, sorted(alerts, key=lambda alert: alert.dimension or 0)
+        return state, sorted(_alerts(signals, signals.changes), key=lambda alert: alert.dimensions[0])
 
 
-def _which(where: Flags | None) -> list[int]:
-    return [] if where is None else np.flatnonzero(where).tolist()
+def _alerts(signals: Signals, changes: DimensionChanges) -> Iterator[Alert]:
+    s, story = signals.snapshot, changes.story
+    if story is not None:
+        for which in _one(story.revived):
+            message = f"{_are(which)} in use again with {_numbers(s.information, which)} nats"
+            yield make_alert(AlertKind.REVIVED, s.step, message, _evidence(s, which), dimensions=which)
+        for which in _one(story.settled):
+            message = f"went out of use while others took over: {_left(signals, which)}"
+            yield make_alert(AlertKind.SETTLING, s.step, message, _evidence(s, which), dimensions=which)
+        for which in _by_cause(signals, story.lost):
+            yield _lost(signals, changes, which, f"{_are(which)} lost: {_left(signals, which)}")
+        for which in _by_cause(signals, story.unsteady):
+            until = f"no more is said until {'it has' if len(which) == 1 else 'they have'} been stable for "
+            until += f"{_grouped(signals.rules.stable_steps * signals.pace.scale)} steps"
+            comes = "comes and goes" if len(which) == 1 else "come and go"
+            yield _lost(signals, changes, which, f"{comes}: lost once more, {_left(signals, which)}; {until}")
+    if changes.falls is not None and changes.fading is not None:
+        for which in _by_cause(signals, changes.fading):
+            yield _fading(signals, changes, changes.falls, which)
 
 
-def _revived(signals: Signals, j: int) -> Alert:
-    s = signals.snapshot
-    message = f"is in use again with {s.information[j]:.3f} nats"
-    return make_alert(AlertKind.REVIVED, s.step, message, _evidence(s, j), dimension=j)
+def _one(where: Flags) -> Iterator[list[int]]:
+    """Yield all dimensions, if there are any."""
+    if where.any():
+        yield np.flatnonzero(where).tolist()
 
 
-def _lost(signals: Signals, changes: DimensionChanges, j: int) -> Alert:
+def _by_cause(signals: Signals, where: Flags) -> Iterator[list[int]]:
+    """Yield the dimensions that have one cause, cause by cause."""
+    causes = signals.history.cause
+    for cause in dict.fromkeys(causes[where].tolist()):
+        yield np.flatnonzero(where & (causes == cause)).tolist()
+
+
+def _lost(signals: Signals, changes: DimensionChanges, which: list[int], message: str) -> Alert:
     s, history = signals.snapshot, signals.history
-    cause = Cause.DEAD_ENCODER if is_constant(s, np.arange(s.dimensions) == j) else Cause(history.cause[j])
+    constant = is_constant(s, np.isin(np.arange(s.dimensions), which))
     return make_alert(
         AlertKind.LOST,
         s.step,
-        f"is lost: {history.recent[-1].level[j]:.3f} nats are left",
-        _evidence(s, j),
-        dimension=j,
-        last_healthy_step=_last_healthy_step(changes, j),
-        cause=cause,
+        message,
+        _evidence(s, which),
+        dimensions=which,
+        last_healthy_step=_last_healthy_step(changes, which),
+        cause=Cause.DEAD_ENCODER if constant else Cause(history.cause[which[0]]),
     )
 
 
-def _fading(signals: Signals, changes: DimensionChanges, falls: Falls, j: int) -> Alert:
+def _fading(signals: Signals, changes: DimensionChanges, falls: Falls, which: list[int]) -> Alert:
     s, history = signals.snapshot, signals.history
-    forecast = falls.outlook.forecast(j, s.step, bool(falls.plunged[j]))
-    latest = "no end" if forecast.high is None else f"{forecast.high}"
-    now = float(s.information[j])
-    highest = now * float(np.exp(history.cusum.drop[j]))
+    first = min(which, key=lambda j: (falls.outlook.ahead[j], j))
+    forecast = _forecast(s, falls, first)
+    expected = {} if len(which) == 1 else {f"forecast_{j}": float(_forecast(s, falls, j).step) for j in which}
+    highest = s.information * np.exp(history.cusum.drop)
+    who = "" if len(which) == 1 else f"dimension {first} "
     message = (
-        f"is fading: {now:.3f} of {highest:.3f} nats are left, "
-        f"expected to be out of use at step {forecast.step} ({forecast.low} to {latest})"
+        f"{_are(which)} fading: {_numbers(s.information, which)} of {_numbers(highest, which)} nats are left, "
+        f"{who}expected to be out of use {_when(forecast, s)}"
     )
     return make_alert(
         AlertKind.FADING,
         s.step,
         message,
-        _evidence(s, j) | {"from": highest},
-        dimension=j,
+        _evidence(s, which, {"from": highest}) | expected,
+        dimensions=which,
         forecast=forecast,
-        last_healthy_step=_last_healthy_step(changes, j),
-        cause=Cause(history.cause[j]),
+        last_healthy_step=_last_healthy_step(changes, which),
+        cause=Cause(history.cause[which[0]]),
     )
 
 
-def _last_healthy_step(changes: DimensionChanges, j: int) -> int | None:
-    step = int(changes.healthy_step[j])
-    return None if step == NEVER else step
+def _forecast(s: Snapshot, falls: Falls, j: int) -> Forecast:
+    return falls.outlook.forecast(j, s.step, bool(falls.plunged[j]))
 
 
-def _evidence(s: Snapshot, j: int) -> dict[str, float]:
-    return {"information": float(s.information[j]), "information_se": float(s.information_se[j])}
+def _when(forecast: Forecast, s: Snapshot) -> str:
+    cut = f"{INFORMATIVE} nats" if s.has_variance else f"{INFORMATIVE_MEAN_ONLY} nats of resolved entropy"
+    latest = "no end" if forecast.high is None else _grouped(forecast.high)
+    return (
+        f"(below {cut}) within {_grouped(forecast.step - s.step)} steps "
+        f"(at step {_grouped(forecast.step)}; 80 %: {_grouped(forecast.low)} to {latest})"
+    )
+
+
+def _are(which: list[int]) -> str:
+    return "is" if len(which) == 1 else "are"
+
+
+def _grouped(number: float) -> str:
+    return f"{number:,.0f}"
+
+
+def _left(signals: Signals, which: list[int]) -> str:
+    return f"{_numbers(signals.history.recent[-1].level, which)} nats are left"
+
+
+def _numbers(values: Array, which: list[int]) -> str:
+    """Return the values of some dimensions; of many, the range."""
+    chosen = [float(values[j]) for j in which]
+    if len(chosen) > MAX_NUMBERS:
+        return f"{min(chosen):.3f} to {max(chosen):.3f}"
+    *first, last = (f"{value:.3f}" for value in chosen)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _last_healthy_step(changes: DimensionChanges, which: list[int]) -> int | None:
+    steps = [step for step in changes.healthy_step[which].tolist() if step != NEVER]
+    return min(steps, default=None)
+
+
+def _evidence(s: Snapshot, which: list[int], more: dict[str, Array] | None = None) -> dict[str, float]:
+    """Return the numbers of the only dimension, or those of each with its number in the name."""
+    numbers = {"information": s.information, "information_se": s.information_se} | (more or {})
+    if len(which) == 1:
+        return {name: float(values[which[0]]) for name, values in numbers.items()}
+    return {f"{name}_{j}": float(values[j]) for j in which for name, values in numbers.items()}

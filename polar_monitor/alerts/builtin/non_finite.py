@@ -10,7 +10,7 @@ import numpy as np
 from ..advice import make_alert
 from ..alert import Alert, AlertKind
 from ..observation import Observation
-from .rule import MIN_CLEAN_EVALUATIONS
+from .rule import CLEAN
 
 
 class NonFiniteState(TypedDict):
@@ -18,8 +18,8 @@ class NonFiniteState(TypedDict):
 
     values: float
     """Values that are NaN or infinite, the most so far."""
-    since_non_finite: int
-    """Evaluations since the last new one."""
+    since_non_finite: float
+    """Steps since the last new one."""
 
 
 class NonFinite:
@@ -30,7 +30,7 @@ class NonFinite:
 
     def start(self) -> NonFiniteState:
         """Return the state before the first evaluation."""
-        return NonFiniteState(values=0.0, since_non_finite=MIN_CLEAN_EVALUATIONS)
+        return NonFiniteState(values=0.0, since_non_finite=CLEAN)
 
     def update(self, state: NonFiniteState, observation: Observation) -> tuple[NonFiniteState, Sequence[Alert]]:
         """Return the state after one evaluation, and the alert."""
@@ -39,10 +39,11 @@ class NonFinite:
             return state, ()
         s = signals.snapshot
         values = float(np.add.reduce(s.non_finite))
+        since = state["since_non_finite"] + signals.pace.steps
         if values <= state["values"]:
-            return NonFiniteState(values=state["values"], since_non_finite=state["since_non_finite"] + 1), ()
-        new = NonFiniteState(values=values, since_non_finite=0)
-        if state["since_non_finite"] < MIN_CLEAN_EVALUATIONS:
+            return NonFiniteState(values=state["values"], since_non_finite=since), ()
+        new = NonFiniteState(values=values, since_non_finite=0.0)
+        if since < signals.rules.clean_steps:
             return new, ()
         more, j = values - state["values"], int(np.argmax(s.non_finite))
         message = f"{more:.0f} values are NaN or infinite, most in dimension {j}"

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from ..alert import Alert
 from ..observation import Observation
 
-MIN_CLEAN_EVALUATIONS = 10
-"""Evaluations without trouble after which the same trouble is reported again."""
+CLEAN = 1e9
+"""Steps without trouble before the first one."""
 
 
 class BuiltinRule(Protocol):

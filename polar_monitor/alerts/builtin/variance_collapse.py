@@ -7,34 +7,35 @@ from typing import TypedDict
 
 import numpy as np
 
-from ...regime.regime import DWELL
 from ..advice import make_alert
 from ..alert import Alert, AlertKind
 from ..observation import Observation
 from ..signals.signals import Signals
-from .rule import MIN_CLEAN_EVALUATIONS
+from .rule import CLEAN
 
 MAX_RELIABILITY = 0.9999
 """Reliability above which the posterior is a point."""
+MIN_POINT_WINDOWS = 1.0
+"""Independent windows for which it must be one."""
 
 
 class VarianceCollapseState(TypedDict):
     """State of VARIANCE_COLLAPSE."""
 
-    point_streak: int
-    """Evaluations in a row with a posterior that is a point."""
-    since_point: int
-    """Evaluations with another one since the last alert."""
+    point_streak: float
+    """Independent windows in a row with a posterior that is a point."""
+    since_point: float
+    """Steps with another one since the last alert."""
 
 
 class VarianceCollapse:
-    """Raises VARIANCE_COLLAPSE when the posterior stays a point for as long as a label needs to change."""
+    """Raises VARIANCE_COLLAPSE when the posterior stays a point for a whole window of rows."""
 
     name = "variance_collapse"
 
     def start(self) -> VarianceCollapseState:
         """Return the state before the first evaluation."""
-        return VarianceCollapseState(point_streak=0, since_point=MIN_CLEAN_EVALUATIONS)
+        return VarianceCollapseState(point_streak=0.0, since_point=CLEAN)
 
     def reset_in_warmup(self, state: VarianceCollapseState) -> VarianceCollapseState:
         """Return the state as if the posterior had not been a point."""
@@ -49,12 +50,13 @@ class VarianceCollapse:
             return state, ()
         points, used = _points(signals)
         if not points or 2 * points < used:
-            return VarianceCollapseState(point_streak=0, since_point=state["since_point"] + 1), ()
-        streak = state["point_streak"] + 1
-        if streak < DWELL:
+            since = state["since_point"] + signals.pace.steps
+            return VarianceCollapseState(point_streak=0.0, since_point=since), ()
+        streak = state["point_streak"] + signals.pace.windows
+        if streak < MIN_POINT_WINDOWS:
             return VarianceCollapseState(point_streak=streak, since_point=state["since_point"]), ()
-        new = VarianceCollapseState(point_streak=streak, since_point=0)
-        if state["since_point"] < MIN_CLEAN_EVALUATIONS:
+        new = VarianceCollapseState(point_streak=streak, since_point=0.0)
+        if state["since_point"] < signals.rules.clean_steps:
             return new, ()
         share = "the reliability of half or more of the dimensions in use"
         message = f"the posterior is a point: {share} is above {MAX_RELIABILITY}"

@@ -1,8 +1,9 @@
 """Detects that a level has surely fallen: Page's CUSUM of the changes of its logarithm, one for each of D series.
 
 S ← max(0, S − Δ log x − allowance) (Page 1954). Without an allowance S is the distance of log x from its highest value,
-and exp(−S) is the share that is left. The allowance lets slow settling pass. A level that fell before and recovered
-may do so again (a cycle of β): only a deeper fall counts then.
+and exp(−S) is the share that is left. The allowance lets slow settling pass: it grows with the logarithm of the step,
+so that any spacing of the changes gives the same S. A level that fell before and recovered may do so again (a cycle of
+β): only a deeper fall counts then.
 """
 
 from __future__ import annotations
@@ -18,8 +19,6 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-ALLOWANCE = 0.002
-"""A smaller fall of the logarithm in one evaluation is settling."""
 LEVEL_FLOOR = 0.01
 """Nats; a smaller level counts as this one."""
 MIN_RECOVERED_SHARE = 0.5
@@ -117,13 +116,18 @@ class Cusum:
         return cls(np.array([data[name] for name in NAMES], np.float64))
 
 
-def update_one(drops: Drops, change: float) -> Drops:
+def recovers(drop: Any, deepest_before: Any) -> Any:
+    """Return True where a drop has become so small that the fall is over."""
+    return drop <= (1 - MIN_RECOVERED_SHARE) * deepest_before
+
+
+def update_one(drops: Drops, change: float, allowance: float) -> Drops:
     """Return the drops of one series after one more evaluation, in which its logarithm changed by `change`.
 
     They are the four of `Cusum`. The kernel `follow` does the same for all dimensions.
     """
     before, deepest_before, recovered, baseline = drops
-    drop = max(before - change - ALLOWANCE, 0.0)
+    drop = max(before - change - allowance, 0.0)
     deepest = max(deepest_before, drop)
     if drop <= (1 - MIN_RECOVERED_SHARE) * deepest:
         return drop, drop, max(recovered, min(deepest, MAX_RECOVERED_DROP)), min(baseline, drop)

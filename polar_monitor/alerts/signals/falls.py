@@ -1,14 +1,15 @@
 """Finds the dimensions whose information falls now.
 
-A dimension falls if all of this holds. It has surely been worth something for some evaluations. It has surely lost a
-share of its highest level, and more than it ever recovered from (`cusum`). It still falls, and it is forecast to be out
-of use soon (`forecast`). A fall within one evaluation, a plunge, needs no second one to confirm it.
+A dimension falls if all of this holds. It has surely been worth something for some time. It has surely lost a share of
+its highest level, and more than it ever recovered from (`cusum`). It still falls, and it is forecast to be out of use
+soon (`forecast`). A fall within one evaluation, a plunge, needs no second one to confirm it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,17 @@ import numpy as np
 from ...statistics.snapshot import Array, Snapshot
 from ...statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, PASSIVE
 from ..alert_rules import AlertRules
-from .cusum import Cusum, drop_of
-from .forecast import Outlook, outlook
+from .cusum import Cusum, drop_of, log_level
+from .forecast import MIN_RATE, Outlook, outlook
 from .history import Flags
-from .recent import BETA, RATE, Remembered, interval
+from .pace import Pace, scale_at
+from .recent import BETA, RATE, Remembered, earlier
+from .trend import rates, spans
+
+PLUNGE_STEPS, MAX_PLUNGE = 40.0, 0.5
+"""Steps in which a plunge takes its share, and the largest share of a longer interval."""
+MIN_INTERVALS_AHEAD = 2.0
+"""Intervals of the evaluations that the horizon has at least: the fall of two evaluations may end in the third."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,14 +40,18 @@ class Falls:
     outlook: Outlook
     """The forecast of both."""
 
+    def without(self, where: Flags) -> Falls:
+        """Return the falls of the other dimensions."""
+        return replace(self, falling=self.falling & ~where, plunged=self.plunged & ~where)
+
 
 def find_falls(
-    recent: Sequence[Remembered], cusum: Cusum, established: Flags, s: Snapshot, rules: AlertRules
+    recent: Sequence[Remembered], cusum: Cusum, established: Flags, s: Snapshot, rules: AlertRules, pace: Pace
 ) -> Falls | None:
     """Return the `established` dimensions that fall; None if there is none. `recent` ends with this evaluation."""
     if len(recent) < 2:
         return None
-    before, now = recent[-2].level, recent[-1].level
+    before, now = earlier(recent).level, recent[-1].level
     cut = INFORMATIVE if s.has_variance else INFORMATIVE_MEAN_ONLY
     sure = cusum.drop * now >= rules.significance * recent[-1].error
     due = established & sure & (now < before) & (now > PASSIVE)
@@ -49,8 +61,10 @@ def find_falls(
     if not due.any():
         return None
     information, context = np.array([one.level for one in recent]), np.array([one.context for one in recent])
-    ahead = outlook(information, interval(recent), due, cut, context[:, BETA], context[:, RATE])
-    soon = ahead.ahead <= rules.horizon
+    steps = np.array([one.step for one in recent], np.float64)
+    windows = np.array([one.windows for one in recent])
+    ahead = outlook(information, steps, windows, pace, due, cut, context[:, BETA], context[:, RATE])
+    soon = ahead.ahead <= max(rules.horizon_steps * pace.scale, MIN_INTERVALS_AHEAD * pace.interval)
     falls &= soon
     plunges &= soon
     plunges &= plunges.sum() >= min(2, established.sum())  # one alone may be trading places
@@ -63,13 +77,29 @@ def least_drop(rules: AlertRules) -> float:
 
 
 def plunged(recent: Sequence[Remembered], rules: AlertRules) -> Flags:
-    """Return which dimensions surely lost much within the last evaluation (D,)."""
+    """Return which dimensions surely lost much since the last evaluation with other rows (D,)."""
     if len(recent) < 2:
         return np.zeros(recent[-1].level.shape, np.bool_)
-    before, now = recent[-2:]
-    return np.asarray(is_plunge(before.level, now.level, np.hypot(before.error, now.error), rules), np.bool_)
+    before, now = earlier(recent), recent[-1]
+    share = plunge_share(recent, rules)
+    return np.asarray(is_plunge(before.level, now.level, np.hypot(before.error, now.error), share, rules), np.bool_)
 
 
-def is_plunge(before: Array | float, now: Array | float, error: Array | float, rules: AlertRules) -> Any:
+def still_falls(recent: Sequence[Remembered], where: Flags, pace: Pace) -> bool:
+    """Return True if the total of some dimensions falls, by its trend."""
+    total = np.array([[np.add.reduce(one.level[where])] for one in recent])
+    steps, windows = (np.array([getattr(one, name) for one in recent], np.float64) for name in ("step", "windows"))
+    rate, _ = rates(log_level(total), steps, spans(steps, windows, pace.scale))
+    return bool(rate[0] * pace.scale > MIN_RATE)
+
+
+def plunge_share(recent: Sequence[Remembered], rules: AlertRules) -> float:
+    """Return the share that a level must lose between the two evaluations: more if they are far apart, at most half."""
+    passed = (recent[-1].step - earlier(recent).step) / scale_at(recent[-1].step)
+    share = -math.expm1(-drop_of(rules.plunge) * max(passed / PLUNGE_STEPS, 1.0))
+    return max(rules.plunge, min(share, MAX_PLUNGE))
+
+
+def is_plunge(before: Array | float, now: Array | float, error: Array | float, share: float, rules: AlertRules) -> Any:
     """Return True where a level surely lost much; `error` is that of the difference."""
-    return before - now >= np.maximum(rules.plunge * before, rules.significance * error)
+    return before - now >= np.maximum(share * before, rules.significance * error)

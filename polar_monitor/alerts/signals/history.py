@@ -16,16 +16,16 @@ from ...arrays.finite_json import finite_json
 from ...statistics.snapshot import Array
 from .cusum import Cusum
 from .recent import CONTEXT_VALUES, UNKNOWN_CONTEXT, Remembered
-from .shared import nowhere, same_context, zeros
+from .shared import no_time, nowhere, same_context, zeros
 
 NEVER = -1
 """Stands for no step."""
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 PLAIN_NAMES = (
-    "steps", "information", "errors", "context", "cusum", "healthy_variance", "healthy_noise", "healthy_context",
-    "cause", "in_use", "above_worth", "above_worth_incl_warmup", "was_used", "falling_streak", "stable_streak",
-    "warned", "healthy_step",
+    "steps", "windows", "information", "errors", "context", "cusum", "healthy_variance", "healthy_noise",
+    "highest_total", "healthy_context", "cause", "in_use", "above_worth", "above_worth_incl_warmup", "was_used",
+    "falling_streak", "stable_streak", "warned", "story", "since_change", "healthy_step",
 )  # fmt: skip
 """Names of the plain data of a history, in their order."""
 
@@ -34,8 +34,8 @@ PLAIN_NAMES = (
 class DimensionHistory:
     """The history of all dimensions, as far as alerts depend on it; arrays of D columns.
 
-    A dimension is *in use* while its label is informative, and *established* after `AlertRules.established`
-    evaluations in which it surely carried `AlertRules.worth` nats.
+    A dimension is *in use* while its label is informative, and *established* after `AlertRules.established_steps` in
+    which it surely carried `AlertRules.worth` nats. `pace` says what a step is.
     """
 
     recent: tuple[Remembered, ...]
@@ -43,23 +43,28 @@ class DimensionHistory:
     cusum: Cusum
     """The drop of the information."""
     healthy_moments: Array
-    """(2, D): V and E at the last evaluation at which a dimension had not fallen yet; NaN before there was one."""
+    """(3, D): V and E at the last evaluation at which a dimension had not fallen yet, and the highest total information
+    of all dimensions since then; NaN before there was one."""
     healthy_context: Array
     """(D, 3): the context there. β and the learning rate are the lowest of shortly before: a rise takes effect late."""
     cause: Ints
     """The `Cause` of its fall; `Cause.UNKNOWN` for none."""
-    counts: Ints
+    counts: Array
     """(4, D): `in_use`, `stable_streak`, `above_worth` and `above_worth_incl_warmup`; 0 if it is not in use."""
     was_used: Flags
     """True if it has been established at some time."""
-    falling_streak: Ints
-    """Evaluations in a row in which it fell."""
+    falling_streak: Array
+    """Independent windows in a row in which it fell."""
     warned: Flags
     """True if a FADING was raised, and the dimension has neither recovered nor stopped falling."""
     healthy_steps: Ints | None
     """`healthy_step`; None if it is the latest step for every dimension in use."""
     used: Flags
     """True if it is in use: derived from `in_use`."""
+    story: Ints
+    """What was said of its coming and going, a place in `usage`; 0 for nothing."""
+    since_change: Array
+    """Steps since it came into use or went; 0 while there is no story."""
 
     @classmethod
     def empty(cls, dimensions: int) -> DimensionHistory:
@@ -68,15 +73,17 @@ class DimensionHistory:
         return cls(
             recent=(),
             cusum=Cusum.zero(dimensions),
-            healthy_moments=np.full((2, dimensions), np.nan),
+            healthy_moments=np.full((3, dimensions), np.nan),
             healthy_context=same_context(dimensions, UNKNOWN_CONTEXT),
             cause=zero,
-            counts=np.zeros((4, dimensions), np.int64),
+            counts=np.zeros((4, dimensions)),
             was_used=np.zeros(dimensions, np.bool_),
-            falling_streak=zero,
+            falling_streak=no_time(dimensions),
             warned=no,
             healthy_steps=np.full(dimensions, NEVER, np.int64),
             used=no,
+            story=zero,
+            since_change=no_time(dimensions),
         )
 
     @property
@@ -85,27 +92,27 @@ class DimensionHistory:
         return len(self.cause)
 
     @property
-    def in_use(self) -> Ints:
-        """Evaluations for which a dimension has been in use."""
-        row: Ints = self.counts[0]
+    def in_use(self) -> Array:
+        """Steps for which a dimension has been in use."""
+        row: Array = self.counts[0]
         return row
 
     @property
-    def stable_streak(self) -> Ints:
-        """Evaluations in a row in which it did not fall."""
-        row: Ints = self.counts[1]
+    def stable_streak(self) -> Array:
+        """Steps in which it did not fall, up to now."""
+        row: Array = self.counts[1]
         return row
 
     @property
-    def above_worth(self) -> Ints:
-        """Evaluations among these, after the warm-up, in which it surely carried what an alert about it needs."""
-        row: Ints = self.counts[2]
+    def above_worth(self) -> Array:
+        """Steps of its use, after the warm-up, in which it surely carried what an alert about it needs."""
+        row: Array = self.counts[2]
         return row
 
     @property
-    def above_worth_incl_warmup(self) -> Ints:
+    def above_worth_incl_warmup(self) -> Array:
         """The same count with the warm-up."""
-        row: Ints = self.counts[3]
+        row: Array = self.counts[3]
         return row
 
     @property
@@ -128,8 +135,19 @@ class DimensionHistory:
         return row
 
     @property
+    def highest_total(self) -> Array:
+        """The highest total of `healthy_moments`."""
+        row: Array = self.healthy_moments[2]
+        return row
+
+    @property
+    def windows(self) -> Array:
+        """(h,): independent windows of the last h evaluations that are kept."""
+        return np.array([one.windows for one in self.recent], np.float64)
+
+    @property
     def steps(self) -> Ints:
-        """(h,): steps of the last h evaluations."""
+        """(h,): their steps."""
         return np.array([one.step for one in self.recent], np.int64)
 
     @property
@@ -152,9 +170,12 @@ class DimensionHistory:
 
     def without_falls(self) -> DimensionHistory:
         """Return the history as if nothing had been falling: a fall that goes on is reported after the warm-up."""
-        zero, no = zeros(self.dimensions), nowhere(self.dimensions)
-        counts = np.array((self.in_use, self.stable_streak, zero, self.above_worth_incl_warmup))
-        return replace(self, falling_streak=zero, warned=no, counts=counts, cusum=self.cusum.rebase())
+        nothing, none = no_time(self.dimensions), zeros(self.dimensions)
+        counts = np.array((self.in_use, self.stable_streak, nothing, self.above_worth_incl_warmup))
+        return replace(
+            self, falling_streak=nothing, warned=nowhere(self.dimensions), counts=counts, cusum=self.cusum.rebase(),
+            story=none, since_change=nothing,
+        )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists; None where there is no number."""
@@ -174,14 +195,14 @@ class DimensionHistory:
         shapes = {name: (rows, dimensions) for name in ("information", "errors")}
         shapes |= {"context": (rows, CONTEXT_VALUES), "healthy_context": (dimensions, CONTEXT_VALUES)}
         arrays |= {name: arrays[name].reshape(shape) for name, shape in shapes.items()}
-        others = {a.shape for name, a in arrays.items() if name != "steps" and name not in shapes}
+        others = {a.shape for name, a in arrays.items() if name not in ("steps", "windows") and name not in shapes}
         others |= {cusum.drop.shape}
         if others != {(dimensions,)}:
             raise ValueError(f"a history of {dimensions} dimensions with arrays of {sorted(others)}")
-        columns = (arrays[name] for name in ("steps", "information", "errors", "context"))
+        columns = (arrays[name] for name in ("steps", "information", "errors", "context", "windows"))
         names = ["in_use", "stable_streak", "above_worth", "above_worth_incl_warmup"]
         stacked = {
-            "healthy_moments": np.array((arrays["healthy_variance"], arrays["healthy_noise"])),
+            "healthy_moments": np.array([arrays[n] for n in ("healthy_variance", "healthy_noise", "highest_total")]),
             "healthy_steps": arrays["healthy_step"],
             "counts": np.array([arrays[name] for name in names]),
         }

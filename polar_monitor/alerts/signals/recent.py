@@ -11,10 +11,11 @@ import numpy as np
 from ...context import Context
 from ...statistics.snapshot import Array, Snapshot
 from .cusum import log_level
-from .trend import EARLY_ROWS, RECENT_ROWS
 
-MAX_HISTORY = RECENT_ROWS + EARLY_ROWS - 1
+MAX_HISTORY = 12
 """Evaluations that are kept: as many as a trend needs."""
+MIN_WINDOWS_APART = 0.35
+"""Independent windows between those that are kept, except for the latest: closer ones share most of their rows."""
 CONTEXT_VALUES = 3
 BETA, RATE, RECONSTRUCTION = range(CONTEXT_VALUES)
 """Places in the context."""
@@ -33,6 +34,8 @@ class Remembered(NamedTuple):
     """β, the learning rate and the reconstruction term; NaN where the training loop did not log them."""
     log_level: Array
     """Logarithm of the level (D,), for its changes."""
+    windows: float
+    """Independent windows since the one that is kept before."""
 
     @property
     def level(self) -> Array:
@@ -47,30 +50,41 @@ class Remembered(NamedTuple):
         return error
 
     @classmethod
-    def of(cls, step: int, level: Array, error: Array, context: Sequence[float]) -> Remembered:
+    def of(cls, step: int, level: Array, error: Array, context: Sequence[float], windows: float) -> Remembered:
         """Return an evaluation of a saved state."""
         beta, rate, reconstruction = (float(value) for value in context)
-        return cls(int(step), np.array((level, error)), (beta, rate, reconstruction), log_level(level))
+        row = beta, rate, reconstruction
+        return cls(int(step), np.array((level, error)), row, log_level(level), float(windows))
 
 
-def remember(s: Snapshot, context: Context) -> tuple[Remembered, Array]:
-    """Return what later evaluations need of this one, and its V and E (2, D)."""
-    numbers = np.array((s.information, s.information_se, s.variance, s.posterior_variance), np.float64)
+def remember(s: Snapshot, context: Context, windows: float) -> tuple[Remembered, Array]:
+    """Return what later evaluations need of this one, and V, E and the total information (3, D) now."""
+    numbers = np.empty((5, s.dimensions))
+    numbers[0], numbers[1], numbers[2], numbers[3] = s.information, s.information_se, s.variance, s.posterior_variance
     levels, moments = numbers[:2], numbers[2:]
     if not math.isfinite(np.add.reduce(levels, axis=None)):
         levels = np.where(np.isfinite(levels), levels, 0.0)
+    moments[2] = np.add.reduce(levels[0])
     row = _known(context.beta), _known(context.learning_rate), _known(context.reconstruction)
-    return Remembered(s.step, levels, row, log_level(levels[0])), moments
+    return Remembered(s.step, levels, row, log_level(levels[0]), windows), moments
+
+
+def keep(recent: tuple[Remembered, ...], now: Remembered) -> tuple[Remembered, ...]:
+    """Return the evaluations that are kept, ending with the present one; it replaces one too close to the others."""
+    if len(recent) >= 2 and recent[-1].windows < MIN_WINDOWS_APART:
+        return (*recent[:-1], now._replace(windows=recent[-1].windows + now.windows))
+    return (*recent, now)[-MAX_HISTORY:]
+
+
+def earlier(recent: Sequence[Remembered]) -> Remembered:
+    """Return the last evaluation before the latest that shares less than about half of its rows with it."""
+    close = len(recent) >= 3 and recent[-1].windows < MIN_WINDOWS_APART
+    return recent[-3] if close else recent[-2]
 
 
 def context_before(recent: Sequence[Remembered]) -> ContextRow:
     """Return the lowest β and learning rate of some evaluations, and the last reconstruction term."""
     return _lowest(recent, BETA), _lowest(recent, RATE), recent[-1].context[RECONSTRUCTION]
-
-
-def interval(recent: Sequence[Remembered]) -> float:
-    """Return the steps from one evaluation to the next."""
-    return float(recent[-1].step - recent[0].step) / max(len(recent) - 1, 1)
 
 
 def _known(value: float | None) -> float:

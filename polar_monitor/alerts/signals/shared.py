@@ -21,6 +21,12 @@ def zeros(dimensions: int) -> NDArray[np.int64]:
 
 
 @lru_cache(MAX_CACHED)
+def no_time(dimensions: int) -> NDArray[np.float64]:
+    """Return a duration of 0 for each dimension; an array that cannot be written."""
+    return _read_only(np.zeros(dimensions))
+
+
+@lru_cache(MAX_CACHED)
 def nowhere(dimensions: int) -> NDArray[np.bool_]:
     """Return False for each dimension; an array that cannot be written."""
     return _read_only(np.zeros(dimensions, np.bool_))

@@ -9,6 +9,7 @@ from ...statistics.snapshot import Snapshot
 from ..alert_rules import AlertRules
 from .follow import DimensionChanges
 from .history import DimensionHistory
+from .pace import Pace
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +21,8 @@ class Signals:
     """Those of the observation."""
     rules: AlertRules
     """The thresholds."""
+    pace: Pace
+    """What was seen and done since the evaluation before."""
     history: DimensionHistory
     """The history of every dimension, this evaluation included."""
     changes: DimensionChanges | None

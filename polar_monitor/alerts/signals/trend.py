@@ -1,4 +1,4 @@
-"""Robust trends of the last evaluations of D series, and the time until they reach a given value.
+"""Robust trends of D series over unevenly spaced times, and the time until they reach a given value.
 
 Decay towards the prior is close to exponential (a gradient flow near its fixed point), but what drives it often grows:
 log x(t) = log x₀ − r t − ½ a t² with a ≥ 0. On an exact exponential a is 0 and the crossing exact.
@@ -6,15 +6,19 @@ log x(t) = log x₀ − r t − ½ a t² with a ≥ 0. On an exact exponential a
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-RECENT_ROWS = 4
-"""Evaluations that give the present rate."""
-EARLY_ROWS = 5
-"""Evaluations that give the rate before; the last of them is the first of the recent ones."""
+RECENT_STEPS = 80.0
+"""Steps that give the present rate, if they hold enough rows."""
+RECENT_WINDOWS = 1.25
+"""Independent windows that give it at least."""
+EARLY_STEPS = 100.0
+"""Steps before them that give the rate before."""
 
 
 def slopes(values: Array, times: Array | None = None) -> Array:
@@ -39,27 +43,47 @@ def slopes(values: Array, times: Array | None = None) -> Array:
     return np.asarray(0.5 * (pairwise[(len(pairwise) - 1) // 2] + pairwise[len(pairwise) // 2]))
 
 
-def rates(values: Array, times: Array | None = None) -> tuple[Array, Array]:
+class Spans(NamedTuple):
+    """The rows of a trend: places of the first recent one, and of the first early one."""
+
+    recent: int
+    early: int
+
+
+def spans(times: Array, windows: Array, scale: float = 1.0) -> Spans:
+    """Return the rows that give the present rate of series at `times` (h,), and those that give the rate before.
+
+    `windows` (h,) are the independent windows from each row to the next; `scale` is the length of a step. There are two
+    rows or more of each kind, however far they are apart; the last early row is the first recent one.
+    """
+    last = len(times) - 1
+    apart = np.append(np.cumsum(windows[:0:-1])[::-1], 0.0)
+    close = (times >= times[last] - scale * RECENT_STEPS) | (apart <= RECENT_WINDOWS)
+    recent = max(min(int(np.argmax(close)), last - 1), 0)
+    early = int(np.searchsorted(times, times[recent] - scale * EARLY_STEPS))
+    return Spans(recent, max(min(early, recent - 1), 0))
+
+
+def rates(values: Array, times: Array, rows: Spans) -> tuple[Array, Array]:
     """Return (r, a), each (D,): the present fall of the columns of `values` (h, D) in a unit of time, and its growth.
 
-    `times` (h,) increase; without them a row is a unit.
+    `times` (h,) increase, by any steps. Two rows give a rate, three its growth.
     """
-    if len(values) < RECENT_ROWS:
+    if len(values) < 2:
         zero = np.zeros(values.shape[1])
         return zero, zero
-    times = np.arange(len(values), dtype=np.float64) if times is None else times
-    now = -slopes(values[-RECENT_ROWS:], times[-RECENT_ROWS:])
-    if len(values) < RECENT_ROWS + EARLY_ROWS - 1:
-        return now, np.zeros_like(now)
-    early = slice(-RECENT_ROWS - EARLY_ROWS + 1, 1 - RECENT_ROWS)
-    middle = times[-RECENT_ROWS:].mean()
+    now = -slopes(values[rows.recent :], times[rows.recent :])
+    early = slice(rows.early, rows.recent + 1)
+    middle = times[rows.recent :].mean()
     apart = middle - times[early].mean()
+    if rows.recent == 0 or apart <= 0:
+        return now, np.zeros_like(now)
     growth = np.maximum(now + slopes(values[early], times[early]), 0.0) / apart
     return now + (times[-1] - middle) * growth, growth
 
 
 def crossing(distance: Array, rate: Array, growth: Array) -> Array:
-    """Return the evaluations until a series `distance` above a value falls to it; inf without a fall. All (D,).
+    """Return the time until a series `distance` above a value falls to it; inf without a fall. All (D,).
 
     Example:
         >>> import numpy as np

@@ -15,6 +15,9 @@ from ...statistics.thresholds import PASSIVE, Z
 from ..alert_rules import AlertRules
 from .history import DimensionHistory, Flags
 
+NOTHING_TOLD, LOSS_TOLD, RETURN_TOLD, COMES_AND_GOES = range(4)
+"""Places in the story of one dimension: what was said last. A story ends when the dimension has been stable."""
+
 
 @dataclass(frozen=True, eq=False)
 class Usage:
@@ -55,7 +58,7 @@ def usage_of(history: DimensionHistory, s: Snapshot, regime: Regime, rules: Aler
         return by_label.usage
     gone = used & by_label.passive
     doubtful = used & by_label.passive_now
-    was_established = history.above_worth >= rules.established
+    was_established = history.above_worth >= rules.established_steps
     if doubtful.any():
         gone |= doubtful & is_surely_passive(s) & was_established
     revived, lost = by_label.informative & ~used & history.was_used, gone & was_established

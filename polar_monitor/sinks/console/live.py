@@ -25,6 +25,7 @@ from ..scalars import extremes
 
 STYLES = {Label.ACTIVE: "bold cyan", Label.MIXED: "yellow", Label.PASSIVE: "dim", Label.UNDECIDED: "magenta"}
 GOOD = {AlertKind.REVIVED}
+NOTES = {AlertKind.SETTLING}
 MAX_TREND = 24
 """Evaluations in a trend."""
 MAX_ALERTS = 6
@@ -71,10 +72,10 @@ class LiveConsole:
         key = (evaluation.name, evaluation.mode)
         self._alerts.extend(evaluation.alerts)
         for alert in evaluation.alerts:
-            if alert.dimension is not None:
-                self._fading.pop((*key, alert.dimension), None)
+            for j in alert.dimensions:
+                self._fading.pop((*key, j), None)
                 if alert.kind is AlertKind.FADING:
-                    self._fading[*key, alert.dimension] = alert
+                    self._fading[*key, j] = alert
         parts: list[Any] = [self._progress(evaluation)]
         s, regime = evaluation.snapshot, evaluation.regime
         if s is None or regime is None:
@@ -127,7 +128,7 @@ class LiveConsole:
         alert = self._fading.get((*key, j))
         if alert is None or label is Label.PASSIVE or alert.forecast is None:
             return ""
-        return f"fading, out of use at about step {alert.forecast.step}"
+        return f"fading, out of use at about step {alert.evidence.get(f'forecast_{j}', alert.forecast.step):.0f}"
 
     def _spark(self, values: list[float]) -> str:
         top = max([v for v in values if v == v] + [INFORMATIVE])
@@ -136,4 +137,6 @@ class LiveConsole:
 
 
 def _style(alert: Alert) -> str:
+    if alert.kind in NOTES:
+        return "dim"
     return "green" if alert.kind in GOOD else "bold red" if alert.kind is AlertKind.COLLAPSE else "red"

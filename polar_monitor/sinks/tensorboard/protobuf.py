@@ -17,6 +17,7 @@ from tensorboard.compat.proto.summary_pb2 import SummaryMetadata
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.types_pb2 import DT_STRING
 
+from ...alerts.advice import named
 from ...alerts.alert import Alert
 from .buckets import Buckets
 
@@ -78,7 +79,7 @@ def add_text(values: Any, tag: str, markdown: str) -> None:
 
 def alert_markdown(alert: Alert) -> str:
     """Return an alert as markdown, for people."""
-    where = "" if alert.dimension is None else f", dimension {alert.dimension}"
+    where = f", {named(alert.dimensions)}" if alert.dimensions else ""
     lines = [f"**{alert.kind.upper()}** at step {alert.step}{where}", "", escape(alert.message), ""]
     if alert.forecast is not None:
         f = alert.forecast

@@ -10,7 +10,6 @@ from alert_histories import RULES
 from records import PASSIVE, make_snapshot
 
 from polar_monitor.alerts.alert import Alert
-from polar_monitor.alerts.builtin.rule import MIN_CLEAN_EVALUATIONS
 from polar_monitor.alerts.engine import AlertEngine
 from polar_monitor.alerts.observation import Observation
 from polar_monitor.regime.judge import judge
@@ -33,8 +32,9 @@ def test_the_first_value_is_reported_with_its_dimension() -> None:
 
 
 def test_more_values_are_reported_again_after_a_clean_time() -> None:
-    assert [alert.step for alert in alerts_of([3] * MIN_CLEAN_EVALUATIONS + [4])] == [0]
-    assert [alert.step for alert in alerts_of([3] * (MIN_CLEAN_EVALUATIONS + 1) + [4])] == [0, 11]
+    clean = int(RULES.clean_steps)
+    assert [alert.step for alert in alerts_of([3] * (clean - 1) + [4])] == [0]
+    assert [alert.step for alert in alerts_of([3] * clean + [4])] == [0, clean]
 
 
 def test_it_is_raised_in_the_warm_up() -> None:

@@ -17,9 +17,9 @@ from polar_monitor.regime.judge import judge
 def test_a_posterior_that_becomes_a_point() -> None:
     engine, regime, seen = AlertEngine(), None, []
     for t in range(6):
-        snapshot = replace(make_snapshot(t, [PASSIVE], information=[7.0]), reliability=np.array([0.99999]))
+        snapshot = replace(make_snapshot(25 * t, [PASSIVE], information=[7.0]), reliability=np.array([0.99999]))
         regime = judge(snapshot, regime)
-        alerts = engine.evaluate(Observation(t, 9, snapshot, regime), RULES)
+        alerts = engine.evaluate(Observation(snapshot.step, 2400, snapshot, regime), RULES)
         seen += kinds(list(alerts))
     assert seen == ["variance_collapse"]
 
@@ -28,10 +28,10 @@ def points(reliabilities: Sequence[float]) -> list[str]:
     """The alerts when two dimensions in use have the first and the second half of these reliabilities."""
     engine, regime, seen = AlertEngine(), None, []
     for t, reliability in enumerate(reliabilities):
-        snapshot = make_snapshot(t, [PASSIVE] * 2, information=[7.0, 7.0])
+        snapshot = make_snapshot(25 * t, [PASSIVE] * 2, information=[7.0, 7.0])
         snapshot = replace(snapshot, reliability=np.array([reliability, 0.9]))
         regime = judge(snapshot, regime)
-        alerts = engine.evaluate(Observation(t, 9, snapshot, regime), RULES)
+        alerts = engine.evaluate(Observation(snapshot.step, 2400, snapshot, regime), RULES)
         seen += kinds(list(alerts))
     return seen
 

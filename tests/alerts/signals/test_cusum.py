@@ -12,13 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polar_monitor.alerts.signals.cusum import ALLOWANCE, MIN_RATIO_TO_RECOVERED, Cusum, Drops, log_of, update_one
+from polar_monitor.alerts.signals.cusum import MIN_RATIO_TO_RECOVERED, Cusum, Drops, log_of, update_one
+
+ALLOWANCE = 0.002
 
 
 def over(levels: Sequence[float], drops: Drops = (0.0, 0.0, 0.0, 0.0)) -> Cusum:
     """Return the drops after these levels of one series."""
     for before, now in itertools.pairwise(levels):
-        drops = update_one(drops, log_of(now) - log_of(before))
+        drops = update_one(drops, log_of(now) - log_of(before), ALLOWANCE)
     return Cusum(np.array(drops)[:, None])
 
 

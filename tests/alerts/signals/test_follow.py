@@ -29,12 +29,12 @@ def states(changes: list[list[float]], *, restarts: bool) -> tuple[list[object],
     alerts: list[Alert] = []
     for t, change in enumerate(zip(*changes, strict=False)):
         level = level * np.array(change)
-        s = replace(make_snapshot(t, [PASSIVE] * 3, information=level, bins=4), information_se=np.full(3, 0.01))
+        s = replace(make_snapshot(25 * t, [PASSIVE] * 3, information=level, bins=4), information_se=np.full(3, 0.01))
         regime = judge(s, regime)
         engine = restarted(engine) if restarts else engine
         kept = copy.copy(engine.history)
         before = kept.to_dict()
-        alerts += engine.evaluate(Observation(t, 9, s, regime, Context(beta=1.0 + 0.1 * (t // 7))), RULES)
+        alerts += engine.evaluate(Observation(25 * t, 2400, s, regime, Context(beta=1.0 + 0.1 * (t // 7))), RULES)
         np.testing.assert_equal(kept.to_dict(), before)
         seen.append(engine.state_dict())
     return seen, alerts

@@ -10,11 +10,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polar_monitor.alerts.signals.forecast import HIGH_FACTOR, LOW_FACTOR, outlook
-from polar_monitor.alerts.signals.trend import crossing, rates, slopes
+from polar_monitor.alerts.signals import forecast as forecasts
+from polar_monitor.alerts.signals.forecast import HIGH_FACTOR, LOW_FACTOR, Outlook
+from polar_monitor.alerts.signals.pace import Pace
+from polar_monitor.alerts.signals.trend import Spans, crossing, rates, slopes, spans
 
 ALL = np.array([True])
 CUT = 0.15
+EVERY = 25
+"""Steps between evaluations."""
+
+
+def outlook(
+    nats: np.ndarray,
+    where: np.ndarray = ALL,
+    beta: np.ndarray | None = None,
+    rate: np.ndarray | None = None,
+    *,
+    steps: np.ndarray | None = None,
+    windows: float = 0.6,
+) -> Outlook:
+    """Return the outlook of series at some steps, 25 apart if none are given."""
+    steps = EVERY * np.arange(len(nats), dtype=float) if steps is None else steps
+    interval = int(steps[-1] - steps[-2]) if len(steps) > 1 else 0
+    pace = Pace(float(interval), windows, 0.0, interval, 1.0)
+    return forecasts.outlook(nats, steps, np.full(len(nats), windows), pace, where, CUT, beta, rate)
 
 
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=9))
@@ -40,48 +60,65 @@ def test_one_outlier_changes_no_slope() -> None:
     assert slopes(values)[0] == 1.0
 
 
-@given(st.floats(0.02, 0.5), st.floats(0.3, 5.0), st.integers(1, 5000))
-def test_the_crossing_of_an_exponential_is_exact(rate: float, start: float, every: int) -> None:
-    nats = start * np.exp(-rate * np.arange(9))
-    nats = nats[nats > 0.1501]
-    if len(nats) < 4:
+@given(
+    st.floats(0.001, 0.02), st.floats(0.3, 5.0), st.lists(st.integers(1, 200), min_size=8, max_size=8), st.floats(0, 1)
+)
+def test_the_crossing_of_an_exponential_is_exact(rate: float, start: float, gaps: list[int], windows: float) -> None:
+    """Evaluations are spaced in any way."""
+    steps = np.cumsum([0.0, *gaps])
+    nats = start * np.exp(-rate * steps)
+    steps, nats = steps[nats > 0.1501], nats[nats > 0.1501]
+    if len(nats) < 2:
         return
-    exact = every * (math.log(nats[-1] / 0.15) / rate)
-    forecast = outlook(nats[:, None], float(every), ALL, CUT).forecast(0, 1000)
-    assert abs(forecast.step - 1000 - exact) <= 1 + 1e-6 * exact
-    assert forecast.low == pytest.approx(1000 + LOW_FACTOR * exact, abs=1)
-    assert forecast.high == pytest.approx(1000 + HIGH_FACTOR * max(exact, every), abs=2)
+    exact = math.log(nats[-1] / 0.15) / rate
+    forecast = outlook(nats[:, None], steps=steps, windows=windows).forecast(0, 1000)
+    assert abs(forecast.step - 1000 - exact) <= 2 + 1e-6 * exact
+    assert forecast.low == pytest.approx(1000 + max(LOW_FACTOR * exact, 1), abs=1)
+    assert forecast.high == pytest.approx(1000 + HIGH_FACTOR * max(exact, steps[-1] - steps[-2]), abs=2)
 
 
 def test_a_rate_that_grows_is_followed() -> None:
-    """log x = -0.01 t²: the rate grows by 0.02 an evaluation, and x falls to exp(-4) at t = 20."""
+    """log x = -0.01 t²: the rate grows by 0.02 in a unit of time, and x falls to exp(-4) at t = 20."""
     level = -0.01 * np.arange(11.0)[:, None] ** 2
-    rate, growth = rates(level)
+    rate, growth = rates(level, np.arange(11.0), Spans(7, 3))
     assert growth[0] == pytest.approx(0.02, rel=0.02)
     assert rate[0] == pytest.approx(0.2, rel=0.02)
     assert 10 + crossing(level[-1] + 4, rate, growth)[0] == pytest.approx(20, abs=0.2)
 
 
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=11), st.sampled_from([0.1, 0.4, 0.6, 1.0]))
+def test_a_rate_needs_two_rows_and_takes_those_that_are_close(gaps: list[int], windows: float) -> None:
+    times = np.cumsum([0, *gaps]).astype(float)
+    rows = spans(times, np.full(len(times), windows))
+    last = len(times) - 1
+    assert 0 <= rows.early <= rows.recent < last
+    for place in range(last - 1):
+        close = times[last] - times[place] <= 80 or (last - place) * windows <= 1.25 + 1e-12
+        assert (place >= rows.recent) == close or abs((last - place) * windows - 1.25) < 1e-9
+    assert rows.recent == 0 or rows.early < rows.recent
+
+
 def test_what_does_not_fall_has_no_crossing() -> None:
     for series in (np.ones(9), np.linspace(1, 2, 9), np.ones(2)):
-        assert outlook(series[:, None], 10.0, ALL, CUT).ahead[0] == math.inf
+        assert outlook(series[:, None]).ahead[0] == math.inf
 
 
 def test_a_forecast_beyond_all_steps_has_no_end() -> None:
-    forecast = outlook(np.exp(-0.0051 * np.arange(9.0))[:, None], 1e18, ALL, CUT).forecast(0, 0)
+    forecast = Outlook(np.array([1e18]), 10**18, np.array([False])).forecast(0, 0)
     assert forecast.high is None
-    assert forecast.low <= forecast.step
+    assert 1 <= forecast.low <= forecast.step
 
 
-def test_what_plunged_may_be_lost_already() -> None:
-    forecast = outlook(np.array([1.0, 0.9, 0.8, 0.5])[:, None], 100.0, ALL, CUT).forecast(0, 1000, plunged=True)
-    assert forecast.low == 900
-    assert forecast.step > 1000
+@given(st.floats(0, 1e6), st.integers(0, 1000), st.booleans(), st.booleans())
+def test_a_forecast_begins_in_the_future(ahead: float, interval: int, driven: bool, plunged: bool) -> None:
+    forecast = Outlook(np.array([ahead]), interval, np.array([driven])).forecast(0, 1000, plunged)
+    assert forecast.high is not None
+    assert 1001 <= forecast.low <= forecast.step <= forecast.high
 
 
 def test_only_what_is_asked_for_is_worked_out() -> None:
     falling = np.exp(-0.1 * np.arange(9.0))[:, None].repeat(2, axis=1)
-    ahead = outlook(falling, 1.0, np.array([True, False]), CUT).ahead
+    ahead = outlook(falling, np.array([True, False])).ahead
     assert np.isfinite(ahead).tolist() == [True, False]
 
 
@@ -93,34 +130,36 @@ NOT_LOGGED = np.full(9, np.nan)
 )
 def test_a_beta_that_does_not_rise_changes_no_forecast(beta: np.ndarray) -> None:
     nats = np.exp(-0.1 * np.arange(9.0))[:, None]
-    assert outlook(nats, 1.0, ALL, CUT, beta, NOT_LOGGED).ahead == outlook(nats, 1.0, ALL, CUT).ahead
+    assert outlook(nats, ALL, beta, NOT_LOGGED).ahead == outlook(nats).ahead
 
 
+@pytest.mark.parametrize("gaps", [[25] * 8, [10, 13, 17, 22, 29, 38, 49, 64]])
 @pytest.mark.parametrize("linear", [True, False])
-def test_the_loss_under_a_rising_beta_is_exact(linear: bool) -> None:
+def test_the_loss_under_a_rising_beta_is_exact(linear: bool, gaps: list[int]) -> None:
     """I = 1/2 log(5 / beta), as in a linear VAE, is 0.15 where beta = 5 exp(-0.3) = 3.704."""
-    t = np.arange(9.0)
-    beta = 1 + 0.1 * t if linear else np.exp(0.05 * t)
+    steps = np.cumsum([0, *gaps]).astype(float)
+    beta = 1 + 0.004 * steps if linear else np.exp(0.002 * steps)
     nats = 0.5 * np.log(5 / beta)[:, None]
-    exact = (3.7040911 - 1) / 0.1 if linear else math.log(3.7040911) / 0.05
-    assert 8 + outlook(nats, 1.0, ALL, CUT, beta, NOT_LOGGED).ahead[0] == pytest.approx(exact, rel=1e-6)
-    assert abs(8 + outlook(nats, 1.0, ALL, CUT).ahead[0] - exact) > 1
+    exact = (3.7040911 - 1) / 0.004 if linear else math.log(3.7040911) / 0.002
+    last = steps[-1]
+    assert last + outlook(nats, ALL, beta, NOT_LOGGED, steps=steps).ahead[0] == pytest.approx(exact, rel=1e-6)
+    assert abs(last + outlook(nats, steps=steps).ahead[0] - exact) > 10
 
 
 def test_what_a_rising_beta_does_not_push_down_keeps_its_trend() -> None:
     nats = np.column_stack([np.exp(-0.1 * np.arange(9.0)), 1 + 0.1 * np.arange(9.0)])
     both = np.array([True, True])
     nats[-5:, 0] = nats[-5, 0]  # over the time that beta is looked at
-    result = outlook(nats, 1.0, both, CUT, np.exp(0.05 * np.arange(9.0)), NOT_LOGGED).ahead
-    assert (result == outlook(nats, 1.0, both, CUT).ahead).all()
+    result = outlook(nats, both, np.exp(0.05 * np.arange(9.0)), NOT_LOGGED).ahead
+    assert (result == outlook(nats, both).ahead).all()
 
 
 def test_time_goes_with_the_learning_rate() -> None:
-    """A fall by 0.1 an evaluation at a rate of 1 is one by 0.01 at a tenth of it."""
+    """A fall by 0.1 in 25 steps at a rate of 1 is one by 0.01 at a tenth of it."""
     rate = np.array([1.0] * 7 + [0.1] * 4)
     level = np.concatenate([[0.0], -np.cumsum(0.1 * rate[1:])])
-    result = outlook(np.exp(level)[:, None], 1.0, ALL, CUT, None, rate).ahead[0]
-    assert result == pytest.approx((level[-1] - math.log(0.15)) / 0.01, rel=1e-6)
+    result = outlook(np.exp(level)[:, None], ALL, None, rate).ahead[0]
+    assert result == pytest.approx(EVERY * (level[-1] - math.log(0.15)) / 0.01, rel=1e-6)
     for useless in (np.full(11, 0.3), np.full(11, np.nan), np.zeros(11)):
-        plain = outlook(np.exp(level)[:, None], 1.0, ALL, CUT).ahead[0]
-        assert outlook(np.exp(level)[:, None], 1.0, ALL, CUT, None, useless).ahead[0] == plain
+        plain = outlook(np.exp(level)[:, None]).ahead[0]
+        assert outlook(np.exp(level)[:, None], ALL, None, useless).ahead[0] == plain

@@ -1,0 +1,55 @@
+"""Choosing is not fading: what others take over raises no warning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from alert_histories import RAMP, STEADY, kinds, run
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+RISING = st.lists(st.floats(0.0, 0.2), min_size=60, max_size=60)
+SHARES = st.lists(st.lists(st.floats(0.0, 1.0), min_size=3, max_size=3), min_size=2, max_size=4)
+
+
+@settings(max_examples=30)
+@given(RISING, SHARES)
+def test_nothing_fades_while_the_total_rises(growth: list[float], corners: list[list[float]]) -> None:
+    """A total that never falls is dealt out to three dimensions in shares that move from corner to corner."""
+    total = 1.0 + np.cumsum(growth)
+    places = np.linspace(0, len(corners) - 1, len(total))
+    shares = np.array([np.interp(places, range(len(corners)), column) for column in np.transpose(corners)]) + 1e-3
+    nats = shares / shares.sum(axis=0) * total
+    warnings = ("fading", "drain", "lost", "collapse")
+    assert run(nats.tolist(), noise=0.001, kinds=warnings) == []
+
+
+def test_a_dimension_that_others_take_over_is_a_note() -> None:
+    others = [(3.0 - nats) / 2 for nats in RAMP]
+    (note,) = run([RAMP, others, others], noise=0.001)
+    assert (str(note.kind), note.dimension) == ("settling", 0)
+    assert "while others took over" in note.message
+
+
+@pytest.mark.parametrize(("share", "warned"), [(0.0, True), (0.3, True), (0.7, False), (1.0, False)])
+def test_a_share_of_what_was_lost_decides(share: float, warned: bool) -> None:
+    """The other dimension takes over so much of what the first one loses."""
+    alerts = run([RAMP, [2.0 + share * (1.5 - nats) for nats in RAMP]], noise=0.001)
+    assert ("fading" in kinds(alerts)) == ("lost" in kinds(alerts)) == warned
+    assert ("settling" in kinds(alerts)) == (not warned)
+
+
+def test_the_total_that_falls_later_makes_an_earlier_choice_no_excuse() -> None:
+    """The others first take over, and then lose more than that."""
+    first = [2.0 * 0.93**t for t in range(30)]
+    others = [2.0 + (2.0 - nats) for nats in first]
+    later = [others[-1] * 0.9**t for t in range(30)]
+    alerts = run([[2.0] * 10 + first + [first[-1] * 0.95**t for t in range(30)], [2.0] * 10 + others + later])
+    assert "fading" in kinds(alerts)
+    assert min(alert.step for alert in alerts if alert.kind == "fading") > 25 * 40
+
+
+def test_all_that_falls_alike_is_a_loss() -> None:
+    alerts = run([RAMP, RAMP, STEADY])
+    assert kinds(alerts) == ["fading", "drain", "lost"]
+    assert alerts[0].dimensions == alerts[-1].dimensions == (0, 1)
