@@ -92,7 +92,7 @@ def edit(log: Path, change: Callable[[dict[str, Any]], Any], line: int = 1) -> N
 
 
 def test_a_log_gives_exactly_the_alerts_of_its_run(tmp_path: Path) -> None:
-    monitor = run(tmp_path / "run.jsonl", warmup=3, alerts=AlertRules(horizon=15.0))
+    monitor = run(tmp_path / "run.jsonl", warmup=3, alerts=AlertRules(horizon_steps=375.0))
     found = replay(tmp_path)
     assert found.live == monitor.alerts
     assert {AlertKind.FADING, AlertKind.LOST, AlertKind.NON_FINITE} <= {alert.kind for alert in found.live}
@@ -164,7 +164,7 @@ def test_a_log_without_the_state_that_it_goes_on_from_differs(tmp_path: Path) ->
 
 def test_other_rules_begin_from_the_state_of_the_run_only_where_its_log_does(tmp_path: Path) -> None:
     """What the log has from the beginning is judged by the other rules from the beginning."""
-    log, rules = tmp_path / "run.jsonl", AlertRules(fall=0.2, established=2)
+    log, rules = tmp_path / "run.jsonl", AlertRules(fall=0.2, established_steps=2.0)
     whole = run(tmp_path / "whole.jsonl", alerts=rules)
     first = run(log, range(1, 31))
     run(log, range(31, 61), first.state_dict())
@@ -182,7 +182,7 @@ def test_two_evaluations_at_one_step_are_two_records(tmp_path: Path) -> None:
 def test_a_run_begun_anew_in_its_folder_replaces_the_other(tmp_path: Path) -> None:
     log = tmp_path / "run.jsonl"
     run(log, every=2)
-    monitor = run(log, every=15, alerts=AlertRules(established=1, patience=1))
+    monitor = run(log, every=15, alerts=AlertRules(established_steps=1.0, patience_windows=0.5))
     found = replay(log)
     assert [record.step for record in read_jsonl(log)] == [15, 30, 45, 60]
     assert found.live == found.replayed == monitor.alerts
@@ -218,11 +218,11 @@ def test_other_rules(tmp_path: Path) -> None:
 
 def test_some_fields_of_other_rules_are_changed_in_those_of_the_run(tmp_path: Path) -> None:
     kinds, file = frozenset({"lost", "fading"}), tmp_path / "rules.toml"
-    run(tmp_path / "run.jsonl", alerts=AlertRules(kinds=kinds, horizon=3.0))
-    file.write_text("horizon = 30.0\n")
+    run(tmp_path / "run.jsonl", alerts=AlertRules(kinds=kinds, horizon_steps=0.0))
+    file.write_text("horizon_steps = 750.0\n")
     found = replay(tmp_path, read_rules(file))
-    assert found.replayed == replay(tmp_path, AlertRules(kinds=kinds, horizon=30.0)).replayed
-    assert found.replayed != replay(tmp_path, AlertRules(horizon=30.0)).replayed
+    assert found.replayed == replay(tmp_path, AlertRules(kinds=kinds, horizon_steps=750.0)).replayed
+    assert found.replayed != replay(tmp_path, AlertRules(horizon_steps=750.0)).replayed
     assert found.only_replayed
 
 
@@ -239,17 +239,24 @@ def test_the_module_is_there_without_being_imported() -> None:
 
 
 def test_rules_as_plain_data_and_back() -> None:
-    some = AlertRules(horizon=7.0, kinds=frozenset({"lost", "drain"}))
+    some = AlertRules(horizon_steps=7.0, kinds=frozenset({"lost", "drain"}))
     assert from_plain(json.loads(json.dumps(to_plain(some)))) == some
     assert from_plain({}) == AlertRules()
+
+
+def test_rules_that_counted_evaluations_are_those_of_evaluations_25_steps_apart() -> None:
+    earlier = {"horizon": 20.0, "patience": 2, "established": 5, "collapsed": 60, "fall": 0.35}
+    expected = AlertRules(horizon_steps=500.0, patience_windows=1.0, established_steps=125.0, collapsed_steps=1500.0)
+    assert from_plain(earlier) == expected
+    assert from_plain({"horizon": "inf"}).horizon_steps == float("inf")
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("horizont = 3", "unknown 'horizont'; the fields are kinds, horizon"),
+        ("horizont = 3", "unknown 'horizont'; the fields are kinds, horizon_steps"),
         ("horizon = 'far'", "expected horizon to be a number"),
-        ("patience = 2.5", "expected patience to be a whole number"),
+        ("patience_windows = true", "expected patience_windows to be a number"),
         ("kinds = ['gone', 'away']", "expected some of fading.*; got away, gone$"),
         ("kinds = 3", "expected kinds to be a list of strings"),
         ("= 3", "expected TOML"),

@@ -1,4 +1,4 @@
-"""Tells the loss of information from a choice: what one dimension loses, others take over.
+"""Separates the loss of information from a choice: what one dimension loses, others take over.
 
 While a model settles, dimensions rise, and some go to the prior again as the others take over what they carried. Later
 dimensions may trade places. Neither is a loss: the total information of all dimensions does not fall with them.

@@ -24,7 +24,7 @@ from .history import NEVER, DimensionHistory, Flags, Ints
 from .pace import Pace
 from .recent import Remembered, context_before, keep, remember
 from .shared import no_time, nowhere, same_context, zeros
-from .story import Story, tell
+from .story import Story, follow_story
 from .usage import usage_of
 
 MAX_HEALTHY_DROP = 0.05
@@ -73,7 +73,7 @@ def follow(
     if cause is not zeros(s.dimensions):
         cause = np.where(going if healthy is None else healthy & going, Cause.UNKNOWN, cause)
         cause = cause if cause.any() else zeros(s.dimensions)
-    story, since_change, told = tell(history, usage, now, rules, pace)
+    story, since_change, news = follow_story(history, usage, now, rules, pace)
     fading = None
     if falls is not None:
         lost = now.level * np.expm1(cusum.unreported_drop)
@@ -88,10 +88,10 @@ def follow(
         recent, cusum, moments, contexts, cause, counts, was_used, falling_streak, warned, steps, going, story,
         since_change,
     )  # fmt: skip
-    if told is None and fading is None:
+    if news is None and fading is None:
         return new, None
     healthy_step = np.where(going, new.healthy_step, history.healthy_step)
-    return new, DimensionChanges(told, fading, falls, healthy_step)
+    return new, DimensionChanges(news, fading, falls, healthy_step)
 
 
 def _advance(

@@ -62,7 +62,7 @@ class DimensionHistory:
     used: Flags
     """True if it is in use: derived from `in_use`."""
     story: Ints
-    """What was said of its coming and going, a place in `usage`; 0 for nothing."""
+    """The last alert about its coming and going, a place in `usage`; 0 for none."""
     since_change: Array
     """Steps since it came into use or went; 0 while there is no story."""
 

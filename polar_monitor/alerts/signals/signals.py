@@ -22,7 +22,7 @@ class Signals:
     rules: AlertRules
     """The thresholds."""
     pace: Pace
-    """What was seen and done since the evaluation before."""
+    """The rows and steps since the evaluation before."""
     history: DimensionHistory
     """The history of every dimension, this evaluation included."""
     changes: DimensionChanges | None

@@ -1,6 +1,6 @@
-"""Tells the comings and goings of one dimension as one story: lost, back again, and that it comes and goes.
+"""Follows the comings and goings of one dimension as one story: lost, back again, and that it comes and goes.
 
-After that nothing more is said of it until it has been stable for `AlertRules.stable_steps`.
+After that there is no alert about it until it has been stable for `AlertRules.stable_steps`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from .history import DimensionHistory, Flags, Ints
 from .pace import Pace
 from .recent import Remembered
 from .shared import no_time, zeros
-from .usage import COMES_AND_GOES, LOSS_TOLD, NOTHING_TOLD, RETURN_TOLD, Usage
+from .usage import COMES_AND_GOES, LOST, REVIVED, SILENCE, Usage
 
 
 @dataclass(frozen=True, eq=False)
 class Story:
-    """The dimensions of which something is said at this evaluation (D,)."""
+    """The dimensions that come or go at this evaluation (D,)."""
 
     lost: Flags
     """Lost for the first time in a story."""
@@ -32,10 +32,10 @@ class Story:
     """Out of use while others took over: no loss."""
 
 
-def tell(
+def follow_story(
     history: DimensionHistory, usage: Usage, now: Remembered, rules: AlertRules, pace: Pace
 ) -> tuple[Ints, Array, Story | None]:
-    """Return the story of each dimension, the steps since it came or went, and what is said now; None for nothing."""
+    """Return the story of each dimension, the steps since it came or went, and the news; None for none."""
     story, since_change = history.story, history.since_change
     if story is zeros(len(story)) and usage.lost is None and usage.revived is None:
         return story, since_change, None
@@ -44,19 +44,19 @@ def tell(
     changed = history.used != usage.going
     since_change = np.where(changed, 0.0, since_change + pace.steps)
     stable = since_change >= rules.stable_steps
-    story = np.where(stable & usage.going, NOTHING_TOLD, story)
-    story = np.where(stable & ~usage.going & (story == COMES_AND_GOES), LOSS_TOLD, story)
+    story = np.where(stable & usage.going, SILENCE, story)
+    story = np.where(stable & ~usage.going & (story == COMES_AND_GOES), LOST, story)
     settled = no
     if usage.lost is not None:
-        settled = gone & (story == NOTHING_TOLD) & _chosen(history, now, rules)
-    lost, unsteady = gone & ~settled & (story == NOTHING_TOLD), gone & (story == RETURN_TOLD)
-    revived = back & (story == LOSS_TOLD)
-    for where, place in ((lost, LOSS_TOLD), (revived, RETURN_TOLD), (unsteady, COMES_AND_GOES)):
+        settled = gone & (story == SILENCE) & _chosen(history, now, rules)
+    lost, unsteady = gone & ~settled & (story == SILENCE), gone & (story == REVIVED)
+    revived = back & (story == LOST)
+    for where, place in ((lost, LOST), (revived, REVIVED), (unsteady, COMES_AND_GOES)):
         story = np.where(where, place, story)
     if not story.any():
         story, since_change = zeros(len(story)), no_time(len(story))
-    said = bool((lost | unsteady | revived | settled).any())
-    return np.asarray(story, np.int64), since_change, Story(lost, unsteady, revived, settled) if said else None
+    news = bool((lost | unsteady | revived | settled).any())
+    return np.asarray(story, np.int64), since_change, Story(lost, unsteady, revived, settled) if news else None
 
 
 def _chosen(history: DimensionHistory, now: Remembered, rules: AlertRules) -> Flags:

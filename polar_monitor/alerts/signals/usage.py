@@ -15,8 +15,8 @@ from ...statistics.thresholds import PASSIVE, Z
 from ..alert_rules import AlertRules
 from .history import DimensionHistory, Flags
 
-NOTHING_TOLD, LOSS_TOLD, RETURN_TOLD, COMES_AND_GOES = range(4)
-"""Places in the story of one dimension: what was said last. A story ends when the dimension has been stable."""
+SILENCE, LOST, REVIVED, COMES_AND_GOES = range(4)
+"""Places in the story of one dimension: the last alert. A story ends when the dimension has been stable."""
 
 
 @dataclass(frozen=True, eq=False)
