@@ -53,8 +53,9 @@ class Entry:
 
 
 def every(quick: bool = False) -> list[Entry]:
-    """The entries of the full or the quick set, seed by seed, so that an interrupted set has some of every kind."""
-    entries = [Entry(kind, seed) for seed in range(SEEDS) for kind in KINDS]
+    """The entries of the full or the quick set, pairs of seeds at a time: an interrupted set has both halves."""
+    pairs = [(seed, seed + 1) for seed in range(0, SEEDS, 2)]
+    entries = [Entry(kind, seed) for pair in pairs for kind in KINDS for seed in pair]
     return [entry for entry in entries if entry.name in QUICK] if quick else entries
 
 

@@ -27,14 +27,17 @@ class Setup:
     rate: float = 2e-3
     batch: int = 96
     steps: int = 3000
-    every: int = 25
+    pace: int = 25
+    """Steps that are the unit of time of a course: its onset, its ramps and its length are multiples of it."""
     warmup: int = 0
     window: int = 4096
+    every: int = 10
+    """Steps between evaluations. The scores take a part of them, as a monitor does that looks more seldom."""
 
     @property
     def said(self) -> str:
         """In a few words."""
-        return f"{self.family}-{self.hidden} {self.data} D={self.latents} every={self.every}"
+        return f"{self.family}-{self.hidden} {self.data} D={self.latents} pace={self.pace}"
 
 
 @dataclass
@@ -102,11 +105,11 @@ ARCHITECTURES: tuple[dict[str, Any], ...] = (
 
 
 def drawn(rng: np.random.Generator, **given: Any) -> Setup:
-    """A set-up whose architecture, latents, evaluation interval and warm-up (or none) are drawn, with some given."""
+    """A set-up whose architecture, latents, pace and warm-up (or none) are drawn, with some given."""
     options = ARCHITECTURES[int(rng.choice(len(ARCHITECTURES), p=[0.3, 0.25, 0.2, 0.25]))]
-    every = int(rng.choice([20, 25, 30, 40], p=[0.35, 0.3, 0.25, 0.1]))
-    warmup = int(rng.choice([0, 30 * every]))
-    setup = Setup(**{"latents": int(rng.integers(8, 13)), "every": every, "warmup": warmup, **options})
+    pace = int(rng.choice([20, 25, 30, 40], p=[0.35, 0.3, 0.25, 0.1]))
+    warmup = int(rng.choice([0, 30 * pace]))
+    setup = Setup(**{"latents": int(rng.integers(8, 13)), "pace": pace, "warmup": warmup, **options})
     return replace(setup, **given)
 
 

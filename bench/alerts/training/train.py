@@ -1,4 +1,4 @@
-"""The one training loop of the suite: a course, its monitor, and the truth at every evaluation."""
+"""The one training loop of the suite: a course, its monitor, and the truth at every second evaluation."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ from .data import HELD, images
 from .intervene import Worth, worth
 from .models import FAMILIES, LinearVae, Vae
 from .record import LABELS, Run, stacked
+
+TRUTH_EVERY = 2
+"""Evaluations to one measurement of the truth, which costs more than they do."""
 
 
 class Collected:
@@ -50,20 +53,24 @@ def train(course: Course, name: str, kind: str, seed: int, healthy: bool, recipe
     host = prepared(course, lambda model: _attach(model, setup, kept))
     chance = torch.Generator().manual_seed(chosen + 1)
     series: dict[str, list[float]] = defaultdict(list)
-    truths: list[Worth] = []
+    truths: list[tuple[int, Worth]] = []
     since: dict[str, list[float]] = defaultdict(list)
     for step in range(setup.steps):
         course.change(host, step)
+        del kept.evaluations[len(series["beta"]) :]  # of a monitor that was detached by a restart
         for word, value in zip(("loss", "reconstruction", "kl"), one_step(host), strict=True):
             since[word].append(value)
-        if len(kept.evaluations) > len(truths):
-            truths.append(worth(host.model, _shown(host.held, host), chance))
+        if len(kept.evaluations) > len(series["beta"]):
+            if len(kept.evaluations) % TRUTH_EVERY == 0:
+                place = len(kept.evaluations) - 1
+                truths.append((place, worth(host.model, _shown(host.held, host), chance)))
             for word, values in since.items():
                 series[word].append(float(np.mean(values)))
             series["beta"].append(host.beta / host.weight)
             series["rate"].append(host.rate)
             since.clear()
     host.monitor.detach()
+    del kept.evaluations[len(series["beta"]) :]
     return _run(
         course, kept.evaluations, series, truths, name, kind, seed, healthy, recipe, time.process_time() - began
     )
@@ -145,7 +152,7 @@ def _run(
     course: Course,
     evaluations: list[Evaluation],
     series: dict[str, list[float]],
-    truths: list[Worth],
+    truths: list[tuple[int, Worth]],
     name: str,
     kind: str,
     seed: int,
@@ -156,8 +163,10 @@ def _run(
     regimes = [e.regime for e in evaluations if e.regime is not None]
     snapshots = [e.snapshot for e in evaluations if e.snapshot is not None]
     host = {word: np.array(values) for word, values in series.items()}
-    truth = {word: np.array([np.asarray(getattr(t, word)) for t in truths], np.float64) for word in Worth._fields}
-    truth["validation"] = truth["reconstruction"] + host["beta"] * truth["kl"]
+    steps, places = np.array([e.step for e in evaluations], np.int64), [place for place, _ in truths]
+    truth = {word: np.array([np.asarray(getattr(t, word)) for _, t in truths], np.float64) for word in Worth._fields}
+    truth["beta"] = host["beta"][places]
+    truth["validation"] = truth["reconstruction"] + truth["beta"] * truth["kl"]
     return Run(
         name=name,
         kind=kind,
@@ -172,9 +181,10 @@ def _run(
         known=course.known,
         alerts=tuple(alert for e in evaluations for alert in e.alerts),
         labels=np.array([[LABELS.index(label) for label in regime.labels] for regime in regimes], np.int8),
-        steps=np.array([e.step for e in evaluations], np.int64),
+        steps=steps,
         observed=np.array([e.observed for e in evaluations], np.int64),
         snapshots=stacked(snapshots),
         host=host,
+        truth_steps=steps[places],
         truth=truth,
     )
