@@ -130,7 +130,8 @@ def looks(run: Run, begin: int, end: int) -> int:
 
 def evaluation_after(run: Run, step: int, which: int = 1) -> int:
     """The step of the first, second, … evaluation at a step or after it; of the last one if there are no more."""
-    return int(run.steps[min(np.searchsorted(run.steps, step) + which - 1, len(run.steps) - 1)])
+    place = int(np.searchsorted(run.steps, step)) + which - 1
+    return int(run.steps[min(place, len(run.steps) - 1)])
 
 
 def leaves_time(run: Run, loss: Loss) -> bool:

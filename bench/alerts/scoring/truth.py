@@ -194,5 +194,5 @@ def _taken_over(loss: Loss, run: Run, cuts: Cuts) -> bool:
 
     total = mean("total", after) >= mean("total", before)
     comparable = abs(mean("beta", after) - mean("beta", before)) <= SAME_BETA * mean("beta", before)
-    loss = comparable and mean("validation", after) <= mean("validation", before)
-    return total or loss if run.healthy else total and loss
+    held_out = comparable and mean("validation", after) <= mean("validation", before)
+    return total or held_out if run.healthy else total and held_out

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import course, data, intervene, models, train
+from . import collected, course, data, intervene, models, train
 from .causes import CAUSES
 from .course import Kind
 from .healthy import HEALTHY
@@ -43,7 +43,7 @@ class Entry:
     @property
     def recipe(self) -> str:
         """Digest of what makes it: the function of its kind and what all kinds share."""
-        shared = [inspect.getsource(module) for module in (course, data, intervene, models, train)]
+        shared = [inspect.getsource(module) for module in (collected, course, data, intervene, models, train)]
         return hashlib.sha256("".join([inspect.getsource(KINDS[self.kind]), *shared]).encode()).hexdigest()[:16]
 
     def make(self) -> Run:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from polar_monitor.monitor.monitor import PolarMonitor
 
+from .collected import Collected
 from .models import LinearVae, Vae
 
 
@@ -32,7 +33,9 @@ class Setup:
     warmup: int = 0
     window: int = 4096
     every: int = 10
-    """Steps between evaluations. The scores take a part of them, as a monitor does that looks more seldom."""
+    """Steps between evaluations."""
+    seldom: tuple[int, ...] = (50, 100, 500)
+    """The same of further monitors: each records at its own times, so none of them sees what another one sees."""
 
     @property
     def said(self) -> str:
@@ -47,8 +50,9 @@ class Host:
     setup: Setup
     model: Vae | LinearVae
     optimizer: torch.optim.Optimizer
-    monitor: PolarMonitor
-    attach: Callable[[Vae | LinearVae], PolarMonitor]
+    kept: Mapping[int, Collected]
+    """What the monitors say, by the steps between their evaluations."""
+    monitors: dict[int, PolarMonitor]
     x: Tensor
     """Training images (n, pixels)."""
     held: Tensor

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,17 @@ from polar_monitor.statistics.snapshot import Array, Snapshot
 VERSION = 2
 LABELS = tuple(Label)
 FIELDS = tuple(f for f in fields(Snapshot) if f.name != "histograms")
+
+
+class Series(NamedTuple):
+    """What a monitor saw: T evaluations."""
+
+    steps: NDArray[np.int64]
+    """(T,)."""
+    observed: NDArray[np.int64]
+    """(T,): rows since the evaluation before."""
+    snapshots: Mapping[str, NDArray[Any]]
+    """Every field of `Snapshot`: (T, D), or (T,) for single numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +65,8 @@ class Run:
     """(T,): rows since the evaluation before."""
     snapshots: Mapping[str, NDArray[Any]]
     """Every field of `Snapshot`: (T, D), or (T,) for single numbers."""
+    seldom: Mapping[int, Series]
+    """What further monitors saw, by the steps between their evaluations."""
     host: Mapping[str, Array]
     """(T,): loss, reconstruction and kl (means since the evaluation before), beta and rate. beta is that of a
     reconstruction summed over pixels."""
@@ -88,6 +101,9 @@ class Run:
         meta |= {"known": self.known, "alerts": [alert.to_dict() for alert in self.alerts], "version": VERSION}
         arrays: dict[str, Any] = {"labels": self.labels, "steps": self.steps, "observed": self.observed}
         arrays["truth_steps"] = self.truth_steps
+        for every, series in self.seldom.items():
+            arrays |= {f"seldom.{every}.steps": series.steps, f"seldom.{every}.observed": series.observed}
+            arrays |= {f"seldom.{every}.snapshots.{name}": values for name, values in series.snapshots.items()}
         for group in ("snapshots", "host", "truth"):
             arrays |= {f"{group}.{name}": values for name, values in getattr(self, group).items()}
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,15 +119,26 @@ def load(path: Path) -> Run:
         meta = json.loads(str(file["meta"]))
         if meta.pop("version") != VERSION:
             raise ValueError(f"{path}: expected a run of version {VERSION}: delete it and run the suite again")
-        groups: dict[str, Any] = {"snapshots": {}, "host": {}, "truth": {}}
+        groups: dict[str, Any] = {"snapshots": {}, "host": {}, "truth": {}, "seldom": {}}
         for key in file.files:
             group, _, name = key.partition(".")
             if name:
                 groups[group][name] = file[key]
+        groups["seldom"] = _seldom(groups["seldom"])
         alerts = tuple(Alert.from_dict(alert) for alert in meta.pop("alerts"))
         known = tuple(meta.pop("known"))
         plain: dict[str, Any] = {name: file[name] for name in ("labels", "steps", "observed", "truth_steps")}
         return Run(**meta, known=known, alerts=alerts, **plain, **groups)
+
+
+def _seldom(arrays: Mapping[str, Any]) -> dict[int, Series]:
+    """Series from names such as "50.steps" and "50.snapshots.mean"."""
+    found = {}
+    for every in dict.fromkeys(name.partition(".")[0] for name in arrays):
+        start = f"{every}.snapshots."
+        snapshots = {name.removeprefix(start): values for name, values in arrays.items() if name.startswith(start)}
+        found[int(every)] = Series(arrays[f"{every}.steps"], arrays[f"{every}.observed"], snapshots)
+    return found
 
 
 def stacked(snapshots: list[Snapshot]) -> dict[str, NDArray[Any]]:
