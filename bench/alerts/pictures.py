@@ -52,7 +52,7 @@ def draw(run: Run, title: str, axes: Any) -> None:
                 _mark(axes, run, alert, information[:, j], colour, place)
         for loss in truth.losses:
             if loss.dimension == j:
-                axes.plot(run.steps[loss.at], information[loss.at, j], "x", color=colour, ms=8, mew=2)
+                axes.plot(loss.at, information[np.searchsorted(run.steps, loss.at), j], "x", color=colour, ms=8, mew=2)
     for alert in alerts:
         if alert.kind in TOTAL:
             axes.axvline(alert.step, color="#777777", lw=0.8, ls=":")
