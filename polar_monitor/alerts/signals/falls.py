@@ -62,8 +62,8 @@ def find_falls(
         return None
     information, context = np.array([one.level for one in recent]), np.array([one.context for one in recent])
     steps = np.array([one.step for one in recent], np.float64)
-    windows = np.array([one.windows for one in recent])
-    ahead = outlook(information, steps, windows, pace, due, cut, context[:, BETA], context[:, RATE])
+    windows, errors = np.array([one.windows for one in recent]), np.array([one.error for one in recent])
+    ahead = outlook(information, errors, steps, windows, pace, due, cut, context[:, BETA], context[:, RATE])
     soon = ahead.ahead <= max(rules.horizon_steps * pace.scale, MIN_INTERVALS_AHEAD * pace.interval)
     falls &= soon
     plunges &= soon

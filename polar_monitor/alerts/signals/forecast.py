@@ -65,6 +65,7 @@ class Outlook:
 
 def outlook(
     information: Array,
+    errors: Array,
     steps: Array,
     windows: Array,
     pace: Pace,
@@ -74,12 +75,14 @@ def outlook(
     rate: Array | None = None,
 ) -> Outlook:
     """Extrapolate the last evaluations (h, D) of the information, in nats, to the `cut`; only `where` (D,) is True.
+    `errors` (h, D) are the standard errors.
 
     `steps` (h,) are those of the evaluations, `windows` (h,) the independent windows since the one before; `beta` and
     `rate`, the learning rate, are (h,), and NaN where they were not logged.
     """
-    level = np.log(np.maximum(information[:, where], LEVEL_FLOOR))
-    slope, growth = rates(level, _progress(steps, rate), spans(steps, windows, pace.scale))
+    nats = np.maximum(information[:, where], LEVEL_FLOOR)
+    level = np.log(nats)
+    slope, growth = rates(level, _progress(steps, rate), spans(steps, windows, pace.scale), errors[:, where] / nats)
     distance = level[-1] - math.log(cut)
     ahead = np.full(where.shape, np.inf)
     ahead[where] = np.where(slope * pace.scale > MIN_RATE, crossing(distance, slope, growth), np.inf)
@@ -90,7 +93,7 @@ def outlook(
             pushed = _follows_beta(information[first:, where] - cut, beta[first:], steps[first:])
             driven[where] = np.isfinite(pushed)
             ahead[where] = np.where(driven[where], pushed, ahead[where])
-    return Outlook(ahead, pace.interval, driven)
+    return Outlook(np.maximum(ahead - pace.lag, 0.0), pace.interval, driven)
 
 
 def _progress(steps: Array, rate: Array | None) -> Array:

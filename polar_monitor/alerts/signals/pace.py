@@ -27,6 +27,8 @@ class Pace(NamedTuple):
     """Optimiser steps since the evaluation before."""
     scale: float
     """Optimiser steps that count as one step."""
+    lag: float = 0.0
+    """Optimiser steps by which the statistics are late: those of half of the window."""
 
 
 def scale_at(step: int) -> float:
@@ -48,4 +50,5 @@ def pace(step_before: int | None, step: int, observed: int, window_rows: int) ->
     interval = 0 if step_before is None else max(step - step_before, 0)
     growth = 0.0 if step_before is None else max(math.log1p(max(step, 0)) - math.log1p(max(step_before, 0)), 0.0)
     steps = max(interval, STEPS_OF_A_WINDOW * windows) / scale
-    return Pace(steps, min(windows, 1.0), growth, interval, scale)
+    lag = 0.5 * interval / windows if windows > 0 else 0.0
+    return Pace(steps, min(windows, 1.0), growth, interval, scale, lag)

@@ -17,6 +17,8 @@ RECENT_STEPS = 80.0
 """Steps that give the present rate, if they hold enough rows."""
 RECENT_WINDOWS = 1.25
 """Independent windows that give it at least."""
+GROWTH_ERRORS = 1.0
+"""Standard errors that the growth of a rate loses."""
 EARLY_STEPS = 100.0
 """Steps before them that give the rate before."""
 
@@ -64,10 +66,11 @@ def spans(times: Array, windows: Array, scale: float = 1.0) -> Spans:
     return Spans(recent, max(min(early, recent - 1), 0))
 
 
-def rates(values: Array, times: Array, rows: Spans) -> tuple[Array, Array]:
+def rates(values: Array, times: Array, rows: Spans, errors: Array | None = None) -> tuple[Array, Array]:
     """Return (r, a), each (D,): the present fall of the columns of `values` (h, D) in a unit of time, and its growth.
 
-    `times` (h,) increase, by any steps. Two rows give a rate, three its growth.
+    `times` (h,) increase, by any steps. Two rows give a rate, three its growth. `errors` (h, D) are those of the
+    values: the growth is what is left of it after its own error, since one that is noise would speed up every fall.
     """
     if len(values) < 2:
         zero = np.zeros(values.shape[1])
@@ -78,8 +81,19 @@ def rates(values: Array, times: Array, rows: Spans) -> tuple[Array, Array]:
     apart = middle - times[early].mean()
     if rows.recent == 0 or apart <= 0:
         return now, np.zeros_like(now)
-    growth = np.maximum(now + slopes(values[early], times[early]), 0.0) / apart
+    growth = now + slopes(values[early], times[early])
+    if errors is not None:
+        growth = growth - GROWTH_ERRORS * np.hypot(
+            _slope_error(errors[rows.recent :], times[rows.recent :]), _slope_error(errors[early], times[early])
+        )
+    growth = np.maximum(growth, 0.0) / apart
     return now + (times[-1] - middle) * growth, growth
+
+
+def _slope_error(errors: Array, times: Array) -> Array:
+    """Return the standard error (D,) of the slope of a line through values with these errors."""
+    spread = float(np.sum((times - times.mean()) ** 2))
+    return np.asarray(np.sqrt(np.mean(errors * errors, axis=0) / spread))
 
 
 def crossing(distance: Array, rate: Array, growth: Array) -> Array:
