@@ -45,7 +45,7 @@ def test_alerts_do_not_depend_on_the_interval_of_the_evaluations() -> None:
 def test_sparse_evaluations_are_enough() -> None:
     alerts = run_at(range(500, 6000, 500), lambda step: 1.5 * math.exp(-max(step - 2000, 0) / 800))
     assert kinds(alerts) == ["fading", "lost"]
-    assert alerts[0].step == 2500
+    assert alerts[0].step <= 3000
 
 
 def test_a_rule_keeps_its_share_of_a_long_run() -> None:

@@ -19,7 +19,7 @@ from ...statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, PASSIVE
 from ..alert_rules import AlertRules
 from .cusum import Cusum, drop_of, log_level
 from .forecast import MIN_RATE, Outlook, outlook
-from .history import Flags
+from .history import Flags, Ints
 from .pace import Pace, scale_at
 from .recent import BETA, RATE, Remembered, earlier
 from .trend import rates, spans
@@ -46,9 +46,18 @@ class Falls:
 
 
 def find_falls(
-    recent: Sequence[Remembered], cusum: Cusum, established: Flags, s: Snapshot, rules: AlertRules, pace: Pace
+    recent: Sequence[Remembered],
+    cusum: Cusum,
+    established: Flags,
+    starts: Ints,
+    s: Snapshot,
+    rules: AlertRules,
+    pace: Pace,
 ) -> Falls | None:
-    """Return the `established` dimensions that fall; None if there is none. `recent` ends with this evaluation."""
+    """Return the `established` dimensions that fall; None if there is none.
+
+    `recent` ends with this evaluation. `starts` (D,) are the last steps at which nothing had fallen.
+    """
     if len(recent) < 2:
         return None
     before, now = earlier(recent).level, recent[-1].level
@@ -63,7 +72,7 @@ def find_falls(
     information, context = np.array([one.level for one in recent]), np.array([one.context for one in recent])
     steps = np.array([one.step for one in recent], np.float64)
     windows, errors = np.array([one.windows for one in recent]), np.array([one.error for one in recent])
-    ahead = outlook(information, errors, steps, windows, pace, due, cut, context[:, BETA], context[:, RATE])
+    ahead = outlook(information, errors, steps, windows, pace, due, starts, cut, context[:, BETA], context[:, RATE])
     soon = ahead.ahead <= max(rules.horizon_steps * pace.scale, MIN_INTERVALS_AHEAD * pace.interval)
     falls &= soon
     plunges &= soon

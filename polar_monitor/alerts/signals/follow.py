@@ -58,7 +58,7 @@ def follow(
     falls, falling_streak = None, no_time(s.dimensions)
     if not largest_drop < least_drop(rules):
         established = going & (counts[2] >= rules.established_steps)
-        falls = find_falls(recent, cusum, established, s, rules, pace)
+        falls = find_falls(recent, cusum, established, history.healthy_step, s, rules, pace)
     if falls is not None:
         counts[1, falls.falling | falls.plunged] = 0.0
     warned = history.warned

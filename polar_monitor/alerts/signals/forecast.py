@@ -70,22 +70,25 @@ def outlook(
     windows: Array,
     pace: Pace,
     where: NDArray[np.bool_],
+    starts: NDArray[np.int64],
     cut: float,
     beta: Array | None = None,
     rate: Array | None = None,
 ) -> Outlook:
     """Extrapolate the last evaluations (h, D) of the information, in nats, to the `cut`; only `where` (D,) is True.
-    `errors` (h, D) are the standard errors.
+    `errors` (h, D) are the standard errors, `starts` (D,) the steps at which the falls began.
 
     `steps` (h,) are those of the evaluations, `windows` (h,) the independent windows since the one before; `beta` and
     `rate`, the learning rate, are (h,), and NaN where they were not logged.
     """
-    nats = np.maximum(information[:, where], LEVEL_FLOOR)
-    level = np.log(nats)
-    slope, growth = rates(level, _progress(steps, rate), spans(steps, windows, pace.scale), errors[:, where] / nats)
-    distance = level[-1] - math.log(cut)
-    ahead = np.full(where.shape, np.inf)
-    ahead[where] = np.where(slope * pace.scale > MIN_RATE, crossing(distance, slope, growth), np.inf)
+    ahead, times = np.full(where.shape, np.inf), _progress(steps, rate)
+    for start in np.unique(starts[where]).tolist():
+        some = where & (starts == start)
+        nats = np.maximum(information[:, some], LEVEL_FLOOR)
+        level = np.log(nats)
+        slope, growth = rates(level, times, spans(steps, windows, pace.scale, start), errors[:, some] / nats)
+        distance = level[-1] - math.log(cut)
+        ahead[some] = np.where(slope * pace.scale > MIN_RATE, crossing(distance, slope, growth), np.inf)
     driven = np.zeros(where.shape, np.bool_)
     if beta is not None:
         first = min(max(len(steps) - 3, 0), int(np.searchsorted(steps, steps[-1] - pace.scale * BETA_STEPS)))

@@ -11,9 +11,14 @@ import numpy as np
 from ...context import Context
 from ...statistics.snapshot import Array, Snapshot
 from .cusum import log_level
+from .pace import scale_at
 
-MAX_HISTORY = 12
-"""Evaluations that are kept: as many as a trend needs."""
+MAX_HISTORY = 20
+"""Evaluations that are kept for trends: the newest, and of the older ones the farther back the fewer."""
+NEWEST = 6
+"""The newest of them, which are all kept."""
+MAX_CONTEXT_STEPS = 200.0
+"""Steps for which a rise of β or of the learning rate may take effect late."""
 MIN_WINDOWS_APART = 0.35
 """Independent windows between those that are kept, except for the latest: closer ones share most of their rows."""
 CONTEXT_VALUES = 3
@@ -73,7 +78,20 @@ def keep(recent: tuple[Remembered, ...], now: Remembered) -> tuple[Remembered, .
     """Return the evaluations that are kept, ending with the present one; it replaces one too close to the others."""
     if len(recent) >= 2 and recent[-1].windows < MIN_WINDOWS_APART:
         return (*recent[:-1], now._replace(windows=recent[-1].windows + now.windows))
-    return (*recent, now)[-MAX_HISTORY:]
+    recent = (*recent, now)
+    return recent if len(recent) <= MAX_HISTORY else _thinned(recent)
+
+
+def _thinned(recent: tuple[Remembered, ...]) -> tuple[Remembered, ...]:
+    """Return the evaluations without the one whose gap is the smallest for its age."""
+    last = recent[-1].step
+
+    def gap(k: int) -> float:
+        return (recent[k + 1].step - recent[k - 1].step) / max(last - recent[k].step, 1)
+
+    k = min(range(1, len(recent) - NEWEST), key=gap)
+    after = recent[k + 1]
+    return (*recent[:k], after._replace(windows=after.windows + recent[k].windows), *recent[k + 2 :])
 
 
 def earlier(recent: Sequence[Remembered]) -> Remembered:
@@ -83,8 +101,13 @@ def earlier(recent: Sequence[Remembered]) -> Remembered:
 
 
 def context_before(recent: Sequence[Remembered]) -> ContextRow:
-    """Return the lowest β and learning rate of some evaluations, and the last reconstruction term."""
-    return _lowest(recent, BETA), _lowest(recent, RATE), recent[-1].context[RECONSTRUCTION]
+    """Return the lowest β and learning rate of the newest evaluations, and the last reconstruction term."""
+    now = recent[-1]
+    if math.isnan(now.context[BETA]) and math.isnan(now.context[RATE]):
+        return math.nan, math.nan, now.context[RECONSTRUCTION]
+    first = now.step - MAX_CONTEXT_STEPS * scale_at(now.step)
+    newest = [one for k, one in enumerate(reversed(recent)) if one.step >= first or k < 3]
+    return _lowest(newest, BETA), _lowest(newest, RATE), now.context[RECONSTRUCTION]
 
 
 def _known(value: float | None) -> float:

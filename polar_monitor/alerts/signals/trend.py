@@ -19,8 +19,6 @@ RECENT_WINDOWS = 1.25
 """Independent windows that give it at least."""
 GROWTH_ERRORS = 1.0
 """Standard errors that the growth of a rate loses."""
-EARLY_STEPS = 100.0
-"""Steps before them that give the rate before."""
 
 
 def slopes(values: Array, times: Array | None = None) -> Array:
@@ -52,24 +50,26 @@ class Spans(NamedTuple):
     early: int
 
 
-def spans(times: Array, windows: Array, scale: float = 1.0) -> Spans:
+def spans(times: Array, windows: Array, scale: float = 1.0, start: float | None = None) -> Spans:
     """Return the rows that give the present rate of series at `times` (h,), and those that give the rate before.
 
-    `windows` (h,) are the independent windows from each row to the next; `scale` is the length of a step. There are two
-    rows or more of each kind, however far they are apart; the last early row is the first recent one.
+    `windows` (h,) are the independent windows from each row to the next; `scale` is the length of a step. A fall that
+    began at `start` is halved: its second half gives the present rate, its first half the rate before. Without a start
+    there is no rate before. The present rate has two rows or more, however far they are apart.
     """
     last = len(times) - 1
     apart = np.append(np.cumsum(windows[:0:-1])[::-1], 0.0)
-    close = (times >= times[last] - scale * RECENT_STEPS) | (apart <= RECENT_WINDOWS)
-    recent = max(min(int(np.argmax(close)), last - 1), 0)
-    early = int(np.searchsorted(times, times[recent] - scale * EARLY_STEPS))
-    return Spans(recent, max(min(early, recent - 1), 0))
+    begin = 0 if start is None else min(int(np.searchsorted(times, start)), max(last - 1, 0))
+    half = 0.0 if start is None else 0.5 * float(times[last] - times[begin])
+    close = (times >= times[last] - max(scale * RECENT_STEPS, half)) | (apart <= RECENT_WINDOWS)
+    recent = max(min(int(np.argmax(close)), last - 1), begin)
+    return Spans(recent, recent if start is None else begin)
 
 
 def rates(values: Array, times: Array, rows: Spans, errors: Array | None = None) -> tuple[Array, Array]:
     """Return (r, a), each (D,): the present fall of the columns of `values` (h, D) in a unit of time, and its growth.
 
-    `times` (h,) increase, by any steps. Two rows give a rate, three its growth. `errors` (h, D) are those of the
+    `times` (h,) increase, by any steps. Two rows give a rate. `errors` (h, D) are those of the
     values: the growth is what is left of it after its own error, since one that is noise would speed up every fall.
     """
     if len(values) < 2:
@@ -79,7 +79,7 @@ def rates(values: Array, times: Array, rows: Spans, errors: Array | None = None)
     early = slice(rows.early, rows.recent + 1)
     middle = times[rows.recent :].mean()
     apart = middle - times[early].mean()
-    if rows.recent == 0 or apart <= 0:
+    if rows.recent == rows.early or apart <= 0:
         return now, np.zeros_like(now)
     growth = now + slopes(values[early], times[early])
     if errors is not None:

@@ -12,8 +12,15 @@ from polar_monitor.alerts.signals.pace import LONG_RUN, STEPS_OF_A_WINDOW, pace
 
 
 def test_known_values() -> None:
-    assert pace(975, 1000, 2400, 4096) == (25.0, 2400 / 4096, pytest.approx(math.log(1001 / 976)), 25, 1.0)
-    assert pace(None, 10, 960, 960) == (STEPS_OF_A_WINDOW, 1.0, 0.0, 0, 1.0)
+    assert pace(975, 1000, 2400, 4096) == (
+        25.0,
+        2400 / 4096,
+        pytest.approx(math.log(1001 / 976)),
+        25,
+        1.0,
+        12.5 * 4096 / 2400,
+    )
+    assert pace(None, 10, 960, 960) == (STEPS_OF_A_WINDOW, 1.0, 0.0, 0, 1.0, 0.0)
     assert pace(5, 6, 8 * 4096, 4096)[:2] == (8 * STEPS_OF_A_WINDOW, 1.0)
     assert pace(900, 100, 10, 0).interval == 0
 

@@ -29,12 +29,16 @@ def outlook(
     *,
     steps: np.ndarray | None = None,
     windows: float = 0.6,
+    lag: float = 0.0,
+    start: float = 0.0,
 ) -> Outlook:
-    """Return the outlook of series at some steps, 25 apart if none are given."""
+    """Return the outlook of series at some steps, 25 apart if none are given, whose falls began at `start`."""
     steps = EVERY * np.arange(len(nats), dtype=float) if steps is None else steps
     interval = int(steps[-1] - steps[-2]) if len(steps) > 1 else 0
-    pace = Pace(float(interval), windows, 0.0, interval, 1.0)
-    return forecasts.outlook(nats, steps, np.full(len(nats), windows), pace, where, CUT, beta, rate)
+    pace = Pace(float(interval), windows, 0.0, interval, 1.0, lag)
+    return forecasts.outlook(
+        nats, 0.0 * nats, steps, np.full(len(nats), windows), pace, where, np.full(where.shape, start), CUT, beta, rate
+    )
 
 
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=9))
@@ -89,13 +93,34 @@ def test_a_rate_that_grows_is_followed() -> None:
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=11), st.sampled_from([0.1, 0.4, 0.6, 1.0]))
 def test_a_rate_needs_two_rows_and_takes_those_that_are_close(gaps: list[int], windows: float) -> None:
     times = np.cumsum([0, *gaps]).astype(float)
-    rows = spans(times, np.full(len(times), windows))
-    last = len(times) - 1
-    assert 0 <= rows.early <= rows.recent < last
+    each, last = np.full(len(times), windows), len(times) - 1
+    rows = spans(times, each)
+    assert rows.early == rows.recent < last
     for place in range(last - 1):
         close = times[last] - times[place] <= 80 or (last - place) * windows <= 1.25 + 1e-12
         assert (place >= rows.recent) == close or abs((last - place) * windows - 1.25) < 1e-9
-    assert rows.recent == 0 or rows.early < rows.recent
+    for start in range(last):
+        halves = spans(times, each, 1.0, times[start])
+        assert halves.early == start or start == last
+        assert halves.early <= halves.recent < last
+        assert halves.recent == start or times[last] - times[halves.recent] <= max(
+            80, (times[last] - times[start]) / 2, times[last] - times[rows.recent], times[last] - times[last - 1]
+        )
+
+
+def test_a_growth_within_its_own_error_is_noise() -> None:
+    times, rows = 25 * np.arange(9.0), Spans(5, 0)
+    level = np.where(times < 130, 0.0, -0.01 * (times - 125))[:, None]
+    exact = rates(level, times, rows)[1][0]
+    assert exact > 0
+    assert rates(level, times, rows, np.full((9, 1), 0.01))[1][0] == pytest.approx(0.96 * exact, rel=0.03)
+    assert rates(level, times, rows, np.full((9, 1), 1.0))[1][0] == 0.0
+
+
+def test_statistics_are_those_of_the_middle_of_their_window() -> None:
+    nats = np.exp(-0.1 * np.arange(9.0))[:, None]
+    assert outlook(nats, lag=20.0).ahead[0] == outlook(nats).ahead[0] - 20
+    assert outlook(nats, lag=1e6).ahead[0] == 0.0
 
 
 def test_what_does_not_fall_has_no_crossing() -> None:
