@@ -54,6 +54,17 @@ def test_the_search_leaves_thresholds_that_never_warn(tiny: Run) -> None:
     assert "quantiles of true over forecast time" in text
 
 
+def test_what_is_clearly_worse_on_a_third_of_the_runs_is_given_up(tiny: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    search = Search([replace(tiny, seed=seed) for seed in (0, 2, 4)], say=lambda _: None)
+    usual, blind = AlertRules(), replace(AlertRules(), kinds=frozenset({"lost"}))
+    replayed: list[AlertRules] = []
+    monkeypatch.setattr(
+        "bench.alerts.tuning.search.outcome", lambda of, rules: (replayed.append(rules), outcome(of, rules))[1]
+    )
+    assert search.value(usual, "usual") < search.value(blind, "blind") == float("inf")
+    assert (replayed.count(usual), replayed.count(blind)) == (3, 1)
+
+
 def test_goals_are_missed_by_what_lies_outside() -> None:
     assert WARNED.missed(0.95) == WARNED.missed(float("nan")) == 0
     assert WARNED.missed(0.90) == pytest.approx(1.0)

@@ -24,7 +24,7 @@ SEEDS = 6
 KINDS: dict[str, Kind] = {**CAUSES, **HEALTHY}
 QUICK = (
     *("beta_ramp-0", "decoder_variance-0", "teacher_forcing-0", "weight_decay-0", "rate_spike-1", "linear-1"),
-    *("warm_up-0", "cyclical-1", "rate_drop-0", "small_batches-0", "resume-0", "trading-0"),
+    *("warm_up-0", "cyclical-1", "small_sprites-0", "small_batches-0", "resume-0", "trading-0"),
 )
 
 
