@@ -5,7 +5,7 @@ evaluation from the cut of a question, in standard errors, on the side of the ot
 
 * An answer that is not known is given by the 95 % bounds, as `classify` does.
 * A known answer changes at once if x > `Z_CHANGE`: both bounds of the 99.9 % interval lie on the other side.
-* Nearer to the cut it changes when S = max(0, S + f (d x − d²/2)) reaches `ENOUGH`, with d = `DRIFT`. S is the log of a
+* Nearer to the cut it changes when S = max(0, S + f (d x − d²/2)) reaches `MIN_EVIDENCE`, with d = `DRIFT`. S is the log of a
   likelihood ratio (Page's CUSUM): the cut against a dimension d standard errors beyond it. f is the share of the
   window's rows that are new since the evaluation before, so that no row counts twice, however often one looks.
 
@@ -13,7 +13,7 @@ A window without a valley in log σ² counts as d standard errors against mixed:
 dimension whose rarer kind is about 5 % of the inputs one window shows the valley and the next does not.
 
 For a stationary dimension on the cut the first rule errs in 1 of 2,000 independent windows, and the second at most as
-often (Lorden 1971: the mean time to an error is at least exp(`ENOUGH`) windows): together at most 1 in 1,000.
+often (Lorden 1971: the mean time to an error is at least exp(`MIN_EVIDENCE`) windows): together at most 1 in 1,000.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Z_CHANGE = 3.29
 """Standard errors beyond a cut at which one evaluation changes an answer: half the width of a 99.9 % interval."""
 DRIFT = 1.0
 """Standard errors beyond the cut for which the sum of evidence is the quickest."""
-ENOUGH = math.log(2000.0)
+MIN_EVIDENCE = math.log(2000.0)
 """Sum of evidence that changes an answer."""
 QUESTIONS = 3
 """Is it passive, is it informative, is it mixed?"""
@@ -65,5 +65,5 @@ def evidence_of_change(codes: Codes, j: int) -> str:
     total = np.frombuffer(codes.evidence)[question * len(codes.labels) + j]
     return (
         f"this evaluation alone says {CODED_LABELS[latest]}; "
-        f"evidence for a change {math.floor(10.0 * total) / 10.0:.1f} of {ENOUGH:.1f}"
+        f"evidence for a change {math.floor(10.0 * total) / 10.0:.1f} of {MIN_EVIDENCE:.1f}"
     )

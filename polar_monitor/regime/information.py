@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..statistics.snapshot import Array, Snapshot
 from ..statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, MIN_ROWS, MIXED_SHARE, PASSIVE, Z
-from .evidence import DRIFT, ENOUGH, QUESTIONS, Z_CHANGE
+from .evidence import DRIFT, MIN_EVIDENCE, QUESTIONS, Z_CHANGE
 from .label import Label
 from .label_codes import UNDECIDED, Codes, decode, without_evidence
 
@@ -74,7 +74,19 @@ def judge_by_information(s: Snapshot, previous: Codes | None = None, share: floa
     else:
         sides = np.frombuffer(previous.sides, np.uint8).copy()
         evidence = np.frombuffer(previous.evidence).reshape(QUESTIONS, D).copy()
-    cuts = Z, Z_VALLEY, PASSIVE, _cut(s), MIXED_GAP, MIXED_SHARE, MIXED_VALLEY, float(MIN_ROWS), Z_CHANGE, DRIFT, ENOUGH
+    cuts = (
+        Z,
+        Z_VALLEY,
+        PASSIVE,
+        _cut(s),
+        MIXED_GAP,
+        MIXED_SHARE,
+        MIXED_VALLEY,
+        float(MIN_ROWS),
+        Z_CHANGE,
+        DRIFT,
+        MIN_EVIDENCE,
+    )
     unknown, held, weakest, strongest = label(numbers, s.has_variance, cuts, share, sides, evidence, codes)
     labels = codes[0].tobytes()
     latest = codes[1].tobytes() if held else labels

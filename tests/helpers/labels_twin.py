@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 Z, Z_VALLEY, PASSIVE, INFORMATIVE, GAP, SHARE, VALLEY, MIN_ROWS = 1.96, 3.0, 0.05, 0.15, 0.02, 0.05, 0.85, 512
-Z_CHANGE, DRIFT, ENOUGH = 3.29, 1.0, 7.6
+Z_CHANGE, DRIFT, MIN_EVIDENCE = 3.29, 1.0, 7.6
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Answer:
         against = -margin if self.side else margin
         if against <= Z_CHANGE:
             self.total = max(0.0, self.total + share * (DRIFT * against - DRIFT**2 / 2))
-        if against > Z_CHANGE or self.total >= ENOUGH:
+        if against > Z_CHANGE or self.total >= MIN_EVIDENCE:
             self.side, self.total = not self.side, 0.0
 
 
