@@ -30,9 +30,7 @@ def label(numbers, has_variance, cuts, share, sides, evidence, codes):
     number of dimensions that cannot be estimated and of labels that differ from this evaluation's own, the least finite
     information of an informative dimension and the largest of a passive one.
     """
-    z, z_valley, passive, informative, mixed_gap, mixed_share, mixed_valley, min_rows, z_change, drift, min_evidence = (
-        cuts
-    )
+    z, z_valley, passive, informative, mixed_gap, mixed_share, mixed_valley, min_rows, z_change, drift, needed = cuts
     unknown, held, weakest, strongest = 0, 0, np.inf, -np.inf
     for j in range(sides.shape[0]):
         information, error, upper, upper_error = numbers[0, j], numbers[1, j], numbers[2, j], numbers[3, j]
@@ -81,7 +79,7 @@ def label(numbers, has_variance, cuts, share, sides, evidence, codes):
                 changes = against > z_change
                 if not changes:
                     total = max(0.0, evidence[question, j] + share * drift * (against - 0.5 * drift))
-                    changes = total >= min_evidence
+                    changes = total >= needed
                 if changes:
                     side, total = YES + NO - side, 0.0
             evidence[question, j] = total

@@ -5,9 +5,9 @@ evaluation from the cut of a question, in standard errors, on the side of the ot
 
 * An answer that is not known is given by the 95 % bounds, as `classify` does.
 * A known answer changes at once if x > `Z_CHANGE`: both bounds of the 99.9 % interval lie on the other side.
-* Nearer to the cut it changes when S = max(0, S + f (d x − d²/2)) reaches `MIN_EVIDENCE`, with d = `DRIFT`. S is the log of a
-  likelihood ratio (Page's CUSUM): the cut against a dimension d standard errors beyond it. f is the share of the
-  window's rows that are new since the evaluation before, so that no row counts twice, however often one looks.
+* Nearer to the cut it changes when S = max(0, S + f (d x − d²/2)) reaches `MIN_EVIDENCE`, with d = `DRIFT`. S is the
+  log of a likelihood ratio (Page's CUSUM): the cut against a dimension d standard errors beyond it. f is the share of
+  the window's rows that are new since the evaluation before, so that no row counts twice, however often one looks.
 
 A window without a valley in log σ² counts as d standard errors against mixed: it has no error of its own, and in a
 dimension whose rarer kind is about 5 % of the inputs one window shows the valley and the next does not.

@@ -74,19 +74,8 @@ def judge_by_information(s: Snapshot, previous: Codes | None = None, share: floa
     else:
         sides = np.frombuffer(previous.sides, np.uint8).copy()
         evidence = np.frombuffer(previous.evidence).reshape(QUESTIONS, D).copy()
-    cuts = (
-        Z,
-        Z_VALLEY,
-        PASSIVE,
-        _cut(s),
-        MIXED_GAP,
-        MIXED_SHARE,
-        MIXED_VALLEY,
-        float(MIN_ROWS),
-        Z_CHANGE,
-        DRIFT,
-        MIN_EVIDENCE,
-    )
+    rule = Z_CHANGE, DRIFT, MIN_EVIDENCE
+    cuts = Z, Z_VALLEY, PASSIVE, _cut(s), MIXED_GAP, MIXED_SHARE, MIXED_VALLEY, float(MIN_ROWS), *rule
     unknown, held, weakest, strongest = label(numbers, s.has_variance, cuts, share, sides, evidence, codes)
     labels = codes[0].tobytes()
     latest = codes[1].tobytes() if held else labels
