@@ -218,11 +218,11 @@ def test_other_rules(tmp_path: Path) -> None:
 
 def test_some_fields_of_other_rules_are_changed_in_those_of_the_run(tmp_path: Path) -> None:
     kinds, file = frozenset({"lost", "fading"}), tmp_path / "rules.toml"
-    run(tmp_path / "run.jsonl", alerts=AlertRules(kinds=kinds, horizon_steps=0.0))
-    file.write_text("horizon_steps = 750.0\n")
+    run(tmp_path / "run.jsonl", alerts=AlertRules(kinds=kinds, worth=3.0))
+    file.write_text("worth = 0.35\n")
     found = replay(tmp_path, read_rules(file))
-    assert found.replayed == replay(tmp_path, AlertRules(kinds=kinds, horizon_steps=750.0)).replayed
-    assert found.replayed != replay(tmp_path, AlertRules(horizon_steps=750.0)).replayed
+    assert found.replayed == replay(tmp_path, AlertRules(kinds=kinds, worth=0.35)).replayed
+    assert found.replayed != replay(tmp_path, AlertRules(worth=0.35)).replayed
     assert found.only_replayed
 
 
