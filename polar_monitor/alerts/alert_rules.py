@@ -34,9 +34,9 @@ class AlertRules:
 
     kinds: frozenset[str] = frozenset(AlertKind)
     """Kinds to raise; "custom" stands for the rules of third parties. The others stay silent."""
-    horizon_steps: float = 500.0
+    horizon_steps: float = 1000.0
     """Steps: FADING is raised if a dimension is forecast to be out of use within them, or within two evaluations."""
-    patience_windows: float = 1.0
+    patience_windows: float = 0.7
     """Independent windows in a row that must show the fall; a plunge needs none."""
     established_steps: float = 125.0
     """Steps for which a dimension must have been worth an alert before it can raise one."""
@@ -50,7 +50,7 @@ class AlertRules:
     """Standard errors that a fall must exceed."""
     drain: float = 0.4
     """Share that the total must lose, while it still falls, for a DRAIN."""
-    taken_over: float = 0.5
+    taken_over: float = 0.9
     """Share of what a dimension lost that the total of all dimensions must have lost too. With less, others take over:
     the model chooses."""
     allowance: float = 0.08

@@ -24,6 +24,8 @@ LARGE = 1e300
 """The lowest signal before there is one."""
 MIN_GROWTH, MIN_GROWING_SHARE = math.log(1.5), 0.15
 """Growth of the logarithm of the signal that is a sign, and the share of the rule's time that it must take at least."""
+DEAD_SIGNAL, FAINT_FACTOR = 2e-4, 4.0
+"""A code with a larger signal is faint, not dead: it may stay at a saddle for long, and the rule takes so much longer."""
 MIN_SIGNAL = 1e-12
 """The signal of a code that is constant."""
 
@@ -114,10 +116,10 @@ def _never_in_use(state: CollapseState, signals: Signals) -> bool:
 
     At a saddle the code grows exponentially: a model that would have left it within the time of the rule is waited for.
     """
-    wanted = signals.rules.collapsed_steps
+    signal = _signal(signals.snapshot)
+    wanted = signals.rules.collapsed_steps * (1.0 if signal <= DEAD_SIGNAL else FAINT_FACTOR)
     if state["collapsed_streak"] < wanted or state["windows"] < MIN_WINDOWS:
         return False
-    signal = _signal(signals.snapshot)
     growth = math.log(signal / state["lowest_signal"])
     if growth < MIN_GROWTH or state["since_lowest"] < MIN_GROWING_SHARE * wanted:
         return True

@@ -37,7 +37,7 @@ def scale_at(step: int) -> float:
 
 
 def pace(step_before: int | None, step: int, observed: int, window_rows: int) -> Pace:
-    """Return the progress from one evaluation to the next; `step_before` is None for the first one.
+    """Return the progress from one evaluation to the next; `step_before` is None for the first one, which counts from step 0 on.
 
     `observed` rows are new, of `window_rows` in the window.
 
@@ -47,8 +47,9 @@ def pace(step_before: int | None, step: int, observed: int, window_rows: int) ->
     """
     windows = observed / max(window_rows, 1)
     scale = scale_at(step)
-    interval = 0 if step_before is None else max(step - step_before, 0)
-    growth = 0.0 if step_before is None else max(math.log1p(max(step, 0)) - math.log1p(max(step_before, 0)), 0.0)
+    before = step_before or 0
+    interval = max(step - before, 0)
+    growth = max(math.log1p(max(step, 0)) - math.log1p(max(before, 0)), 0.0)
     steps = max(interval, STEPS_OF_A_WINDOW * windows) / scale
     lag = 0.5 * interval / windows if windows > 0 else 0.0
     return Pace(steps, min(windows, 1.0), growth, interval, scale, lag)
