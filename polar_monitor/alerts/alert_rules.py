@@ -34,23 +34,23 @@ class AlertRules:
 
     kinds: frozenset[str] = frozenset(AlertKind)
     """Kinds to raise; "custom" stands for the rules of third parties. The others stay silent."""
-    horizon_steps: float = 1000.0
+    horizon_steps: float = 700.0
     """Steps: FADING is raised if a dimension is forecast to be out of use within them, or within two evaluations."""
     patience_windows: float = 0.7
     """Independent windows in a row that must show the fall; a plunge needs none."""
     established_steps: float = 125.0
     """Steps for which a dimension must have been worth an alert before it can raise one."""
-    worth: float = 0.35
+    worth: float = 0.4
     """Nats that it must surely carry in them. From there on a Gaussian dimension pays twice its price in the ELBO."""
-    fall: float = 0.35
+    fall: float = 0.3
     """Share of its highest level that a dimension must lose for a FADING."""
     plunge: float = 0.1
     """Share that several dimensions must lose within one evaluation for an alert at once."""
     significance: float = 4.0
     """Standard errors that a fall must exceed."""
-    drain: float = 0.4
+    drain: float = 0.3
     """Share that the total must lose, while it still falls, for a DRAIN."""
-    taken_over: float = 0.9
+    taken_over: float = 0.8
     """Share of what a dimension lost that the total of all dimensions must have lost too. With less, others take over:
     the model chooses."""
     allowance: float = 0.08

@@ -25,7 +25,7 @@ LARGE = 1e300
 MIN_GROWTH, MIN_GROWING_SHARE = math.log(1.5), 0.15
 """Growth of the logarithm of the signal that is a sign, and the share of the rule's time that it must take at least."""
 DEAD_SIGNAL, FAINT_FACTOR = 2e-4, 4.0
-"""A code with a larger signal is faint, not dead: it may stay at a saddle for long, and the rule takes so much longer."""
+"""A code with a larger signal is faint, not dead. It may stay at a saddle for long: the rule takes so much longer."""
 MIN_SIGNAL = 1e-12
 """The signal of a code that is constant."""
 

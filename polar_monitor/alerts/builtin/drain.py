@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TypedDict
 
@@ -82,8 +81,7 @@ class Drain:
         total = float(np.add.reduce(levels))
         change = log_of(total) - log_of(state["total"])
         drop, deepest, recovered, baseline = update_one(_drops(state), change, rules.allowance * pace.growth)
-        settled = state["highest"] * math.exp(-rules.allowance * pace.growth)
-        highest = max(settled, float(np.add.reduce(now.level)))
+        highest = max(state["highest"], float(np.add.reduce(now.level)))
         falling = steep = False
         if len(levels) >= 2 and len(history.recent) >= 2:  # FADING covers the fall of a single dimension
             limit = MIN_RATIO_TO_RECOVERED * recovered

@@ -102,29 +102,27 @@ def _lost(signals: Signals, changes: DimensionChanges, which: list[int], message
 
 def _fading(signals: Signals, changes: DimensionChanges, falls: Falls, which: list[int]) -> Alert:
     s, history = signals.snapshot, signals.history
-    first = min(which, key=lambda j: (falls.outlook.ahead[j], j))
-    forecast = _forecast(s, falls, first)
-    expected = {} if len(which) == 1 else {f"forecast_{j}": float(_forecast(s, falls, j).step) for j in which}
+    forecasts = {j: falls.outlook.forecast(j, s.step) for j in which}
+    known = {j: forecast for j, forecast in forecasts.items() if forecast is not None}
+    first = min(known, key=lambda j: (falls.outlook.ahead[j], j), default=None)
+    expected = {} if len(which) == 1 else {f"forecast_{j}": float(one.step) for j, one in known.items()}
     highest = s.information * np.exp(history.cusum.drop)
-    who = "" if len(which) == 1 else f"dimension {first} "
-    message = (
-        f"{_are(which)} fading: {_numbers(s.information, which)} of {_numbers(highest, which)} nats are left, "
-        f"{who}expected to be out of use {_when(forecast, s)}"
-    )
+    message = f"{_are(which)} fading: {_numbers(s.information, which)} of {_numbers(highest, which)} nats are left, "
+    if first is None:
+        message += "may be out of use already: the window of rows reaches back to before the fall"
+    else:
+        who = "" if len(which) == 1 else f"dimension {first} "
+        message += f"{who}expected to be out of use {_when(known[first], s)}"
     return make_alert(
         AlertKind.FADING,
         s.step,
         message,
         _evidence(s, which, {"from": highest}) | expected,
         dimensions=which,
-        forecast=forecast,
+        forecast=None if first is None else known[first],
         last_healthy_step=_last_healthy_step(changes, which),
         cause=Cause(history.cause[which[0]]),
     )
-
-
-def _forecast(s: Snapshot, falls: Falls, j: int) -> Forecast:
-    return falls.outlook.forecast(j, s.step, bool(falls.plunged[j]))
 
 
 def _when(forecast: Forecast, s: Snapshot) -> str:

@@ -6,7 +6,6 @@ change is skipped then.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -70,9 +69,7 @@ def follow(
     healthy = None if largest_drop <= MAX_HEALTHY_DROP else (cusum.unreported_drop <= MAX_HEALTHY_DROP) | ~going
     contexts, steps, cause = same_context(s.dimensions, context_before(recent)), None, history.cause
     if healthy is not None:
-        moments, contexts, steps = _last_healthy(
-            history, healthy, going, moments, contexts, s.step, math.exp(-rules.allowance * pace.growth)
-        )
+        moments, contexts, steps = _last_healthy(history, healthy, going, moments, contexts, s.step)
     if cause is not zeros(s.dimensions):
         cause = np.where(going if healthy is None else healthy & going, Cause.UNKNOWN, cause)
         cause = cause if cause.any() else zeros(s.dimensions)
@@ -129,21 +126,12 @@ def _settle(warned: Flags, cusum: Cusum, stable_streak: Array, rules: AlertRules
 
 
 def _last_healthy(
-    history: DimensionHistory,
-    healthy: Flags,
-    going: Flags,
-    moments: Array,
-    contexts: Array,
-    step: int,
-    kept_share: float,
+    history: DimensionHistory, healthy: Flags, going: Flags, moments: Array, contexts: Array, step: int
 ) -> tuple[Array, Array, Ints]:
-    """Return the moments, the contexts and the step at which each dimension was healthy last, if some are not now.
-
-    The highest total keeps a share at each evaluation: a slow fall of it is settling.
-    """
+    """Return the moments, the contexts and the step at which each dimension was healthy last, if some are not now."""
     steps = np.where(healthy | (history.healthy_step == NEVER), step, history.healthy_step)
     kept = np.where(healthy, moments, history.healthy_moments)
-    kept[2] = np.where(healthy, moments[2], np.fmax(moments[2], kept_share * history.highest_total))
+    kept[2] = np.where(healthy, moments[2], np.fmax(moments[2], history.highest_total))
     return (
         kept,
         np.where(healthy[:, None], contexts, history.healthy_context),

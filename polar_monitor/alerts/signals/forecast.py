@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from ...statistics.snapshot import Array
 from ..alert import Forecast
-from .cusum import LEVEL_FLOOR
 from .pace import Pace
 from .trend import crossing, rates, slopes, spans
 
@@ -27,8 +26,6 @@ LOW_FACTOR, HIGH_FACTOR = 0.4, 2.7
 """Factors of the interval: over 111 losses the 10 % quantile was 0.43, the 90 % quantile 2.9."""
 LOW_FACTOR_BETA, HIGH_FACTOR_BETA = 0.95, 2.6
 """The same under a rising β, over 39 losses: 0.99 and 2.54."""
-HIGH_FACTOR_PLUNGE = 1.3
-"""The same after a plunge, over 91 losses: the 85 % quantile was 1.15, the 90 % quantile 1.4."""
 MIN_RATE = 0.0002
 """A level that falls by a smaller share in a step does not fall."""
 MAX_STEPS_AHEAD = 10**15
@@ -48,13 +45,16 @@ class Outlook:
     """Steps since the evaluation before."""
     driven: NDArray[np.bool_]
     """(D,): True where the forecast follows a rising β."""
+    sudden: NDArray[np.bool_]
+    """(D,): True where the window reaches back to before the fall, or to the end of it: nobody knows the level now."""
 
-    def forecast(self, dimension: int, step: int, plunged: bool = False) -> Forecast:
-        """Return the forecast from `step` on. It begins in the future."""
+    def forecast(self, dimension: int, step: int) -> Forecast | None:
+        """Return the forecast from `step` on, which begins in the future; None for a fall that may be over."""
         ahead = float(self.ahead[dimension])
+        if self.sudden[dimension]:
+            return None
         beta = self.driven[dimension]
         low_factor, high_factor = (LOW_FACTOR_BETA, HIGH_FACTOR_BETA) if beta else (LOW_FACTOR, HIGH_FACTOR)
-        low_factor, high_factor = (0.0, HIGH_FACTOR_PLUNGE) if plunged else (low_factor, high_factor)
         low = max(math.floor(min(low_factor * ahead, MAX_STEPS_AHEAD)), 1)
         middle = max(math.ceil(min(ahead, MAX_STEPS_AHEAD)), low)
         high = high_factor * max(ahead, self.interval)
@@ -84,11 +84,10 @@ def outlook(
     ahead, times = np.full(where.shape, np.inf), _progress(steps, rate)
     for start in np.unique(starts[where]).tolist():
         some = where & (starts == start)
-        nats = np.maximum(information[:, some], LEVEL_FLOOR)
-        level = np.log(nats)
-        slope, growth = rates(level, times, spans(steps, windows, pace.scale, start), errors[:, some] / nats)
-        distance = level[-1] - math.log(cut)
-        ahead[some] = np.where(slope * pace.scale > MIN_RATE, crossing(distance, slope, growth), np.inf)
+        nats = information[:, some]
+        slope, growth = rates(nats, times, spans(steps, windows, pace.scale, start), errors[:, some])
+        falls = slope * pace.scale > MIN_RATE * nats[-1]
+        ahead[some] = np.where(falls, crossing(nats[-1] - cut, slope, growth), np.inf)
     driven = np.zeros(where.shape, np.bool_)
     if beta is not None:
         first = min(max(len(steps) - 3, 0), int(np.searchsorted(steps, steps[-1] - pace.scale * BETA_STEPS)))
@@ -96,7 +95,8 @@ def outlook(
             pushed = _follows_beta(information[first:, where] - cut, beta[first:], steps[first:])
             driven[where] = np.isfinite(pushed)
             ahead[where] = np.where(driven[where], pushed, ahead[where])
-    return Outlook(np.maximum(ahead - pace.lag, 0.0), pace.interval, driven)
+    ahead = np.maximum(ahead - pace.lag, 0.0)
+    return Outlook(ahead, pace.interval, driven, (starts >= steps[-1] - 2 * pace.lag) | (ahead <= 0))
 
 
 def _progress(steps: Array, rate: Array | None) -> Array:

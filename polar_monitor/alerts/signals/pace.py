@@ -37,9 +37,10 @@ def scale_at(step: int) -> float:
 
 
 def pace(step_before: int | None, step: int, observed: int, window_rows: int) -> Pace:
-    """Return the progress from one evaluation to the next; `step_before` is None for the first one, which counts from step 0 on.
+    """Return the progress from one evaluation to the next.
 
-    `observed` rows are new, of `window_rows` in the window.
+    `step_before` is None for the first one, which counts from step 0 on. `observed` rows are new, of the `window_rows`
+    in the window.
 
     Example:
         >>> pace(975, 1000, 2400, 4096).windows

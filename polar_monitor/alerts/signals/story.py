@@ -29,7 +29,7 @@ class Story:
     """Lost once more, after it came back."""
     revived: Flags
     settled: Flags
-    """Out of use while others took over: no loss."""
+    """Out of use while others took over, and without a warning before: no loss."""
 
 
 def follow_story(
@@ -48,7 +48,7 @@ def follow_story(
     story = np.where(stable & ~usage.going & (story == COMES_AND_GOES), LOST, story)
     settled = no
     if usage.lost is not None:
-        settled = gone & (story == SILENCE) & _chosen(history, now, rules)
+        settled = gone & (story == SILENCE) & ~history.warned & _chosen(history, now, rules)
     lost, unsteady = gone & ~settled & (story == SILENCE), gone & (story == REVIVED)
     revived = back & (story == LOST)
     for where, place in ((lost, LOST), (revived, REVIVED), (unsteady, COMES_AND_GOES)):

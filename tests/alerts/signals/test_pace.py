@@ -20,7 +20,7 @@ def test_known_values() -> None:
         1.0,
         12.5 * 4096 / 2400,
     )
-    assert pace(None, 10, 960, 960) == (STEPS_OF_A_WINDOW, 1.0, 0.0, 0, 1.0, 0.0)
+    assert pace(None, 10, 960, 960) == (STEPS_OF_A_WINDOW, 1.0, pytest.approx(math.log(11)), 10, 1.0, 5.0)
     assert pace(5, 6, 8 * 4096, 4096)[:2] == (8 * STEPS_OF_A_WINDOW, 1.0)
     assert pace(900, 100, 10, 0).interval == 0
 

@@ -15,7 +15,7 @@ from polar_monitor.alerts.signals.forecast import HIGH_FACTOR, LOW_FACTOR, Outlo
 from polar_monitor.alerts.signals.pace import Pace
 from polar_monitor.alerts.signals.trend import Spans, crossing, rates, slopes, spans
 
-ALL = np.array([True])
+ALL, NO = np.array([True]), np.array([False])
 CUT = 0.15
 EVERY = 25
 """Steps between evaluations."""
@@ -65,17 +65,18 @@ def test_one_outlier_changes_no_slope() -> None:
 
 
 @given(
-    st.floats(0.001, 0.02), st.floats(0.3, 5.0), st.lists(st.integers(1, 200), min_size=8, max_size=8), st.floats(0, 1)
+    st.floats(0.0005, 0.02), st.floats(0.3, 5.0), st.lists(st.integers(1, 200), min_size=8, max_size=8), st.floats(0, 1)
 )
-def test_the_crossing_of_an_exponential_is_exact(rate: float, start: float, gaps: list[int], windows: float) -> None:
-    """Evaluations are spaced in any way."""
+def test_the_crossing_of_a_line_is_exact(rate: float, start: float, gaps: list[int], windows: float) -> None:
+    """Evaluations are spaced in any way. At the optimum of a linear model a β that grows e-fold gives such a line."""
     steps = np.cumsum([0.0, *gaps])
-    nats = start * np.exp(-rate * steps)
-    steps, nats = steps[nats > 0.1501], nats[nats > 0.1501]
+    nats = start - rate * steps
+    steps, nats = steps[nats > 0.151], nats[nats > 0.151]
     if len(nats) < 2:
         return
-    exact = math.log(nats[-1] / 0.15) / rate
-    forecast = outlook(nats[:, None], steps=steps, windows=windows).forecast(0, 1000)
+    exact = (nats[-1] - 0.15) / rate
+    forecast = outlook(nats[:, None], steps=steps, windows=windows, start=-1).forecast(0, 1000)
+    assert forecast is not None
     assert abs(forecast.step - 1000 - exact) <= 2 + 1e-6 * exact
     assert forecast.low == pytest.approx(1000 + max(LOW_FACTOR * exact, 1), abs=1)
     assert forecast.high == pytest.approx(1000 + HIGH_FACTOR * max(exact, steps[-1] - steps[-2]), abs=2)
@@ -113,12 +114,12 @@ def test_a_growth_within_its_own_error_is_noise() -> None:
     level = np.where(times < 130, 0.0, -0.01 * (times - 125))[:, None]
     exact = rates(level, times, rows)[1][0]
     assert exact > 0
-    assert rates(level, times, rows, np.full((9, 1), 0.01))[1][0] == pytest.approx(0.96 * exact, rel=0.03)
+    assert rates(level, times, rows, np.full((9, 1), 0.01))[1][0] == pytest.approx(0.92 * exact, rel=0.05)
     assert rates(level, times, rows, np.full((9, 1), 1.0))[1][0] == 0.0
 
 
 def test_statistics_are_those_of_the_middle_of_their_window() -> None:
-    nats = np.exp(-0.1 * np.arange(9.0))[:, None]
+    nats = 2.0 - 0.1 * np.arange(9.0)[:, None]
     assert outlook(nats, lag=20.0).ahead[0] == outlook(nats).ahead[0] - 20
     assert outlook(nats, lag=1e6).ahead[0] == 0.0
 
@@ -129,16 +130,26 @@ def test_what_does_not_fall_has_no_crossing() -> None:
 
 
 def test_a_forecast_beyond_all_steps_has_no_end() -> None:
-    forecast = Outlook(np.array([1e18]), 10**18, np.array([False])).forecast(0, 0)
+    forecast = Outlook(np.array([1e18]), 10**18, NO, NO).forecast(0, 0)
+    assert forecast is not None
     assert forecast.high is None
     assert 1 <= forecast.low <= forecast.step
 
 
-@given(st.floats(0, 1e6), st.integers(0, 1000), st.booleans(), st.booleans())
-def test_a_forecast_begins_in_the_future(ahead: float, interval: int, driven: bool, plunged: bool) -> None:
-    forecast = Outlook(np.array([ahead]), interval, np.array([driven])).forecast(0, 1000, plunged)
+@given(st.floats(0, 1e6), st.integers(0, 1000), st.booleans())
+def test_a_forecast_begins_in_the_future(ahead: float, interval: int, driven: bool) -> None:
+    forecast = Outlook(np.array([ahead]), interval, np.array([driven]), NO).forecast(0, 1000)
+    assert forecast is not None
     assert forecast.high is not None
     assert 1001 <= forecast.low <= forecast.step <= forecast.high
+
+
+def test_a_fall_within_the_window_has_no_forecast() -> None:
+    """The window holds rows from before the fall, so nobody knows the level now."""
+    nats = 2.0 - 0.1 * np.arange(9.0)[:, None]
+    begun = [outlook(nats, lag=20.0, start=25.0 * k).forecast(0, 200) is None for k in range(9)]
+    assert begun == [False] * 7 + [True] * 2
+    assert outlook(nats, lag=1000.0, start=-3000.0).forecast(0, 200) is None
 
 
 def test_only_what_is_asked_for_is_worked_out() -> None:
@@ -182,9 +193,8 @@ def test_what_a_rising_beta_does_not_push_down_keeps_its_trend() -> None:
 def test_time_goes_with_the_learning_rate() -> None:
     """A fall by 0.1 in 25 steps at a rate of 1 is one by 0.01 at a tenth of it."""
     rate = np.array([1.0] * 7 + [0.1] * 4)
-    level = np.concatenate([[0.0], -np.cumsum(0.1 * rate[1:])])
-    result = outlook(np.exp(level)[:, None], ALL, None, rate).ahead[0]
-    assert result == pytest.approx(EVERY * (level[-1] - math.log(0.15)) / 0.01, rel=1e-6)
+    nats = 2.0 - np.concatenate([[0.0], np.cumsum(0.1 * rate[1:])])
+    result = outlook(nats[:, None], ALL, None, rate).ahead[0]
+    assert result == pytest.approx(EVERY * (nats[-1] - 0.15) / 0.01, rel=1e-6)
     for useless in (np.full(11, 0.3), np.full(11, np.nan), np.zeros(11)):
-        plain = outlook(np.exp(level)[:, None]).ahead[0]
-        assert outlook(np.exp(level)[:, None], ALL, None, useless).ahead[0] == plain
+        assert outlook(nats[:, None], ALL, None, useless).ahead[0] == outlook(nats[:, None]).ahead[0]
