@@ -15,7 +15,7 @@ from ..signals.choosing import falls_alone
 from ..signals.cusum import LEVEL_FLOOR, MIN_RATIO_TO_RECOVERED, Drops, drop_of, log_of, recovers, update_one
 from ..signals.falls import is_plunge, plunge_share, plunged, still_falls
 from ..signals.follow import MAX_HEALTHY_DROP
-from ..signals.recent import earlier
+from ..signals.recent import earlier, steady_total
 from ..signals.signals import Signals
 
 
@@ -81,7 +81,8 @@ class Drain:
         total = float(np.add.reduce(levels))
         change = log_of(total) - log_of(state["total"])
         drop, deepest, recovered, baseline = update_one(_drops(state), change, rules.allowance * pace.growth)
-        highest = max(state["highest"], float(np.add.reduce(now.level)))
+        steady = steady_total(history.recent)
+        highest = max(state["highest"], steady)
         falling = steep = False
         if len(levels) >= 2 and len(history.recent) >= 2:  # FADING covers the fall of a single dimension
             limit = MIN_RATIO_TO_RECOVERED * recovered
@@ -108,7 +109,7 @@ class Drain:
             deepest_drop=deepest,
             recovered_drop=recovered,
             baseline_drop=drop if stopped else baseline,
-            highest=float(np.add.reduce(now.level)) if healthy else highest,
+            highest=steady if healthy else highest,
             stable_streak=stable_streak,
             falling_streak=state["falling_streak"] + pace.windows if falling else 0.0,
             warned=state["warned"] and not stopped and not recovers(drop, state["deepest_drop"]),

@@ -21,5 +21,4 @@ def falls_alone(highest_total: Array | float, now: Remembered, lost: Array | flo
     none.
     """
     error = Z * float(np.sqrt(np.add.reduce(now.error * now.error)))
-    total = np.add.reduce(now.level)
-    return np.asarray(~(np.asarray(highest_total) - total >= np.maximum(share * np.asarray(lost), error)))
+    return np.asarray(~(np.asarray(highest_total) - now.total >= np.maximum(share * np.asarray(lost), error)))

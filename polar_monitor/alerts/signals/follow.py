@@ -22,7 +22,7 @@ from .cusum import MAX_RECOVERED_DROP, MIN_RECOVERED_SHARE, Cusum, recovers
 from .falls import Falls, find_falls, least_drop
 from .history import NEVER, DimensionHistory, Flags, Ints
 from .pace import Pace
-from .recent import Remembered, context_before, keep, remember
+from .recent import Remembered, context_before, keep, remember, steady_total
 from .shared import no_time, nowhere, same_context, zeros
 from .story import Story, follow_story
 from .usage import usage_of
@@ -51,6 +51,7 @@ def follow(
     """Return the history after one evaluation, and the changes if there are any."""
     now, moments = remember(s, context, pace.windows)
     recent = keep(history.recent, now)
+    moments[2] = steady_total(recent)
     usage = usage_of(history, s, regime, rules)
     going = usage.going
     cusum, counts, was_used, largest_drop = _advance(history, now, going, rules, pace)

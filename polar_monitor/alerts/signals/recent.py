@@ -17,6 +17,8 @@ MAX_HISTORY = 20
 """Evaluations that are kept for trends: the newest, and of the older ones the farther back the fewer."""
 NEWEST = 6
 """The newest of them, which are all kept."""
+STEADY = 3
+"""Evaluations over which the total is averaged."""
 MAX_CONTEXT_STEPS = 200.0
 """Steps for which a rise of β or of the learning rate may take effect late."""
 MIN_WINDOWS_APART = 0.35
@@ -41,6 +43,8 @@ class Remembered(NamedTuple):
     """Logarithm of the level (D,), for its changes."""
     windows: float
     """Independent windows since the one that is kept before."""
+    total: float
+    """Information of all dimensions."""
 
     @property
     def level(self) -> Array:
@@ -59,19 +63,20 @@ class Remembered(NamedTuple):
         """Return an evaluation of a saved state."""
         beta, rate, reconstruction = (float(value) for value in context)
         row = beta, rate, reconstruction
-        return cls(int(step), np.array((level, error)), row, log_level(level), float(windows))
+        total = float(np.add.reduce(level))
+        return cls(int(step), np.array((level, error)), row, log_level(level), float(windows), total)
 
 
 def remember(s: Snapshot, context: Context, windows: float) -> tuple[Remembered, Array]:
-    """Return what later evaluations need of this one, and V, E and the total information (3, D) now."""
+    """Return what later evaluations need of this one, and its V and E, with a row to fill (3, D)."""
     numbers = np.empty((5, s.dimensions))
     numbers[0], numbers[1], numbers[2], numbers[3] = s.information, s.information_se, s.variance, s.posterior_variance
     levels, moments = numbers[:2], numbers[2:]
     if not math.isfinite(np.add.reduce(levels, axis=None)):
         levels = np.where(np.isfinite(levels), levels, 0.0)
-    moments[2] = np.add.reduce(levels[0])
+    total = float(np.add.reduce(levels[0]))
     row = _known(context.beta), _known(context.learning_rate), _known(context.reconstruction)
-    return Remembered(s.step, levels, row, log_level(levels[0]), windows), moments
+    return Remembered(s.step, levels, row, log_level(levels[0]), windows, total), moments
 
 
 def keep(recent: tuple[Remembered, ...], now: Remembered) -> tuple[Remembered, ...]:
@@ -92,6 +97,12 @@ def _thinned(recent: tuple[Remembered, ...]) -> tuple[Remembered, ...]:
     k = min(range(1, len(recent) - NEWEST), key=gap)
     after = recent[k + 1]
     return (*recent[:k], after._replace(windows=after.windows + recent[k].windows), *recent[k + 2 :])
+
+
+def steady_total(recent: Sequence[Remembered]) -> float:
+    """Return the mean total information of the newest evaluations: small batches make it jump."""
+    newest = recent[-STEADY:]
+    return sum(one.total for one in newest) / len(newest)
 
 
 def earlier(recent: Sequence[Remembered]) -> Remembered:
