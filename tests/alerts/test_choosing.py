@@ -31,7 +31,7 @@ def test_a_dimension_that_others_take_over_is_a_note() -> None:
     assert "while others took over" in note.message
 
 
-@pytest.mark.parametrize(("share", "warned"), [(0.0, True), (0.1, True), (0.4, False), (1.0, False)])
+@pytest.mark.parametrize(("share", "warned"), [(0.0, True), (0.1, True), (0.5, False), (1.0, False)])
 def test_a_share_of_what_was_lost_decides(share: float, warned: bool) -> None:
     """The other dimension takes over so much of what the first one loses."""
     alerts = run([RAMP, [2.0 + share * (1.5 - nats) for nats in RAMP]], noise=0.001)

@@ -102,7 +102,7 @@ def _lost(signals: Signals, changes: DimensionChanges, which: list[int], message
 
 def _fading(signals: Signals, changes: DimensionChanges, falls: Falls, which: list[int]) -> Alert:
     s, history = signals.snapshot, signals.history
-    forecasts = {j: falls.outlook.forecast(j, s.step) for j in which}
+    forecasts = {j: falls.outlook.forecast(j, s.step, bool(falls.plunged[j])) for j in which}
     known = {j: forecast for j, forecast in forecasts.items() if forecast is not None}
     first = min(known, key=lambda j: (falls.outlook.ahead[j], j), default=None)
     expected = {} if len(which) == 1 else {f"forecast_{j}": float(one.step) for j, one in known.items()}

@@ -19,13 +19,16 @@ from numpy.typing import NDArray
 
 from ...statistics.snapshot import Array
 from ..alert import Forecast
+from .cusum import LEVEL_FLOOR
 from .pace import Pace
 from .trend import crossing, rates, slopes, spans
 
-LOW_FACTOR, HIGH_FACTOR = 0.4, 2.7
-"""Factors of the interval: over 111 losses the 10 % quantile was 0.43, the 90 % quantile 2.9."""
-LOW_FACTOR_BETA, HIGH_FACTOR_BETA = 0.95, 2.6
-"""The same under a rising β, over 39 losses: 0.99 and 2.54."""
+LOW_FACTOR, HIGH_FACTOR = 0.4, 1.6
+"""Factors of the interval."""
+LOW_FACTOR_BETA, HIGH_FACTOR_BETA = 0.8, 2.0
+"""The same under a rising β that is logged."""
+NEAR = 0.1
+"""Nats below which a fall is close to exponential, and above which it is close to a line."""
 MIN_RATE = 0.0002
 """A level that falls by a smaller share in a step does not fall."""
 MAX_STEPS_AHEAD = 10**15
@@ -48,13 +51,17 @@ class Outlook:
     sudden: NDArray[np.bool_]
     """(D,): True where the window reaches back to before the fall, or to the end of it: nobody knows the level now."""
 
-    def forecast(self, dimension: int, step: int) -> Forecast | None:
-        """Return the forecast from `step` on, which begins in the future; None for a fall that may be over."""
+    def forecast(self, dimension: int, step: int, plunged: bool = False) -> Forecast | None:
+        """Return the forecast from `step` on, which begins in the future; None for a fall that may be over.
+
+        A dimension that `plunged` may be lost at the next step.
+        """
         ahead = float(self.ahead[dimension])
         if self.sudden[dimension]:
             return None
         beta = self.driven[dimension]
         low_factor, high_factor = (LOW_FACTOR_BETA, HIGH_FACTOR_BETA) if beta else (LOW_FACTOR, HIGH_FACTOR)
+        low_factor = 0.0 if plunged else low_factor
         low = max(math.floor(min(low_factor * ahead, MAX_STEPS_AHEAD)), 1)
         middle = max(math.ceil(min(ahead, MAX_STEPS_AHEAD)), low)
         high = high_factor * max(ahead, self.interval)
@@ -84,10 +91,13 @@ def outlook(
     ahead, times = np.full(where.shape, np.inf), _progress(steps, rate)
     for start in np.unique(starts[where]).tolist():
         some = where & (starts == start)
-        nats = information[:, some]
-        slope, growth = rates(nats, times, spans(steps, windows, pace.scale, start), errors[:, some])
-        falls = slope * pace.scale > MIN_RATE * nats[-1]
-        ahead[some] = np.where(falls, crossing(nats[-1] - cut, slope, growth), np.inf)
+        nats = np.maximum(information[:, some], LEVEL_FLOOR)
+        level, pull = nats + NEAR * np.log(nats), 1.0 + NEAR / nats
+        rows = spans(steps, windows, pace.scale, start)
+        slope, growth = rates(level, times, rows, pull * errors[:, some])
+        falls = slope * pace.scale > MIN_RATE * pull[-1] * nats[-1]
+        distance = level[-1] - (cut + NEAR * math.log(cut))
+        ahead[some] = np.where(falls, crossing(distance, slope, growth), np.inf)
     driven = np.zeros(where.shape, np.bool_)
     if beta is not None:
         first = min(max(len(steps) - 3, 0), int(np.searchsorted(steps, steps[-1] - pace.scale * BETA_STEPS)))

@@ -17,7 +17,7 @@ RECENT_STEPS = 80.0
 """Steps that give the present rate, if they hold enough rows."""
 RECENT_WINDOWS = 1.25
 """Independent windows that give it at least."""
-GROWTH_ERRORS = 2.0
+GROWTH_ERRORS = 3.0
 """Standard errors that the growth of a rate loses."""
 
 

@@ -20,11 +20,11 @@ def test_total_loss_is_a_collapse_once() -> None:
 
 def test_a_model_that_never_used_a_dimension_is_a_collapse_in_the_end() -> None:
     (alert,) = run([[0.001] * 40])
-    assert (str(alert.kind), alert.step) == ("collapse", 725)
+    assert (str(alert.kind), alert.step) == ("collapse", 700)
     assert "no dimension ever came into use" in alert.message
     assert any("reduction" in cause for cause in alert.causes)
     assert run([[0.001] * 20]) == []
-    assert run([[0.001] * 11], every=100)[0].step == 800
+    assert run([[0.001] * 11], every=100)[0].step == 700
 
 
 def test_a_code_that_grows_out_of_a_saddle_is_no_collapse() -> None:

@@ -16,12 +16,13 @@ from polar_monitor.regime.judge import judge
 
 
 def test_fading_comes_before_lost_and_forecasts_it() -> None:
-    alerts = run([RAMP, STEADY, STEADY, STEADY])
+    line = [1.5] * 12 + [max(1.5 - 0.08 * t, 0.001) for t in range(28)]
+    alerts = run([line, STEADY, STEADY, STEADY])
     assert kinds(alerts) == ["fading", "lost"]
     fading, lost = alerts
     assert fading.dimension == lost.dimension == 0
     assert fading.step < lost.step
-    truth = 25 * (1 + next(t for t, nats in enumerate(RAMP) if nats <= 0.15))
+    truth = 25 * (1 + next(t for t, nats in enumerate(line) if nats <= 0.15))
     assert fading.forecast is not None
     assert fading.forecast.low <= truth
     assert fading.forecast.high is None or truth <= fading.forecast.high
@@ -43,9 +44,9 @@ def test_a_small_dip_that_levels_off_is_silent() -> None:
 
 def test_what_is_below_the_cut_already_is_not_fading() -> None:
     """It passes the cut before the fall has been seen twice; LOST covers it."""
-    fall = [0.4] * 12 + [0.39, 0.14, 0.13, 0.12, 0.11, 0.1, 0.09, 0.08] + [0.004] * 20
+    fall = [0.5] * 12 + [0.49, 0.14, 0.13, 0.12, 0.11, 0.1, 0.09, 0.08] + [0.004] * 20
     assert [str(alert.kind) for alert in run([STEADY, fall], noise=0.001) if alert.dimension == 1] == ["lost"]
-    late = [0.4] * 12 + [0.39, 0.25, 0.2, 0.16, 0.11, 0.1, 0.09, 0.08] + [0.004] * 20
+    late = [0.5] * 12 + [0.49, 0.25, 0.2, 0.16, 0.11, 0.1, 0.09, 0.08] + [0.004] * 20
     fading, lost = (alert for alert in run([STEADY, late], noise=0.001) if alert.dimension == 1)
     assert fading.evidence["information"] > 0.15
     assert lost.kind is AlertKind.LOST
@@ -82,7 +83,7 @@ def cycle(periods: int, low: float, length: int = 16) -> list[float]:
 
 
 def test_a_cycle_is_raised_once_and_then_known() -> None:
-    alerts = run([cycle(6, 0.5), [2.0] * 96])
+    alerts = run([cycle(6, 0.5), *[[2.0] * 96] * 2])
     assert kinds(alerts) == ["fading"]
     assert alerts[0].step < 400
 
