@@ -189,6 +189,7 @@ class EvaluationLoop:
             if pipeline.observed or (pipeline.mode == "train" and self.schedule.expects_rows(begun.step)):
                 done.append(pipeline.evaluate(begun.step, context, self._count, full))
                 self.alerts.add(done[-1].alerts)
+                pipeline.raise_failure()
                 if done[-1].observed == 0:
                     self.diagnostics.warn_of_silence(self.schedule.steps)
         self.schedule.measured(begun)

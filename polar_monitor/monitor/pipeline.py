@@ -64,6 +64,7 @@ class ModePipeline:
         """Quoted name of the module that gives the spread, for messages; '' without such a module."""
         self._min_spread = np.inf
         self._max_spread = -np.inf
+        self._failure: Exception | None = None
         self._unit_checked = False
 
     def _new_stream(self, dimensions: int) -> LatentStream:
@@ -157,7 +158,10 @@ class ModePipeline:
             self.light = 0 if full else self.light + 1
             if not full and before is not None and before.verdict is not self.regime.verdict:
                 self.light = FULL_EVERY  # if it fails, the next one is full
-                self.complete()
+                try:
+                    self.complete()
+                except Exception as failure:  # raised by `raise_failure`, when the alerts of this one are known
+                    self._failure = failure
         observation = Observation(step, observed, self.snapshot, self.regime, context)
         alerts = self.alerts.evaluate(observation, s.rules, s.warmup)
         self.loaded = False
@@ -166,6 +170,12 @@ class ModePipeline:
             step, time.time(), s.name, self.mode, observed, self.snapshot, self.regime, alerts, health(), context,
             resumed=resumed,
         )  # fmt: skip
+
+    def raise_failure(self) -> None:
+        """Raise what failed in the completion of the latest evaluation."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
 
     def complete(self) -> None:
         """Compute what the latest snapshot lacks, from the same rows."""

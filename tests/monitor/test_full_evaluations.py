@@ -55,11 +55,16 @@ def test_a_completion_that_fails_at_a_change_of_verdict_is_made_up_for(monkeypat
         complete(pipeline)
 
     monkeypatch.setattr(ModePipeline, "complete", fail_once)
-    monitor, sink = observed(20, collapse_at=3, strict=False)
-    steps = [record.step for record in sink.records]
-    lost = next(step for step in range(1, 20) if step not in steps)
-    assert full(sink)[steps.index(lost + 1)]
+    monitor, sink = observed(20, collapse_at=12, strict=False)
+    expected, whole = observed(20, collapse_at=12)
+    assert [record.step for record in sink.records] == [record.step for record in whole.records]
+    changed = full(whole).index(True, 9)
+    assert full(sink)[changed : changed + 2] == [False, True]
+    assert [record.alerts for record in sink.records] == [record.alerts for record in whole.records]
+    assert monitor.alerts == expected.alerts != ()
+    assert monitor.health().errors == 1
     monitor.detach()
+    expected.detach()
 
 
 @pytest.mark.parametrize("options", [{"criterion": "active_units"}])
