@@ -15,12 +15,12 @@ import numpy as np
 import torch
 
 from ._validation import checked_count
-from .alerts.alert import Alert, AlertKind
+from .alerts.alert import NOTES, Alert, AlertKind
 from .errors import PolarMonitorError, warn
 from .evaluation import Evaluation
 from .regime.regime import Verdict
 
-QUIET = {AlertKind.REVIVED, AlertKind.SETTLING, AlertKind.VARIANCE_COLLAPSE, AlertKind.CUSTOM}
+QUIET = {AlertKind.REVIVED, AlertKind.VARIANCE_COLLAPSE, AlertKind.CUSTOM} | NOTES
 PAUSING = frozenset(AlertKind) - QUIET
 """Alerts that pause saving."""
 RECOVERED_SHARE, RECOVERED_EVALUATIONS = 0.9, 3

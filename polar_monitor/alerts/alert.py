@@ -29,6 +29,10 @@ class AlertKind(enum.StrEnum):
     """An alert from a rule of a third party."""
 
 
+NOTES = frozenset({AlertKind.SETTLING})
+"""Kinds that warn of nothing: they are logged as information, and nothing stops or pauses for them."""
+
+
 @dataclass(frozen=True)
 class Forecast:
     """The step at which a dimension is expected to be out of use, with an interval that holds 80 % of losses.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..alerts.alert import Alert, format_alert
+from ..alerts.alert import NOTES, Alert, format_alert
 from ..capture.hooks import HookSet
 from ..evaluation import Evaluation, Health
 from ..schedule.missing_steps import weak_reference
@@ -214,7 +214,7 @@ class EvaluationLoop:
             if alerts:
                 self.sinks.flush()
             for alert in alerts:
-                log.warning("%s", format_alert(alert))
+                log.log(logging.INFO if alert.kind in NOTES else logging.WARNING, "%s", format_alert(alert))
                 self._call(alert)
                 if self.schedule.resumed != resumed:
                     return

@@ -147,12 +147,14 @@ def _left(signals: Signals, which: list[int]) -> str:
 
 
 def _numbers(values: Array, which: list[int]) -> str:
-    """Return the values of some dimensions; of many, the range."""
-    chosen = [float(values[j]) for j in which]
-    if len(chosen) > MAX_NUMBERS:
-        return f"{min(chosen):.3f} to {max(chosen):.3f}"
-    *first, last = (f"{value:.3f}" for value in chosen)
-    return f"{', '.join(first)} and {last}" if first else last
+    """Return the values of some dimensions; of many, the range; of equal ones, the value."""
+    texts = [f"{values[j]:.3f}" for j in sorted(which, key=lambda j: float(values[j]))]
+    if texts[0] == texts[-1]:
+        return texts[0]
+    if len(texts) > MAX_NUMBERS:
+        return f"{texts[0]} to {texts[-1]}"
+    *first, last = (f"{values[j]:.3f}" for j in which)
+    return f"{', '.join(first)} and {last}"
 
 
 def _last_healthy_step(changes: DimensionChanges, which: list[int]) -> int | None:

@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ...alerts.alert import Alert, AlertKind, format_alert
+from ...alerts.alert import NOTES, Alert, AlertKind, format_alert
 from ...evaluation import Evaluation
 from ...regime.label import Label
 from ...regime.regime import Regime
@@ -25,7 +25,6 @@ from ..scalars import extremes
 
 STYLES = {Label.ACTIVE: "bold cyan", Label.MIXED: "yellow", Label.PASSIVE: "dim", Label.UNDECIDED: "magenta"}
 GOOD = {AlertKind.REVIVED}
-NOTES = {AlertKind.SETTLING}
 MAX_TREND = 24
 """Evaluations in a trend."""
 MAX_ALERTS = 6
