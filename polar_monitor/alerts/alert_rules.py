@@ -50,7 +50,7 @@ class AlertRules:
     """Standard errors that a fall must exceed."""
     drain: float = 0.3
     """Share that the total must lose, while it still falls, for a DRAIN."""
-    taken_over: float = 0.8
+    taken_over: float = 0.6
     """Share of what a dimension lost that the total of all dimensions must have lost too. With less, others take over:
     the model chooses."""
     allowance: float = 0.08

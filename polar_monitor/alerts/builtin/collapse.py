@@ -22,10 +22,10 @@ MIN_WINDOWS = 2.0
 """Independent windows without an informative dimension that a model which never had one needs."""
 LARGE = 1e300
 """The lowest signal before there is one."""
-MIN_GROWTH, MIN_GROWING_SHARE = math.log(1.5), 0.15
-"""Growth of the logarithm of the signal that is a sign, and the share of the rule's time that it must take at least."""
-DEAD_SIGNAL, FAINT_FACTOR = 2e-4, 4.0
-"""A code with a larger signal is faint, not dead. It may stay at a saddle for long: the rule takes so much longer."""
+MIN_GROWTH = math.log(1.15)
+"""Growth of the logarithm of the signal since its lowest value that is a sign of life."""
+DEAD_SIGNAL, FAINT_FACTOR = 1.5e-4, 4.0
+"""A code with a larger signal, or one that grows, is faint, not dead: the rule takes so much longer."""
 MIN_SIGNAL = 1e-12
 """The signal of a code that is constant."""
 
@@ -102,26 +102,28 @@ def _longer(state: CollapseState, signals: Signals) -> CollapseState:
 
 
 def _signal(s: Snapshot) -> float:
-    """Return the largest Var μ over mean σ² of all dimensions: where it is small, it is twice the information.
+    """Return the mean of Var μ over mean σ² of the dimensions: where it is small, it is twice their mean information.
 
     It is measured with a relative error, so the growth of a code that still carries next to nothing shows in it.
     """
     ratios = s.variance / s.posterior_variance if s.has_variance else 2.0 * s.information
     known = ratios[np.isfinite(ratios)]
-    return max(float(known.max(initial=0.0)), MIN_SIGNAL)
+    return max(float(np.add.reduce(known)) / max(known.size, 1), MIN_SIGNAL)
 
 
 def _never_in_use(state: CollapseState, signals: Signals) -> bool:
     """Return True if no dimension has come into use for long enough, and none is about to.
 
-    At a saddle the code grows exponentially: a model that would have left it within the time of the rule is waited for.
+    The signal of a dead code shrinks all the time. At a saddle it stays faint, and then grows exponentially: a model
+    that would leave it within the time of the rule is waited for.
     """
-    signal = _signal(signals.snapshot)
-    wanted = signals.rules.collapsed_steps * (1.0 if signal <= DEAD_SIGNAL else FAINT_FACTOR)
+    signal, wanted = _signal(signals.snapshot), signals.rules.collapsed_steps
+    growth = math.log(signal / state["lowest_signal"])
+    if signal > DEAD_SIGNAL or growth > MIN_GROWTH:
+        wanted *= FAINT_FACTOR
     if state["collapsed_streak"] < wanted or state["windows"] < MIN_WINDOWS:
         return False
-    growth = math.log(signal / state["lowest_signal"])
-    if growth < MIN_GROWTH or state["since_lowest"] < MIN_GROWING_SHARE * wanted:
+    if growth <= MIN_GROWTH or state["since_lowest"] <= 0:
         return True
     left = max(math.log(2 * PASSIVE / signal), 0.0)
     return left * state["since_lowest"] / growth > wanted

@@ -11,11 +11,11 @@ from ..advice import make_alert
 from ..alert import Alert, AlertKind
 from ..observation import Observation
 from ..signals.attribution import causes_of_falls, most_common
-from ..signals.choosing import falls_alone
+from ..signals.choosing import taken_over
 from ..signals.cusum import LEVEL_FLOOR, MIN_RATIO_TO_RECOVERED, Drops, drop_of, log_of, recovers, update_one
 from ..signals.falls import is_plunge, plunge_share, plunged, still_falls
 from ..signals.follow import MAX_HEALTHY_DROP
-from ..signals.recent import earlier, steady_total
+from ..signals.recent import earlier
 from ..signals.signals import Signals
 
 
@@ -29,8 +29,6 @@ class DrainState(TypedDict):
     recovered_drop: float
     baseline_drop: float
     """The `Cusum` of the total."""
-    highest: float
-    """The highest total of all dimensions since the one above began to fall."""
     stable_streak: float
     """Steps without a fall, up to now."""
     falling_streak: float
@@ -54,7 +52,6 @@ class Drain:
             deepest_drop=0.0,
             recovered_drop=0.0,
             baseline_drop=0.0,
-            highest=0.0,
             stable_streak=0.0,
             falling_streak=0.0,
             warned=False,
@@ -81,8 +78,6 @@ class Drain:
         total = float(np.add.reduce(levels))
         change = log_of(total) - log_of(state["total"])
         drop, deepest, recovered, baseline = update_one(_drops(state), change, rules.allowance * pace.growth)
-        steady = steady_total(history.recent)
-        highest = max(state["highest"], steady)
         falling = steep = False
         if len(levels) >= 2 and len(history.recent) >= 2:  # FADING covers the fall of a single dimension
             limit = MIN_RATIO_TO_RECOVERED * recovered
@@ -97,8 +92,7 @@ class Drain:
             share = plunge_share(history.recent, rules) if steep else 0.0
             steep = steep and sure and bool(is_plunge(before, total, np.hypot(error, error), share, rules))
         if falling or steep:
-            lost = total * float(np.expm1(drop - baseline))
-            chosen = bool(falls_alone(highest, now, lost, rules.taken_over))
+            chosen = taken_over(history.recent, state["last_healthy_step"] or 0, rules.taken_over)
             falling, steep = falling and not chosen, steep and not chosen
         stable_streak = 0.0 if falling or steep else state["stable_streak"] + pace.steps
         stopped = state["warned"] and stable_streak >= rules.stable_steps
@@ -109,7 +103,6 @@ class Drain:
             deepest_drop=deepest,
             recovered_drop=recovered,
             baseline_drop=drop if stopped else baseline,
-            highest=steady if healthy else highest,
             stable_streak=stable_streak,
             falling_streak=state["falling_streak"] + pace.windows if falling else 0.0,
             warned=state["warned"] and not stopped and not recovers(drop, state["deepest_drop"]),

@@ -1,24 +1,39 @@
-"""Separates the loss of information from a choice: what one dimension loses, others take over.
+"""Separates the loss of information from a choice: what some dimensions lose, others take over.
 
 While a model settles, dimensions rise, and some go to the prior again as the others take over what they carried. Later
-dimensions may trade places. Neither is a loss: the total information of all dimensions does not fall with them.
+dimensions may trade places. Neither is a loss: the total information falls by less than they lose together.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from ...statistics.snapshot import Array
 from ...statistics.thresholds import Z
-from .history import Flags
+from .history import Flags, Ints
 from .recent import Remembered
 
 
-def falls_alone(highest_total: Array | float, now: Remembered, lost: Array | float, share: float) -> Flags:
-    """Return where others take over what is `lost`, in nats: the total has not fallen by a `share` of it.
+def taken_over(recent: Sequence[Remembered], start: int, share: float) -> bool:
+    """Return True if others took over what was lost since `start`: the total fell by less than a share of it.
 
-    `highest_total` is the highest total information since the fall began. A fall of the total within its own error is
-    none.
+    The comparison is with the evaluation since then that had the highest total. What is lost is what all dimensions
+    surely lost that carry less now.
     """
-    error = Z * float(np.sqrt(np.add.reduce(now.error * now.error)))
-    return np.asarray(~(np.asarray(highest_total) - now.total >= np.maximum(share * np.asarray(lost), error)))
+    now = recent[-1]
+    before = max((one for one in recent[:-1] if one.step >= start), key=lambda one: one.total, default=recent[-2])
+    change = before.level - now.level
+    lost = float(np.add.reduce(change[change > Z * np.hypot(before.error, now.error)]))
+    return bool(lost <= 0 or before.total - now.total < share * lost)
+
+
+def where_taken_over(recent: Sequence[Remembered], starts: Ints, where: Flags, share: float) -> Flags:
+    """Return which dimensions, of those asked for, are taken over; `starts` (D,) are the steps before their falls."""
+    found = np.zeros(where.shape, np.bool_)
+    if len(recent) < 2:
+        return found
+    for start in np.unique(starts[where]).tolist():
+        if taken_over(recent, start, share):
+            found |= where & (starts == start)
+    return found

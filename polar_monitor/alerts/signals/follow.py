@@ -17,12 +17,12 @@ from ...statistics.thresholds import Z
 from ..advice import Cause
 from ..alert_rules import AlertRules
 from .attribution import causes_of_falls
-from .choosing import falls_alone
+from .choosing import where_taken_over
 from .cusum import MAX_RECOVERED_DROP, MIN_RECOVERED_SHARE, Cusum, recovers
 from .falls import Falls, find_falls, least_drop
 from .history import NEVER, DimensionHistory, Flags, Ints
 from .pace import Pace
-from .recent import Remembered, context_before, keep, remember, steady_total
+from .recent import Remembered, context_before, keep, remember
 from .shared import no_time, nowhere, same_context, zeros
 from .story import Story, follow_story
 from .usage import usage_of
@@ -51,7 +51,6 @@ def follow(
     """Return the history after one evaluation, and the changes if there are any."""
     now, moments = remember(s, context, pace.windows)
     recent = keep(history.recent, now)
-    moments[2] = steady_total(recent)
     usage = usage_of(history, s, regime, rules)
     going = usage.going
     cusum, counts, was_used, largest_drop = _advance(history, now, going, rules, pace)
@@ -74,11 +73,11 @@ def follow(
     if cause is not zeros(s.dimensions):
         cause = np.where(going if healthy is None else healthy & going, Cause.UNKNOWN, cause)
         cause = cause if cause.any() else zeros(s.dimensions)
-    story, since_change, news = follow_story(history, usage, now, rules, pace)
+    story, since_change, news = follow_story(history, usage, recent, rules, pace)
     fading = None
     if falls is not None:
-        lost = now.level * np.expm1(cusum.unreported_drop)
-        falls = falls.without(falls_alone(moments[2], now, lost, rules.taken_over) | (story != 0))
+        chosen = where_taken_over(recent, history.healthy_step, falls.falling | falls.plunged, rules.taken_over)
+        falls = falls.without(chosen | (story != 0))
         falling_streak = np.where(falls.falling, history.falling_streak + pace.windows, 0.0)
         fading = _some(((falling_streak >= rules.patience_windows) | falls.plunged) & ~warned)
     if falls is not None and fading is not None:
@@ -131,10 +130,8 @@ def _last_healthy(
 ) -> tuple[Array, Array, Ints]:
     """Return the moments, the contexts and the step at which each dimension was healthy last, if some are not now."""
     steps = np.where(healthy | (history.healthy_step == NEVER), step, history.healthy_step)
-    kept = np.where(healthy, moments, history.healthy_moments)
-    kept[2] = np.where(healthy, moments[2], np.fmax(moments[2], history.highest_total))
     return (
-        kept,
+        np.where(healthy, moments, history.healthy_moments),
         np.where(healthy[:, None], contexts, history.healthy_context),
         np.where(going, steps, NEVER),
     )

@@ -24,7 +24,7 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 PLAIN_NAMES = (
     "steps", "windows", "information", "errors", "context", "cusum", "healthy_variance", "healthy_noise",
-    "highest_total", "healthy_context", "cause", "in_use", "above_worth", "above_worth_incl_warmup", "was_used",
+    "healthy_context", "cause", "in_use", "above_worth", "above_worth_incl_warmup", "was_used",
     "falling_streak", "stable_streak", "warned", "story", "since_change", "healthy_step",
 )  # fmt: skip
 """Names of the plain data of a history, in their order."""
@@ -43,8 +43,7 @@ class DimensionHistory:
     cusum: Cusum
     """The drop of the information."""
     healthy_moments: Array
-    """(3, D): V and E at the last evaluation at which a dimension had not fallen yet, and the highest total information
-    of all dimensions since then; NaN before there was one."""
+    """(2, D): V and E at the last evaluation at which a dimension had not fallen yet; NaN before there was one."""
     healthy_context: Array
     """(D, 3): the context there. β and the learning rate are the lowest of shortly before: a rise takes effect late."""
     cause: Ints
@@ -73,7 +72,7 @@ class DimensionHistory:
         return cls(
             recent=(),
             cusum=Cusum.zero(dimensions),
-            healthy_moments=np.full((3, dimensions), np.nan),
+            healthy_moments=np.full((2, dimensions), np.nan),
             healthy_context=same_context(dimensions, UNKNOWN_CONTEXT),
             cause=zero,
             counts=np.zeros((4, dimensions)),
@@ -132,12 +131,6 @@ class DimensionHistory:
     def healthy_noise(self) -> Array:
         """E of `healthy_moments`."""
         row: Array = self.healthy_moments[1]
-        return row
-
-    @property
-    def highest_total(self) -> Array:
-        """The highest total of `healthy_moments`."""
-        row: Array = self.healthy_moments[2]
         return row
 
     @property
@@ -202,7 +195,7 @@ class DimensionHistory:
         columns = (arrays[name] for name in ("steps", "information", "errors", "context", "windows"))
         names = ["in_use", "stable_streak", "above_worth", "above_worth_incl_warmup"]
         stacked = {
-            "healthy_moments": np.array([arrays[n] for n in ("healthy_variance", "healthy_noise", "highest_total")]),
+            "healthy_moments": np.array([arrays[n] for n in ("healthy_variance", "healthy_noise")]),
             "healthy_steps": arrays["healthy_step"],
             "counts": np.array([arrays[name] for name in names]),
         }

@@ -17,8 +17,6 @@ MAX_HISTORY = 20
 """Evaluations that are kept for trends: the newest, and of the older ones the farther back the fewer."""
 NEWEST = 6
 """The newest of them, which are all kept."""
-STEADY = 3
-"""Evaluations over which the total is averaged."""
 MAX_CONTEXT_STEPS = 200.0
 """Steps for which a rise of β or of the learning rate may take effect late."""
 MIN_WINDOWS_APART = 0.35
@@ -68,8 +66,8 @@ class Remembered(NamedTuple):
 
 
 def remember(s: Snapshot, context: Context, windows: float) -> tuple[Remembered, Array]:
-    """Return what later evaluations need of this one, and its V and E, with a row to fill (3, D)."""
-    numbers = np.empty((5, s.dimensions))
+    """Return what later evaluations need of this one, and its V and E (2, D)."""
+    numbers = np.empty((4, s.dimensions))
     numbers[0], numbers[1], numbers[2], numbers[3] = s.information, s.information_se, s.variance, s.posterior_variance
     levels, moments = numbers[:2], numbers[2:]
     if not math.isfinite(np.add.reduce(levels, axis=None)):
@@ -97,12 +95,6 @@ def _thinned(recent: tuple[Remembered, ...]) -> tuple[Remembered, ...]:
     k = min(range(1, len(recent) - NEWEST), key=gap)
     after = recent[k + 1]
     return (*recent[:k], after._replace(windows=after.windows + recent[k].windows), *recent[k + 2 :])
-
-
-def steady_total(recent: Sequence[Remembered]) -> float:
-    """Return the mean total information of the newest evaluations: small batches make it jump."""
-    newest = recent[-STEADY:]
-    return sum(one.total for one in newest) / len(newest)
 
 
 def earlier(recent: Sequence[Remembered]) -> Remembered:

@@ -5,13 +5,14 @@ After that there is no alert about it until it has been stable for `AlertRules.s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...statistics.snapshot import Array
 from ..alert_rules import AlertRules
-from .choosing import falls_alone
+from .choosing import where_taken_over
 from .history import DimensionHistory, Flags, Ints
 from .pace import Pace
 from .recent import Remembered
@@ -33,7 +34,7 @@ class Story:
 
 
 def follow_story(
-    history: DimensionHistory, usage: Usage, now: Remembered, rules: AlertRules, pace: Pace
+    history: DimensionHistory, usage: Usage, recent: Sequence[Remembered], rules: AlertRules, pace: Pace
 ) -> tuple[Ints, Array, Story | None]:
     """Return the story of each dimension, the steps since it came or went, and the news; None for none."""
     story, since_change = history.story, history.since_change
@@ -48,7 +49,12 @@ def follow_story(
     story = np.where(stable & ~usage.going & (story == COMES_AND_GOES), LOST, story)
     settled = no
     if usage.lost is not None:
-        settled = gone & (story == SILENCE) & ~history.warned & _chosen(history, now, rules)
+        settled = (
+            gone
+            & (story == SILENCE)
+            & ~history.warned
+            & where_taken_over(recent, history.healthy_step, gone, rules.taken_over)
+        )
     lost, unsteady = gone & ~settled & (story == SILENCE), gone & (story == REVIVED)
     revived = back & (story == LOST)
     for where, place in ((lost, LOST), (revived, REVIVED), (unsteady, COMES_AND_GOES)):
@@ -57,9 +63,3 @@ def follow_story(
         story, since_change = zeros(len(story)), no_time(len(story))
     news = bool((lost | unsteady | revived | settled).any())
     return np.asarray(story, np.int64), since_change, Story(lost, unsteady, revived, settled) if news else None
-
-
-def _chosen(history: DimensionHistory, now: Remembered, rules: AlertRules) -> Flags:
-    """Return where others took over what a dimension had before it began to fall, as `history` has it."""
-    before = history.recent[-1].level * np.exp(history.cusum.unreported_drop)
-    return falls_alone(history.highest_total, now, np.maximum(before - now.level, 0.0), rules.taken_over)
