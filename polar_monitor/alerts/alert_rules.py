@@ -36,7 +36,7 @@ class AlertRules:
     """Kinds to raise; "custom" stands for the rules of third parties. The others stay silent."""
     horizon_steps: float = 700.0
     """Steps: FADING is raised if a dimension is forecast to be out of use within them, or within two evaluations."""
-    patience_windows: float = 0.7
+    patience_windows: float = 1.0
     """Independent windows in a row that must show the fall; a plunge needs none."""
     established_steps: float = 125.0
     """Steps for which a dimension must have been worth an alert before it can raise one."""

@@ -88,7 +88,7 @@ def test_a_compiled_or_wrapped_model_is_watched_inside() -> None:
 
 
 def test_rules_are_given_by_name() -> None:
-    assert polar_monitor.attach(Vae(), sinks=(), alerts=AlertRules(patience=5)).alerts == ()
+    assert polar_monitor.attach(Vae(), sinks=(), alerts=AlertRules(patience_windows=5.0)).alerts == ()
 
 
 def test_latents_of_the_models_own_output() -> None:
@@ -136,10 +136,9 @@ def test_one_monitor_is_for_one_model() -> None:
     [
         ({"kinds": {"fadding"}}, "kinds: expected some of fading"),
         ({"kinds": "lost"}, "kinds"),
-        ({"patience": 0}, "patience: expected 1 or more"),
-        ({"patience": 2.5}, "patience: expected a whole number, got 2.5"),
-        ({"patience": "2"}, "patience: expected a whole number, got '2'"),
-        ({"horizon": "20"}, "horizon: expected a number, got '20'"),
+        ({"patience_windows": -1.0}, "patience_windows: expected 0 or more"),
+        ({"established_steps": "2"}, "established_steps: expected a number, got '2'"),
+        ({"horizon_steps": "20"}, "horizon_steps: expected a number, got '20'"),
         ({"fall": True}, "fall: expected a number, got True"),
         ({"kinds": 3}, "kinds: expected some of fading"),
     ],

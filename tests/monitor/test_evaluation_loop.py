@@ -169,7 +169,7 @@ def test_the_time_of_sinks_and_callbacks_is_the_monitors_own(monkeypatch: pytest
         now[0] += 2.0
 
     sink = Slow()
-    monitor = PolarMonitor(sinks=(sink,), every=100, on_alert=callback, extra_rules=[Flood()], strict=True)
+    monitor = PolarMonitor(sinks=(sink,), every=100, on_alert=callback, extra_rules=[Flood()], strict=True, alerts=ONLY_CUSTOM)
     for _ in range(1201):
         now[0] += 1.0
         monitor.observe(torch.zeros(8, 2))

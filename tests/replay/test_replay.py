@@ -245,7 +245,7 @@ def test_rules_as_plain_data_and_back() -> None:
 
 
 def test_rules_that_counted_evaluations_are_those_of_evaluations_25_steps_apart() -> None:
-    earlier = {"horizon": 20.0, "patience": 2, "established": 5, "collapsed": 60, "fall": 0.35}
+    earlier = {"horizon": 20.0, "patience": 2, "established": 5, "collapsed": 60}
     expected = AlertRules(horizon_steps=500.0, patience_windows=1.0, established_steps=125.0, collapsed_steps=1500.0)
     assert from_plain(earlier) == expected
     assert from_plain({"horizon": "inf"}).horizon_steps == float("inf")

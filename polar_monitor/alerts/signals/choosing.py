@@ -18,14 +18,19 @@ from .recent import Remembered
 def taken_over(recent: Sequence[Remembered], start: int, share: float) -> bool:
     """Return True if others took over what was lost since `start`: the total fell by less than a share of it.
 
-    The comparison is with the evaluation since then that had the highest total. What is lost is what all dimensions
+    The comparison is with the three evaluations since then that had the highest total, as small batches make it jump. What is lost is what all dimensions
     surely lost that carry less now.
     """
-    now = recent[-1]
-    before = max((one for one in recent[:-1] if one.step >= start), key=lambda one: one.total, default=recent[-2])
-    change = before.level - now.level
-    lost = float(np.add.reduce(change[change > Z * np.hypot(before.error, now.error)]))
-    return bool(lost <= 0 or before.total - now.total < share * lost)
+    now, since = recent[-1], [one for one in recent[:-1] if one.step >= start] or [recent[-2]]
+    rows = max((since[max(k - 1, 0) : k + 2] for k in range(len(since))), key=_mean_total)
+    level, total = sum(one.level for one in rows) / len(rows), _mean_total(rows)
+    change = level - now.level
+    lost = float(np.add.reduce(change[change > Z * np.hypot(rows[0].error, now.error)]))
+    return bool(lost <= 0 or total - now.total < share * lost)
+
+
+def _mean_total(rows: Sequence[Remembered]) -> float:
+    return sum(one.total for one in rows) / len(rows)
 
 
 def where_taken_over(recent: Sequence[Remembered], starts: Ints, where: Flags, share: float) -> Flags:
