@@ -101,16 +101,26 @@ def test_a_compiled_model_answers_and_is_not_compiled_again() -> None:
     torch._dynamo.reset()
 
 
-def test_a_model_compiled_in_place_answers() -> None:
+def test_a_model_compiled_in_place_answers_and_is_not_compiled_again() -> None:
     if not hasattr(torch.compiler, "set_stance"):
         pytest.skip("this torch cannot run compiled code eagerly")
     torch._dynamo.reset()
-    model = Vae()
+    model, counter = Vae(), CompileCounterWithBackend("aot_eager")
     monitor = watched(model, every=5, strict=False)
-    model.compile(backend="aot_eager")
+    model.compile(backend=counter)
     train(model, 3)
     assert len(monitor.evaluate(X).labels) == 4
+    train(model, 3)
+    assert counter.frame_count == 1
     torch._dynamo.reset()
+
+
+def test_the_forward_has_no_gradient() -> None:
+    model, seen = Vae(), []
+    model.decoder.register_forward_hook(lambda m, a, o: seen.append((torch.is_grad_enabled(), o.requires_grad)))
+    watched(model).evaluate(X)
+    assert seen == [(False, False)]
+    assert torch.is_grad_enabled()
 
 
 # -- the answer --------------------------------------------------------------------------------------------------------
