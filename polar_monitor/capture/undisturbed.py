@@ -86,7 +86,7 @@ def _same_random_numbers() -> Iterator[None]:
 
 @contextmanager
 def _no_autocast_cache() -> Iterator[None]:
-    """Neither read nor fill the cache of autocast: some versions of torch keep a weight that is cast without gradient."""
+    """Do not use the cache of autocast: some versions of torch keep weights that are cast without gradient."""
     enabled = torch.is_autocast_cache_enabled()
     torch.set_autocast_cache_enabled(False)
     try:
