@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ..discovery.latent import Reader
@@ -37,18 +36,20 @@ class Probe:
                 mean, spread = None, mean
             for kept, tensor in ((self.means, mean), (self.spreads, spread)):
                 if tensor is not None:
-                    kept.append(self._rows(tensor))
+                    kept.append(self._rows(tensor, sum(rows.shape[:-1].numel() for rows in kept)))
         except Exception as failure:
             self.failure = self.failure or failure
 
-    def _rows(self, tensor: Tensor) -> Tensor:
+    def _rows(self, tensor: Tensor, before: int) -> Tensor:
         if reason := refusal(tensor):
             raise ValueError(reason)
-        return rows_of(tensor.detach(), self._channels_first).clone()
+        return rows_of(tensor.detach(), self._channels_first, before).clone()
 
 
-def latents_of(model: nn.Module, hooks: HookSet, batch: Any, paired: bool) -> tuple[Tensor, Tensor | None]:
-    """Run a model on a batch and return mean and, if `paired`, spread: (n, D), or (n, p, D) for p places of an input.
+def latents_of(model: nn.Module, hooks: HookSet, batch: Any, paired: bool) -> tuple[list[Tensor], list[Tensor]]:
+    """Run a model on a batch and return mean and, if `paired`, spread of each call of the latent's modules.
+
+    They are (n, D), or (n, p, D) for p places of an input.
 
     A mapping gives keyword arguments, a tuple or list positional ones, and anything else is the only argument. Raises
     what the model raises, and PolarMonitorError if its forward gives no latent.
@@ -78,6 +79,4 @@ def latents_of(model: nn.Module, hooks: HookSet, batch: Any, paired: bool) -> tu
             f"evaluate(batch): expected one spread for each mean, got {len(means)} calls of the mean and "
             f"{len(spreads)} of the spread from {hooks.where}, or other shapes"
         )
-    if len({mean.shape[1:] for mean in means}) > 1:
-        raise PolarMonitorError(f"evaluate(batch): expected latents of one shape, got several from {hooks.where}")
-    return torch.cat(means), torch.cat(spreads) if paired else None
+    return means, spreads

@@ -68,8 +68,9 @@ def judge_batch(loop: EvaluationLoop, model: nn.Module | None, batch: Any) -> Re
     began = perf_counter()
     try:
         settings, kind = loop.options.settings, next(iter(loop.pipelines.values())).kind
-        mean, spread = latents_of(model, loop.hooks, batch, kind is not None)
-        regime, doubt = judged(mean, kind, spread, settings.prior, settings.resolution, settings.criterion)
+        means, spreads = latents_of(model, loop.hooks, batch, kind is not None)
+        chunks, paired = (iter(means), None) if kind is None else (zip(means, spreads, strict=True), True)
+        regime, doubt = judged(chunks, kind, paired, settings.prior, settings.resolution, settings.criterion)
     finally:
         loop.schedule.governor.leave_out(perf_counter() - began)  # the user asked for it: it is no overhead
     if doubt:

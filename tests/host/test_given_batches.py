@@ -15,6 +15,7 @@ from watching import Memory, same, warned, watched
 
 import polar_monitor
 from polar_monitor import PolarMonitor, PolarMonitorError
+from polar_monitor.arrays.places import MAX_ROWS_PER_INPUT
 
 X = torch.randn(3000, 12, generator=torch.Generator().manual_seed(1))
 
@@ -159,7 +160,30 @@ def test_a_code_without_a_variance_and_a_spatial_latent_are_answered() -> None:
     assert not watched(model, mean="encoder").evaluate(X).snapshot.has_variance
     conv = ConvVae()
     snapshot = watched(conv).evaluate(torch.randn(600, 1, 8, 8)).snapshot
-    assert (snapshot.dimensions, snapshot.independent, snapshot.rows) == (3, 600, 600 * 16)
+    assert (snapshot.dimensions, snapshot.independent, snapshot.rows) == (3, 600, 600 * MAX_ROWS_PER_INPUT)
+
+
+class Pixels(nn.Module):
+    """A spatial latent of many places, in two calls on images of two sizes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mu, self.logvar = nn.Conv2d(1, 3, 1), nn.Conv2d(1, 3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        one, two = x.split(300)
+        return sum((self.mu(part) + self.logvar(part)).sum() for part in (one, two[..., 1:, 1:]))  # type: ignore[return-value]
+
+
+def test_calls_of_several_sizes_are_all_read_and_other_places_of_each_image() -> None:
+    model, images = Pixels(), torch.randn(600, 1, 9, 9, generator=torch.Generator().manual_seed(2))
+    regime = watched(model).evaluate(images)
+    assert (regime.snapshot.independent, regime.snapshot.rows) == (600, 600 * MAX_ROWS_PER_INPUT)
+    with torch.no_grad():
+        parts = [images[:300], images[300:, :, 1:, 1:]]
+        chunks = [(model.mu(part), model.logvar(part)) for part in parts]
+    expected = polar_monitor.classify(iter(chunks), logvar=True)
+    assert same(regime.snapshot.mean.tolist(), expected.snapshot.mean.tolist())
 
 
 def test_one_output_that_carries_both_and_a_prior_of_each_row() -> None:
