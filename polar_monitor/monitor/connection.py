@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +20,9 @@ from ..offline.classify import judged
 from ..regime.regime import Regime
 from ..schedule.optimizer_clock import OptimizerClock
 from .evaluation_loop import EvaluationLoop
+
+attached_monitors: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
+"""Monitors that `polar_monitor.attach` made, by model and name: the model keeps them alive until they detach."""
 
 
 def connect(model: nn.Module, latent: Latent, loop: EvaluationLoop) -> OptimizerClock:
@@ -55,11 +59,12 @@ def without_hooks(loop: EvaluationLoop) -> Iterator[None]:
                 loop.hooks.on("detached")
 
 
-def judge_batch(loop: EvaluationLoop, model: nn.Module | None, batch: Any) -> Regime:
+def judge_batch(loop: EvaluationLoop, watched: weakref.ref[nn.Module] | None, batch: Any) -> Regime:
     """Run the model on a batch of the user, beside the training, and return the regime of its latents.
 
     Raises what the model raises, and PolarMonitorError without a model or a latent. Nothing of the run changes.
     """
+    model = None if watched is None else watched()
     if model is None or loop.hooks is None or loop.hooks.ended:
         raise PolarMonitorError(
             "evaluate(batch): this monitor watches no model (any more): write attach(model), or "
@@ -78,6 +83,14 @@ def judge_batch(loop: EvaluationLoop, model: nn.Module | None, batch: Any) -> Re
     step = loop.schedule.steps
     snapshot = None if regime.snapshot is None else replace(regime.snapshot, step=step)
     return replace(regime, step=step, snapshot=snapshot)
+
+
+def forget(watched: weakref.ref[nn.Module] | None, name: str, monitor: object) -> None:
+    """Let the model keep a monitor alive no longer."""
+    model = None if watched is None else watched()
+    monitors = {} if model is None else attached_monitors.get(model, {})
+    if monitors.get(name) is monitor:
+        del monitors[name]
 
 
 def warn_of_replacement(name: str) -> None:

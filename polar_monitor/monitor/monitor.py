@@ -23,14 +23,11 @@ from ..schedule.optimizer_clock import OptimizerClock
 from ..sinks import Sink
 from ..statistics.snapshot import Snapshot
 from . import checkpoint, summary
-from .connection import connect, judge_batch, warn_of_replacement, without_hooks
+from .connection import connect, forget, judge_batch, warn_of_replacement, without_hooks
 from .evaluation_loop import EvaluationLoop
 from .observe import checked_mode, read_rows
 from .options import checked
 from .outputs import Outputs, close_in
-
-attached_monitors: weakref.WeakKeyDictionary[nn.Module, dict[str, PolarMonitor]] = weakref.WeakKeyDictionary()
-"""Monitors that `polar_monitor.attach` made, by model and name: the model keeps them alive until they detach."""
 
 
 class PolarMonitor:
@@ -200,10 +197,7 @@ class PolarMonitor:
             self._finalizer.detach()
             self._outputs.release()
             self._loop.release_user_objects()
-            model = None if self._model is None else self._model()
-            monitors = {} if model is None else attached_monitors.get(model, {})
-            if monitors.get(self.name) is self:
-                del monitors[self.name]
+            forget(self._model, self.name, self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> PolarMonitor:
         return unattached_monitor()
@@ -262,7 +256,7 @@ class PolarMonitor:
         """
         if batch is None:
             return self._loop.evaluate()
-        return judge_batch(self._loop, None if self._model is None else self._model(), batch)
+        return judge_batch(self._loop, self._model, batch)
 
     def observe(
         self, mean: Any, *, logvar: Any = None, var: Any = None, std: Any = None, prior: Any = None, mode: str = "train"
