@@ -110,6 +110,7 @@ class Diagnostics:
             every=governor.every,
             evaluations=evaluations,
             sink_drops=sink_drops,
+            allowance_used=governor.allowance.used,
         )
 
 

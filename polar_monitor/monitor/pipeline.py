@@ -22,6 +22,7 @@ from ..errors import PolarMonitorError, warn
 from ..evaluation import Evaluation, Health
 from ..regime.judge import judge
 from ..regime.regime import Regime
+from ..schedule import quiet
 from ..statistics.snapshot import Snapshot
 from .options import Settings
 
@@ -62,6 +63,8 @@ class ModePipeline:
         """Rows that reached them since the latest evaluation."""
         self.light = 0
         """Light evaluations since the latest full one."""
+        self.restless = True
+        """True if the latest evaluation differs from the one before, or raised an alert."""
         self.spread_name = ""
         """Quoted name of the module that gives the spread, for messages; '' without such a module."""
         self._min_spread = np.inf
@@ -149,7 +152,7 @@ class ModePipeline:
         The snapshot has all statistics if `full`, if it is the first, every `FULL_EVERY`-th time, if the verdict
         changes, and always with a published criterion or with rules of third parties, which may read any of them.
         """
-        resumed, observed, s = self.resumed(), self.observed, self.settings
+        resumed, observed, s, before = self.resumed(), self.observed, self.settings, (self.snapshot, self.regime)
         self.observed = 0
         if self.stream is not None and self.stream.rows:
             full = full or self.snapshot is None or self.light + 1 >= FULL_EVERY
@@ -163,6 +166,8 @@ class ModePipeline:
         observation = Observation(step, observed, self.snapshot, self.regime, context)
         alerts = self.alerts.evaluate(observation, s.rules, s.warmup)
         self.loaded = False
+        self.restless = bool(alerts) or quiet.differs(before[0], self.snapshot)
+        self.restless |= quiet.relabelled(before[1], self.regime)
         alerts = tuple(replace(alert, name=s.name, mode=self.mode) for alert in alerts)
         return Evaluation(
             step, time.time(), s.name, self.mode, observed, self.snapshot, self.regime, alerts, health(), context,

@@ -35,7 +35,7 @@ class Loop:
     def start(self, patch: pytest.MonkeyPatch, **options: Any) -> Loop:
         patch.setattr("polar_monitor.schedule.governor.perf_counter", lambda: self.now)
         patch.setattr("polar_monitor.schedule.schedule.perf_counter", lambda: self.now)
-        self.monitor = PolarMonitor(sinks=(), max_overhead=BUDGET, strict=True, **options)
+        self.monitor = PolarMonitor(sinks=(), max_overhead=BUDGET, strict=True, **{"start_allowance": 0.0} | options)
         self.monitor.observe(torch.zeros(8, 2))
 
         def evaluate(pipeline: ModePipeline, step: int, context: Context, health: Any, full: bool) -> Evaluation:

@@ -183,7 +183,7 @@ def test_help_shows_every_argument_with_its_default_and_explanation() -> None:
     text = pydoc.plain(pydoc.render_doc(polar_monitor.attach))
     for word in mine:
         assert re.search(rf"^ +{word}: \S", text, re.M), f"{word} is not explained"
-    assert "every: 'int' = 100" in text
+    assert "every: 'int | None' = None" in text
     assert "arguments of PolarMonitor" not in text
     assert "See PolarMonitor" not in text
 
