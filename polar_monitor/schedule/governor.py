@@ -54,7 +54,7 @@ class Governor:
         self._planned = False
         """True once `every` is planned from a cost."""
         self._recent: deque[tuple[int, float]] = deque()
-        """Step and cost of the evaluations in the last BUDGET_STEPS steps that the allowance did not pay."""
+        """Step and cost of each evaluation in the last BUDGET_STEPS steps; the cost is 0 if the allowance paid it."""
 
     def started(self, step: int) -> None:
         """Begin to measure, at the first step: the time before it (data loading, compilation) is not the loop's."""
@@ -108,12 +108,12 @@ class Governor:
         recent = self._recent
         while recent and recent[0][0] <= step - BUDGET_STEPS:
             recent.popleft()
-        if not self._kinds or self._last is None or self.max_overhead >= 1:
+        if not recent or self._last is None or self.max_overhead >= 1:
             return 0
         then, own, at = self._last
         spent, share = self.own - own, PLANNED_SHARE * self.max_overhead
         passed, next_cost = perf_counter() - then - spent, self._costs[False not in self._kinds][-1]
-        if not recent or self.allowance.after(share * passed, spent) >= next_cost:
+        if self.allowance.after(share * passed, spent) >= next_cost:
             return 0
         left = 2 * share * BUDGET_STEPS * passed / max(step - at, 1)
         cost = sum(seconds for _, seconds in recent) + next_cost
@@ -148,8 +148,7 @@ class Governor:
         if second:
             self._costs.clear()
             self._kinds.clear()
-        if not paid:
-            self._recent.append((step, seconds))
+        self._recent.append((step, 0.0 if paid else seconds))
         self._kinds.append(full)
         self._costs.setdefault(full, deque(maxlen=5)).append(seconds)
         if recorded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -194,3 +195,57 @@ def test_time_left_out_is_neither_ours_nor_the_loop_s(now: list[float]) -> None:
     plan.charge()
     assert plan.governor.own == own
     assert plan.governor.overhead == overhead
+
+
+def automatic(max_overhead: float = 1.0, start_allowance: float = 0.0) -> tuple[Schedule, Any]:
+    plan, hooks = Schedule(Pace(None, max_overhead, 4096, start_allowance)), Hooks()
+    plan.hooks, plan.ring, plan.training_only = hooks, PairedRingBuffer(8192, False), True  # type: ignore[assignment]
+    return plan, hooks
+
+
+def test_the_automatic_schedule_looks_early(now: list[float]) -> None:
+    plan, _ = automatic()
+    assert run(plan, 40, now)[0] == list(range(10, 41))  # a step takes a second: each is looked at
+    assert plan.governor.every == 1
+
+
+def test_the_first_evaluation_waits_for_the_rows_of_a_label_but_not_for_ever(now: list[float]) -> None:
+    for rows, first in ((64, 10), (32, 16), (5, 100), (0, 100)):
+        plan, _ = automatic()
+        assert run(plan, 100, now, rows=rows)[0][0] == first
+
+
+def test_a_turn_without_rows_is_not_evaluated_at_once(now: list[float]) -> None:
+    plan, _ = automatic()
+    run(plan, 40, now)
+    assert run(plan, 60, now, rows=0)[0] == []
+    assert run(plan, 2, now)[0] == [101, 102]
+
+
+def test_the_resumed_automatic_schedule_does_not_look_early_again(now: list[float]) -> None:
+    first, _ = automatic(0.01, 1.0)
+    run(first, 2000, now, cost=0.05)
+    state = first.state_dict()
+    assert state["milliseconds"] > 1_900_000
+    second, _ = automatic(0.01, 1.0)
+    assert second.ring is not None
+    assert first.ring is not None
+    second.ring.rows = first.ring.rows
+    second.load_state_dict(state)
+    assert second.state_dict() == state
+    second.load_state_dict(state | {"allowance": 0})
+    assert second.governor.allowance.used == 1.0
+    assert run(second, 60, now, cost=0.05)[0][0] == state["next"]
+    evaluated = run(second, 600, now, cost=0.05)[0]
+    assert min(after - before for before, after in itertools.pairwise(evaluated)) >= 2
+
+
+def test_a_quiet_stretch_reaches_the_plan(now: list[float]) -> None:
+    plan, _ = automatic()
+    run(plan, 3000, now)
+    begun = plan.begin()
+    for _ in range(30):
+        plan.plan_next(begun, restless=False)
+    assert plan.next == begun.now + 12  # 1/250 of 3,000 s
+    plan.plan_next(begun, restless=True)
+    assert plan.next == begun.now + 3
