@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..alerts.advice import KIND_ADVICE
 from ..alerts.alert import Alert, AlertKind, format_alert
+from ..alerts.few_evaluations import few_evaluations
 from ..evaluation import Health
 from ..regime.label import Label
 from ..regime.regime import Regime
@@ -46,6 +47,8 @@ def summary(snapshot: Snapshot | None, regime: Regime | None, alerts: tuple[Aler
         "  dim  label        nats      ± se   reliability    KL   in use by",
     ]
     lines += [_row(snapshot, regime, j) for j in range(snapshot.dimensions)]
+    if few := few_evaluations(health.evaluations):
+        lines += ["", f"  {few}"]
     if alerts:
         lines += ["", *(f"  {format_alert(alert)}" for alert in alerts)]
     rows = f"{health.rows_seen} rows of {health.calls} forwards seen, {health.rows_dropped} dropped"

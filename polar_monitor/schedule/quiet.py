@@ -1,4 +1,4 @@
-"""Whether something happens: evaluations come close together then, and become rare in a quiet stretch."""
+"""Differences from one evaluation to the next: they end a quiet stretch, in which evaluations are rare."""
 
 from __future__ import annotations
 

@@ -176,7 +176,7 @@ class Schedule:
                 self._begin_interval()
 
     def _want(self, begun: Begun) -> None:
-        """Tell the governor the wanted interval."""
+        """Give the governor the wanted interval."""
         self.governor.want(self.looks.interval(begun.now, self.governor.pace, self.governor.elapsed))
 
     def start_charging(self) -> None:
