@@ -6,7 +6,8 @@ changes; in a *restless* one something differs at every evaluation, and one in e
 are measured: the mean of many, after the first ones.
 
 `--loops` trains a small VAE for twenty seconds for each length of a step in milliseconds, padded by sleep, and, if no
-length is given, for 3,000 steps of 1 and 2 ms: evaluations, the first verdict, the monitor's own time, and the most that it was ever beyond 1 % of the loop's.
+length is given, for 3,000 steps of 1 and 2 ms. It prints the evaluations, the step of the first verdict, the monitor's
+own time, and the most that this ever was beyond 1 % of the loop's.
 """
 
 import argparse
