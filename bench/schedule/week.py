@@ -42,6 +42,6 @@ def week(pace: float, restless: bool) -> tuple[int, float]:
             now[0] = step * pace
             looks.count(restless or not evaluations)
             rule.evaluated(0.0, step, evaluations % FULL_EVERY == 0)
-            rule.want(looks.interval(step, rule.pace, rule.elapsed))
+            rule.want(looks.interval(step, rule.pace))
             interval, evaluations = rule.every, evaluations + 1
     return evaluations, interval * pace

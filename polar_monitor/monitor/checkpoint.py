@@ -28,7 +28,7 @@ MAX_LEAVES = 4 * 10**6
 """Items of a state: lists that contain each other many times have no end when they are written out."""
 MINIMUM = {"next": 1, "every": 1}
 """Smallest numbers of a schedule; the others may be 0."""
-LATER = ("quiet", "milliseconds", "allowance")
+LATER = ("quiet", "allowance")
 """Numbers of a schedule that older states lack; 0 then."""
 
 

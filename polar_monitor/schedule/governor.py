@@ -40,8 +40,8 @@ class Governor:
         """Seconds spent in the monitor since it began."""
         self.recordings: int | None = None
         """Steps to record between two evaluations; None if the budget is no limit."""
-        self._before = 0.0
-        """Seconds of the loop in the earlier parts of the run."""
+        self._resumed = False
+        """True if the run has an earlier part."""
         self._needed = 0
         """Steps between two evaluations that the budget demands; 0 before it is planned."""
         self._begin: float | None = None
@@ -73,27 +73,22 @@ class Governor:
         """The monitor's share of the wall time since the first step."""
         if self._begin is None:
             return 0.0
-        return self.own / max(perf_counter() - self._begin, 1e-9)
+        return self.own / max(self.elapsed, 1e-9)
 
     @property
     def elapsed(self) -> float:
-        """Seconds of the run since its first step, those before a resume included."""
-        return self._before + (0.0 if self._begin is None else perf_counter() - self._begin)
-
-    @property
-    def elapsed_before(self) -> float:
-        """The same up to the latest evaluation, as part of a state."""
-        return self._before + (0.0 if self._begin is None or self._last is None else self._last[0] - self._begin)
+        """Wall time since the first step, in this process."""
+        return 0.0 if self._begin is None else max(perf_counter() - self._begin, 0.0)
 
     def want(self, steps: int) -> None:
         """Set the wanted interval; the budget may demand a longer one."""
         self.base, self.every = steps, max(steps, self._needed)
 
-    def resume(self, step: int, every: int, elapsed: float, allowance: int) -> None:
+    def resume(self, step: int, every: int, allowance: int) -> None:
         """Continue from the numbers of a state; `allowance` is its balance in milliseconds."""
         self.every = every
         self._needed = every if self.max_overhead < 1 else 0
-        self.pace, self._before = 0.0, elapsed
+        self.pace, self._resumed = 0.0, step > 0
         self.allowance.resume(allowance)
         self.started(step)
 
@@ -164,8 +159,9 @@ class Governor:
         self._planned = True
         costs = {full: median_low(latest) for full, latest in self._costs.items()}
         cost = sum(costs[full] for full in self._kinds) / len(self._kinds)
-        budget = PLANNED_SHARE * self.max_overhead + self.allowance.rate(max(costs.values()), self.elapsed)
-        budget *= self.pace
+        elapsed = math.inf if self._resumed else self.elapsed
+        rate = PLANNED_SHARE * self.max_overhead + self.allowance.rate(max(costs.values()), elapsed)
+        budget = rate * self.pace
         recording = median(self._recording_costs) if self._recording_costs else 0.0
         if wanted is None:
             self.recordings, left = None, budget - recording

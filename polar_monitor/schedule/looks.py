@@ -1,8 +1,9 @@
 """The wanted interval of evaluations: short at the beginning and where something happens, long in quiet stretches.
 
 `every=N` is N, always. Without it the interval is a share of the steps so far, up to a bound in steps and one in
-seconds. Later in a long run the interval is a share of the time so far, so that the number of evaluations, and with it
-the log, grows with the logarithm of the time. The budget is not known here: `governor.py` makes intervals longer.
+seconds. In a long run it is a small share of the steps so far again, so that the number of evaluations, and with it the
+log, grows with their logarithm. The length of a step, which is a measurement of few steps, only ever makes intervals
+shorter. The budget is not known here: `governor.py` makes intervals longer.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ MAX_STEPS = 50
 MAX_SECONDS = 0.3
 """Longest dense interval in seconds of the loop, unless one step takes longer."""
 RESTLESS_SHARE = 1 / 1000
-"""Least interval, as a share of the time so far."""
+"""Least interval in a long run, as a share of the steps so far."""
 QUIET_SHARE = 1 / 250
 """The same in a quiet stretch."""
 LONGEST = 120.0
@@ -55,20 +56,15 @@ class Looks:
         """Count an evaluation."""
         self.quiet = 0 if restless else min(self.quiet + 1, MAX_QUIET)
 
-    def interval(self, step: int, pace: float, elapsed: float) -> int:
-        """Return the steps from an evaluation at `step` to the next.
-
-        `pace` is the seconds of a step, 0 if it is not known yet; `elapsed` the seconds of the run so far.
-        """
+    def interval(self, step: int, pace: float) -> int:
+        """Return the steps from an evaluation at `step` to the next; `pace` is the seconds of a step, 0 if unknown."""
         if self.every is not None:
             return self.every
-        dense = max(min(EARLY_SHARE * step, MAX_STEPS), 1.0)
-        if pace > 0:
-            dense = max(min(dense, MAX_SECONDS / pace), 1.0)
-            restless = max(dense, min(RESTLESS_SHARE * elapsed, LONGEST) / pace)
-            quiet = max(dense, min(QUIET_SHARE * elapsed, LONGEST) / pace)
-            dense = min(restless * GROWTH**self.quiet, quiet)
-        steps = max(round(dense), 1)
+        pace = max(pace, 1e-9)
+        dense, longest = min(EARLY_SHARE * step, MAX_STEPS, MAX_SECONDS / pace), LONGEST / pace
+        restless = max(dense, min(RESTLESS_SHARE * step, longest), 1.0)
+        quiet = max(dense, min(QUIET_SHARE * step, longest), 1.0)
+        steps = round(min(restless * GROWTH**self.quiet, quiet))
         return steps if self.log_every is None else min(steps, self.log_every)
 
     def missing_rows(self, rows: int, new: int, waited: int) -> int:

@@ -177,7 +177,7 @@ class Schedule:
 
     def _want(self, begun: Begun) -> None:
         """Give the governor the wanted interval."""
-        self.governor.want(self.looks.interval(begun.now, self.governor.pace, self.governor.elapsed))
+        self.governor.want(self.looks.interval(begun.now, self.governor.pace))
 
     def start_charging(self) -> None:
         """Measure the monitor's own time from here on."""
@@ -259,7 +259,6 @@ class Schedule:
             "next": self.next,
             "every": self.governor.every,
             "quiet": self.looks.quiet,
-            "milliseconds": int(1000 * self.governor.elapsed_before),
             "allowance": self.governor.allowance.state(),
             "duty_cycle": self.duty_cycle.state_dict(),
         }
@@ -277,4 +276,4 @@ class Schedule:
         self.looks.quiet = state["quiet"]
         self._accounted, self._rested = self.steps, self.duty_cycle.steps(self.steps)
         self._rows = -1  # a resumed run does not wait for new ones
-        self.governor.resume(self.steps, state["every"], state["milliseconds"] / 1000, state["allowance"])
+        self.governor.resume(self.steps, state["every"], state["allowance"])

@@ -21,7 +21,7 @@ def steps_of(looks: Looks, until: int, pace: float = 0.001) -> list[int]:
     steps = [looks.first]
     while steps[-1] < until:
         looks.count(True)
-        steps.append(steps[-1] + looks.interval(steps[-1], pace, steps[-1] * pace))
+        steps.append(steps[-1] + looks.interval(steps[-1], pace))
     return steps[:-1]
 
 
@@ -39,48 +39,54 @@ def test_a_run_of_twenty_seconds_has_fifty_evaluations_whatever_a_step_costs(pac
 
 def test_the_interval_is_bounded_in_steps_and_in_seconds_and_is_never_0() -> None:
     looks = Looks(None, None)
-    assert looks.interval(10**4, 0.0, 10.0) == MAX_STEPS
-    assert looks.interval(10**4, 0.02, 10.0) == round(MAX_SECONDS / 0.02)
-    assert looks.interval(10**4, 5.0, 10.0) == 1
-    assert looks.interval(1, 0.001, 0.0) == 1
+    assert looks.interval(10**4, 0.0) == looks.interval(10**4, 1e-9) == MAX_STEPS
+    assert looks.interval(10**3, 0.02) == round(MAX_SECONDS / 0.02)
+    assert looks.interval(10**3, 5.0) == 1
+    assert looks.interval(1, 0.001) == 1
+
+
+def test_a_measured_length_of_a_step_that_is_far_too_small_makes_no_blind_stretch() -> None:
+    looks = Looks(None, None)
+    assert looks.interval(13, 1e-9) == 4
+    assert looks.interval(10**4, 1e-12) == MAX_STEPS
 
 
 def test_every_is_every_however_quiet() -> None:
     looks = Looks(7, None)
     for _ in range(100):
         looks.count(False)
-    assert looks.first == looks.longest_dense == looks.interval(10**6, 1.0, 1e6) == 7
+    assert looks.first == looks.longest_dense == looks.interval(10**6, 1.0) == 7
 
 
 def test_a_quiet_stretch_is_looked_at_more_and_more_rarely_until_something_happens() -> None:
-    looks, pace, elapsed = Looks(None, None), 0.01, 5000.0
+    looks, pace, step = Looks(None, None), 0.01, 500_000
     looks.count(True)
-    restless = looks.interval(10**5, pace, elapsed)
-    assert restless == round(RESTLESS_SHARE * elapsed / pace)
+    restless = looks.interval(step, pace)
+    assert restless == round(RESTLESS_SHARE * step)
     intervals = []
     for _ in range(40):
         looks.count(False)
-        intervals.append(looks.interval(10**5, pace, elapsed))
+        intervals.append(looks.interval(step, pace))
     assert restless < intervals[0] <= 1.31 * restless
     assert intervals == sorted(intervals)
-    assert intervals[-1] == round(QUIET_SHARE * elapsed / pace)
+    assert intervals[-1] == round(QUIET_SHARE * step)
     looks.count(True)
-    assert looks.interval(10**5, pace, elapsed) == restless
+    assert looks.interval(step, pace) == restless
 
 
 def test_no_interval_is_longer_than_two_minutes() -> None:
     looks = Looks(None, None)
     for _ in range(100):
         looks.count(False)
-    assert looks.interval(10**9, 0.5, 1e9) * 0.5 == LONGEST == 120.0
+    assert looks.interval(10**9, 0.5) * 0.5 == LONGEST == 120.0
 
 
 def test_log_every_bounds_the_interval_of_quiet_stretches() -> None:
     looks = Looks(None, 200)
     for _ in range(100):
         looks.count(False)
-    assert looks.interval(10**6, 0.01, 1e5) == 200
-    assert looks.interval(10**6, 0.01, 1.0) == 30
+    assert looks.interval(10**6, 0.01) == 200
+    assert looks.interval(1000, 0.01) == 30
     assert Looks(None, 4).first == 4
 
 

@@ -226,7 +226,6 @@ def test_the_resumed_automatic_schedule_does_not_look_early_again(now: list[floa
     first, _ = automatic(0.01, 1.0)
     run(first, 2000, now, cost=0.05)
     state = first.state_dict()
-    assert state["milliseconds"] > 1_900_000
     second, _ = automatic(0.01, 1.0)
     assert second.ring is not None
     assert first.ring is not None
@@ -246,6 +245,6 @@ def test_a_quiet_stretch_reaches_the_plan(now: list[float]) -> None:
     begun = plan.begin()
     for _ in range(30):
         plan.plan_next(begun, restless=False)
-    assert plan.next == begun.now + 12  # 1/250 of 3,000 s
+    assert plan.next == begun.now + 12  # 1/250 of 3,000 steps
     plan.plan_next(begun, restless=True)
     assert plan.next == begun.now + 3
