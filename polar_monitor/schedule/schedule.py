@@ -105,6 +105,7 @@ class Schedule:
             return False
         goes_on = self.ring is not None and self.duty_cycle.count(self.ring.rows)
         if self.steps == 1:
+            self._add_hooks()  # the first forward is not in the time that begins here
             self.governor.started(0)
             self._begin_interval()
         elif not goes_on:
@@ -160,8 +161,7 @@ class Schedule:
 
     def finish(self, begun: Begun, full: bool = True) -> None:
         """Charge an evaluation to the governor; plan again if it sets another interval and no state was loaded."""
-        if self.hooks is not None:
-            self.governor.own += self.hooks.seconds()
+        self._add_hooks()
         self.charge()
         rested = self.duty_cycle.steps(self.steps)
         recorded = self.steps - self._accounted - (rested - self._rested)
@@ -178,6 +178,11 @@ class Schedule:
     def _want(self, begun: Begun) -> None:
         """Give the governor the wanted interval."""
         self.governor.want(self.looks.interval(begun.now, self.governor.pace))
+
+    def _add_hooks(self) -> None:
+        """Charge the time that the hooks have taken to the governor."""
+        if self.hooks is not None:
+            self.governor.own += self.hooks.seconds()
 
     def start_charging(self) -> None:
         """Measure the monitor's own time from here on."""

@@ -19,6 +19,7 @@ class Hooks:
     def __init__(self) -> None:
         self.reasons: set[str] = set()
         self.muted = self.compiled = False
+        self.taken = 0.0
 
     def off(self, why: str) -> None:
         self.reasons.add(why)
@@ -34,7 +35,8 @@ class Hooks:
         return compiled
 
     def seconds(self) -> float:
-        return 0.0
+        taken, self.taken = self.taken, 0.0
+        return taken
 
 
 @pytest.fixture
@@ -248,3 +250,13 @@ def test_a_quiet_stretch_reaches_the_plan(now: list[float]) -> None:
     assert plan.next == begun.now + 12  # 1/250 of 3,000 steps
     plan.plan_next(begun, restless=True)
     assert plan.next == begun.now + 3
+
+
+def test_a_slow_first_forward_is_no_part_of_the_pace(now: list[float]) -> None:
+    """It comes before the first step, where the measured time begins."""
+    plan, hooks = automatic(0.01, 1.0)
+    hooks.taken = 50.0
+    run(plan, 10, now)
+    assert plan.governor.own == 50.0
+    assert plan.governor.pace == pytest.approx(0.9)  # nine seconds since then, for ten steps
+    assert plan.governor.allowance.used == 0.0
