@@ -27,7 +27,7 @@ GROWTH = 1.3
 MAX_QUIET = 50
 """Bound of the counter of quiet evaluations: GROWTH to this power exceeds all intervals."""
 MIN_ROWS = 512
-"""Rows before the first evaluation: a label needs as many."""
+"""Rows of different inputs before the first evaluation: a label needs as many."""
 MAX_WAIT = 100
 """Steps after which an evaluation without rows comes nevertheless: it reports the silence."""
 
@@ -70,7 +70,7 @@ class Looks:
     def missing_rows(self, rows: int, new: int, waited: int) -> int:
         """Return the rows to wait for at an evaluation that is due; 0 after MAX_WAIT steps without an evaluation.
 
-        `rows` were recorded so far, `new` of them since the evaluation before, which is `waited` steps ago.
+        `rows`, of different inputs, were recorded so far, and `new` since the evaluation before, `waited` steps ago.
         """
         if self.every is not None or waited >= MAX_WAIT:
             return 0

@@ -53,14 +53,16 @@ def made(every: int = 100, max_overhead: float = 1.0, training_only: bool = True
     return made, hooks
 
 
-def run(plan: Schedule, steps: int, now: list[float], cost: float = 0.0, rows: int = 64) -> tuple[list[int], int]:
+def run(
+    plan: Schedule, steps: int, now: list[float], cost: float = 0.0, rows: int = 64, places: int = 0
+) -> tuple[list[int], int]:
     """The steps that evaluated, and how many recorded."""
     evaluated, recorded = [], 0
     for _ in range(steps):
         now[0] += 1.0
         if plan.ring is not None and not plan.paused:
             if rows:
-                plan.ring.write(plan.ring.mean, torch.zeros(rows, 2))
+                plan.ring.write(plan.ring.mean, torch.zeros((rows, places, 2) if places else (rows, 2)))
             recorded += 1
         if not plan.count():
             continue
@@ -215,6 +217,11 @@ def test_the_first_evaluation_waits_for_the_rows_of_a_label_but_not_for_ever(now
     for rows, first in ((64, 10), (32, 16), (5, 100), (0, 100)):
         plan, _ = automatic()
         assert run(plan, 100, now, rows=rows)[0][0] == first
+
+
+def test_places_of_one_input_count_once(now: list[float]) -> None:
+    plan, _ = automatic()
+    assert run(plan, 100, now, rows=16, places=4)[0][0] == 32
 
 
 def test_a_turn_without_rows_is_not_evaluated_at_once(now: list[float]) -> None:
