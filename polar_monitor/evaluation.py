@@ -39,13 +39,15 @@ class Health:
     overhead: float
     """Share of the loop's time spent in the monitor."""
     every: int
-    """Steps between two evaluations, set by the governor."""
+    """Steps from the latest evaluation to the next, as planned."""
     evaluations: int
     """Evaluations made."""
     sink_drops: int
     """Evaluations that a sink failed to write."""
     rows_skipped: int = 0
     """Recorded rows that were not needed: newer ones came before the evaluation and filled the window."""
+    allowance_used: float = 0.0
+    """Seconds of the start allowance that are spent, and that the share of the loop's time has not paid back yet."""
 
 
 @dataclass(frozen=True, eq=False)

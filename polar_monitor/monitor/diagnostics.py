@@ -113,6 +113,7 @@ class Diagnostics:
             evaluations=evaluations,
             sink_drops=sinks.drops,
             rows_skipped=sum(pipeline.skipped for pipeline in pipelines),
+            allowance_used=governor.allowance.used,
         )
 
 

@@ -196,7 +196,7 @@ class EvaluationLoop:
             try:
                 self._evaluate_modes(begun, done, full)
             finally:  # before any code of the user runs: it may save the state, load another one, or detach
-                self.schedule.plan_next(begun)
+                self.schedule.plan_next(begun, any(pipeline.restless for pipeline in self.pipelines.values()))
         finally:
             try:
                 self.publisher.publish(done, lambda: self.schedule.resumed)

@@ -52,9 +52,14 @@ class PolarMonitor:
         sinks: Objects that get the evaluations. None: TensorBoard and JSONL. If given, these two are added only with a
             `log_dir`.
         criterion: "information", or the name of a published criterion that decides the labels instead.
-        every: Optimiser steps between evaluations; the monitor may stretch it to keep to `max_overhead`.
+        every: Optimiser steps between evaluations. None: about steps 10, 13, 17, 22, 29 and so on, then every 50 steps
+            or 0.3 s, and more rarely in long runs, above all while nothing changes. The monitor stretches either to
+            keep to `max_overhead`.
         window: Rows that the statistics use.
-        max_overhead: Largest share of the loop's time for the monitor, from 0 to 1; 1 leaves `every` as it is.
+        max_overhead: Largest share of the loop's time for the monitor, from 0 to 1; 1 leaves the interval as it is.
+        start_allowance: Seconds, in all, that the monitor may take beyond that share, so that it sees the beginning.
+        log_every: Largest interval in steps, however quiet the run is, for the automatic rule; a long run's log may
+            become large. None bounds it: a week writes at most 200 MB for 128 dimensions.
         warmup: Steps during which only NON_FINITE and SILENT are raised.
         alerts: Rules that say when to alert.
         extra_rules: Rules of third parties beside the built-in ones: names of entry points (`polar-monitor replay
@@ -91,9 +96,11 @@ class PolarMonitor:
         log_dir: str | os.PathLike[str] | None = None,
         sinks: Sequence[Sink] | None = None,
         criterion: str = "information",
-        every: int = 100,
+        every: int | None = None,
         window: int = 4096,
         max_overhead: float = 0.01,
+        start_allowance: float = 1.0,
+        log_every: int | None = None,
         warmup: int = 0,
         alerts: AlertRules | None = None,
         extra_rules: Sequence[str | Rule] = (),
@@ -109,6 +116,8 @@ class PolarMonitor:
             every=every,
             window=window,
             max_overhead=max_overhead,
+            start_allowance=start_allowance,
+            log_every=log_every,
             warmup=warmup,
             alerts=alerts,
             extra_rules=extra_rules,
@@ -351,7 +360,7 @@ class PolarMonitor:
         regime = self.regime()
         if dimension is not None:
             return "nothing has been evaluated yet" if regime is None else regime.explain(dimension)
-        return summary.explain(self._why, self._loop.options.modes, self._loop.schedule.governor, self.log_dir)
+        return summary.explain(self._why, self._loop.options.modes, self._loop.schedule, self.log_dir)
 
     def summary(self) -> str:
         """Format a table of all dimensions, the verdict and the alerts, as plain text."""

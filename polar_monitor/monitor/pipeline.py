@@ -20,8 +20,9 @@ from ..capture.transfer import Batch, HostTransfer
 from ..context import Context
 from ..errors import PolarMonitorError, warn
 from ..evaluation import Evaluation, Health
-from ..regime.judge import judge
+from ..regime.judge import completed, judge
 from ..regime.regime import Regime
+from ..schedule import quiet
 from ..statistics.snapshot import Snapshot
 from .options import Settings
 
@@ -47,8 +48,6 @@ class ModePipeline:
         self.stream = None if dimensions is None else self._new_stream(dimensions)
         self.snapshot: Snapshot | None = None
         self.regime: Regime | None = None
-        self._before: Regime | None = None
-        """Regime of the evaluation before the latest."""
         self.alerts = AlertEngine(settings.extra)
         self.loaded = False
         """True from the load of a state to the next evaluation."""
@@ -64,6 +63,8 @@ class ModePipeline:
         """Rows that reached them since the latest evaluation."""
         self.light = 0
         """Light evaluations since the latest full one."""
+        self.restless = True
+        """True if the latest evaluation differs from the one before, or raised an alert."""
         self.spread_name = ""
         """Quoted name of the module that gives the spread, for messages; '' without such a module."""
         self._min_spread = np.inf
@@ -148,19 +149,21 @@ class ModePipeline:
         The snapshot has all statistics if `full`, if it is the first, every `FULL_EVERY`-th time, if the verdict
         changes, and always with a published criterion or with rules of third parties, which may read any of them.
         """
-        resumed, observed, s = self.resumed(), self.observed, self.settings
+        resumed, observed, s, earlier = self.resumed(), self.observed, self.settings, (self.snapshot, self.regime)
         if self.stream is not None and self.stream.rows:
             full = full or self.snapshot is None or self.light + 1 >= FULL_EVERY
             full = full or bool(s.extra) or s.criterion != "information"
-            self.snapshot, self._before = self.stream.snapshot(step, full), self.regime
-            self.regime = judge(self.snapshot, self._before, s.criterion)
+            self.snapshot, before = self.stream.snapshot(step, full), self.regime
+            self.regime = judge(self.snapshot, before, s.criterion)
             self.light = 0 if full else self.light + 1
-            if not full and self._before is not None and self._before.verdict is not self.regime.verdict:
+            if not full and before is not None and before.verdict is not self.regime.verdict:
                 self.light = FULL_EVERY  # if it fails, the next one is full
                 self.complete()
         observation = Observation(step, observed, self.snapshot, self.regime, context)
         alerts = self.alerts.evaluate(observation, s.rules, s.warmup)
         self.loaded, self.observed = False, 0  # at last: rows of an evaluation that fails are evaluated again
+        self.restless = bool(alerts) or quiet.differs(earlier[0], self.snapshot)
+        self.restless |= quiet.relabelled(earlier[1], self.regime)
         alerts = tuple(replace(alert, name=s.name, mode=self.mode) for alert in alerts)
         return Evaluation(
             step, time.time(), s.name, self.mode, observed, self.snapshot, self.regime, alerts, health(), context,
@@ -181,8 +184,7 @@ class ModePipeline:
             return
         self.snapshot, self.light = stream.complete(snapshot), 0
         if regime is not None:
-            reasons = judge(self.snapshot, self._before, self.settings.criterion).reasons  # `surplus` may be known now
-            self.regime = replace(regime, snapshot=self.snapshot, reasons=reasons)
+            self.regime = completed(regime, self.snapshot)  # `surplus` may be known now
 
     def resumed(self) -> str | None:
         """Return the state of the alerts as JSON if it was loaded after the latest evaluation: a log may begin here."""
@@ -262,6 +264,6 @@ def check_pipeline(pipeline: ModePipeline, saved: Mapping[str, Any]) -> None:
         widths |= {value.shape for value in data if isinstance(value, np.ndarray) and value.shape != (dimensions,)}
         widths.add(pipeline.snapshot.dimensions)
     if pipeline.regime is not None:
-        widths |= {len(pipeline.regime.labels), len(pipeline.regime.latest), len(pipeline.regime.agreeing)}
+        widths |= {len(pipeline.regime.labels), len(pipeline.regime.latest)}
     if widths - {dimensions}:
         raise PolarMonitorError(f"state: expected {dimensions} dimensions in all parts, got {sorted(map(str, widths))}")

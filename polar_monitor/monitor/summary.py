@@ -6,22 +6,27 @@ from pathlib import Path
 
 from ..alerts.advice import KIND_ADVICE
 from ..alerts.alert import Alert, AlertKind, format_alert
+from ..alerts.few_evaluations import few_evaluations
 from ..evaluation import Health
 from ..regime.label import Label
 from ..regime.regime import Regime
-from ..schedule.governor import Governor
+from ..schedule.schedule import Schedule
 from ..statistics.snapshot import Snapshot
 
 SILENT = "likely causes: " + "; ".join(KIND_ADVICE[AlertKind.SILENT].causes)
 """Likely causes of a silence, as text."""
 
 
-def explain(why: str, modes: tuple[str, ...], governor: Governor, log_dir: Path | None) -> str:
+def explain(why: str, modes: tuple[str, ...], schedule: Schedule, log_dir: Path | None) -> str:
     """Describe the latent and its reason, the interval of evaluations, and the folder of the results."""
+    governor, start = schedule.governor, ""
+    steps = "step" if governor.every == 1 else f"{governor.every} steps"
+    if governor.allowance.seconds and governor.max_overhead < 1:
+        start = f" and {governor.allowance.seconds:g} s in all, {governor.allowance.used:.2f} s of it used"
     lines = [
         why or "no latent is watched yet: call observe(mean, logvar=…)",
-        f"modes {', '.join(modes)}; evaluated every {'step' if governor.every == 1 else f'{governor.every} steps'} "
-        f"(every={governor.base}; overhead at most {governor.max_overhead:.1%}, now {governor.overhead:.2%})",
+        f"modes {', '.join(modes)}; evaluated every {steps} now (every={schedule.pace.every}; overhead at most "
+        f"{governor.max_overhead:.1%}{start}, now {governor.overhead:.2%})",
     ]
     if log_dir is not None:
         lines.append(f"written to {log_dir}; see it with: tensorboard --logdir {log_dir}")
@@ -46,6 +51,8 @@ def summary(snapshot: Snapshot | None, regime: Regime | None, alerts: tuple[Aler
         "  dim  label        nats      ± se   reliability    KL   in use by",
     ]
     lines += [_row(snapshot, regime, j) for j in range(snapshot.dimensions)]
+    if few := few_evaluations(health.evaluations):
+        lines += ["", f"  {few}"]
     if alerts:
         lines += ["", *(f"  {format_alert(alert)}" for alert in alerts)]
     return "\n".join([*lines, "", f"  {_counters(health)}"])

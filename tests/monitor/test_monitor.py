@@ -11,6 +11,7 @@ from torch import nn
 from watching import watched
 
 from polar_monitor import Label, PolarMonitor
+from polar_monitor.arrays.places import MAX_ROWS_PER_INPUT
 from polar_monitor.sinks.jsonl import read_jsonl
 
 
@@ -79,12 +80,12 @@ def test_spatial_latents_count_images() -> None:
 
     model = Conv()
     monitor = watched(model, every=1)
-    model(torch.randn(600, 1, 8, 8)).sum().backward()
+    model(torch.randn(300, 1, 8, 8)).sum().backward()
     torch.optim.SGD(model.parameters(), 0.0).step()
     snapshot = monitor.snapshot()
     assert snapshot is not None
-    assert (snapshot.dimensions, snapshot.n) == (3, 4096)
-    assert snapshot.independent == 256
+    assert (snapshot.dimensions, snapshot.n) == (3, 300 * MAX_ROWS_PER_INPUT)
+    assert snapshot.independent == 300
     assert monitor.regime().labels == (Label.UNDECIDED,) * 3  # type: ignore[union-attr]
 
 
