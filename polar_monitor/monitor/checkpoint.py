@@ -142,7 +142,7 @@ def _pipeline(loop: EvaluationLoop, mode: str, saved: Mapping[str, Any]) -> Mode
     if present is not None and present.kind != kind:
         raise PolarMonitorError(f"expected {present.kind or 'no variance'}, got {kind or 'no variance'}")
     loaded = ModePipeline(mode, kind, loop.options.settings, None)
-    for word in ("written", "dropped", "seen", "observed"):
+    for word in ("written", "dropped", "skipped", "seen", "observed"):
         state_count(word, saved[word])
     if saved["stream"] is not None:
         check_histogram(saved["stream"])

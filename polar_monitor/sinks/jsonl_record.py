@@ -6,7 +6,8 @@ A line is strict JSON in UTF-8. Its snapshot has every statistic that is known, 
 * a list of numbers for up to 64 dimensions, null where a number is not known;
 * base64 text for more dimensions: the first 3 bytes of each float32, 2 of a standard error, most significant one first.
 
-A statistic that is not there is not known, as many are in a light evaluation. Labels are their first letters.
+A statistic that is not there is not known, as many are in a light evaluation. Labels are their first letters. Of the
+answers behind the labels and the evidence against them a line has what is not usual, by its place.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from ..arrays.finite_json import finite_json
 from ..arrays.short_floats import DECIMALS, Array, Rounding, from_bits, packed, unpacked
 from ..evaluation import VERSION as PLAIN_VERSION
 from ..evaluation import Evaluation
+from ..regime.evidence import QUESTIONS
 from ..regime.label import Label
 from ..regime.regime import Regime
 from ..statistics.rounding import COUNTS, SIZES, rounded_bits
@@ -37,6 +39,8 @@ MAX_LISTED = 64
 MAX_DIMENSIONS = 2**20
 """Most dimensions of a line that is read: one number may stand for all of them."""
 NAMES = tuple(SIZES)
+USUAL_SIDES = {Label.PASSIVE: 0b010110, Label.UNDECIDED: 0b010101, Label.MIXED: 0b101001, Label.ACTIVE: 0b011001}
+"""`Regime.sides` of most dimensions with a label: a line has the other ones."""
 DIGITS = {name: DECIMALS[size] for name, size in SIZES.items()} | dict.fromkeys(COUNTS, 17)
 """Decimal digits with which the number that is read is the one that was written."""
 SINGLES = {f.name: f.type for f in fields(Snapshot) if f.type in ("int", "float", "bool")}
@@ -88,19 +92,40 @@ def _plain_regime(regime: Regime) -> dict[str, Any]:
         del data["latest"]
     else:
         data["latest"] = label_letters(regime.latest)
-    if len(set(regime.agreeing)) == 1:
-        data["agreeing"] = regime.agreeing[0]
+    if len(set(regime.sides)) == 1:
+        data["sides"] = regime.sides[0]
+    elif regime.sides:
+        usual = (USUAL_SIDES[label] for label in regime.labels)
+        pairs = enumerate(zip(regime.sides, usual, strict=True))
+        data["sides"] = {i: side for i, (side, other) in pairs if side != other}
+    data["evidence"] = {i: total for i, total in enumerate(regime.evidence) if total}
     return data
 
 
 def _full_regime(data: Mapping[str, Any]) -> dict[str, Any]:
-    labels, agreeing = data["labels"], data["agreeing"]
-    if isinstance(agreeing, int):
-        agreeing = [agreeing] * len(labels)
-    elif not isinstance(agreeing, list):
-        raise TypeError(f"expected the numbers of agreeing evaluations, got {type(agreeing).__name__}")
-    latest = data.get("latest", labels)
-    return {**data, "labels": _labels(labels), "latest": _labels(latest), "agreeing": agreeing}
+    """Return a regime with a number for each dimension. Logs of older versions have neither answers nor evidence."""
+    labels = data["labels"]
+    full = {**data, "labels": _labels(labels), "latest": _labels(data.get("latest", labels))}
+    n, sides, evidence = len(labels), data.get("sides", []), data.get("evidence", {})
+    if isinstance(sides, int):
+        sides = [sides] * n
+    elif isinstance(sides, dict):
+        sides = _placed(sides, [USUAL_SIDES[label] for label in full["labels"]])
+    elif sides != []:
+        raise TypeError(f"expected answers about the dimensions, got {str(sides)[:40]!r}")
+    evidence = _placed(evidence, [0.0] * (QUESTIONS * n if sides else 0))
+    return full | {"sides": sides, "evidence": evidence}
+
+
+def _placed(numbers: Any, usual: list[Any]) -> list[Any]:
+    """Put the numbers of a line, by their places, among the usual ones."""
+    if not isinstance(numbers, dict):
+        raise TypeError(f"expected numbers by their places, got {str(numbers)[:40]!r}")
+    for place, number in numbers.items():
+        if not 0 <= int(place) < len(usual):
+            raise ValueError(f"expected a place below {len(usual)}, got {str(place)[:40]!r}")
+        usual[int(place)] = number
+    return usual
 
 
 def _labels(text: Any) -> list[Label]:
