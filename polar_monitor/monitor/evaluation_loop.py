@@ -45,6 +45,7 @@ class EvaluationLoop:
         self.suspended = 0
         """Number of nested contexts in which no step is counted."""
         self._on_disable = weak_reference(stop)
+        self._is_compiled = False
         self._publishing = False
         """True while sinks and callbacks get an evaluation."""
         self._forks = forks()
@@ -162,7 +163,9 @@ class EvaluationLoop:
         return self.training_context.ready() and all(pipeline.ready() for pipeline in self.pipelines.values())
 
     def _conclude(self, full: bool = False) -> tuple[Evaluation, ...]:
-        self.schedule.leave_out(compile_missing())
+        if not self._is_compiled:
+            self.schedule.leave_out(compile_missing())
+            self._is_compiled = True
         begun = self.schedule.begin()
         done: list[Evaluation] = []
         try:
