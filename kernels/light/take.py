@@ -25,14 +25,12 @@ def _move(rows, out, start, count, to, ends):
     dimensions, sign, least, largest = rows.shape[1], np.int32(0x7FFFFFFF), ends[0], ends[1]
     for d in range(0, dimensions, UNROLLED):
         few = min(UNROLLED, dimensions - d)
-        if few == UNROLLED:
+        for i in range(count if few == UNROLLED else 0):
+            for k in range(UNROLLED):
+                out[d + k, to + i] = rows[start + i, d + k]
+        for k in range(few if few < UNROLLED else 0):
             for i in range(count):
-                for k in range(UNROLLED):
-                    out[d + k, to + i] = rows[start + i, d + k]
-        else:
-            for k in range(few):
-                for i in range(count):
-                    out[d + k, to + i] = rows[start + i, d + k]
+                out[d + k, to + i] = rows[start + i, d + k]
         for k in range(few):
             some = out[d + k, to : to + count]
             for i in range(count):
@@ -42,24 +40,19 @@ def _move(rows, out, start, count, to, ends):
     ends[0], ends[1] = least, largest
 
 
-@kernel(f"boolean({BITS}, {BITS}, {BITS}, {BITS}, int64[::1], int64, int64, int64, int64, int64)")
-def take(mean, variance, to_mean, to_variance, inputs, start, count, place, first, per):
+@kernel(f"boolean({BITS}, {BITS}, {BITS}, {BITS}, int64, int64, int64)")
+def take(mean, variance, to_mean, to_variance, start, count, place):
     """Write `count` rows of mean and variance (n, D), from `start` on, to the columns from `place` on.
 
-    All are the bits of float32; without a variance both are (0, 0). inputs (W,) receives the number of the input of
-    each row: first + i // per for row i. Return True if all rows are finite and no variance is below the least one.
+    All are the bits of float32; without a variance both are (0, 0). Return True if all rows are finite and no variance
+    is below the least one.
     """
-    ends = np.empty((2, 2), np.int32)
-    ends[:, 0], ends[:, 1] = np.int32(INFINITE - 1), np.int32(0)
+    ends, spread = np.empty(2, np.int32), np.empty(2, np.int32)
+    ends[0] = spread[0] = INFINITE - 1
+    ends[1] = spread[1] = 0
     for begin in range(0, count, TILE):
         some = min(TILE, count - begin)
-        _move(mean, to_mean, start + begin, some, place + begin, ends[0])
+        _move(mean, to_mean, start + begin, some, place + begin, ends)
         if variance.shape[0] > 0:
-            _move(variance, to_variance, start + begin, some, place + begin, ends[1])
-    if per == 1:
-        for i in range(count):
-            inputs[place + i] = first + start + i
-    else:
-        for i in range(count):
-            inputs[place + i] = first + (start + i) // per
-    return max(ends[0, 1], ends[1, 1]) < INFINITE and ends[1, 0] >= MIN_VARIANCE
+            _move(variance, to_variance, start + begin, some, place + begin, spread)
+    return ends[1] < INFINITE and spread[1] < INFINITE and spread[0] >= MIN_VARIANCE

@@ -129,7 +129,7 @@ class ModePipeline:
             if not self._unit_checked:
                 self._check_unit(batch.spread, self.kind)
             variance = to_variance(batch.spread, self.kind)
-        self.stream.update(batch.mean, variance, batch.rows_per_input, self.ring.mantissa, batch.steps)
+        self.stream.update(batch.mean, variance, batch.begins, self.ring.mantissa, batch.steps)
         self.seen += batch.mean.shape[0]
         self.observed += batch.mean.shape[0]
 
@@ -236,7 +236,7 @@ def check_pipeline(pipeline: ModePipeline, saved: Mapping[str, Any]) -> None:
         state = stream.state_dict()
         n = state["mean"].shape[1]
         state_count("place", state["place"], 0, stream.window)
-        state_count("per", state["per"], 1)
+        state_count("several", int(state["several"]))
         state_count("mantissa", state["mantissa"], 1, 53)
         for word in ("inputs", "rows"):
             state_count(word, state[word])

@@ -79,7 +79,8 @@ class LatentStream:
         self._step: NDArray[np.int64] = np.full(self.window, -1, np.int64)
         self._filled = self._place = 0
         self._inputs = 0
-        self._per = 1
+        self._several = False
+        """True if some input has several rows."""
         self.rows = 0
         self._pending = 0
         """Newest rows that the histogram does not have yet."""
@@ -94,12 +95,13 @@ class LatentStream:
         self,
         mean: F32,
         variance: F32 | None = None,
-        per: int = 1,
+        per: int | NDArray[np.bool_] | None = 1,
         mantissa: int = 23,
         steps: NDArray[np.int64] | int = -1,
     ) -> None:
-        """Add rows (n, D). `per` consecutive rows belong to one input; `mantissa` is the number of bits of their dtype.
+        """Add rows (n, D); `mantissa` is the number of bits of their dtype.
 
+        per: the number of consecutive rows of each input, or which rows (n,) begin one; None if every row is an input.
         `steps`: optimiser steps at which the rows were recorded, a number or (n,); -1 if they are not known.
         A variance below 0 counts as NaN. Raises PolarMonitorError for other shapes.
         """
@@ -112,21 +114,36 @@ class LatentStream:
         n = mean.shape[0]
         if n == 0:
             return
-        self.mantissa, self._per = mantissa, max(per, 1)
+        self.mantissa = mantissa
+        inputs = self._numbers(n, per)
         bits, start = (_bits(mean), NO_BITS if variance is None else _bits(variance)), 0
         while start < n:
             place = self._place
             count = min(n - start, self.window - place)
-            clean = take(*bits, *self._bits, self._input, start, count, place, self._inputs, self._per)
+            clean = take(*bits, *self._bits, start, count, place)
             here = slice(place, place + count)
+            self._input[here] = inputs[start : start + count]
             self._step[here] = steps if isinstance(steps, int) else steps[start : start + count]
             if not clean:
                 self._clean(here)
             self._advance(count)
             start += count
-        self._inputs += (n - 1) // self._per + 1
         self.rows += n
         self._pending += n
+
+    def _numbers(self, n: int, per: int | NDArray[np.bool_] | None) -> NDArray[np.int64]:
+        """Return the number of the input of each of n new rows."""
+        if isinstance(per, np.ndarray):
+            inputs: NDArray[np.int64] = np.maximum(self._inputs - 1 + np.cumsum(per), 0)
+            several = int(inputs[-1]) + 1 - self._inputs < n
+        else:
+            per = per or 1
+            inputs, several = np.arange(self._inputs, self._inputs + n, dtype=np.int64), per > 1
+            if several:
+                inputs = self._inputs + np.arange(n, dtype=np.int64) // per
+        self._inputs = int(inputs[-1]) + 1
+        self._several |= several
+        return inputs
 
     def _clean(self, here: slice) -> None:
         """Count the rows that are not finite, turn a negative variance into NaN, and raise a variance of zero."""
@@ -157,7 +174,8 @@ class LatentStream:
         self._histogram.merge(other._histogram)
         self._non_finite += other._non_finite
         self.rows += other.rows
-        self._per, self.mantissa = max(self._per, other._per), min(self.mantissa, other.mantissa)
+        self._several |= other._several
+        self.mantissa = min(self.mantissa, other.mantissa)
         places = (self._place + np.arange(len(inputs))[-self.window :]) % self.window
         self._mean[:, places] = mean[:, -self.window :]
         if self._variance is not None and variance is not None:
@@ -234,7 +252,9 @@ class LatentStream:
 
     def _group(self, inputs: NDArray[np.int64]) -> NDArray[np.int32] | None:
         """Number the inputs (n,) from 0 in the order of their rows; None if every row is an input."""
-        return numbered(None if self._per == 1 else inputs)
+        if not self._several or not (inputs[1:] == inputs[:-1]).any():
+            return None
+        return numbered(inputs)
 
     def state_dict(self) -> dict[str, Any]:
         """Return arrays and numbers that `load_state_dict` restores, bit for bit."""
@@ -252,7 +272,7 @@ class LatentStream:
             "surplus": self._surplus,
             "place": self._place,
             "inputs": self._inputs,
-            "per": self._per,
+            "several": self._several,
             "rows": self.rows,
             "mantissa": self.mantissa,
             "non_finite": self._non_finite.copy(),
@@ -284,7 +304,7 @@ class LatentStream:
         self._step[:n] = np.asarray(state["step"], np.int64)
         self._surplus = float(state["surplus"])
         self._filled, self._place = n, int(state["place"])
-        self._inputs, self._per = int(state["inputs"]), int(state["per"])
+        self._inputs, self._several = int(state["inputs"]), bool(state["several"])
         self.rows, self.mantissa = int(state["rows"]), int(state["mantissa"])
         self._non_finite = np.asarray(state["non_finite"], np.int64).copy()
 

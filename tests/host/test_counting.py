@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from watching import same, stepped, warned, watched
 
 from polar_monitor import PolarMonitor, PolarMonitorWarning
-from polar_monitor.arrays.rows import MAX_ROWS_PER_INPUT
+from polar_monitor.arrays.places import taken_of
 
 
 class Given(nn.Module):
@@ -67,12 +67,11 @@ def test_batches_that_change_are_counted_row_by_row(batches: tuple[int, ...]) ->
 
 @pytest.mark.parametrize("samples", [2, 5, 64])
 def test_importance_samples_are_counted_row_by_row(samples: int) -> None:
-    """K samples of one input: in one tensor (n, K, D), of which at most 16 places are taken, or as rows (n K, D)."""
+    """K samples of one input: in one tensor (n, K, D), of which a few places are taken, or as rows (n K, D)."""
     model, monitor = watching()
     model(torch.randn(8, samples, 3))
     monitor.step()
-    places = len(range(0, samples, -(-samples // MAX_ROWS_PER_INPUT)))
-    assert monitor.health().rows_seen == 8 * places
+    assert monitor.health().rows_seen == 8 * taken_of(samples)
     flat, flat_monitor = watching()
     flat(torch.randn(8 * samples, 3))
     flat_monitor.step()
@@ -219,7 +218,7 @@ def rows(x: Any) -> int:
     if x.dim() < 3:
         return x.shape[0]
     places = int(np.prod(x.shape[2:] if x.dim() > 3 else x.shape[1:-1]))
-    return x.shape[0] * len(range(0, places, max(1, -(-places // MAX_ROWS_PER_INPUT))))
+    return x.shape[0] * taken_of(places)
 
 
 PER_CASE = 4

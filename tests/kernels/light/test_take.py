@@ -1,4 +1,4 @@
-"""New rows in a window: where they lie, which input they belong to, and whether all of them can be used as they are."""
+"""New rows in a window: where they lie, and whether all of them can be used as they are."""
 
 import numpy as np
 import pytest
@@ -9,33 +9,28 @@ NOTHING = np.zeros((0, 0), np.int32)
 TINY = np.finfo(np.float32).tiny
 
 
-def moved(mean, variance, place, start, count, first=7, per=1, window=900):
-    """What the window holds after the call, -1 where nothing was written, the inputs, and the result."""
+def moved(mean, variance, place, start, count, window=900):
+    """What the window holds after the call, -1 where nothing was written, and the result."""
     to_mean, to_variance = np.full((2, mean.shape[1], window), -1, np.float32)
-    inputs, with_variance = np.full(window, -1, np.int64), variance is not None
+    with_variance = variance is not None
     spread, to_spread = (variance, to_variance) if with_variance else (NOTHING, NOTHING)
     sides = [side.view(np.int32) for side in (mean, spread, to_mean, to_spread)]
-    clean = take(*sides, inputs, start, count, place, first, per)
-    return to_mean, to_variance, inputs, clean
+    return to_mean, to_variance, take(*sides, start, count, place)
 
 
 @pytest.mark.parametrize("dimensions", [1, 3, 4, 9])
 @pytest.mark.parametrize("count", [0, 1, TILE, TILE + 3, 800])
-@pytest.mark.parametrize("per", [1, 4])
 @pytest.mark.parametrize("with_variance", [True, False])
-def test_rows_lie_where_a_transposition_puts_them(dimensions, count, per, with_variance):
+def test_rows_lie_where_a_transposition_puts_them(dimensions, count, with_variance):
     rng = np.random.default_rng(0)
     mean, variance = rng.normal(size=(2, 850, dimensions)).astype(np.float32)
     variance = np.exp(variance) if with_variance else None
-    to_mean, to_variance, inputs, clean = moved(mean, variance, 60, 30, count, per=per)
+    to_mean, to_variance, clean = moved(mean, variance, 60, 30, count)
     for side, to in ((mean, to_mean), (variance, to_variance)):
         expected = np.full(to.shape, -1, np.float32)
         if side is not None:
             expected[:, 60 : 60 + count] = side[30 : 30 + count].T
         np.testing.assert_array_equal(to, expected)
-    expected = np.full(900, -1)
-    expected[60 : 60 + count] = 7 + np.arange(30, 30 + count) // per
-    np.testing.assert_array_equal(inputs, expected)
     assert clean
 
 
@@ -48,9 +43,9 @@ def test_one_number_that_cannot_be_used_is_seen(place, dimension):
         for number in numbers:
             sides = mean.copy(), variance.copy()
             sides[side][place, dimension] = number
-            assert not moved(*sides, 0, 0, 700)[3], (side, number)
-            assert moved(*sides, 0, 0, place)[3]
+            assert not moved(*sides, 0, 0, 700)[2], (side, number)
+            assert moved(*sides, 0, 0, place)[2]
     for number in (-1.0, 0.0, -0.0, 1e-40, 3e38):
         mean[place, dimension] = number
-        assert moved(mean, variance, 0, 0, 700)[3], number
-        assert moved(mean, None, 0, 0, 700)[3], number
+        assert moved(mean, variance, 0, 0, 700)[2], number
+        assert moved(mean, None, 0, 0, 700)[2], number
