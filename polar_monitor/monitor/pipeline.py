@@ -14,7 +14,7 @@ from .._validation import state_count
 from ..alerts.custom_rule import to_json
 from ..alerts.engine import AlertEngine
 from ..alerts.observation import Observation
-from ..arrays.spread import to_variance, unit_doubt
+from ..arrays.spread import UNITS, ends_of, to_variance, unit_doubt
 from ..capture.ring import PairedRingBuffer
 from ..capture.transfer import Batch, HostTransfer
 from ..context import Context
@@ -135,12 +135,11 @@ class ModePipeline:
         """Warn, once, of a spread whose values fit another unit than the argument that it was passed as."""
         if self._unit_checked:
             return
-        self._min_spread = min(self._min_spread, float(np.nanmin(spread, initial=np.inf)))
-        self._max_spread = max(self._max_spread, float(np.nanmax(spread, initial=-np.inf)))
+        self._min_spread, self._max_spread = ends_of(spread, self._min_spread, self._max_spread)
         settled = self.seen >= MIN_ROWS_FOR_UNIT or self._min_spread < 0
         doubt = unit_doubt(kind, self._min_spread, self._max_spread) if settled else ""
+        self._unit_checked = bool(doubt) or UNITS[kind].settles(self._min_spread)
         if doubt:
-            self._unit_checked = True
             warn(f"{self.spread_name} was read as {kind}, but {doubt}" if self.spread_name else doubt)
 
     def evaluate(self, step: int, context: Context, health: Callable[[], Health], full: bool = False) -> Evaluation:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("polar_monitor")
 
-LIGHT = frozenset({"crc32c", "follow", "labels", "posterior", "quadrature", "repeats", "transpose", "valley"})
+LIGHT = frozenset(
+    {"crc32c", "dimensions", "follow", "labels", "posterior", "quadrature", "repeats", "short", "take", "valley"}
+)
 """Files of the kernels that a light evaluation calls."""
 
 

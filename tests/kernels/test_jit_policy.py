@@ -40,6 +40,7 @@ from polar_monitor.statistics.windowed_histogram import WindowedHistogram
 from polar_monitor.kernels import copula, knn_1d, mixture, moments, negentropy, posterior, published, repeats, valley
 from polar_monitor.kernels.joint import joint
 from polar_monitor.kernels.judging import follow, labels
+from polar_monitor.statistics.stream import LatentStream
 
 def exercise():
     rng = np.random.default_rng(0)
@@ -89,6 +90,11 @@ def exercise():
         found += knn_1d.entropy(whole[:, :12].copy(), None if ids is None else ids[:12], 11, 7)
         found += mixture.information(whole, spread, ids)
         found += mixture.resolved(whole, np.full(6, 0.3), ids)
+    for rest in (spread, None):
+        stream = LatentStream(6, window=512, has_variance=rest is not None)
+        stream.update(np.tile(whole, 4).T.copy(), None if rest is None else np.tile(rest, 4).T.copy())
+        light = stream.snapshot(0, full=False)
+        found += [value for value in vars(light).values() if isinstance(value, np.ndarray)] + [np.array(light.repeats)]
     found.append(published.baselines(whole, None, np.full(6, 96), np.zeros(6), np.ones(6)))
     found.append(np.array(copula.copula_entropy(whole[[0, 3, 5]])))
     found.append(np.array(joint.joint(whole[[0, 3, 5]])[:5]))
