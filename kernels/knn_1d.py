@@ -61,8 +61,8 @@ FDLIBM = (
     1.479819860511658591e-01,
 )
 """Coefficients of log (1 + f) in powers of (f / (2 + f))²."""
-MAX_BLOCK_NUMBERS = 1 << 15
-"""Numbers of the dimensions that are estimated at once, so that they stay in the second-level cache."""
+MAX_BLOCK_NUMBERS = 1 << 18
+"""Numbers of the dimensions that are estimated at once: no work space is as large as a wide window."""
 
 
 class Spacing(NamedTuple):
