@@ -297,7 +297,7 @@ def describe(mean, variance, bits, group, prior, room, room_bits, logs, part, ou
                 out[d, k] = np.nan
             for side in range(1 + has):
                 totals[side] = _sum_and_ends(s2 if side else mu, part, out[d], MEAN_LOW + 2 * side)
-            if n > 0 or math.isfinite(totals[0] + totals[1]) and not out[d, VARIANCE_LOW] <= 0.0:
+            if n > 0 or (math.isfinite(totals[0] + totals[1]) and not out[d, VARIANCE_LOW] <= 0.0):
                 break
             n = _finite_rows(mu, s2, group, room[0], room[1], room_bits[2])
             mu, s2, s2_bits = room[0, :n], room[1, : has * n], room_bits[1, : has * n]
