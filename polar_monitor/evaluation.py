@@ -44,10 +44,10 @@ class Health:
     """Evaluations made."""
     sink_drops: int
     """Evaluations that a sink failed to write."""
-    rows_skipped: int = 0
-    """Recorded rows that were not needed: newer ones came before the evaluation and filled the window."""
     allowance_used: float = 0.0
     """Seconds of the start allowance that are spent, and that the share of the loop's time has not paid back yet."""
+    rows_skipped: int = 0
+    """Recorded rows that were not needed: newer ones came before the evaluation and filled the window."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -112,8 +112,8 @@ class Diagnostics:
             every=governor.every,
             evaluations=evaluations,
             sink_drops=sinks.drops,
-            rows_skipped=sum(pipeline.skipped for pipeline in pipelines),
             allowance_used=governor.allowance.used,
+            rows_skipped=sum(pipeline.skipped for pipeline in pipelines),
         )
 
 

@@ -48,6 +48,7 @@ class EvaluationLoop:
         self.ended = False
         """True after the last evaluation: no step and no row counts any more."""
         self._on_disable = weak_reference(stop)
+        self._is_compiled = False
         self._forks = forks()
 
     # -- parts ------------------------------------------------------------------------------------------------------
@@ -189,7 +190,9 @@ class EvaluationLoop:
         return self.training_context.ready() and all(pipeline.ready() for pipeline in self.pipelines.values())
 
     def _conclude(self, full: bool = False) -> tuple[Evaluation, ...]:
-        self.schedule.leave_out(compile_missing())
+        if not self._is_compiled:
+            self.schedule.leave_out(compile_missing())
+            self._is_compiled = True
         begun = self.schedule.begin()
         done: list[Evaluation] = []
         try:

@@ -14,7 +14,7 @@ from .._validation import state_count
 from ..alerts.custom_rule import to_json
 from ..alerts.engine import AlertEngine
 from ..alerts.observation import Observation
-from ..arrays.spread import to_variance, unit_doubt
+from ..arrays.spread import UNITS, ends_of, to_variance, unit_doubt
 from ..capture.ring import PairedRingBuffer
 from ..capture.transfer import Batch, HostTransfer
 from ..context import Context
@@ -135,12 +135,11 @@ class ModePipeline:
         """Warn, once, of a spread whose values fit another unit than the argument that it was passed as."""
         if self._unit_checked:
             return
-        self._min_spread = min(self._min_spread, float(np.nanmin(spread, initial=np.inf)))
-        self._max_spread = max(self._max_spread, float(np.nanmax(spread, initial=-np.inf)))
+        self._min_spread, self._max_spread = ends_of(spread, self._min_spread, self._max_spread)
         settled = self.seen >= MIN_ROWS_FOR_UNIT or self._min_spread < 0
         doubt = unit_doubt(kind, self._min_spread, self._max_spread) if settled else ""
+        self._unit_checked = bool(doubt) or UNITS[kind].settles(self._min_spread)
         if doubt:
-            self._unit_checked = True
             warn(f"{self.spread_name} was read as {kind}, but {doubt}" if self.spread_name else doubt)
 
     def evaluate(self, step: int, context: Context, health: Callable[[], Health], full: bool = False) -> Evaluation:
@@ -149,11 +148,12 @@ class ModePipeline:
         The snapshot has all statistics if `full`, if it is the first, every `FULL_EVERY`-th time, if the verdict
         changes, and always with a published criterion or with rules of third parties, which may read any of them.
         """
-        resumed, observed, s, earlier = self.resumed(), self.observed, self.settings, (self.snapshot, self.regime)
+        resumed, observed, s = self.resumed(), self.observed, self.settings
+        earlier, before = self.snapshot, self.regime
         if self.stream is not None and self.stream.rows:
             full = full or self.snapshot is None or self.light + 1 >= FULL_EVERY
             full = full or bool(s.extra) or s.criterion != "information"
-            self.snapshot, before = self.stream.snapshot(step, full), self.regime
+            self.snapshot = self.stream.snapshot(step, full)
             self.regime = judge(self.snapshot, before, s.criterion)
             self.light = 0 if full else self.light + 1
             if not full and before is not None and before.verdict is not self.regime.verdict:
@@ -162,8 +162,7 @@ class ModePipeline:
         observation = Observation(step, observed, self.snapshot, self.regime, context)
         alerts = self.alerts.evaluate(observation, s.rules, s.warmup)
         self.loaded, self.observed = False, 0  # at last: rows of an evaluation that fails are evaluated again
-        self.restless = bool(alerts) or quiet.differs(earlier[0], self.snapshot)
-        self.restless |= quiet.relabelled(earlier[1], self.regime)
+        self.restless = bool(alerts) or quiet.differs(earlier, self.snapshot) or quiet.relabelled(before, self.regime)
         alerts = tuple(replace(alert, name=s.name, mode=self.mode) for alert in alerts)
         return Evaluation(
             step, time.time(), s.name, self.mode, observed, self.snapshot, self.regime, alerts, health(), context,

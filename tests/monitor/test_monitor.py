@@ -10,8 +10,7 @@ from models import Vae, train
 from torch import nn
 from watching import watched
 
-from polar_monitor import Label, PolarMonitor
-from polar_monitor.arrays.places import MAX_ROWS_PER_INPUT
+from polar_monitor import Label, PolarMonitor, Verdict
 from polar_monitor.sinks.jsonl import read_jsonl
 
 
@@ -80,13 +79,13 @@ def test_spatial_latents_count_images() -> None:
 
     model = Conv()
     monitor = watched(model, every=1)
-    model(torch.randn(300, 1, 8, 8)).sum().backward()
+    model(torch.randn(600, 1, 8, 8)).sum().backward()
     torch.optim.SGD(model.parameters(), 0.0).step()
     snapshot = monitor.snapshot()
     assert snapshot is not None
-    assert (snapshot.dimensions, snapshot.n) == (3, 300 * MAX_ROWS_PER_INPUT)
-    assert snapshot.independent == 300
-    assert monitor.regime().labels == (Label.UNDECIDED,) * 3  # type: ignore[union-attr]
+    assert (snapshot.dimensions, snapshot.n) == (3, 2400)
+    assert snapshot.independent == 600
+    assert monitor.regime().verdict is not Verdict.NOT_ESTIMABLE  # type: ignore[union-attr]
 
 
 def test_steps_by_hand_replace_the_optimiser() -> None:
