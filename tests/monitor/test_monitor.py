@@ -10,7 +10,8 @@ from models import Vae, train
 from torch import nn
 from watching import watched
 
-from polar_monitor import Label, PolarMonitor, Verdict
+from polar_monitor import Label, PolarMonitor
+from polar_monitor.regime.regime import Verdict
 from polar_monitor.sinks.jsonl import read_jsonl
 
 
