@@ -18,8 +18,6 @@ CHUNK_ROWS = 2**16
 """Rows that a stream takes at once."""
 MANTISSA = {"bfloat16": 7, "float16": 10, "float32": 23, "float64": 52}
 """Bits behind the leading one of each floating type."""
-MAX_ROWS_PER_INPUT = 16
-"""Rows (pixels, tokens) that are taken of one input of a spatial latent or a sequence."""
 
 
 class Rows(NamedTuple):

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
-from ..arrays.rows import MAX_ROWS_PER_INPUT
+from ..arrays.places import PERIOD, places_of, taken_of
 
 MANTISSA = {torch.bfloat16: 7, torch.float16: 10}
 """Mantissa bits of low-precision types; 23 for all others, as rows are kept in float32."""
 
 
-def rows_of(tensor: Tensor, channels_first: bool | None) -> Tensor:
+MAX_INDICES = 256
+"""Indices of places that are kept for later forwards."""
+
+
+def rows_of(tensor: Tensor, channels_first: bool | None, before: int | Tensor = 0) -> Tensor:
     """Return (n, D) as it is, and a spatial latent or a sequence as (n, p, D) with p ≤ `MAX_ROWS_PER_INPUT`.
 
     (n, C, H, W) and (n, C, D, H, W) have one dimension a channel; (n, T, D) one a feature, unless `channels_first`.
+    `before` is the number of rows recorded so far, since every row continues the choice of places: a tensor in compiled
+    code.
     """
     if tensor.dim() == 2:
         return tensor
@@ -22,9 +31,25 @@ def rows_of(tensor: Tensor, channels_first: bool | None) -> Tensor:
         return tensor.unsqueeze(1)
     first = tensor.dim() > 3 if channels_first is None else channels_first
     flat = tensor.flatten(2).transpose(1, 2) if first else tensor.flatten(1, -2)
-    places = flat.shape[1]
-    stride = -(-places // MAX_ROWS_PER_INPUT)
-    return flat[:, ::stride] if stride > 1 else flat
+    taken = taken_of(flat.shape[1])
+    if taken == flat.shape[1]:
+        return flat
+    sizes = tuple(tensor.shape[2:] if first else tensor.shape[1:-1])
+    if isinstance(before, int):
+        index = _kept_index(flat.shape[0], taken, sizes, before % PERIOD, tensor.device)
+    else:
+        index = _index(flat.shape[0], taken, sizes, before, tensor.device)
+    return flat.gather(1, index.expand(-1, -1, flat.shape[2]))
+
+
+def _index(inputs: int, taken: int, sizes: Sequence[int], before: int | Tensor, device: torch.device) -> Tensor:
+    """Return the places (n, p, 1) to take of each input."""
+    points = torch.arange(inputs * taken, device=device) + before
+    index: Tensor = places_of(points, sizes).view(inputs, taken, 1)
+    return index
+
+
+_kept_index = lru_cache(MAX_INDICES)(torch.inference_mode(False)(_index))
 
 
 def refusal(tensor: Tensor) -> str:

@@ -28,6 +28,7 @@ class PairedRingBuffer:
         self.sides = {"mean": self.buffers[:1], "spread": self.buffers[1:], "both": self.buffers}
         """Buffers that a tap of each side writes to."""
         self.rows_per_input = 1
+        """Rows of an input in the latest call."""
         self.calls = 0
         """Forwards that were recorded."""
         self.misaligned = 0
@@ -84,8 +85,12 @@ class PairedRingBuffer:
         if not buffer.fits(rows):
             self._replace(buffer, rows)
         buffer.write(rows)
-        if self.listener is not None and buffer is self.mean:
-            self.listener()
+        if buffer is self.mean:
+            shape = rows.shape
+            self.rows_per_input = per_input = shape[1] if len(shape) == 3 else 1
+            self._ledger.call(shape[0] * per_input, per_input)
+            if self.listener is not None:
+                self.listener()
 
     def _replace(self, buffer: RowBuffer, rows: Tensor) -> None:
         """Make new storage for a buffer. Rows that wait are dropped on both sides, and the open step if unpaired."""
@@ -96,6 +101,7 @@ class PairedRingBuffer:
             self._committed = self.mean.written
             for side in self.buffers:
                 side.step_rows = side.step_pattern = 0  # calls are counted on: this one has a partner
+            self._ledger.drop_calls()
         self.replaced += self._committed
         self._committed = 0
         self._ledger.clear()
@@ -121,6 +127,7 @@ class PairedRingBuffer:
             self._ledger.note(self._committed, step, self.mean.capacity)
         else:
             self.misaligned += self.mean.step_rows
+            self._ledger.drop_calls()
         for buffer in self.buffers:
             buffer.written = self._committed
             buffer.end_step()
@@ -131,6 +138,10 @@ class PairedRingBuffer:
     def pending_rows(self) -> int:
         """Rows written eagerly, to either side, and not yet read."""
         return max(buffer.written for buffer in self.buffers)
+
+    def rows_before(self, buffer: RowBuffer) -> int:
+        """Return the number of rows that one side has written, in an earlier part of the run too."""
+        return self._rows_read + buffer.written
 
     @property
     def rows(self) -> int:
@@ -150,8 +161,8 @@ class PairedRingBuffer:
             first = max(0, highest - self.mean.capacity)
             if first < self._committed:
                 spread = None if self.spread is None else self.spread.storage
-                steps = self._ledger.steps(first, self._committed)
-                transfers.append(HostTransfer(self.mean.storage, spread, first, steps, self.rows_per_input))
+                steps, begins = self._ledger.steps(first, self._committed), self._ledger.begins(first, self._committed)
+                transfers.append(HostTransfer(self.mean.storage, spread, first, steps, begins))
             else:  # a step that was dropped has overwritten all of them
                 self.misaligned += self._committed
             self._rows_read += self._committed

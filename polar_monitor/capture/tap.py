@@ -116,23 +116,16 @@ class Tap:
         shape, dtype, kind = tensor.shape, tensor.dtype, type(tensor)
         plain = kind is Tensor and dtype is torch.float32 and tensor.layout is torch.strided
         if plain and len(shape) == 2 and shape[1]:
-            rows, places = tensor.detach(), 1
+            rows = tensor.detach()
         else:
             reason = refusal(tensor)
             if reason:
                 raise ValueError(reason)
             if kind is not Tensor and hasattr(tensor, "to_local"):
                 raise ValueError("expected a plain tensor, got DTensor: pass mean=lambda out: out.to_local()")
-            rows = rows_of(tensor.detach(), self.channels_first)
+            rows = rows_of(tensor.detach(), self.channels_first, ring.rows_before(buffer))
             shape = rows.shape
-            places = shape[1] if len(shape) == 3 else 1
         empty = shape[0] == 0
-        if places != ring.rows_per_input and not empty:
-            if ring.pending_rows:
-                raise ValueError(
-                    f"expected {ring.rows_per_input} places an input, got {places}: the latent's size has changed"
-                )
-            ring.rows_per_input = places
         if buffer is ring.mean:
             ring.calls += 1
             ring.empty += empty
@@ -166,7 +159,8 @@ class Tap:
         follow_device(buffer.key, tensor.device)  # before `traced` is read: compiled code holds on to what it reads
         traced = buffer.traced
         if traced is not None and traced.device == tensor.device and not refusal(tensor):
-            buffer.write_traced(rows_of(tensor.detach(), self.channels_first))
+            before = 0 if buffer.traced_cursor is None else buffer.traced_cursor[0]
+            buffer.write_traced(rows_of(tensor.detach(), self.channels_first, before))
         else:
             buffer.skip_traced()
 

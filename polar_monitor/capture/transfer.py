@@ -19,8 +19,8 @@ class Batch:
     """(n, D)."""
     spread: NDArray[np.float32] | None
     """(n, D) in the unit that the user named (log-variance, variance, standard deviation)."""
-    rows_per_input: int
-    """Consecutive rows of one independent input."""
+    begins: NDArray[np.bool_] | None
+    """(n,): True at the first row of each independent input, whose rows follow each other; None if every row is one."""
     dropped: int
     """Rows that were overwritten."""
     steps: NDArray[np.int64]
@@ -55,16 +55,21 @@ class HostTransfer:
     """One read of what eager forwards wrote: at once on the CPU; on CUDA a copy that arrives some steps later."""
 
     def __init__(
-        self, mean: Tensor | None, spread: Tensor | None, first: int, steps: NDArray[np.int64], rows_per_input: int
+        self,
+        mean: Tensor | None,
+        spread: Tensor | None,
+        first: int,
+        steps: NDArray[np.int64],
+        begins: NDArray[np.bool_] | None,
     ) -> None:
         """Read one row for each of `steps`, from the row `first` on, counted since the last read.
 
-        The rows before have been overwritten.
+        The rows before have been overwritten. `begins` is that of `Batch`.
         """
         assert mean is not None
         capacity, end = mean.shape[0], first + len(steps)
         part, self._first = (slice(first, end), 0) if end <= capacity else (slice(None), first % capacity)
-        self._rows_per_input, self._dropped, self._kept, self._steps = rows_per_input, first, len(steps), steps
+        self._begins, self._dropped, self._kept, self._steps = begins, first, len(steps), steps
         self._hosts, self._events = to_hosts([side[part] for side in (mean, spread) if side is not None])
 
     def ready(self) -> bool:
@@ -81,7 +86,7 @@ class HostTransfer:
         roll = self._first
         sides = [(np.roll(host.numpy(), -roll, 0) if roll else host.numpy())[: self._kept] for host in self._hosts]
         spread = sides[1] if len(sides) > 1 else None
-        return Batch(sides[0], spread, self._rows_per_input, self._dropped, self._steps)
+        return Batch(sides[0], spread, self._begins, self._dropped, self._steps)
 
 
 class CompiledTransfer(HostTransfer):
@@ -113,11 +118,12 @@ class CompiledTransfer(HostTransfer):
         self._report(calls, 0 if aligned else written)
         if not aligned or written == 0:
             return None
-        self._rows_per_input = max(written // inputs, 1)
+        per_input = max(written // inputs, 1)
         self._kept = min(written, self._hosts[0].shape[0])
         self._dropped = written - self._kept
         self._first = written % self._hosts[0].shape[0] if self._dropped else 0
         since, until = self._between
         rows = np.arange(self._dropped, written, dtype=np.int64)
+        self._begins = None if per_input == 1 else rows % per_input == 0
         self._steps = np.minimum(since + 1 + rows * (until - since) // written, until)
         return super().take()

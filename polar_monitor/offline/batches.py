@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays.rows import F32, MAX_ROWS_PER_INPUT, Floats
+from ..arrays.places import places_of, taken_of
+from ..arrays.rows import F32, Floats
 from ..arrays.spread import to_variance
 from ..errors import PolarMonitorError
 from .nested_lists import first_array
@@ -43,7 +44,7 @@ def batches(mean: Any, kind: str | None, spread: Any, prior: tuple[Any, Any] | N
     followers = others + [source for source in priors if isinstance(source, Source)]
     for source in followers:
         source.check_fits(means)
-    start, first = 0, None
+    start, rows, dimensions = 0, 0, None
     for part in means.parts():
         given, in_pair = _pair(part, str(kind)) if paired else (part, None)
         array, mantissa = read("mean", given) if means.chunks is None else read_chunk("mean", given)
@@ -58,13 +59,13 @@ def batches(mean: Any, kind: str | None, spread: Any, prior: tuple[Any, Any] | N
         start += len(array)
         if len(array) == 0:
             continue
-        batch = _batch(array, mantissa, kind, values, sides)
-        form = batch.mean.shape[1], batch.per
-        if first not in (None, form):
+        batch = _batch(array, mantissa, kind, values, sides, rows)
+        rows += len(batch.mean)
+        if dimensions not in (None, batch.mean.shape[1]):
             raise PolarMonitorError(
-                "mean: expected chunks of {} dimensions and {} places an input, got {} and {}".format(*first, *form)
+                f"mean: expected chunks of {dimensions} dimensions, got one of {batch.mean.shape[1]}"
             )
-        first = form
+        dimensions = batch.mean.shape[1]
         yield batch
     if start == 0:
         raise PolarMonitorError("mean: expected at least one row, got none")
@@ -80,18 +81,26 @@ def is_of_each_row(value: Any) -> bool:
     return nested or getattr(value, "ndim", 0) > 1
 
 
-def rows_of(array: Floats) -> tuple[Floats, int]:
-    """Return a latent as rows (n · p, D), and the p rows of an input: `capture.tap.rows_of` for arrays."""
+def rows_of(array: Floats, before: int = 0) -> tuple[Floats, int]:
+    """Return a latent as rows (n · p, D), and the p rows of an input: `capture.output_rows.rows_of` for arrays.
+
+    `before` is the number of rows that came earlier, since every row continues the choice of places.
+    """
     if array.ndim < 3:
         return array.reshape(len(array), -1), 1
     if array.ndim > 3:
         array = np.moveaxis(array, 1, -1)
-    flat = array.reshape(len(array), -1, array.shape[-1])
-    flat = flat[:, :: -(-flat.shape[1] // MAX_ROWS_PER_INPUT)]
-    return flat.reshape(-1, flat.shape[-1]), flat.shape[1]
+    flat, sizes = array.reshape(len(array), -1, array.shape[-1]), array.shape[1:-1]
+    taken = taken_of(flat.shape[1])
+    if taken < flat.shape[1]:
+        points = before + np.arange(len(flat) * taken).reshape(-1, taken)
+        flat = flat[np.arange(len(flat))[:, None], places_of(points, sizes)]
+    return flat.reshape(-1, flat.shape[-1]), taken
 
 
-def _batch(mean: Floats, mantissa: int, kind: str | None, spread: Floats | None, prior: list[Floats]) -> Batch:
+def _batch(
+    mean: Floats, mantissa: int, kind: str | None, spread: Floats | None, prior: list[Floats], before: int
+) -> Batch:
     mean, smallest, largest = at_least_float32(mean), np.inf, -np.inf
     if spread is not None:
         spread = at_least_float32(spread)
@@ -103,8 +112,8 @@ def _batch(mean: Floats, mantissa: int, kind: str | None, spread: Floats | None,
     if prior:
         mean, spread = standardised(mean, kind, spread, [matching_rows(mean, at_least_float32(side)) for side in prior])
         mantissa = 23
-    rows, per = rows_of(mean)
-    variance = None if spread is None else to_variance(_float32(rows_of(spread)[0]), str(kind))
+    rows, per = rows_of(mean, before)
+    variance = None if spread is None else to_variance(_float32(rows_of(spread, before)[0]), str(kind))
     return Batch(_float32(rows), variance, per, min(mantissa, 23), smallest, largest)
 
 

@@ -32,7 +32,7 @@ def classify(
 
     Args:
         mean: The posterior means, or codes, (n, D); (n,) is one dimension. Spatial and sequence latents (n, C, H, W)
-            and (n, T, D) have one dimension a channel or feature, and up to 16 places of an input are taken. An array
+            and (n, T, D) have one dimension a channel or feature, and 4 places of each input are taken. An array
             of any real type, a memory map, a tensor on any device, or chunks of rows: an iterator, or another iterable
             such as a DataLoader. A list of arrays may be chunks or inputs and is an error: pass iter(chunks).
         logvar, var, std: The posterior's spread, at most one, in the shape (and the chunks) of `mean`. True: the chunks

@@ -32,8 +32,10 @@ class Subset:
         self.inputs = 0
         self.rows = 0
         self._level = 0
-        self._held: list[Batch] = []
-        self._places: list[NDArray[np.int64]] = []
+        self._held: list[tuple[Batch, NDArray[np.int64]]] = []
+        """Batches, as far as they are kept, and the numbers of their inputs."""
+        self._largest = 1
+        """Largest number of rows of an input."""
         self._histogram: WindowedHistogram | None = None
         self._non_finite: NDArray[np.int64] = np.zeros(1, np.int64)
 
@@ -48,26 +50,28 @@ class Subset:
             self._histogram.update_rows(batch.mean)
         taken = subsampling.kept_rows(self.inputs, self.inputs + n, self._level)
         if taken.size:
-            self._held.append(_chosen(batch, taken - self.inputs))
-            self._places.append(taken)
+            self._held.append((_chosen(batch, taken - self.inputs), taken))
         self.inputs += n
         self.rows += len(batch.mean)
-        level = subsampling.halvings_needed(self.inputs, _max_inputs(batch))
+        self._largest = max(self._largest, batch.per)
+        level = subsampling.halvings_needed(self.inputs, _max_inputs(batch.mean.shape[1], self._largest))
         if level > self._level:
             self._thin(level)
 
     def snapshot(self) -> Snapshot:
         """Return the statistics of the rows that are kept; `n` is their number."""
-        batch = self._joined()
-        window = max(512, -(-len(batch.mean) // 16) * 16)
+        first = self._held[0][0]
+        rows, dimensions = sum(len(batch.mean) for batch, _ in self._held), first.mean.shape[1]
         stream = LatentStream(
-            batch.mean.shape[1],
-            window=window,
-            has_variance=batch.variance is not None,
+            dimensions,
+            window=max(512, -(-rows // 16) * 16),
+            has_variance=first.variance is not None,
             prior=self.prior,
             resolution=self.resolution,
         )
-        stream.update(batch.mean, batch.variance, batch.per, batch.mantissa)
+        mantissa = min(batch.mantissa for batch, _ in self._held)
+        for batch, _ in self._held:
+            stream.update(batch.mean, batch.variance, batch.per, mantissa)
         snapshot = stream.snapshot(step=0)
         if self._histogram is None:
             return snapshot
@@ -75,27 +79,22 @@ class Subset:
         return replace(snapshot, rows=self.rows, non_finite=non_finite, histograms=self._histogram.draw())
 
     def _thin(self, level: int) -> None:
-        batch, places = self._joined(), np.concatenate(self._places)
         if self._histogram is None:  # until now all rows were held
-            self._histogram = WindowedHistogram(batch.mean.shape[1], panes=1)
-            self._histogram.update_rows(batch.mean)
-        keep = np.flatnonzero(places == subsampling.row_of_block(places >> level, level))
-        self._held, self._places, self._level = [_chosen(batch, keep)], [places[keep]], level
-
-    def _joined(self) -> Batch:
-        held = self._held
-        variances: list[F32] = [batch.variance for batch in held if batch.variance is not None]
-        return held[0]._replace(
-            mean=np.concatenate([batch.mean for batch in held]),
-            variance=np.concatenate(variances) if variances else None,
-            mantissa=min(batch.mantissa for batch in held),
-        )
+            self._histogram = WindowedHistogram(self._held[0][0].mean.shape[1], panes=1)
+            for batch, _ in self._held:
+                self._histogram.update_rows(batch.mean)
+        held = []
+        for batch, inputs in self._held:
+            keep = np.flatnonzero(inputs == subsampling.row_of_block(inputs >> level, level))
+            if keep.size:
+                held.append((_chosen(batch, keep), inputs[keep]))
+        self._held, self._level = held, level
 
 
-def _max_inputs(batch: Batch) -> int:
+def _max_inputs(dimensions: int, rows_per_input: int) -> int:
     """Return the number of inputs whose rows fit the window of a stream."""
-    rows: int = min(MAX_ROWS, max(512, WINDOW_BYTES // (4 * batch.mean.shape[1])) // 16 * 16)
-    return max(rows // batch.per, 1)
+    rows: int = min(MAX_ROWS, max(512, WINDOW_BYTES // (4 * dimensions)) // 16 * 16)
+    return max(rows // rows_per_input, 1)
 
 
 def _chosen(batch: Batch, inputs: NDArray[np.int64]) -> Batch:

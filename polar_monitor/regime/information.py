@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from ..statistics.snapshot import Array, Snapshot
 from ..statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, MIN_ROWS, MIXED_SHARE, PASSIVE, Z
+from .evidence import DRIFT, MIN_EVIDENCE, QUESTIONS, Z_CHANGE
 from .label import Label
-from .label_codes import UNDECIDED, decode
+from .label_codes import UNDECIDED, Codes, decode, without_evidence
 
 MIXED_GAP = 0.02
 """Lower limit of a mixed dimension's `variance_gap`, in nats."""
@@ -34,13 +35,13 @@ Z_VALLEY = 3.0
 
 def by_information(s: Snapshot) -> tuple[Label, ...]:
     """Return the label of each dimension. A comparison with NaN is false: an unknown dimension stays undecided."""
-    return decode(judge_by_information(s).codes)
+    return decode(judge_by_information(s).codes.latest)
 
 
 class Judged(NamedTuple):
     """The labels of one evaluation, as codes, with what the verdict asks of them."""
 
-    codes: bytes
+    codes: Codes
     unknown: int
     """Dimensions that cannot be estimated."""
     weakest: float
@@ -49,12 +50,16 @@ class Judged(NamedTuple):
     """The largest finite information of a passive dimension; -inf for none."""
 
 
-def judge_by_information(s: Snapshot) -> Judged:
-    """Return the labels of `by_information`, and the bounds of the two groups."""
+def judge_by_information(s: Snapshot, previous: Codes | None = None, share: float = 1.0) -> Judged:
+    """Return the labels and the bounds of the two groups.
+
+    `previous` are the codes of the evaluation before; a `share` of the window's rows is new since then.
+    """
     from ..kernels.judging.labels import label
 
+    D = s.dimensions
     if s.independent < MIN_ROWS:
-        return Judged(bytes([UNDECIDED]) * s.dimensions, s.dimensions, math.inf, -math.inf)
+        return Judged(without_evidence(bytes([UNDECIDED]) * D), D, math.inf, -math.inf)
     numbers = np.array(
         (
             s.information, s.information_se, s.information_upper, s.information_upper_se, s.variance_gap,
@@ -63,10 +68,18 @@ def judge_by_information(s: Snapshot) -> Judged:
         ),
         np.float64,
     )  # fmt: skip
-    codes = np.empty(s.dimensions, np.uint8)
-    cuts = Z, Z_VALLEY, PASSIVE, _cut(s), MIXED_GAP, MIXED_SHARE, MIXED_VALLEY, float(MIN_ROWS)
-    unknown, weakest, strongest = label(numbers, s.has_variance, cuts, codes)
-    return Judged(codes.tobytes(), unknown, weakest, strongest)
+    codes = np.empty((2, D), np.uint8)
+    if previous is None:
+        sides, evidence = np.zeros(D, np.uint8), np.zeros((QUESTIONS, D))
+    else:
+        sides = np.frombuffer(previous.sides, np.uint8).copy()
+        evidence = np.frombuffer(previous.evidence).reshape(QUESTIONS, D).copy()
+    rule = Z_CHANGE, DRIFT, MIN_EVIDENCE
+    cuts = Z, Z_VALLEY, PASSIVE, _cut(s), MIXED_GAP, MIXED_SHARE, MIXED_VALLEY, float(MIN_ROWS), *rule
+    unknown, held, weakest, strongest = label(numbers, s.has_variance, cuts, share, sides, evidence, codes)
+    labels = codes[0].tobytes()
+    latest = codes[1].tobytes() if held else labels
+    return Judged(Codes(labels, latest, sides.tobytes(), evidence.tobytes()), unknown, weakest, strongest)
 
 
 def too_few(s: Snapshot) -> NDArray[np.bool_]:
@@ -93,19 +106,32 @@ def sentence(s: Snapshot, j: int, label: Label) -> str:
     name = "information" if s.has_variance else f"entropy resolved at {s.resolution:.3g}:"
     low, high = (float(bound[j]) for bound in _bounds(s))
     certificate, cut = float(_certificate(s)[j]), _cut(s)
-    text = f"{name} {s.information[j]:.3f} nats, 95 % interval {max(low, 0):.3f} to {high:.3f}"
-    if label is Label.PASSIVE and certificate < high:
-        text = f"information at most {certificate:.3f} nats (from the moments, with 95 % confidence)"
+    interval = f"{_beside(max(low, 0.0), cut)} to {_beside(high, PASSIVE)}"
+    text = f"{name} {s.information[j]:.3f} nats, 95 % interval {interval}"
+    if not math.isfinite(s.information_se[j]):
+        text = f"{name} {s.information[j]:.3f} nats, whose error is not known"
+    if label is Label.PASSIVE and certificate <= PASSIVE and not certificate >= high:
+        text = f"information at most {_beside(certificate, PASSIVE)} nats (from the moments, with 95 % confidence)"
     if label is Label.PASSIVE:
         return f"{text}, at or below {PASSIVE}"
     if label is Label.UNDECIDED:
         return f"{text}, which is neither surely below {PASSIVE} nor surely above {cut}"
     if not s.has_variance:
-        return f"{text}, above {cut} (active and mixed cannot be distinguished without a variance)"
+        return f"{text}, at or above {cut} (active and mixed cannot be distinguished without a variance)"
     shares = f"{s.share_active[j]:.0%} of the inputs clearly use it, {s.share_passive[j]:.0%} clearly do not"
     if label is Label.MIXED:
         return f"{text}; {shares}, variance gap {s.variance_gap[j]:.2f} nats{_valley(s, j)}"
-    return f"{text}, above {cut}; {shares}"
+    return f"{text}, at or above {cut}; {shares}"
+
+
+def _beside(value: float, cut: float) -> str:
+    """Return a number with three decimals, or with as many more as show on which side of the cut it is."""
+    text = f"{value:.3f}"
+    for decimals in range(4, 10):
+        if (float(text) <= cut) == (value <= cut) and (float(text) >= cut) == (value >= cut):
+            break
+        text = f"{value:.{decimals}f}"
+    return text
 
 
 def _valley(s: Snapshot, j: int) -> str:

@@ -1,4 +1,4 @@
-"""Judge a snapshot: settle the labels and reach a verdict on the model.
+"""Judge a snapshot: label the dimensions and reach a verdict on the model.
 
 Everything here is a pure function, so a run can be judged again from its log.
 """
@@ -6,6 +6,7 @@ Everything here is a pure function, so a run can be judged again from its log.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,21 @@ from numpy.typing import NDArray
 from ..statistics.resolution import is_relative
 from ..statistics.snapshot import Array, Snapshot
 from ..statistics.thresholds import MIN_ROWS
+from .evidence import MAX_NAMED, held_labels, new_share
 from .information import Judged, judge_by_information, too_few, too_few_rows
-from .label_codes import PASSIVE, UNDECIDED, Codes, as_array, encode, where_informative, where_passive
+from .label_codes import (
+    ACTIVE,
+    MIXED,
+    PASSIVE,
+    UNDECIDED,
+    as_array,
+    encode,
+    where_informative,
+    where_passive,
+    without_evidence,
+)
 from .published import labels_by
-from .regime import DWELL, Regime, Verdict
+from .regime import Regime, Verdict
 
 MIN_GAP = math.log(3.0)
 """Smallest distance of the two groups of a polarised regime, in log(information + 0.01)."""
@@ -24,47 +36,48 @@ MIN_GAP = math.log(3.0)
 MAX_UNDECIDED_SHARE = 0.1
 """Largest share of undecided dimensions in a verdict other than `graded`."""
 
-MAX_NAMED = 5
-"""Largest number of dimensions that a reason names."""
-
 
 def judge(snapshot: Snapshot, previous: Regime | None = None, criterion: str = "information") -> Regime:
     """Label every dimension of `snapshot` and reach a verdict.
 
-    With the `previous` regime of the same run, a label changes only after three evaluations that agree.
+    With the `previous` regime of the same run, a label near a cut changes when the evidence adds up (`evidence.py`).
 
-    `criterion` is "information" (ours) or the name of a published one in `polar_monitor.criteria`.
+    `criterion` is "information" (ours) or the name of a published one in `polar_monitor.criteria`. Its labels have no
+    error, and follow each evaluation at once.
     """
     if criterion == "information":
-        judged = judge_by_information(snapshot)
+        known, share = None, 1.0
+        if previous is not None and previous.criterion == criterion and len(previous.labels) == snapshot.dimensions:
+            known, share = previous.codes, new_share(snapshot, previous.snapshot)
+        judged = judge_by_information(snapshot, known, share)
     else:
-        judged = Judged(encode(labels_by(criterion, snapshot)), snapshot.dimensions, math.nan, math.nan)
-    codes = _settle(judged.codes, None if previous is None else previous.codes)
-    verdict, reasons = _verdict(snapshot, codes.labels, judged, criterion)
-    return Regime.from_codes(snapshot, codes, verdict, reasons, criterion)
+        codes = without_evidence(encode(labels_by(criterion, snapshot)))
+        judged = Judged(codes, snapshot.dimensions, *_weakest_and_strongest(snapshot.information, codes.labels))
+    labels = judged.codes.labels
+    was_informative = ACTIVE in labels or MIXED in labels or (previous is not None and previous.was_informative)
+    verdict, reasons = _verdict(snapshot, judged, criterion)
+    if verdict is Verdict.COLLAPSED and previous is not None and not was_informative:
+        reasons = (f"{reasons[0]}; none has come into use so far", *reasons[1:])
+    return Regime.from_codes(
+        snapshot, judged.codes, verdict, (*reasons, *_caveats(snapshot)), criterion, was_informative
+    )
 
 
-def _settle(latest: bytes, previous: Codes | None) -> Codes:
-    """Return the settled labels, and for each the number of evaluations in a row that gave the latest one."""
-    if previous is None or len(previous.labels) != len(latest):
-        return Codes(latest, latest, bytes([1]) * len(latest))
-    settled = bytes([DWELL]) * len(latest)
-    if latest == previous.latest and previous.agreeing == settled:
-        return Codes(latest, latest, settled)
-    new, before, streak = (as_array(codes) for codes in (latest, previous.latest, previous.agreeing))
-    agreeing = np.where(new == before, np.minimum(streak + np.uint8(1), np.uint8(DWELL)), np.uint8(1))
-    labels = np.where(agreeing >= DWELL, new, as_array(previous.labels))
-    return Codes(labels.tobytes(), latest, agreeing.tobytes())
+def completed(regime: Regime, snapshot: Snapshot) -> Regime:
+    """Return a regime with all statistics of its snapshot, some of which its caveats rest on."""
+    before = () if regime.snapshot is None else _caveats(regime.snapshot)
+    reasons = tuple(reason for reason in regime.reasons if reason not in before)
+    return replace(regime, snapshot=snapshot, reasons=(*reasons, *_caveats(snapshot)))
 
 
-def _verdict(s: Snapshot, labels: bytes, judged: Judged, criterion: str) -> tuple[Verdict, tuple[str, ...]]:
+def _verdict(s: Snapshot, judged: Judged, criterion: str) -> tuple[Verdict, tuple[str, ...]]:
     """Return the verdict and its reasons.
 
     Dimensions that cannot be estimated are left out. If they are the majority, there is no verdict.
     """
-    reasons = list(_caveats(s))
     if s.independent < MIN_ROWS:
-        return Verdict.NOT_ESTIMABLE, (too_few_rows(s), *reasons)
+        return Verdict.NOT_ESTIMABLE, (too_few_rows(s),)
+    labels, reasons = judged.codes.labels, []
     undecided, passive = labels.count(UNDECIDED), labels.count(PASSIVE)
     informative, left_out = len(labels) - undecided - passive, 0
     if undecided and judged.unknown:
@@ -72,25 +85,30 @@ def _verdict(s: Snapshot, labels: bytes, judged: Judged, criterion: str) -> tupl
         left_out = int(np.count_nonzero(unknown))
         if left_out:
             reasons.append(_left_out(unknown))
+    held = held_labels(s, judged.codes)
+    if held:
+        reasons.append(held)
     if 2 * left_out > len(labels):
         return Verdict.NOT_ESTIMABLE, ("most dimensions could not be estimated", *reasons)
     undecided -= left_out
     if undecided and not passive and not informative:
-        return Verdict.NOT_ESTIMABLE, ("no dimension could be decided", *reasons)
+        return Verdict.NOT_ESTIMABLE, (
+            "no dimension has a label" if held else "no dimension could be decided", *reasons,
+        )  # fmt: skip
     share = undecided / max(undecided + passive + informative, 1)
     if share > MAX_UNDECIDED_SHARE:
-        state = "lie between the two groups" if criterion == "information" else f"have no label by {criterion}"
+        state = "are undecided" if held else "lie between the two groups"
+        if criterion != "information":
+            state = f"have no label by {criterion}"
         return Verdict.GRADED, (f"{share:.0%} of the dimensions {state}", *reasons)
     if not informative:
-        return Verdict.COLLAPSED, ("no dimension carries information", *reasons)
+        none = "no dimension is labelled active or mixed" if held or undecided else "no dimension carries information"
+        return Verdict.COLLAPSED, (none, *reasons)
     if not passive:
-        return Verdict.ALL_ACTIVE, ("no dimension is passive", *reasons)
-    weakest, strongest = judged.weakest, judged.strongest
-    if labels != judged.codes or criterion != "information":
-        weakest, strongest = _weakest_and_strongest(s.information, labels)
-    if not (math.isfinite(weakest) and math.isfinite(strongest)):
+        return Verdict.ALL_ACTIVE, (f"no dimension is {'labelled ' if held else ''}passive", *reasons)
+    if not (math.isfinite(judged.weakest) and math.isfinite(judged.strongest)):
         return Verdict.NOT_ESTIMABLE, ("the distance of the two groups is not known", *reasons)
-    distance = _scale(weakest) - _scale(strongest)
+    distance = _scale(judged.weakest) - _scale(judged.strongest)
     groups = (
         f"{informative} informative and {passive} passive dimensions; "
         f"the weakest informative one carries {math.exp(distance):.1f} times the strongest passive one"

@@ -2,6 +2,8 @@
 
 import enum
 
+from ..errors import PolarMonitorError
+
 
 class Label(enum.StrEnum):
     """State of one latent dimension."""
@@ -13,3 +15,10 @@ class Label(enum.StrEnum):
 
 
 INFORMATIVE_LABELS = (Label.ACTIVE, Label.MIXED)
+
+
+def checked_label(label: str) -> Label:
+    """Return the label of this name. Raises PolarMonitorError for an unknown one."""
+    if label not in tuple(Label):
+        raise PolarMonitorError(f"label: expected one of {', '.join(Label)}; got {label!r}")
+    return Label(label)

@@ -24,16 +24,25 @@ Flags = NDArray[np.bool_]
 
 
 class Codes(NamedTuple):
-    """The codes of the settled labels and of the latest ones, and the number of evaluations that gave the latest."""
+    """The labels as codes, and what the next evaluation needs; `evidence.py` explains it."""
 
     labels: bytes
     latest: bytes
-    agreeing: bytes
+    """Codes by this evaluation alone."""
+    sides: bytes
+    """The answers to the three questions about each dimension, two bits each: 0 not known, 1 no, 2 yes."""
+    evidence: bytes
+    """Evidence against each answer, (3, D) float64."""
 
 
 def encode(labels: Iterable[Label]) -> bytes:
     """Return the code of each label."""
     return bytes(map(CODES.__getitem__, labels))
+
+
+def without_evidence(labels: bytes, latest: bytes | None = None) -> Codes:
+    """Return codes whose answers are not known, as before the first evaluation and by a published criterion."""
+    return Codes(labels, labels if latest is None else latest, bytes(len(labels)), bytes(24 * len(labels)))
 
 
 @lru_cache(MAX_CACHED)
@@ -43,8 +52,14 @@ def decode(codes: bytes) -> tuple[Label, ...]:
 
 
 def as_array(codes: bytes) -> NDArray[np.uint8]:
-    """Return codes, or counts, as an array (D,) that cannot be written."""
+    """Return codes as an array (D,) that cannot be written."""
     return np.frombuffer(codes, np.uint8)
+
+
+@lru_cache(MAX_CACHED)
+def numbers(evidence: bytes) -> tuple[float, ...]:
+    """Return evidence as numbers; the same tuple as long as it does not change."""
+    return tuple(np.frombuffer(evidence).tolist())
 
 
 @lru_cache(MAX_CACHED)

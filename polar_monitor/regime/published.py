@@ -7,7 +7,7 @@ of magnitude apart: counts of "active units" from different papers are not compa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
@@ -16,7 +16,8 @@ import numpy as np
 from ..errors import PolarMonitorError
 from ..statistics.snapshot import Array, Snapshot
 from .criterion import Condition, Criterion, Labels, Statistic
-from .label import Label
+from .information import by_information
+from .label import Label, checked_label
 
 ENTROPY_CUT = 0.5 * math.log(4 * math.pi * math.e * 0.1)
 """Largest h(μ) that a KL of 0.1 nats to N(0, 1) allows: h(μ) ≤ ½ log(4πe KL)."""
@@ -165,15 +166,15 @@ rolinek_sd = CRITERIA["rolinek_sd"]
 
 def check(criterion: str) -> None:
     """Raise `PolarMonitorError` unless `criterion` is a known name."""
-    if criterion != "information" and criterion not in CRITERIA:
+    if criterion != "information" and not (isinstance(criterion, str) and criterion in CRITERIA):
         known = ", ".join(["information", *CRITERIA])
         raise PolarMonitorError(f"criterion: expected one of {known}; got {criterion!r}")
 
 
 def labels_by(criterion: str, snapshot: Snapshot) -> Labels:
-    """Return labels by a published criterion. Raises PolarMonitorError for an unknown name."""
+    """Return labels by a published criterion or by "information". Raises PolarMonitorError for an unknown name."""
     check(criterion)
-    return CRITERIA[criterion](snapshot)
+    return by_information(snapshot) if criterion == "information" else CRITERIA[criterion](snapshot)
 
 
 def criteria_table() -> str:
@@ -185,12 +186,12 @@ def criteria_table() -> str:
     return "\n".join(lines)
 
 
-def delta_kl(s: Snapshot, criterion: Callable[[Snapshot], Labels] = rolinek) -> float:
+def delta_kl(s: Snapshot, criterion: str | Callable[[Snapshot], Sequence[str]] = rolinek) -> float:
     """Return Δ_KL of Rolinek, Zietlow & Martius 2019: the share of the KL that narrow active dimensions do not explain.
 
     |L − L̃| / L with L = ½ Σ E[μ² + σ² − log σ² − 1] over all dimensions, and L̃ = ½ Σ E[μ² − log σ² − 1] over those that
-    `criterion` calls active. Less than `MAX_DELTA_KL` is a polarised regime there. NaN without a variance, for another
-    prior than N(0, 1), or if no dimension has a KL.
+    `criterion`, or the published one of that name, calls active. Less than `MAX_DELTA_KL` is a polarised regime there.
+    NaN without a variance, for another prior than N(0, 1), or if no dimension has a KL.
     """
     square = s.variance + np.square(s.mean)
     standard = 0.5 * (square + s.posterior_variance - s.log_variance - 1.0)
@@ -198,5 +199,6 @@ def delta_kl(s: Snapshot, criterion: Callable[[Snapshot], Labels] = rolinek) -> 
     total = float(standard[known].sum())
     if not known.any() or total <= 0.0 or not np.allclose(standard[known], s.kl[known], rtol=1e-4, atol=1e-4):
         return math.nan
-    active = known & np.array([label is Label.ACTIVE for label in criterion(s)])
+    labels = labels_by(criterion, s) if isinstance(criterion, str) else criterion(s)
+    active = known & np.array([checked_label(label) is Label.ACTIVE for label in labels])
     return abs(total - float(0.5 * (square - s.log_variance - 1.0)[active].sum())) / total

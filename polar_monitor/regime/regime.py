@@ -1,4 +1,4 @@
-"""Settled labels of the dimensions and the verdict on the model, with their explanation."""
+"""Labels of the dimensions and the verdict on the model, with their explanation."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ import numpy as np
 
 from ..statistics.snapshot import Snapshot
 from .disagreement import disagree, disagreements, opinions
+from .evidence import QUESTIONS, evidence_of_change
 from .information import by_information, sentence
-from .label import INFORMATIVE_LABELS, Label
-from .label_codes import CODES, Codes, decode, encode, where_informative
+from .label import INFORMATIVE_LABELS, Label, checked_label
+from .label_codes import CODES, Codes, decode, encode, numbers, where_informative
 from .published import CRITERIA, MAX_DELTA_KL, delta_kl
 
-DWELL = 3
-"""Evaluations that must agree before a label changes."""
+MAX_SIDES = 0b101010
+"""Answers about a dimension of which each is yes."""
 
 
 class Verdict(enum.StrEnum):
@@ -37,36 +38,55 @@ class Verdict(enum.StrEnum):
 class Regime:
     """Labels of all dimensions and the verdict on the model.
 
-    `labels` are settled: a label changes only after three evaluations that agree. `latest` are of this one.
+    A label follows the evidence of all evaluations so far: it changes at once if one evaluation is far beyond a cut,
+    and near a cut when the evidence adds up. The verdict and its reasons are of these labels and of this snapshot.
     """
 
     step: int
     labels: tuple[Label, ...]
     latest: tuple[Label, ...]
-    agreeing: tuple[int, ...]
-    """Evaluations in a row, this one included, that gave `latest`."""
+    """Labels by this evaluation alone, as `classify` gives them."""
     verdict: Verdict
     reasons: tuple[str, ...]
-    """Sentences that give the numbers behind the verdict, and the dimensions that could not be judged."""
+    """Sentences that give the numbers behind the verdict, the dimensions that could not be judged, and the labels that
+    are held although this evaluation alone says otherwise."""
     criterion: str = "information"
+    was_informative: bool = False
+    """True if a dimension is active or mixed, or was at an evaluation before."""
+    sides: tuple[int, ...] = ()
+    """Answers about each dimension, for the next evaluation: two bits each for passive, informative and mixed, with 0
+    not known, 1 no, 2 yes. Empty in logs of older versions: nothing is known."""
+    evidence: tuple[float, ...] = ()
+    """Evidence against each answer: of all dimensions for passive, then for informative, then for mixed."""
     snapshot: Snapshot | None = field(default=None, repr=False, compare=False)
     """Statistics that were judged; not part of `to_dict`."""
 
     @classmethod
     def from_codes(
-        cls, snapshot: Snapshot, codes: Codes, verdict: Verdict, reasons: tuple[str, ...], criterion: str
+        cls,
+        snapshot: Snapshot,
+        codes: Codes,
+        verdict: Verdict,
+        reasons: tuple[str, ...],
+        criterion: str,
+        was_informative: bool,
     ) -> Regime:
         """Return the regime of a snapshot; it keeps the codes for the next evaluation."""
-        labels, latest = decode(codes.labels), decode(codes.latest)
-        regime = cls(snapshot.step, labels, latest, tuple(codes.agreeing), verdict, reasons, criterion, snapshot)
+        labels, latest, evidence = decode(codes.labels), decode(codes.latest), numbers(codes.evidence)
+        regime = cls(
+            snapshot.step, labels, latest, verdict, reasons, criterion, was_informative, tuple(codes.sides), evidence,
+            snapshot,
+        )  # fmt: skip
         vars(regime)["codes"] = codes
         return regime
 
     @cached_property
     def codes(self) -> Codes:
-        """The labels as codes; more than `DWELL` evaluations that agree count as `DWELL`."""
-        agreeing = bytes(min(max(count, 0), DWELL) for count in self.agreeing)
-        return Codes(encode(self.labels), encode(self.latest), agreeing)
+        """The labels, the answers and the evidence as bytes."""
+        n = len(self.labels)
+        sides = bytes(self.sides) if len(self.sides) == n else bytes(n)
+        evidence = self.evidence if len(self.evidence) == QUESTIONS * n else (0.0,) * (QUESTIONS * n)
+        return Codes(encode(self.labels), encode(self.latest), sides, np.array(evidence, np.float64).tobytes())
 
     def explain(self, dimension: int | None = None) -> str:
         """Explain the label of `dimension`, with a line for each published criterion that disagrees.
@@ -96,12 +116,12 @@ from the prior (KL − I_G)
             raise IndexError(f"expected a dimension from 0 to {len(self.labels) - 1}, got {dimension}")
         label, latest = self.labels[dimension], self.latest[dimension]
         text = f"dimension {dimension} is {label}"
+        if latest is not label:
+            text = f"dimension {dimension} is held {label}; {evidence_of_change(self.codes, dimension)}"
         if self.criterion != "information":
             text += f": criterion {self.criterion}: {CRITERIA[self.criterion]}"
         elif self.snapshot is not None:
             text += f": {sentence(self.snapshot, dimension, latest)}"
-        if latest is not label:
-            text += f"; the last {self.agreeing[dimension]} of {DWELL} evaluations say {latest}"
         return "\n  ".join([text, *self._others(dimension)])
 
     def _others(self, j: int) -> Iterator[str]:
@@ -137,9 +157,16 @@ from the prior (KL − I_G)
             if any(counts.values()):
                 yield f"{label} by criterion: " + ", ".join(f"{name} {n}" for name, n in counts.items() if n)
 
-    def count(self, label: Label) -> int:
-        """Return the number of dimensions with this label."""
-        return self.codes.labels.count(CODES[label])
+    def count(self, label: Label | str) -> int:
+        """Return the number of dimensions with this label. Raises PolarMonitorError for an unknown one.
+
+        Example:
+            >>> import numpy as np, polar_monitor
+            >>> mean = np.random.default_rng(0).normal(size=(1000, 2))
+            >>> polar_monitor.classify(mean, var=np.full((1000, 2), 0.1)).count("active")
+            2
+        """
+        return self.codes.labels.count(CODES[checked_label(label)])
 
     @property
     def informative(self) -> tuple[int, ...]:
@@ -152,14 +179,27 @@ from the prior (KL − I_G)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], snapshot: Snapshot | None = None) -> Regime:
-        """Read what `to_dict` returns. Raises KeyError for a missing name, ValueError for an unknown label."""
+        """Read what `to_dict` returns. Raises KeyError for a missing name, ValueError for an unknown label.
+
+        Logs of older versions lack the answers and the evidence, which are not known then.
+        """
+        labels = tuple(Label(label) for label in data["labels"])
+        informative = any(label in INFORMATIVE_LABELS for label in labels)
+        sides, evidence = tuple(map(int, data.get("sides", ()))), tuple(map(float, data.get("evidence", ())))
+        n = len(labels)
+        if len(sides) not in (0, n) or len(evidence) not in (0, QUESTIONS * n):
+            raise ValueError(f"expected answers about {n} dimensions, got {len(sides)} and {len(evidence)} numbers")
+        if not all(0 <= side <= MAX_SIDES for side in sides) or not all(0.0 <= total < math.inf for total in evidence):
+            raise ValueError(f"expected answers from 0 to {MAX_SIDES} and evidence of at least 0")
         return cls(
             step=int(data["step"]),
-            labels=tuple(Label(label) for label in data["labels"]),
+            labels=labels,
             latest=tuple(Label(label) for label in data["latest"]),
-            agreeing=tuple(int(n) for n in data["agreeing"]),
             verdict=Verdict(data["verdict"]),
             reasons=tuple(data["reasons"]),
             criterion=str(data["criterion"]),
+            was_informative=bool(data.get("was_informative", informative)),
+            sides=sides,
+            evidence=evidence,
             snapshot=snapshot,
         )

@@ -15,20 +15,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays.columns import transposed
 from ..errors import PolarMonitorError
-from ..kernels.mixture import numbered
+from ..kernels.light.short import shorten
+from ..kernels.light.take import take
+from ..kernels.mixture import NO_ROWS, numbered
 from .array_types import F32, Array
 from .full import full_statistics
-from .rounding import rounded
+from .rounding import SIZES, rounded
 from .snapshot import Snapshot
-from .window import light_statistics
+from .window import NAMES, light_statistics
 from .windowed_histogram import PANES, WindowedHistogram
+from .work_space import WorkSpace
 
 WINDOW_BYTES = 64 * 2**20
 """Largest memory of the window's means. Very wide latents get a shorter window."""
 MIN_VARIANCE = np.finfo(np.float32).tiny
 """Smallest variance that is kept, so that every variance has a logarithm."""
+NO_BITS = NO_ROWS.view(np.int32)
+NO_PACKED = np.empty((len(NAMES) - 1, 0), np.uint8)
+LIGHT_SIZES = np.array([SIZES.get(name, 0) for name in NAMES[:-1]])
+"""Bytes of each statistic of a light snapshot, 0 of a count; the last name is no statistic of a snapshot."""
 
 
 class LatentStream:
@@ -67,11 +73,14 @@ class LatentStream:
         """Forget everything. The empty state is the identity of `merge`."""
         self._mean: F32 = np.zeros((self.dimensions, self.window), np.float32)
         self._variance: F32 | None = np.ones_like(self._mean) if self.has_variance else None
+        self._bits = self._mean.view(np.int32), NO_BITS if self._variance is None else self._variance.view(np.int32)
+        self._work: WorkSpace | None = None
         self._input: NDArray[np.int64] = np.zeros(self.window, np.int64)
         self._step: NDArray[np.int64] = np.full(self.window, -1, np.int64)
         self._filled = self._place = 0
         self._inputs = 0
-        self._per = 1
+        self._several = False
+        """True if some input has several rows."""
         self.rows = 0
         self._pending = 0
         """Newest rows that the histogram does not have yet."""
@@ -86,12 +95,13 @@ class LatentStream:
         self,
         mean: F32,
         variance: F32 | None = None,
-        per: int = 1,
+        per: int | NDArray[np.bool_] | None = 1,
         mantissa: int = 23,
         steps: NDArray[np.int64] | int = -1,
     ) -> None:
-        """Add rows (n, D). `per` consecutive rows belong to one input; `mantissa` is the number of bits of their dtype.
+        """Add rows (n, D); `mantissa` is the number of bits of their dtype.
 
+        per: the number of consecutive rows of each input, or which rows (n,) begin one; None if every row is an input.
         `steps`: optimiser steps at which the rows were recorded, a number or (n,); -1 if they are not known.
         A variance below 0 counts as NaN. Raises PolarMonitorError for other shapes.
         """
@@ -104,25 +114,36 @@ class LatentStream:
         n = mean.shape[0]
         if n == 0:
             return
-        self.mantissa, self._per = mantissa, max(per, 1)
-        inputs = self._inputs + np.arange(n, dtype=np.int64) // self._per
-        self._inputs = int(inputs[-1]) + 1
-        clean, start = _is_clean(mean, variance), 0
+        self.mantissa = mantissa
+        inputs = self._numbers(n, per)
+        bits, start = (_bits(mean), NO_BITS if variance is None else _bits(variance)), 0
         while start < n:
             place = self._place
             count = min(n - start, self.window - place)
-            here, there = slice(place, place + count), slice(start, start + count)
-            transposed(mean[there], self._mean, place)
-            if self._variance is not None and variance is not None:
-                transposed(variance[there], self._variance, place)
-            self._input[here] = inputs[there]
-            self._step[here] = steps if isinstance(steps, int) else steps[there]
+            clean = take(*bits, *self._bits, start, count, place)
+            here = slice(place, place + count)
+            self._input[here] = inputs[start : start + count]
+            self._step[here] = steps if isinstance(steps, int) else steps[start : start + count]
             if not clean:
                 self._clean(here)
             self._advance(count)
             start += count
         self.rows += n
         self._pending += n
+
+    def _numbers(self, n: int, per: int | NDArray[np.bool_] | None) -> NDArray[np.int64]:
+        """Return the number of the input of each of n new rows."""
+        if isinstance(per, np.ndarray):
+            inputs: NDArray[np.int64] = np.maximum(self._inputs - 1 + np.cumsum(per), 0)
+            several = int(inputs[-1]) + 1 - self._inputs < n
+        else:
+            per = per or 1
+            inputs, several = np.arange(self._inputs, self._inputs + n, dtype=np.int64), per > 1
+            if several:
+                inputs = self._inputs + np.arange(n, dtype=np.int64) // per
+        self._inputs = int(inputs[-1]) + 1
+        self._several |= several
+        return inputs
 
     def _clean(self, here: slice) -> None:
         """Count the rows that are not finite, turn a negative variance into NaN, and raise a variance of zero."""
@@ -153,7 +174,8 @@ class LatentStream:
         self._histogram.merge(other._histogram)
         self._non_finite += other._non_finite
         self.rows += other.rows
-        self._per, self.mantissa = max(self._per, other._per), min(self.mantissa, other.mantissa)
+        self._several |= other._several
+        self.mantissa = min(self.mantissa, other.mantissa)
         places = (self._place + np.arange(len(inputs))[-self.window :]) % self.window
         self._mean[:, places] = mean[:, -self.window :]
         if self._variance is not None and variance is not None:
@@ -176,26 +198,28 @@ class LatentStream:
         mean, variance, inputs = self._rows()
         group = self._group(inputs)
         prior = self._prior_mean, self._prior_var
-        self._statistics = light_statistics(mean, variance, group, *prior, self.resolution)
+        self._work = work = self._work or WorkSpace(self.dimensions, self.window)
+        self._statistics = light_statistics(mean, variance, group, *prior, self.resolution, work)
         n, steps = self._filled, self._step[: self._filled]
         independent = n
         if group is not None and n:  # the ring may begin within an input
             independent = int(group[-1]) + 1 - int(group[-1] > 0 and inputs[0] == inputs[-1])
-        statistics = {name: value for name, value in self._statistics.items() if name != "rows"}
-        light = Snapshot(
+        work.block[NAMES.index("non_finite")] = self._non_finite
+        arrays = np.empty((len(LIGHT_SIZES), self.dimensions))
+        shorten(work.block[:-1], LIGHT_SIZES, work.single, work.single_bits, arrays, NO_PACKED, work.kinds)
+        light = Snapshot.light(
+            dict(zip(NAMES, arrays, strict=False)),
             step=step,
             rows=self.rows,
             n=n,
             independent=math.ceil(independent / self._statistics["repeats"]),
             has_variance=self.has_variance,
-            non_finite=self._non_finite.astype(np.float64),
-            full=False,
+            resolution=self._statistics["resolution"],
+            repeats=self._statistics["repeats"],
             rows_from=int(steps.min(initial=step)) if n else -1,
             rows_to=int(steps.max(initial=-1)),
             surplus=self._surplus,
-            **statistics,
         )
-        light = rounded(light)
         return self.complete(light) if full else light
 
     def complete(self, snapshot: Snapshot) -> Snapshot:
@@ -228,7 +252,9 @@ class LatentStream:
 
     def _group(self, inputs: NDArray[np.int64]) -> NDArray[np.int32] | None:
         """Number the inputs (n,) from 0 in the order of their rows; None if every row is an input."""
-        return numbered(None if self._per == 1 else inputs)
+        if not self._several or not (inputs[1:] == inputs[:-1]).any():
+            return None
+        return numbered(inputs)
 
     def state_dict(self) -> dict[str, Any]:
         """Return arrays and numbers that `load_state_dict` restores, bit for bit."""
@@ -246,7 +272,7 @@ class LatentStream:
             "surplus": self._surplus,
             "place": self._place,
             "inputs": self._inputs,
-            "per": self._per,
+            "several": self._several,
             "rows": self.rows,
             "mantissa": self.mantissa,
             "non_finite": self._non_finite.copy(),
@@ -278,16 +304,15 @@ class LatentStream:
         self._step[:n] = np.asarray(state["step"], np.int64)
         self._surplus = float(state["surplus"])
         self._filled, self._place = n, int(state["place"])
-        self._inputs, self._per = int(state["inputs"]), int(state["per"])
+        self._inputs, self._several = int(state["inputs"]), bool(state["several"])
         self.rows, self.mantissa = int(state["rows"]), int(state["mantissa"])
         self._non_finite = np.asarray(state["non_finite"], np.int64).copy()
 
 
-def _is_clean(mean: F32, variance: F32 | None) -> bool:
-    """Return True if all is finite and no variance is below `MIN_VARIANCE`; False also if a sum is too large."""
-    with np.errstate(all="ignore"):
-        total = mean.sum() if variance is None else mean.sum() + variance.sum()
-    return math.isfinite(total) and (variance is None or bool(variance.min() >= MIN_VARIANCE))
+def _bits(rows: F32) -> NDArray[np.int32]:
+    """Return rows (n, D) as `take` reads them."""
+    rows = rows if rows.flags.carray and rows.dtype == np.float32 else np.ascontiguousarray(rows, np.float32)
+    return rows.view(np.int32)
 
 
 def _single(values: Any) -> F32:

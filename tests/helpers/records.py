@@ -13,6 +13,7 @@ from polar_monitor.alerts.alert import Alert, AlertKind, Forecast
 from polar_monitor.evaluation import Evaluation, Health
 from polar_monitor.regime.label import Label
 from polar_monitor.regime.regime import Regime, Verdict
+from polar_monitor.sinks.jsonl_record import USUAL_SIDES
 from polar_monitor.statistics.rounding import rounded
 from polar_monitor.statistics.snapshot import Histogram, Snapshot
 
@@ -126,7 +127,9 @@ def make_evaluation(
         step=step,
         labels=labels,
         latest=labels,
-        agreeing=(3,) * len(labels),
+        sides=tuple(USUAL_SIDES[label] for label in labels),
+        evidence=(0.0,) * (3 * len(labels)),
+        was_informative=True,
         verdict=verdict,
         reasons=(f"{len(labels)} dimensions; the weakest informative one carries 9.5 times the strongest passive one",),
     )

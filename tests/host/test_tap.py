@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from models import Vae, train
 from torch import nn
 from watching import stepped, warned, watched
 
+from polar_monitor.arrays.places import taken_of
 from polar_monitor.capture.ring import PairedRingBuffer
 from polar_monitor.capture.tap import Tap
 
@@ -58,16 +58,17 @@ def test_it_returns_none_and_raises_nothing_on_every_path(output: Any, side: str
         assert tap(module, (), output) is None
 
 
-def test_a_width_that_changes_never_ends_the_training(caplog: pytest.LogCaptureFixture) -> None:
-    """Twenty batches of another place count than the ring has: each is counted, the cause is told once."""
+def test_lengths_may_change_at_every_call() -> None:
+    """Sequences of one to nine places in turn: no row is lost, and each sequence stays one input."""
     model = nn.ModuleDict({"mu": nn.Conv1d(1, 3, 1)})
     monitor = watched(model, mean="mu", every=20, strict=False)
-    with caplog.at_level(logging.ERROR, logger="polar_monitor"), warned() as caught:
-        stepped(model, 40, lambda step: [model["mu"](torch.randn(8, 1, width)) for width in (4, 6)])
-    assert monitor.health().errors == 40
-    assert monitor.health().last_error.startswith("ValueError: expected 4 places an input, got 6")
-    assert len(caught) == 1
-    assert "could not be recorded" in caught[0]
+    lengths = [1, 2, 3, 4, 9]
+    stepped(model, 40, lambda step: [model["mu"](torch.randn(40, 1, length)) for length in lengths])
+    health, snapshot = monitor.health(), monitor.snapshot()
+    assert (health.errors, health.rows_dropped) == (0, 0)
+    assert health.rows_seen == 40 * health.calls // 5 * sum(map(taken_of, lengths))
+    assert snapshot is not None
+    assert snapshot.independent == pytest.approx(snapshot.n * len(lengths) / sum(map(taken_of, lengths)), rel=0.02)
 
 
 def test_a_broken_reader_is_counted_and_training_goes_on() -> None:

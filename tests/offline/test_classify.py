@@ -18,6 +18,7 @@ from torch import nn
 from watching import watched
 
 from polar_monitor import Label, PolarMonitor, PolarMonitorError, PolarMonitorWarning, classify
+from polar_monitor.arrays.places import MAX_ROWS_PER_INPUT
 from polar_monitor.capture import output_rows
 from polar_monitor.offline import batches, source, subset
 from polar_monitor.regime.regime import Regime, Verdict
@@ -179,8 +180,30 @@ def test_all_places_of_an_input_are_kept_together() -> None:
     image = draw.normal(size=(2000, 1, 1, 1)) + 0.1 * draw.normal(size=(2000, 1, 3, 3))
     s = classify(image, var=np.full(image.shape, 0.01)).snapshot
     assert s is not None
-    assert s.rows == 18_000
-    assert s.n == 9 * s.independent <= 1024
+    assert s.rows == 8000
+    assert s.n == MAX_ROWS_PER_INPUT * s.independent <= 1024
+
+
+@pytest.mark.parametrize("axes", [(16,), (8, 8), (32, 32), (4, 8, 8)])
+def test_the_edge_of_a_map_does_not_stand_for_the_map(axes: tuple[int, ...]) -> None:
+    """Live and offline: only the first index of the last axis, or of the first, is at the prior."""
+    draw = torch.Generator().manual_seed(0)
+    for edge in ((..., slice(1)), (slice(None), slice(None), slice(1))):
+        mean = 3 * torch.randn(2048, 1, *axes, generator=draw)
+        logvar = torch.full_like(mean, -4.0)
+        mean[edge], logvar[edge] = 0.0, 0.0
+        if len(axes) == 1:
+            mean, logvar = mean.transpose(1, 2), logvar.transpose(1, 2)
+        regime = classify(mean, logvar=logvar)
+        monitor = PolarMonitor(every=1, max_overhead=1.0, sinks=(), strict=True)
+        for part, spread in zip(mean.split(64), logvar.split(64), strict=True):
+            monitor.observe(part, logvar=spread)
+            monitor.step()
+        for s in (regime.snapshot, monitor.snapshot()):
+            assert s is not None
+            at_the_edge = 1 / (axes[0] if edge[0] == slice(None) else axes[-1])
+            assert s.posterior_variance[0] == pytest.approx(np.exp(-4) + at_the_edge * (1 - np.exp(-4)), abs=0.02)
+            assert s.information[0] > 1.0
 
 
 @pytest.mark.usefixtures("fewer")
@@ -258,8 +281,7 @@ P = [M[:300], M[300:]]
         (np.zeros((600, 3), "M8[s]"), {}, "real numbers"),
         (torch.zeros(600, 3, device="meta"), {}, "mean: expected a tensor with values, got one on meta"),
         (torch.zeros(600, 3).to_sparse(), {}, "mean: expected an array of real numbers"),
-        (iter([M, M[:, :2]]), {}, "chunks of 3 dimensions .* got 2"),
-        (iter([np.zeros((9, 3, 2, 2)), np.zeros((9, 3, 1, 1))]), {}, "4 places an input, got 3 and 1"),
+        (iter([M, M[:, :2]]), {}, "chunks of 3 dimensions, got one of 2"),
         (iter([M, "abc"]), {}, "a chunk of mean: expected an array"),
         (iter([1.0, 2.0]), {}, "mean: expected 1 to 5 axes"),
         (np.zeros((2,) * 6), {}, "mean: expected 1 to 5 axes"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import json
 import math
 from dataclasses import replace
 
@@ -17,7 +15,6 @@ from polar_monitor.regime import label_codes
 from polar_monitor.regime.information import MIXED_GAP, MIXED_VALLEY, Z_VALLEY, by_information
 from polar_monitor.regime.judge import judge
 from polar_monitor.regime.label import Label
-from polar_monitor.regime.regime import DWELL, Regime
 from polar_monitor.statistics import thresholds
 from polar_monitor.statistics.snapshot import Snapshot
 
@@ -59,24 +56,6 @@ def test_labels_are_those_of_one_dimension_at_a_time(
     assert by_information(s) == tuple(label_of(s, j) for j in range(len(rows)))
 
 
-@given(st.lists(st.lists(st.sampled_from([0.01, 0.1, 2.0]), min_size=3, max_size=3), min_size=1, max_size=12))
-def test_a_label_changes_after_three_evaluations_that_agree(rows: list[list[float]]) -> None:
-    expected: list[list[Label]] = []
-    regime: Regime | None = None
-    for t, nats in enumerate(rows):
-        s = make_snapshot(t, [PASSIVE] * 3, information=nats, bins=4)
-        expected.append(list(by_information(s)))
-        before = regime
-        regime = judge(s, regime)
-        again = None if before is None else Regime.from_dict(json.loads(json.dumps(before.to_dict())))
-        assert judge(s, again) == regime
-        for j in range(3):
-            streak = [list(run) for _, run in itertools.groupby(latest[j] for latest in expected)]
-            assert regime.agreeing[j] == min(len(streak[-1]), DWELL)
-            settled = [run[0] for run in streak if len(run) >= DWELL]
-            assert regime.labels[j] is (settled[-1] if settled else expected[0][j])
-
-
 def test_codes_are_turned_into_the_same_tuple_each_time() -> None:
     labels = (ACTIVE, PASSIVE, MIXED, UNDECIDED, ACTIVE)
     codes = label_codes.encode(labels)
@@ -90,6 +69,8 @@ def test_codes_are_turned_into_the_same_tuple_each_time() -> None:
 
 def test_codes_are_no_part_of_the_record() -> None:
     regime = judge(make_snapshot(1, [ACTIVE, PASSIVE], bins=4))
-    assert set(regime.to_dict()) == {"step", "labels", "latest", "agreeing", "verdict", "reasons", "criterion"}
+    assert set(regime.to_dict()) == {
+        "step", "labels", "latest", "verdict", "reasons", "criterion", "was_informative", "sides", "evidence",
+    }  # fmt: skip
     moved = replace(regime, labels=(PASSIVE, PASSIVE))
     assert moved.codes.labels == label_codes.encode(moved.labels)

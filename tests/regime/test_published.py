@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from records import ACTIVE, MIXED, PASSIVE, UNDECIDED, make_snapshot
 
-from polar_monitor import criteria
+from polar_monitor import PolarMonitorError, criteria
 from polar_monitor.criteria import CRITERIA, SHARP, active_units, delta_kl, rolinek, rolinek_sd
 from polar_monitor.regime.published import MINMAX_CUT, criteria_table
 from polar_monitor.statistics.snapshot import Snapshot
@@ -162,7 +162,12 @@ def test_delta_kl_of_linear_autoencoders() -> None:
     """High though the regime is understood entirely: it asks for sharp active dimensions, not for two groups."""
     graded = linear_vae(10.0, 5.0, 1.99, 1.2)
     assert delta_kl(graded) == pytest.approx(0.245, abs=0.002)
-    assert delta_kl(graded, rolinek_sd) == pytest.approx(0.20, abs=0.01)
+    assert delta_kl(graded, rolinek_sd) == delta_kl(graded, "rolinek_sd") == pytest.approx(0.20, abs=0.01)
+    assert delta_kl(graded, lambda s: [str(label) for label in rolinek_sd(s)]) == delta_kl(graded, rolinek_sd)
+    with pytest.raises(PolarMonitorError, match="criterion: expected one of"):
+        delta_kl(graded, "rolinek_var")
+    with pytest.raises(PolarMonitorError, match="label: expected one of active, passive"):
+        delta_kl(graded, lambda s: ["on"] * s.dimensions)
     assert delta_kl(linear_vae(100.0, 50.0, 20.0)) == pytest.approx(0.007, abs=0.001)
     assert SHARP == 0.03
 

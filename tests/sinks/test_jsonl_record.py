@@ -90,7 +90,8 @@ def test_the_form_of_a_line() -> None:
     assert next(iter(record)) == "version"
     assert record["version"] == 2
     assert record["regime"]["labels"] == "apmu"
-    assert record["regime"]["agreeing"] == 3
+    assert record["regime"]["sides"] == {}
+    assert record["regime"]["evidence"] == {}
     assert "latest" not in record["regime"]
     assert record["snapshot"]["dimensions"] == 4
     assert record["snapshot"]["information"] == [2, 0.5, 0.333336, 1.00001e-07]
@@ -107,11 +108,25 @@ def test_text_is_read_as_the_page_says() -> None:
         np.testing.assert_array_equal(read_here, getattr(before.snapshot, name))
 
 
-def test_labels_that_are_not_settled_come_back() -> None:
+def test_labels_that_are_held_come_back() -> None:
     before = make_evaluation(100, LABELS)
     assert before.regime is not None
-    regime = replace(before.regime, latest=LABELS[::-1], agreeing=(1, 2, 3, 1))
-    assert read(to_line(replace(before, regime=regime))).regime == regime
+    evidence = (0.0, 1 / 3, 7.6, 0.0, *[0.0] * 7, 1e-9)
+    for sides in ((25, 22, 22, 0), (26,) * 4):
+        regime = replace(before.regime, latest=LABELS[::-1], was_informative=True, sides=sides, evidence=evidence)
+        line = to_line(replace(before, regime=regime))
+        assert read(line).regime == regime
+        assert list(json.loads(line)["regime"]["evidence"]) == ["1", "2", "11"]
+        assert json.loads(line)["regime"]["sides"] in ({"2": 22, "3": 0}, 26)
+
+
+def test_a_line_of_a_version_that_counted_evaluations_is_read() -> None:
+    record = json.loads(to_line(make_evaluation(100, LABELS)))
+    for name in ("sides", "evidence", "was_informative"):
+        del record["regime"][name]
+    regime = read(json.dumps(record | {"regime": record["regime"] | {"agreeing": 3}}).encode()).regime
+    assert regime is not None
+    assert (regime.labels, regime.sides, regime.evidence, regime.was_informative) == (LABELS, (), (), True)
 
 
 def test_more_than_65536_rows_are_counted() -> None:

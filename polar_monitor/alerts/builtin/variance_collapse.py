@@ -7,13 +7,14 @@ from typing import TypedDict
 
 import numpy as np
 
-from ...regime.regime import DWELL
 from ..advice import make_alert
 from ..alert import Alert, AlertKind
 from ..observation import Observation
 from ..signals.signals import Signals
 from .rule import MIN_CLEAN_EVALUATIONS
 
+POINT_EVALUATIONS = 3
+"""Evaluations in a row with a posterior that is a point, for an alert."""
 MAX_RELIABILITY = 0.9999
 """Reliability above which the posterior is a point."""
 
@@ -28,7 +29,7 @@ class VarianceCollapseState(TypedDict):
 
 
 class VarianceCollapse:
-    """Raises VARIANCE_COLLAPSE when the posterior stays a point for as long as a label needs to change."""
+    """Raises VARIANCE_COLLAPSE when the posterior stays a point for `POINT_EVALUATIONS` evaluations."""
 
     name = "variance_collapse"
 
@@ -51,7 +52,7 @@ class VarianceCollapse:
         if not points or 2 * points < used:
             return VarianceCollapseState(point_streak=0, since_point=state["since_point"] + 1), ()
         streak = state["point_streak"] + 1
-        if streak < DWELL:
+        if streak < POINT_EVALUATIONS:
             return VarianceCollapseState(point_streak=streak, since_point=state["since_point"]), ()
         new = VarianceCollapseState(point_streak=streak, since_point=0)
         if state["since_point"] < MIN_CLEAN_EVALUATIONS:

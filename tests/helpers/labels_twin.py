@@ -1,0 +1,77 @@
+"""The rule of the labels for one dimension, written out slowly: the twin of the kernel `judging/labels`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+Z, Z_VALLEY, PASSIVE, INFORMATIVE, GAP, SHARE, VALLEY, MIN_ROWS = 1.96, 3.0, 0.05, 0.15, 0.02, 0.05, 0.85, 512
+Z_CHANGE, DRIFT, MIN_EVIDENCE = 3.29, 1.0, 7.6
+
+
+@dataclass
+class Answer:
+    """The answer to one question; None while it is not known."""
+
+    side: bool | None = None
+    total: float = 0.0
+
+    def follow(self, yes: bool, margin: float, share: float) -> None:
+        """Take one evaluation: its own answer by 95 % bounds, and its distance from the cut towards yes."""
+        if self.side is None or math.isnan(margin):
+            self.side, self.total = (True if yes else False if margin <= -Z else None), 0.0
+            return
+        against = -margin if self.side else margin
+        if against <= Z_CHANGE:
+            self.total = max(0.0, self.total + share * (DRIFT * against - DRIFT**2 / 2))
+        if against > Z_CHANGE or self.total >= MIN_EVIDENCE:
+            self.side, self.total = not self.side, 0.0
+
+
+@dataclass
+class DimensionTwin:
+    """A dimension and its three answers: passive, informative, mixed."""
+
+    has_variance: bool
+    answers: tuple[Answer, Answer, Answer] = field(default_factory=lambda: (Answer(), Answer(), Answer()))
+
+    def judge(self, values: Sequence[float], error: float, finite: float, share: float) -> tuple[int, int]:
+        """Return the codes of the label and of the label by this evaluation alone."""
+        information, upper, gap, low, high, valley = values
+        if math.isnan(information) or finite < MIN_ROWS:
+            for answer in self.answers:
+                answer.side, answer.total = None, 0.0
+            return 1, 1
+        certified = upper + Z * error <= PASSIVE
+        passive = certified or information + Z * error <= PASSIVE
+        informative = information - Z * error >= INFORMATIVE
+        mixed = self.has_variance and valley + Z_VALLEY * error <= VALLEY and gap - Z * error >= GAP
+        mixed = mixed and all(share - Z * error >= SHARE for share in (low, high))
+        known = math.isfinite(error)
+        below = distance(PASSIVE, information, error) if known else math.nan
+        bound = distance(PASSIVE, upper, error) if known else math.nan
+        if bound > below and (self.answers[0].side is not True or certified):
+            below = bound
+        above = distance(information, INFORMATIVE, error) if known else math.nan
+        depth = distance(VALLEY, valley, error) * Z / Z_VALLEY
+        parts = [distance(gap, GAP, error), distance(low, SHARE, error), distance(high, SHARE, error)]
+        none_found = -Z if self.answers[2].side is None else -DRIFT
+        parts.append(max(depth, none_found) if valley >= 1 else depth)
+        kinds = math.nan if any(map(math.isnan, parts)) else min(parts)
+        for answer, yes, margin in zip(self.answers, (passive, informative, mixed), (below, above, kinds), strict=True):
+            answer.follow(yes, margin, share)
+        return code(*(answer.side is True for answer in self.answers)), code(passive, informative, mixed)
+
+
+def code(passive: bool, informative: bool, mixed: bool) -> int:
+    """Return the code of the label."""
+    return 0 if passive else 2 if mixed else 3 if informative else 1
+
+
+def distance(one: float, other: float, error: float) -> float:
+    """Return (one - other) / error, as IEEE arithmetic has it."""
+    difference = one - other
+    if error == 0.0:
+        return math.nan if difference == 0.0 or math.isnan(difference) else math.copysign(math.inf, difference)
+    return difference / error
