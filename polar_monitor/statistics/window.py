@@ -101,7 +101,8 @@ def _information(
             order = mean[which].argsort(axis=1) if ordered else mixture.NO_ORDER
             quadrature.quadrature(
                 mean, spread, bits, distinct, work.described, which, which, order, ids, work.places, work.cells,
-                work.packed, work.nodes(ordered), mixture.NO_TERMS, work.result,
+                work.packed, work.nodes(ordered), work.segments, work.numbers, work.counters, mixture.NO_TERMS,
+                work.result,
             )  # fmt: skip
 
 

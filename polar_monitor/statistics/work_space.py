@@ -19,7 +19,7 @@ class WorkSpace:
         self.room = np.empty((4, n), np.float32)
         self.room_bits = self.room.view(np.int32)
         self.logs = np.empty(n)
-        self.part = np.empty((posterior.SUMS, posterior.WIDTH))
+        self.part = np.empty((posterior.SUMS + 1, posterior.WIDTH))
         self.table = np.empty((D, posterior.OUT))
         """The description of the rows."""
         self.block = np.empty((len(dimensions.NAMES), D))
@@ -30,6 +30,9 @@ class WorkSpace:
         self.places = np.empty((3, max(n, quadrature.TABLE)), np.int32)
         self.cells = np.empty((self.places.shape[1], 4))
         self.packed = np.empty((n, 11))
+        self.segments = np.empty((4, n + quadrature.OCTAVES))
+        self.numbers = np.empty((8, quadrature.ALL_LEVELS + 1))
+        self.counters = np.empty((5, quadrature.ALL_LEVELS), np.int64)
         self.single = np.empty(D, np.float32)
         self.single_bits = self.single.view(np.uint32)
         self.kinds = np.empty(len(dimensions.NAMES), np.uint8)
