@@ -8,8 +8,8 @@ is about a time, not about a moment.
 from those of every 50 steps. That is exact while an interval has no more rows than the window, as a monitor does not
 pause then. It leaves out the pauses of batches of 256 and more. Of the default schedule it leaves out that the first
 evaluation waits for 512 rows, that those after the early ones may fall between the multiples of 50, and that they are
-farther apart where a loop is short of time or a run is long. Runs that were recorded by one monitor alone are thinned in
-this way at all densities.
+farther apart where a loop is short of time or a run is long. Runs that one monitor alone recorded are thinned in this
+way at all densities.
 """
 
 from __future__ import annotations
