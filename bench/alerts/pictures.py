@@ -1,7 +1,7 @@
 """Five alarms as pictures, from stored runs: `python -m bench.alerts.pictures`. Needs matplotlib (extra `bench`).
 
-Of each dimension that was ever in use: its information, when the alarms came, what they forecast, and when it was lost
-by the truth, which is an intervention on held-out data. Colours are Okabe and Ito's.
+Evaluations are those of `every=20`. Of each dimension that was ever in use: its information, when the alarms came, what
+they forecast, and when it was lost by the truth, an intervention on held-out data. Colours are Okabe and Ito's.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from polar_monitor.alerts.alert import Alert, AlertKind
 
+from .scoring.density import DENSEST, thinned
 from .scoring.replay import replay
 from .scoring.truth import events
 from .training.record import Run, load
@@ -52,7 +53,7 @@ def draw(run: Run, title: str, axes: Any) -> None:
                 _mark(axes, run, alert, information[:, j], colour, place)
         for loss in truth.losses:
             if loss.dimension == j:
-                axes.plot(run.steps[loss.at], information[loss.at, j], "x", color=colour, ms=8, mew=2)
+                axes.plot(loss.at, information[np.searchsorted(run.steps, loss.at), j], "x", color=colour, ms=8, mew=2)
     for alert in alerts:
         if alert.kind in TOTAL:
             axes.axvline(alert.step, color="#777777", lw=0.8, ls=":")
@@ -92,7 +93,7 @@ def main() -> None:
     matplotlib.rcParams |= {"svg.hashsalt": "alarms", "axes.spines.top": False, "axes.spines.right": False}
     for name, (stored, title) in RUNS.items():
         figure, axes = pyplot.subplots(figsize=(9.0, 3.4), constrained_layout=True)
-        draw(load(options.cache / f"{stored}.npz"), title, axes)
+        draw(thinned(load(options.cache / f"{stored}.npz"), DENSEST), title, axes)
         figure.savefig(options.to / f"alarm-{name}.svg", metadata={"Date": None})
         pyplot.close(figure)
 

@@ -1,4 +1,4 @@
-"""One line a run: what happened by the truth, and what the monitor said. Numbers after `@` and `→` are evaluations."""
+"""One line a run: what happened by the truth, and what the monitor said. Numbers after `@` and `→` are steps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ SHORT = {"fading": "F", "lost": "L", "revived": "R", "drain": "DRAIN", "collapse
 
 
 def line(run: Run) -> str:
-    """Dimensions in use at 25, 50, 75 % and the end of the run, losses (onset→loss, plateau in nats), live alerts."""
+    """Dimensions in use at 25, 50, 75 % and the end of the run, losses (onset→loss, plateau in nats; `!` is sudden, `~`
+    settling), live alerts."""
     happened = events(run)
     used = happened.used.sum(axis=1)
     last = len(used) - 1
@@ -17,15 +18,15 @@ def line(run: Run) -> str:
     losses = " ".join(map(_loss, happened.losses)) or "no loss"
     total = "" if happened.collapse is None else f", all at {happened.collapse}"
     said = " ".join(
-        f"{SHORT.get(alert.kind, alert.kind.upper())}{'' if alert.dimension is None else alert.dimension}"
-        f"@{run.steps.searchsorted(alert.step)}"
+        f"{SHORT.get(alert.kind, alert.kind.upper())}{'' if alert.dimension is None else alert.dimension}@{alert.step}"
         for alert in run.alerts
     )
     return (
-        f"{run.name:<20} {run.said}, {len(used)} evaluations, {run.seconds:.0f} s; in use {counts}; {losses}{total}; "
-        f"said {said or 'nothing'}"
+        f"{run.name:<20} {run.said}, {len(run.steps)} evaluations, {run.seconds:.0f} s; in use {counts}; "
+        f"{losses}{total}; said {said or 'nothing'}"
     )
 
 
 def _loss(loss: Loss) -> str:
-    return f"{loss.dimension}:{loss.onset}→{loss.at}({loss.plateau:.1f}){'!' if loss.sudden else ''}"
+    marks = f"{'!' if loss.sudden else ''}{'~' if loss.settling else ''}"
+    return f"{loss.dimension}:{loss.onset}→{loss.at}({loss.plateau:.1f}){marks}"

@@ -96,7 +96,7 @@ def ratios(runs: Sequence[Run]) -> Iterator[tuple[bool, float, float]]:
             mine = [loss for loss in losses if concerns(run, warned, loss)]
             if mine:
                 ahead = max(alert.forecast.step - alert.step, run.every)
-                there, before = (int(run.steps[mine[0].at - k]) - alert.step for k in (0, 1))
+                there, before = mine[0].at - alert.step, mine[0].before - alert.step
                 yield alert.forecast.low < alert.step, there / ahead, before / ahead
 
 

@@ -42,7 +42,7 @@ def figures(runs: Sequence[Run]) -> str:
         losses = sum(len(events(run).losses) for run in chosen)
         parts.append(f"### {title}: {len(chosen)} runs, {healthy} healthy, {losses} losses\n")
         rows = [[name, *map(str, score([rule(run) for run in chosen]).values())] for name, rule in rules.items()]
-        parts.append(_table(["rule", *STATISTICS], rows))
+        parts.append(markdown(["rule", *STATISTICS], rows))
     return "\n".join(parts)
 
 
@@ -76,7 +76,7 @@ def causes(runs: Sequence[Run]) -> str:
         "false COLLAPSE",
         "forecast holds",
     ]
-    return _table([*names, "σ → 0 alerted"], rows)
+    return markdown([*names, "σ → 0 alerted"], rows)
 
 
 def curves(runs: Sequence[Run]) -> str:
@@ -87,7 +87,9 @@ def curves(runs: Sequence[Run]) -> str:
         for number in b.numbers:
             values = _values([tally(run, warned(run, name, number)) for run in runs])
             rows.append([name, f"{number:g} {b.said}", *map(_number, values)])
-    return _table(["rule", "number", "warned", "median lead", "false per 10 healthy", "false per 10 collapsing"], rows)
+    return markdown(
+        ["rule", "number", "warned", "median lead", "false per 10 healthy", "false per 10 collapsing"], rows
+    )
 
 
 def sensitivity(runs: Sequence[Run]) -> str:
@@ -99,8 +101,8 @@ def sensitivity(runs: Sequence[Run]) -> str:
         "lost at 0.1 prices": Cuts(lost=0.1),
         "lost at 0.4 prices": Cuts(lost=0.4),
         "lost at 2 % of the highest": Cuts(remains=0.02),
-        "lost for 5 evaluations": Cuts(hold=5),
-        "lost for 20 evaluations": Cuts(hold=20),
+        "lost for 125 steps": Cuts(hold=125),
+        "lost for 500 steps": Cuts(hold=500),
         "onset at 80 %": Cuts(plateau=0.8),
         "loose": LOOSE,
     }
@@ -121,19 +123,18 @@ def sensitivity(runs: Sequence[Run]) -> str:
             ]
         )
     names = ["cuts", "losses, collapsing", "losses, healthy", "sudden", "median length"]
-    return _table([*names, "warned", "median lead", "false per 10 healthy"], rows)
+    return markdown([*names, "warned", "median lead", "false per 10 healthy"], rows)
 
 
 def closed_form(runs: Sequence[Run]) -> str:
-    """Linear VAEs: the order-by-order distance of the true losses from the steps of the closed form, in evaluations."""
+    """Linear VAEs: the order-by-order distance of the true losses from the steps of the closed form, in steps."""
     rows = []
     for run in runs:
         if run.known:
-            begin = min(run.known) - 20 * run.every
-            steps = [int(run.steps[loss.at]) for loss in events(run).losses if run.steps[loss.at] > begin]
-            late = (np.array(steps[: len(run.known)]) - np.array(run.known[: len(steps)])) / run.every
+            steps = [loss.at for loss in events(run).losses if loss.at > min(run.known) - 400]
+            late = np.array(steps[: len(run.known)]) - np.array(run.known[: len(steps)])
             rows.append([run.name, _of(len(steps), len(run.known)), " ".join(f"{x:+.0f}" for x in late)])
-    return _table(["run", "losses", "evaluations after the closed form"], rows)
+    return markdown(["run", "losses", "steps after the closed form"], rows)
 
 
 @functools.cache
@@ -163,6 +164,6 @@ def _number(value: float) -> str:
     return f"{value:.2f}" if np.isfinite(value) else "–"
 
 
-def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [f"| {' | '.join(names)} |", f"|{' --- |' * len(names)}", *(f"| {' | '.join(row)} |" for row in rows)]
     return "\n".join(lines) + "\n"

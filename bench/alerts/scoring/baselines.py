@@ -41,7 +41,7 @@ def kl_floor(run: Run, number: float) -> list[int]:
 
 def validation_mi(run: Run, number: float) -> list[int]:
     """The mutual information on held-out images is a share below its highest; 0 is any fall (He et al. 2019)."""
-    mi = run.truth["mi"]
+    mi = run.truth_so_far("mi")
     start = _start(run)
     best = np.fmax.accumulate(mi[start:])
     return _edges(np.concatenate([np.zeros(start, np.bool_), mi[start:] < (1 - number) * best]), run)
@@ -49,7 +49,7 @@ def validation_mi(run: Run, number: float) -> list[int]:
 
 def early_stopping(run: Run, number: float) -> list[int]:
     """The validation loss has not been below its lowest for so many evaluations."""
-    loss, start = run.truth["validation"], _start(run)
+    loss, start = run.truth_so_far("validation"), _start(run)
     best, stale, stalled = np.inf, 0, np.zeros(len(loss), np.bool_)
     for t in range(start, len(loss)):
         best, stale = (float(loss[t]), 0) if loss[t] < best else (best, stale + 1)

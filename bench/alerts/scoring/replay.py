@@ -1,11 +1,12 @@
 """Runs the built-in alerts over a stored run, in milliseconds: exactly the alerts of the live monitor.
 
-Or the alerts that it would have raised if the loop had logged β, the learning rate and the reconstruction term.
+Or the alerts that it would have raised if the loop had logged β, the learning rate and the reconstruction term. A
+search prepares the observations once: neither statistics nor labels depend on the thresholds of the alerts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,15 +27,23 @@ def replay(run: Run, rules: AlertRules | None = None, told: bool = False) -> tup
 
     With `told` the loop logs its context.
     """
-    engine, regime = AlertEngine(), None
-    alerts: list[Alert] = []
-    labels = []
+    seen = list(observations(run, told))
+    labels = [_places(o.regime) for o in seen if o.regime is not None]
+    return raised(seen, run.warmup, rules or AlertRules()), np.array(labels, np.int8)
+
+
+def observations(run: Run, told: bool = False) -> Iterator[Observation]:
+    """What the rules are asked with at each evaluation; each regime is settled with the one before."""
+    regime = None
     for (step, observed, snapshot), context in zip(run.evaluations(), contexts(run), strict=True):
         regime = judge(snapshot, regime)
-        observation = Observation(step, observed, snapshot, regime, context if told else NOTHING)
-        alerts += engine.evaluate(observation, rules or AlertRules(), run.warmup)
-        labels.append(_places(regime))
-    return tuple(alerts), np.array(labels, np.int8)
+        yield Observation(step, observed, snapshot, regime, context if told else NOTHING)
+
+
+def raised(seen: Iterable[Observation], warmup: int, rules: AlertRules) -> tuple[Alert, ...]:
+    """The alerts of all observations of one run."""
+    engine = AlertEngine()
+    return tuple(alert for observation in seen for alert in engine.evaluate(observation, rules, warmup))
 
 
 def contexts(run: Run) -> Iterator[Context]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from ..training.record import Run
 from .tally import Tally
 
 DRAWS = 500
@@ -85,6 +84,14 @@ def score(tallies: Sequence[Tally], seed: int = 0) -> Mapping[str, Figure]:
     return figures
 
 
-def tuning(run: Run) -> bool:
+class Seeded(Protocol):
+    """A run, or what makes one."""
+
+    @property
+    def seed(self) -> int:
+        """Its seed."""
+
+
+def tuning(run: Seeded) -> bool:
     """Whether a run belongs to the half that thresholds may be tuned on: the even seeds of every kind."""
     return run.seed % 2 == 0

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import course, data, intervene, models, train
+from . import collected, course, data, intervene, models, train
 from .causes import CAUSES
 from .course import Kind
 from .healthy import HEALTHY
@@ -24,7 +24,7 @@ SEEDS = 6
 KINDS: dict[str, Kind] = {**CAUSES, **HEALTHY}
 QUICK = (
     *("beta_ramp-0", "decoder_variance-0", "teacher_forcing-0", "weight_decay-0", "rate_spike-1", "linear-1"),
-    *("warm_up-0", "cyclical-1", "rate_drop-0", "small_batches-0", "resume-0", "trading-0"),
+    *("warm_up-0", "cyclical-1", "small_sprites-0", "small_batches-0", "resume-0", "trading-0"),
 )
 
 
@@ -43,7 +43,7 @@ class Entry:
     @property
     def recipe(self) -> str:
         """Digest of what makes it: the function of its kind and what all kinds share."""
-        shared = [inspect.getsource(module) for module in (course, data, intervene, models, train)]
+        shared = [inspect.getsource(module) for module in (collected, course, data, intervene, models, train)]
         return hashlib.sha256("".join([inspect.getsource(KINDS[self.kind]), *shared]).encode()).hexdigest()[:16]
 
     def make(self) -> Run:
@@ -53,8 +53,9 @@ class Entry:
 
 
 def every(quick: bool = False) -> list[Entry]:
-    """The entries of the full or the quick set, seed by seed, so that an interrupted set has some of every kind."""
-    entries = [Entry(kind, seed) for seed in range(SEEDS) for kind in KINDS]
+    """The entries of the full or the quick set, pairs of seeds at a time: an interrupted set has both halves."""
+    pairs = [(seed, seed + 1) for seed in range(0, SEEDS, 2)]
+    entries = [Entry(kind, seed) for pair in pairs for kind in KINDS for seed in pair]
     return [entry for entry in entries if entry.name in QUICK] if quick else entries
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from polar_monitor.monitor.monitor import PolarMonitor
 
+from .collected import Collected
 from .models import LinearVae, Vae
 
 
@@ -27,14 +28,19 @@ class Setup:
     rate: float = 2e-3
     batch: int = 96
     steps: int = 3000
-    every: int = 25
+    pace: int = 25
+    """Steps that are the unit of time of a course: its onset, its ramps and its length are multiples of it."""
     warmup: int = 0
     window: int = 4096
+    every: int = 10
+    """Steps between evaluations."""
+    seldom: tuple[int, ...] = (50, 100, 500)
+    """The same of further monitors: each records at its own times, so none of them sees what another one sees."""
 
     @property
     def said(self) -> str:
         """In a few words."""
-        return f"{self.family}-{self.hidden} {self.data} D={self.latents} every={self.every}"
+        return f"{self.family}-{self.hidden} {self.data} D={self.latents} pace={self.pace}"
 
 
 @dataclass
@@ -44,8 +50,9 @@ class Host:
     setup: Setup
     model: Vae | LinearVae
     optimizer: torch.optim.Optimizer
-    monitor: PolarMonitor
-    attach: Callable[[Vae | LinearVae], PolarMonitor]
+    kept: Mapping[int, Collected]
+    """What the monitors say, by the steps between their evaluations."""
+    monitors: dict[int, PolarMonitor]
     x: Tensor
     """Training images (n, pixels)."""
     held: Tensor
@@ -102,11 +109,11 @@ ARCHITECTURES: tuple[dict[str, Any], ...] = (
 
 
 def drawn(rng: np.random.Generator, **given: Any) -> Setup:
-    """A set-up whose architecture, latents, evaluation interval and warm-up (or none) are drawn, with some given."""
+    """A set-up whose architecture, latents, pace and warm-up (or none) are drawn, with some given."""
     options = ARCHITECTURES[int(rng.choice(len(ARCHITECTURES), p=[0.3, 0.25, 0.2, 0.25]))]
-    every = int(rng.choice([20, 25, 30, 40], p=[0.35, 0.3, 0.25, 0.1]))
-    warmup = int(rng.choice([0, 30 * every]))
-    setup = Setup(**{"latents": int(rng.integers(8, 13)), "every": every, "warmup": warmup, **options})
+    pace = int(rng.choice([20, 25, 30, 40], p=[0.35, 0.3, 0.25, 0.1]))
+    warmup = int(rng.choice([0, 30 * pace]))
+    setup = Setup(**{"latents": int(rng.integers(8, 13)), "pace": pace, "warmup": warmup, **options})
     return replace(setup, **given)
 
 

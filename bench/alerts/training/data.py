@@ -1,4 +1,4 @@
-"""Data of the suite: the demo's sprites at half size, its digits, and Gaussians of known spectrum. All are (n, pixels).
+"""Data of the suite: the demo's sprites at half and full size, its digits, Gaussians of known spectrum: (n, pixels).
 
 The last `HELD` rows are held out: training never sees them, the interventions are made on them.
 """
@@ -49,10 +49,18 @@ def gaussians() -> Tensor:
     return torch.from_numpy((white * np.sqrt(lam)) @ basis.T).float()
 
 
+@functools.cache
+def large_sprites() -> Tensor:
+    """The demo's sprites in their full size (n, 1024)."""
+    return demo.sprites(8192 + HELD, seed=11)[0]
+
+
 def images(name: str) -> Tensor:
-    """One of "sprites", "digits" and "gaussians", held-out rows included."""
+    """One of "sprites", "large_sprites", "digits" and "gaussians", held-out rows included."""
     if name == "sprites":
         return sprites()[0]
+    if name == "large_sprites":
+        return large_sprites()
     return digits() if name == "digits" else gaussians()
 
 

@@ -1,7 +1,8 @@
 """The ground truth of what a dimension is worth: what reconstruction loses when it is replaced on held-out images.
 
 Replaced by what: by the same dimension of another image, which is a draw from its marginal. Nothing here knows the
-monitor's statistics. Nats an image; the errors are of the paired differences.
+monitor's statistics. Nats an image; the errors are of the paired differences. A dimension whose posterior is the prior
+for every image is worth nothing, as a draw for another image is one for this image too: it is not replaced.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ import torch
 from torch import Tensor
 
 from .models import LinearVae, Vae
+
+SAME_AS_PRIOR = 0.01
+"""Mean KL, in nats, below which a dimension is not replaced: its worth is 0."""
 
 
 class Worth(NamedTuple):
@@ -41,17 +45,18 @@ def worth(model: Vae | LinearVae, held: Tensor, generator: torch.Generator) -> W
     z = mean + torch.exp(0.5 * logvar) * torch.randn(mean.shape, generator=generator)
     plain = model.nats(z, held)
     shifts = torch.randint(1, len(held), (mean.shape[1] + 1,), generator=generator).tolist()
-    rises = []
-    for j, shift in enumerate(shifts[:-1]):
-        other = z.clone()
-        other[:, j] = z[:, j].roll(shift)
-        rises.append(model.nats(other, held) - plain)
+    kls = 0.5 * (mean.square() + logvar.exp() - logvar - 1)
+    each = torch.zeros_like(mean)
+    for j, (shift, kl) in enumerate(zip(shifts[:-1], kls.mean(0).tolist(), strict=True)):
+        if not kl < SAME_AS_PRIOR:  # NaN is replaced too
+            other = z.clone()
+            other[:, j] = z[:, j].roll(shift)
+            each[:, j] = model.nats(other, held) - plain
     everything = model.nats(z.roll(shifts[-1], 0), held) - plain
     noise = plain - model.nats(mean, held)
     for module in training:
         module.training = True
-    each, root = torch.stack(rises, 1), math.sqrt(len(held))
-    kl = 0.5 * (mean.square() + logvar.exp() - logvar - 1).sum(1)
+    root = math.sqrt(len(held))
     return Worth(
         each.mean(0),
         each.std(0) / root,
@@ -59,7 +64,7 @@ def worth(model: Vae | LinearVae, held: Tensor, generator: torch.Generator) -> W
         float(everything.std()) / root,
         float(noise.mean()),
         float(plain.mean()),
-        float(kl.mean()),
+        float(kls.sum(1).mean()),
         mutual_information(mean, logvar, z),
     )
 

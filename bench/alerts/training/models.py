@@ -13,8 +13,6 @@ from torch.nn import functional
 
 from polar_monitor.demo.models import BetaVae
 
-from .data import SIDE
-
 
 class Vae(BetaVae):
     """The demo's β-VAE in the parts that the suite needs."""
@@ -41,13 +39,14 @@ class NormVae(Vae):
 
 
 class ConvVae(Vae):
-    """A small convolutional encoder of 16 × 16 images; the decoder stays a perceptron."""
+    """A small convolutional encoder of square images; the decoder stays a perceptron."""
 
     def __init__(self, inputs: int, latents: int, hidden: int) -> None:
         super().__init__(inputs, latents, hidden)
-        c, corner = hidden // 8, SIDE // 4
+        side = math.isqrt(inputs)
+        c, corner = hidden // 8, side // 4
         self.encoder = nn.Sequential(
-            nn.Unflatten(1, (1, SIDE, SIDE)),
+            nn.Unflatten(1, (1, side, side)),
             nn.Conv2d(1, c, 4, 2, 1),
             nn.ReLU(),
             nn.Conv2d(c, 2 * c, 4, 2, 1),

@@ -36,7 +36,9 @@ def test_a_stored_run_is_the_run(tiny: Run, tmp_path: Path) -> None:
         for name, values in getattr(tiny, group).items():
             np.testing.assert_array_equal(values, getattr(again, group)[name])
     assert set(again.snapshots) == {f.name for f in FIELDS}
-    assert again.truth["rise"].shape == again.labels.shape == (50, 4)
+    assert again.labels.shape == (50, 4)
+    assert again.truth["rise"].shape == (25, 4)
+    assert again.truth_steps.tolist() == again.steps[1::2].tolist()
     assert again.steps.tolist() == list(range(14, 701, 14))
     assert not [path for path in tmp_path.iterdir() if path.suffix != ".npz"]
 
@@ -107,5 +109,5 @@ def test_every_kind_draws_courses_that_fit(kind: str) -> None:
     courses = [catalogue.KINDS[kind](np.random.default_rng([7, seed])) for seed in range(6)]
     assert len({course.setup for course in courses}) > 1
     for course in courses:
-        assert 70 <= course.setup.steps / course.setup.every <= 270
+        assert 70 <= course.setup.steps / course.setup.pace <= 270
         assert course.setup.warmup < 0.7 * course.setup.steps

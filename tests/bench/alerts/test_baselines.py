@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from alert_runs import made
+from alert_runs import at, made
 
 from bench.alerts.report.describe import line
 from bench.alerts.report.named import calibration, confusion, cost, factors, judged
@@ -29,7 +29,7 @@ def test_every_baseline_alarms_at_the_place_worked_out_by_hand() -> None:
     assert baselines.validation_mi(run, 0.95) == []
     assert baselines.early_stopping(run, 5) == [34]
     assert baselines.page_hinkley(run, 20.0) == [42]
-    late = replace(run, warmup=455)
+    late = replace(run, warmup=at(45) - 5)
     assert baselines.kl_floor(late, 2.0) == [45]
     assert baselines.validation_mi(late, 0.0) == []
 

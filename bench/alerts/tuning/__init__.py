@@ -1,0 +1,1 @@
+"""The search for thresholds, on the tuning half alone."""
