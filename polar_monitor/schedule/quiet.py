@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..regime.regime import Regime
 from ..statistics.snapshot import Snapshot
 
@@ -19,10 +17,11 @@ def differs(before: Snapshot | None, now: Snapshot | None) -> bool:
     """Return True if a dimension's information rises or falls from one evaluation to the next, beyond its errors."""
     if before is None or now is None or before.dimensions != now.dimensions:
         return before is not now
-    change = np.abs(now.information - before.information)
-    errors = MIN_ERRORS * np.hypot(now.information_se, before.information_se)
-    least = np.maximum(MIN_RATIO * np.maximum(now.information, before.information), MIN_NATS)
-    return bool(np.any(change > np.maximum(errors, least)))
+    from ..kernels.judging import differs as kernels
+
+    limits = MIN_ERRORS, MIN_RATIO, MIN_NATS
+    numbers = before.information, before.information_se, now.information, now.information_se
+    return bool(kernels.differs(*numbers, limits))
 
 
 def relabelled(before: Regime | None, now: Regime | None) -> bool:

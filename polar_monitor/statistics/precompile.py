@@ -21,7 +21,19 @@ if TYPE_CHECKING:
 log = logging.getLogger("polar_monitor")
 
 LIGHT = frozenset(
-    {"crc32c", "dimensions", "follow", "labels", "posterior", "quadrature", "repeats", "short", "take", "valley"}
+    {
+        "crc32c",
+        "differs",
+        "dimensions",
+        "follow",
+        "labels",
+        "posterior",
+        "quadrature",
+        "repeats",
+        "short",
+        "take",
+        "valley",
+    }
 )
 """Files of the kernels that a light evaluation calls."""
 
