@@ -61,8 +61,9 @@ FDLIBM = (
     1.479819860511658591e-01,
 )
 """Coefficients of log (1 + f) in powers of (f / (2 + f))²."""
-MAX_BLOCK_NUMBERS = 1 << 15
-"""Numbers of the dimensions that are estimated at once, so that they stay in the second-level cache."""
+MAX_BLOCK_NUMBERS, MAX_ORDERED_NUMBERS = 1 << 18, 1 << 15
+"""Numbers of the dimensions that are estimated at once: no work space is as large as a wide window. With the numbers of
+the rows the work space is twice as large, and is to stay in the second-level cache."""
 
 
 class Spacing(NamedTuple):
@@ -346,7 +347,7 @@ def terms(x: F32, k: int | None, mantissa: int, judge: bool, ordered: bool) -> t
     tally, out = np.empty((dimensions, 6)), np.empty((dimensions, 4))
     centred = np.empty((dimensions if ordered else 0, n), np.float32)
     room, logs = np.empty((4, n), np.int64), np.empty(n)
-    step = max(MAX_BLOCK_NUMBERS // max(n, 1), 1)
+    step = max((MAX_ORDERED_NUMBERS if ordered else MAX_BLOCK_NUMBERS) // max(n, 1), 1)
     to_sort, to_untie = sorting.room(min(step, dimensions), n, ordered), ties.room(min(step, dimensions), n)
     for first in range(0, dimensions, step):
         part = slice(first, first + step)

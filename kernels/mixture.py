@@ -81,6 +81,8 @@ def information_of_rows(
     terms = NO_TERMS if square is None else np.zeros((which.size, n))
     places, packed = np.empty((3, max(n, grid.TABLE)), np.int32), np.empty((n, 11))
     cells = np.empty((places.shape[1], 4))
+    segments, numbers = np.empty((4, n + grid.OCTAVES)), np.empty((8, grid.ALL_LEVELS + 1))
+    counters = np.empty((5, grid.ALL_LEVELS), np.int64)
     group = NO_GROUP if rows.group is None else rows.group
     known = described[2, which] >= MIN_ROWS
     for ordered, some in ((False, np.flatnonzero(known & ~far[which])), (True, np.flatnonzero(known & far[which]))):
@@ -89,7 +91,7 @@ def information_of_rows(
             nodes = np.empty((3, grid.nodes(n, ordered)))
             grid.quadrature(
                 mean, spread, spread.view(np.int32), distinct, described, which[some], some, order, group,
-                places, cells, packed, nodes, terms, out,
+                places, cells, packed, nodes, segments, numbers, counters, terms, out,
             )  # fmt: skip
     if square is not None:
         out[:, 1] = np.sqrt(square(terms) / (described[2, which] * distinct) + out[:, 2])

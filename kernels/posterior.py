@@ -36,11 +36,23 @@ OUT = VARIANCE_HIGH + 1
 WIDTH = 64
 """Number of partial sums: no addition waits for the one before, so that the compiler can use vectors."""
 SUMS = 5
-"""Largest number of sums that one pass makes."""
+"""Largest number of sums that one pass makes; one more row of the work space holds the numbers of a dimension."""
 SQRT_HALF = 0x3F3504F3
 """√½ as the bits of a float32: mantissas are taken from [√½, √2)."""
 LOG_2 = math.log(2.0)
-ARTANH = tuple(2.0 / k for k in (3, 5, 7, 9, 11))
+THIRD, FIFTH, SEVENTH, NINTH, ELEVENTH = 2.0 / 3, 2.0 / 5, 2.0 / 7, 2.0 / 9, 2.0 / 11
+"""Coefficients of the series of 2 artanh."""
+MEAN, E, LOG_MEAN, V, LOW, HIGH = range(6)
+"""Places in the numbers of a dimension: m, E, L, V, the last σ² of an input that uses the dimension, and the first of
+one that does not."""
+BY_T, BY_E, SQUARE_R, SPREAD_R, LINEAR, PRECISION = range(6, 12)
+"""The factors of the influences: 1 / T, 1 / E, E / T², V / T², 2 (m - prior's mean), 1 / prior's variance."""
+USES, IGNORES = 12, 13
+"""The shares of the rows on either side."""
+SQUARES = 14
+"""First of the sums of squares: of (σ² - E)² and of the influences of I_G, the gap, V / T, KL and the shares."""
+TOTALS = SQUARES + 7
+"""Sums of μ and of σ²."""
 FLOAT = "float32[:, ::1]"
 
 
@@ -64,33 +76,27 @@ def _finite_rows(mean, variance, group, mean_kept, variance_kept, group_kept):
 
 
 @helper
-def _sum_and_ends(x, part, ends):
-    """Return the sum of x (n,), not finite if one of them is not; ends (2,) receives the least and greatest value.
+def _sum_and_ends(x, part, out, place):
+    """Return the sum of x (n,), not finite if one of them is not; out[place:] receives the least and greatest value.
 
-    part: (3, WIDTH) work space.
+    part: work space, three rows of WIDTH.
     """
     total, low, high = part[0], part[1], part[2]
     for i in range(WIDTH):
         total[i], low[i], high[i] = 0.0, np.inf, -np.inf
-    blocks = x.shape[0] // WIDTH
-    for b in range(blocks):
-        some = x[b * WIDTH : (b + 1) * WIDTH]
-        for i in range(WIDTH):
+    for start in range(0, x.shape[0], WIDTH):
+        some = x[start : start + WIDTH]
+        for i in range(some.shape[0]):
             value = np.float64(some[i])
             total[i] += value
             low[i] = value if value < low[i] else low[i]
             high[i] = value if value > high[i] else high[i]
-    rest = x[blocks * WIDTH :]
-    for i in range(rest.shape[0]):
-        value = np.float64(rest[i])
-        total[i] += value
-        low[i] = value if value < low[i] else low[i]
-        high[i] = value if value > high[i] else high[i]
-    result, ends[0], ends[1] = 0.0, np.inf, -np.inf
+    result, least, greatest = 0.0, np.inf, -np.inf
     for i in range(WIDTH):
         result += total[i]
-        ends[0] = low[i] if low[i] < ends[0] else ends[0]
-        ends[1] = high[i] if high[i] > ends[1] else ends[1]
+        least = low[i] if low[i] < least else least
+        greatest = high[i] if high[i] > greatest else greatest
+    out[place], out[place + 1] = least, greatest
     return result
 
 
@@ -112,7 +118,7 @@ def _logarithms(bits, mantissa_bits, mantissa, part, logs):
             m = np.float64(some[i])
             s = (m - 1.0) / (m + 1.0)
             z = s * s
-            series = z * (ARTANH[0] + z * (ARTANH[1] + z * (ARTANH[2] + z * (ARTANH[3] + z * ARTANH[4]))))
+            series = z * (THIRD + z * (FIFTH + z * (SEVENTH + z * (NINTH + z * ELEVENTH))))
             result[i] = result[i] * LOG_2 + s * (2.0 + series)
             part[i] += result[i]
     total = 0.0
@@ -122,18 +128,17 @@ def _logarithms(bits, mantissa_bits, mantissa, part, logs):
 
 
 @helper
-def _squared_influences(mu, s2, logs, means, factors, part, sums):
-    """Put sums over independent rows into sums (5,): of (σ² - E)² and of the squared influences of the estimates.
+def _squared_influences(mu, s2, logs, numbers, part):
+    """Put sums over independent rows into the numbers of a dimension: the first five from `SQUARES` on.
 
-    means: m, E, L, V, the last σ² of an input that uses the dimension, and the first of one that does not. factors of
-    the influences: 1 / T, 1 / E, E / T², V / T², 2 (m - prior's mean), 1 / prior's variance. Work space: part
-    (5, WIDTH).
+    part: work space, SUMS rows of WIDTH.
     """
-    part[:] = 0.0
-    m, e, log, v = means[0], means[1], means[2], means[3]
-    by_t, by_e, square_r, spread_r, linear, precision = (
-        factors[0], factors[1], factors[2], factors[3], factors[4], factors[5],
-    )  # fmt: skip
+    for k in range(SUMS):
+        for i in range(WIDTH):
+            part[k, i] = 0.0
+    m, e, log, v = numbers[MEAN], numbers[E], numbers[LOG_MEAN], numbers[V]
+    by_t, by_e, square_r, spread_r = numbers[BY_T], numbers[BY_E], numbers[SQUARE_R], numbers[SPREAD_R]
+    linear, precision = numbers[LINEAR], numbers[PRECISION]
     n = mu.shape[0]
     for start in range(0, n, WIDTH):
         x_, y_, z_ = mu[start : start + WIDTH], s2[start : start + WIDTH], logs[start : start + WIDTH]
@@ -149,47 +154,51 @@ def _squared_influences(mu, s2, logs, means, factors, part, sums):
             part[2, i] += gap * gap
             part[3, i] += reliability * reliability
             part[4, i] += kl * kl
-    for k in range(5):
-        sums[k] = 0.0
+    for k in range(SUMS):
+        total = 0.0
         for i in range(WIDTH):
-            sums[k] += part[k, i]
+            total += part[k, i]
+        numbers[SQUARES + k] = total
 
 
 @helper
-def _squared_influences_of_inputs(mu, s2, logs, group, means, factors, shares, sums):
-    """Put the same sums into sums (8,) where rows of one `group` (n,) belong to one input; return the inputs.
+def _squared_influences_of_inputs(mu, s2, logs, group, numbers):
+    """Put the seven sums into the numbers where rows of one `group` (n,) belong to one input; return the inputs.
 
-    The influences are linear in their terms, so the terms are summed by input first. shares: those of the rows on
-    either side. The last three sums are of the squared influences of the shares, and of nothing.
+    The influences are linear in their terms, so the terms are summed by input first.
     """
-    m, e, log, v, low, high = means[0], means[1], means[2], means[3], means[4], means[5]
+    m, e, log, v = numbers[MEAN], numbers[E], numbers[LOG_MEAN], numbers[V]
+    low, high, uses, ignores = numbers[LOW], numbers[HIGH], numbers[USES], numbers[IGNORES]
+    by_t, by_e, square_r, spread_r = numbers[BY_T], numbers[BY_E], numbers[SQUARE_R], numbers[SPREAD_R]
+    linear, precision = numbers[LINEAR], numbers[PRECISION]
     n, inputs = mu.shape[0], 0
-    for k in range(sums.shape[0]):
-        sums[k] = 0.0
+    for k in range(SQUARES, TOTALS):
+        numbers[k] = 0.0
     a = b = c = d = used = ignored = rows = 0.0
     for i in range(n):
-        x, y = np.float64(mu[i]) - m, np.float64(s2[i]) - e
-        sums[0] += y * y
+        s, x = np.float64(s2[i]), np.float64(mu[i]) - m
+        y = s - e
+        numbers[SQUARES] += y * y
         a += x
         b += x * x - v
         c += y
         d += logs[i] - log
-        used += int(np.float64(s2[i]) <= low)
-        ignored += int(np.float64(s2[i]) >= high)
+        used += 1.0 if s <= low else 0.0
+        ignored += 1.0 if s >= high else 0.0
         rows += 1.0
         if i + 1 == n or group[i + 1] != group[i]:
-            upper = (b + c) * factors[0] - d
-            gap = c * factors[1] - d
-            reliability = b * factors[2] - c * factors[3]
-            kl = (b + factors[4] * a + c) * factors[5] - d
-            used -= shares[0] * rows
-            ignored -= shares[1] * rows
-            sums[1] += upper * upper
-            sums[2] += gap * gap
-            sums[3] += reliability * reliability
-            sums[4] += kl * kl
-            sums[5] += used * used
-            sums[6] += ignored * ignored
+            upper = (b + c) * by_t - d
+            gap = c * by_e - d
+            reliability = b * square_r - c * spread_r
+            kl = (b + linear * a + c) * precision - d
+            used -= uses * rows
+            ignored -= ignores * rows
+            numbers[SQUARES + 1] += upper * upper
+            numbers[SQUARES + 2] += gap * gap
+            numbers[SQUARES + 3] += reliability * reliability
+            numbers[SQUARES + 4] += kl * kl
+            numbers[SQUARES + 5] += used * used
+            numbers[SQUARES + 6] += ignored * ignored
             inputs += 1
             a = b = c = d = used = ignored = rows = 0.0
     return inputs
@@ -223,47 +232,47 @@ def _centred_square(x, centre, part):
 
 
 @helper
-def _describe(mu, s2, bits, group, total, total2, prior_mean, prior_var, logs, mantissa_bits, mantissa, part, out):
-    """Fill out (OUT,) of one dimension, whose n > 0 rows are finite and have the sums `total` and `total2`."""
-    n = mu.shape[0]
-    sums, means, factors, shares = np.empty(7), np.empty(6), np.empty(6), np.empty(2)
-    m = total / n
+def _describe(mu, s2, bits, group, totals, prior_mean, prior_var, logs, mantissa_bits, mantissa, part, out):
+    """Fill out (OUT,) of one dimension, whose n > 0 rows are finite and have the sums `totals` (2,)."""
+    n, numbers = mu.shape[0], part[SUMS]
+    m = totals[0] / n
     v = _centred_square(mu, m, part[0]) / n
     out[1], out[2], out[ROWS] = m, v, n
     if s2.shape[0] == 0:
         inputs = 1
         for i in range(1, group.shape[0]):
-            inputs += int(group[i] != group[i - 1])
+            inputs += 1 if group[i] != group[i - 1] else 0
         out[0] = inputs if group.shape[0] > 0 else n
         return
-    e = total2 / n
+    e = totals[1] / n
     log = _logarithms(bits, mantissa_bits, mantissa, part[0], logs) / n
     t = v + e
-    means[0], means[1], means[2], means[3], means[4], means[5] = m, e, log, v, ACTIVE * t, PASSIVE * t
-    factors[0], factors[1], factors[2], factors[3] = 1.0 / t, 1.0 / e, e / (t * t), v / (t * t)
-    factors[4], factors[5] = 2.0 * (m - prior_mean), 1.0 / prior_var
+    low, high = ACTIVE * t, PASSIVE * t
     used = ignored = 0
     for i in range(n):
-        used += int(np.float64(s2[i]) <= means[4])
-        ignored += int(np.float64(s2[i]) >= means[5])
-    uses, ignores, inputs = used / n, ignored / n, n
+        used += 1 if np.float64(s2[i]) <= low else 0
+        ignored += 1 if np.float64(s2[i]) >= high else 0
+    uses, ignores, inputs, apart = used / n, ignored / n, n, m - prior_mean
+    numbers[MEAN], numbers[E], numbers[LOG_MEAN], numbers[V], numbers[LOW], numbers[HIGH] = m, e, log, v, low, high
+    numbers[BY_T], numbers[BY_E], numbers[SQUARE_R], numbers[SPREAD_R] = 1.0 / t, 1.0 / e, e / (t * t), v / (t * t)
+    numbers[LINEAR], numbers[PRECISION], numbers[USES], numbers[IGNORES] = 2.0 * apart, 1.0 / prior_var, uses, ignores
     if group.shape[0] > 0:
-        shares[0], shares[1] = uses, ignores
-        inputs = _squared_influences_of_inputs(mu, s2, logs, group, means, factors, shares, sums)
+        inputs = _squared_influences_of_inputs(mu, s2, logs, group, numbers)
     else:
-        _squared_influences(mu, s2, logs, means, factors, part, sums)
-        sums[5], sums[6] = n * uses * (1.0 - uses), n * ignores * (1.0 - ignores)
-    out[0], out[3], out[4], out[5] = inputs, e, sums[0] / n, log
+        _squared_influences(mu, s2, logs, numbers, part)
+        numbers[SQUARES + 5], numbers[SQUARES + 6] = n * uses * (1.0 - uses), n * ignores * (1.0 - ignores)
+    out[0], out[3], out[4], out[5] = inputs, e, numbers[SQUARES] / n, log
     out[6], out[8], out[10] = 0.5 * (math.log(t) - log), 0.5 * (math.log(e) - log), v / t
     out[12], out[14] = uses, ignores
-    apart = m - prior_mean
     out[16] = 0.5 * ((v + apart * apart + e) / prior_var - 1.0 - log + math.log(prior_var))
     if inputs > 1:
         few = inputs / (inputs - 1.0)
-        out[7], out[9] = 0.5 * math.sqrt(sums[1] * few) / n, 0.5 * math.sqrt(sums[2] * few) / n
-        out[11], out[17] = math.sqrt(sums[3] * few) / n, 0.5 * math.sqrt(sums[4] * few) / n
-        out[13] = _share_error(uses, sums[5], n, inputs)
-        out[15] = _share_error(ignores, sums[6], n, inputs)
+        out[7] = 0.5 * math.sqrt(numbers[SQUARES + 1] * few) / n
+        out[9] = 0.5 * math.sqrt(numbers[SQUARES + 2] * few) / n
+        out[11] = math.sqrt(numbers[SQUARES + 3] * few) / n
+        out[17] = 0.5 * math.sqrt(numbers[SQUARES + 4] * few) / n
+        out[13] = _share_error(uses, numbers[SQUARES + 5], n, inputs)
+        out[15] = _share_error(ignores, numbers[SQUARES + 6], n, inputs)
 
 
 @kernel(
@@ -275,32 +284,32 @@ def describe(mean, variance, bits, group, prior, room, room_bits, logs, part, ou
 
     bits: the memory of variance as int32. Without a variance both are (0, 0). group (n,): the input that a row belongs
     to, rows of one side by side; empty if every row is its own. prior (2, D): mean and variance of the prior. Work
-    space: room (4, n) and the same memory as int32, logs (n,), part (SUMS, WIDTH). NaN where no row is finite.
+    space: room (4, n) and the same memory as int32, logs (n,), part (SUMS + 1, WIDTH). NaN where no row is finite.
     """
-    has = 1 if variance.shape[0] > 0 else 0
+    has, totals = 1 if variance.shape[0] > 0 else 0, part[SUMS, TOTALS:]
     for d in range(mean.shape[0]):
-        out[d] = np.nan
-        mu, s2, s2_bits, ids, total2, least = mean[d], room[1, :0], room_bits[1, :0], group, 0.0, 1.0
-        total = _sum_and_ends(mu, part[:3], out[d, MEAN_LOW : MEAN_LOW + 2])
+        mu, s2, s2_bits, ids = mean[d], room[1, :0], room_bits[1, :0], group
         if has:
             s2, s2_bits = variance[d], bits[d]
-            total2 = _sum_and_ends(s2, part[:3], out[d, VARIANCE_LOW : VARIANCE_LOW + 2])
-            least = out[d, VARIANCE_LOW]
-        if not (math.isfinite(total + total2) and least > 0.0):
+        n = -1
+        while n != 0:
+            for k in range(OUT):
+                out[d, k] = np.nan
+            for side in range(1 + has):
+                totals[side] = _sum_and_ends(s2 if side else mu, part, out[d], MEAN_LOW + 2 * side)
+            if n > 0 or (math.isfinite(totals[0] + totals[1]) and not out[d, VARIANCE_LOW] <= 0.0):
+                break
             n = _finite_rows(mu, s2, group, room[0], room[1], room_bits[2])
             mu, s2, s2_bits = room[0, :n], room[1, : has * n], room_bits[1, : has * n]
             ids = room_bits[2, : n if group.shape[0] > 0 else 0]
-            out[d, MEAN_LOW:] = np.nan
-            if n > 0:
-                total = _sum_and_ends(mu, part[:3], out[d, MEAN_LOW : MEAN_LOW + 2])
-            if n > 0 and has:
-                total2 = _sum_and_ends(s2, part[:3], out[d, VARIANCE_LOW : VARIANCE_LOW + 2])
         if mu.shape[0] == 0:
+            for k in range(MEAN_LOW, OUT):
+                out[d, k] = np.nan
             out[d, 0] = out[d, ROWS] = 0.0
             continue
         rows = s2.shape[0]
         _describe(
-            mu, s2, s2_bits, ids, total, total2, prior[0, d], prior[1, d], logs[:rows], room_bits[3, :rows],
+            mu, s2, s2_bits, ids, totals, prior[0, d], prior[1, d], logs[:rows], room_bits[3, :rows],
             room[3, :rows], part, out[d],
         )  # fmt: skip
 
@@ -331,7 +340,7 @@ def posterior(
         room,
         room.view(np.int32),
         np.empty(n),
-        np.empty((SUMS, WIDTH)),
+        np.empty((SUMS + 1, WIDTH)),
         out,
     )
     return np.ascontiguousarray(out.T)

@@ -31,8 +31,8 @@ NAMES = (
 BINS = 30
 NARROW, STANDARD, COLLAPSED = 0.5, 0.1, 0.01
 """Upper limits of σ, of |σ - 1| and |μ|, and of KL in nats."""
-AT_ONCE, IN_CACHE = 2**18, 2**15
-"""Numbers worked on at once, so that no copy is as large as the window; those of one pass stay in the cache."""
+AT_ONCE = 2**18
+"""Numbers worked on at once, so that no copy is as large as the window."""
 
 ROWS = "float32[:, ::1]"
 
@@ -73,7 +73,7 @@ def baselines(mean: F32, variance: F32 | None, rows: F64, prior_mean: F64, prior
     """
     dimensions, n = mean.shape
     statistics = np.full((len(NAMES), dimensions), np.nan)
-    size = max(AT_ONCE // max(n, 1), 1)
+    size = dimensions if (rows >= n).all() else _at_once(n)
     for start in range(0, dimensions if n else 0, size):
         some = slice(start, start + size)
         spread = None if variance is None else variance[some]
@@ -93,13 +93,15 @@ def _block(mean: F32, variance: F32 | None, rows: F64, prior: F64) -> F64:
     bins, near = np.zeros((dimensions, BINS), np.int64), np.zeros((dimensions, 3), np.int64)
     none = np.zeros((0, n), np.float32)
     with np.errstate(divide="ignore", invalid="ignore"):
-        given = (none, none) if variance is None else (variance, np.log(variance))
-        _counts(mean, *given, low, scale, prior, bins, near)
+        if variance is None:
+            _counts(mean, none, none, low, scale, prior, bins, near)
+        else:
+            statistics[2] = _with_variance(mean, variance, low, scale, prior, bins, near) / rows
         p = bins / rows[:, None]
         statistics[0] = np.maximum(np.abs(low), np.abs(high))
         statistics[1] = -np.where(p > 0.0, p * np.log(p), 0.0).sum(axis=1)
         if variance is not None:
-            statistics[2], statistics[3:] = _roots(variance) / rows, near.T / rows
+            statistics[3:] = near.T / rows
     statistics[:, rows == 0] = np.nan
     return statistics
 
@@ -118,11 +120,23 @@ def _without(mean: F32, variance: F32 | None, spoiled: NDArray[np.bool_]) -> tup
     return mean, variance
 
 
-def _roots(variance: F32) -> F64:
-    """Return the sum of σ, (D,)."""
-    total = np.empty(len(variance))
-    size = max(IN_CACHE // variance.shape[1], 1)
-    for start in range(0, len(variance), size):
+def _with_variance(
+    mean: F32, variance: F32, low: F64, scale: F64, prior: F64, bins: NDArray[np.int64], near: NDArray[np.int64]
+) -> F64:
+    """Fill bins and near, see `_counts`; return the sum of σ, (k,)."""
+    dimensions, n = mean.shape
+    total, size = np.empty(dimensions), min(_at_once(n), dimensions)
+    room = np.empty((size, n), np.float32)
+    for start in range(0, dimensions, size):
         part = slice(start, start + size)
-        total[part] = np.sqrt(variance[part]).sum(axis=1)
+        spread, ends = variance[part], np.ascontiguousarray(prior[:, part])
+        result = room[: len(spread)]
+        np.log(spread, out=result)
+        _counts(mean[part], spread, result, low[part], scale[part], ends, bins[part], near[part])
+        total[part] = np.sqrt(spread, out=result).sum(axis=1)
     return total
+
+
+def _at_once(n: int) -> int:
+    """Return the number of dimensions of n rows that are worked on at once."""
+    return max(AT_ONCE // max(n, 1), 1)

@@ -35,6 +35,7 @@ LEVEL_BITS, BIAS = 22, 127
 """Bits of a float32 below its level: two levels for each exponent of σ², four of σ; and its exponent's bias."""
 OCTAVES = 32
 """Largest number of octaves. A σ below 2⁻³¹ of the largest is raised to that."""
+ALL_LEVELS = OCTAVES * LEVELS
 NODES = 4096
 """Largest number of points of the finest grid if rows come without their order."""
 TABLE = 9 * NODES
@@ -89,14 +90,13 @@ def _levels(reach, first, levels, narrow, table):
 
 
 @helper
-def _tabulate(mu, s2, bits, complete, left, floor2, first_level, levels, table, place, cells):
+def _tabulate(mu, s2, bits, complete, left, floor2, first_level, levels, table, first_cell, place, cells):
     """Add the rows to the cells of a table, cells (TABLE, 4): weight, Σ(μ - left), Σ((μ - left)² + σ²), left.
 
     place (n,): the cell of each row, or -1 of one that is not finite; complete: there is none. Return the number of
-    cells.
+    cells. first_cell: work space, of a number for each level.
     """
     size, last = int(table[0, levels]), levels - 1
-    first_cell = np.empty(levels, np.int64)
     for b in range(levels):
         first_cell[b] = int(table[0, b])
     for c in range(size):
@@ -125,12 +125,12 @@ def _tabulate(mu, s2, bits, complete, left, floor2, first_level, levels, table, 
 
 
 @helper
-def _sweep(mu, s2, bits, order, floor2, first_level, levels, table, place, cells, level_of):
+def _sweep(mu, s2, bits, order, floor2, first_level, levels, table, current, place, cells, level_of):
     """Add the rows, in ascending order of μ, to cells that follow each other; return their number.
 
     order (n,): the rows in that order, the finite ones among them first. level_of: the level of each cell.
+    current: work space, of a number for each level.
     """
-    current = np.empty(levels, np.int64)
     for b in range(levels):
         current[b] = -1
     size = 0
@@ -249,18 +249,16 @@ def _fill(packed, first, last, n, segments, segment, step, q, q2):
 
 
 @helper
-def _integrate(octave, bounds, segments, sigma, q, q2, field, sums):
+def _integrate(octave, octaves, bounds, segments, sigma, q, q2, field, at, index, weights, sums):
     """Add the octave's part of ∫ q log q and of ∫ q₂/q to sums (2,), and fill its `field` with log Q, times the step.
 
     What it adds to log q is carried over to the fields of the wider octaves. bounds (octaves + 1,): the first segment
-    of each octave, from the widest: octave o has the segments bounds[o + 1] to bounds[o].
+    of each octave, from the widest: octave o has the segments bounds[o + 1] to bounds[o]. Work space for each octave:
+    at, the segment that the present node is in, and index and weights (4, octaves) of the interpolation.
     """
-    octaves = bounds.shape[0] - 1
     step = STEP * sigma * 2.0**octave
-    at = np.empty(octaves, np.int64)  # the segment of each wider octave that the present node is in
     for p in range(octaves):
         at[p] = bounds[p + 1]
-    weights, index = np.empty((octaves, 4)), np.empty(octaves, np.int64)
     for k in range(bounds[octave + 1], bounds[octave]):
         low, offset = segments[0, k], int(segments[1, k])
         for i in range(int(segments[2, k])):
@@ -283,12 +281,12 @@ def _integrate(octave, bounds, segments, sigma, q, q2, field, sums):
                 t = u - j
                 j += int(segments[1, at[p]]) - 1
                 a, b, c, d = t + 1.0, t, t - 1.0, t - 2.0
-                w = weights[p]
-                w[0], w[1], w[2], w[3] = -b * c * d / 6.0, a * c * d / 2.0, -a * b * d / 2.0, a * b * c / 6.0
+                u, v, w, z = -b * c * d / 6.0, a * c * d / 2.0, -a * b * d / 2.0, a * b * c / 6.0
+                weights[0, p], weights[1, p], weights[2, p], weights[3, p] = u, v, w, z
                 index[p] = j
-                wide = w[0] * q[j] + w[1] * q[j + 1] + w[2] * q[j + 2] + w[3] * q[j + 3]
+                wide = u * q[j] + v * q[j + 1] + w * q[j + 2] + z * q[j + 3]
                 above += wide if wide > 0.0 else 0.0
-                wide = w[0] * q2[j] + w[1] * q2[j + 1] + w[2] * q2[j + 2] + w[3] * q2[j + 3]
+                wide = u * q2[j] + v * q2[j + 1] + w * q2[j + 2] + z * q2[j + 3]
                 above2 += wide if wide > 0.0 else 0.0
             total = own + above
             log = math.log(total)
@@ -303,7 +301,7 @@ def _integrate(octave, bounds, segments, sigma, q, q2, field, sums):
                     j = index[p]
                     if j >= 0:
                         for r in range(4):
-                            field[j + r] += weights[p, r] * gain * step
+                            field[j + r] += weights[r, p] * gain * step
 
 
 @helper
@@ -368,11 +366,12 @@ def _judge(entropy, excess, square, pairs, cells, log_noise, rows, inputs, disti
 @kernel(
     f"void({FLOAT}, {FLOAT}, int32[:, ::1], float64, float64[:, ::1], int64[::1], int64[::1],"
     "int64[:, ::1], int32[::1], int32[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1],"
-    "float64[:, ::1])"
+    "float64[:, ::1], int64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def quadrature(
-    mean, variance, bits, distinct, described, which, to, order, group, places, cells, packed, grid, terms, out
-):
+    mean, variance, bits, distinct, described, which, to, order, group, places, cells, packed, grid, segments, numbers,
+    counters, terms, out,
+):  # fmt: skip
     """Fill rows of out (k, 3) with the information of the dimensions `which`, its error, and the error's second order.
 
     The result of which[w] goes to out[to[w]]. variance and its memory as int32, `bits`, are (D, n), or (1, n) if
@@ -380,14 +379,15 @@ def quadrature(
     log σ², the number of finite rows, and the ends of μ and σ². order: rows in ascending order of μ, (len(which), n),
     or (0, 0) if the means span few of the least σ. group (n,): the input of each row, or empty. A row's term is
     KL(N_i ‖ q) minus its mean; terms (k, n) receives them unless it is empty. Work space: places (3, n or TABLE), cells
-    (n or TABLE, 4), packed (n, 11), grid (3, nodes).
+    (n or TABLE, 4), packed (n, 11), grid (3, nodes), segments (4, n + OCTAVES), numbers (8, ALL_LEVELS + 1) and
+    counters (5, ALL_LEVELS).
 
     Rows of one input fall into one cell more often than by chance: `pairs` is a sum over all cells and inputs, the
     squared number of rows in both, divided by the rows of the cell, less what chance gives.
     """
-    table, starts = np.empty((3, OCTAVES * LEVELS + 1)), np.empty(OCTAVES + 1, np.int64)
-    bounds, sums, segments = np.empty(OCTAVES + 1, np.int64), np.empty(2), np.empty((4, packed.shape[0] + OCTAVES))
-    place, packed_of, level_of = places[0], places[1], places[2]
+    table, sums, weights = numbers[:3], numbers[3], numbers[4:]
+    starts, bounds, at, index, of_level = counters[0], counters[1], counters[2], counters[3], counters[4]
+    place, packed_of, level_of, q, q2, field = places[0], places[1], places[2], grid[0], grid[1], grid[2]
     ordered = order.shape[0] > 0
     for w in range(which.shape[0]):
         d, e = which[w], to[w]
@@ -407,11 +407,12 @@ def quadrature(
         narrow = 1.0 if narrow > 1.0 else (narrow if narrow > 1e-6 else 1e-6)
         _levels(reach, first, levels, narrow, table)
         if ordered:
-            size = _sweep(mu, s2, s2_bits, order[w], least, first, levels, table, place, cells, level_of)
+            size = _sweep(mu, s2, s2_bits, order[w], least, first, levels, table, of_level, place, cells, level_of)
         else:
             size = _tabulate(
-                mu, s2, s2_bits, described[2, d] == mu.shape[0], left, least, first, levels, table, place, cells
-            )
+                mu, s2, s2_bits, described[2, d] == mu.shape[0], left, least, first, levels, table, of_level, place,
+                cells,
+            )  # fmt: skip
         count = _pack(cells, size, ordered, level_of, octaves, table, packed, packed_of, starts)
         rows = 0.0
         for c in range(count):
@@ -428,13 +429,13 @@ def quadrature(
                     packed, starts[o], starts[o + 1], ordered, margin, step, segments, segment, nodes
                 )
             for i in range(before, nodes):
-                grid[0, i] = grid[1, i] = grid[2, i] = 0.0
-            _fill(packed, starts[o], starts[o + 1], rows, segments, bounds[o + 1], step, grid[0], grid[1])
+                q[i] = q2[i] = field[i] = 0.0
+            _fill(packed, starts[o], starts[o + 1], rows, segments, bounds[o + 1], step, q, q2)
         bounds[0] = segment
-        sums[:] = 0.0
+        sums[0] = sums[1] = 0.0
         for o in range(octaves - 1, -1, -1):
-            _integrate(o, bounds[: octaves + 1], segments, sigma, grid[0], grid[1], grid[2], sums)
-        mean_term, square, pairs = _cross(packed, count, grid[2]), 0.0, 0.0
+            _integrate(o, octaves, bounds, segments, sigma, q, q2, field, at, index, weights, sums)
+        mean_term, square, pairs = _cross(packed, count, field), 0.0, 0.0
         for c in range(count):
             apart = packed[c, 3] - mean_term
             square += packed[c, 0] * apart * apart

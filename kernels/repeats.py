@@ -15,6 +15,7 @@ In one dimension such inputs are common: it may say which of three shapes an ima
 with one dimension count only if few have several, and then the largest ε is not tried.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -38,51 +39,112 @@ MAX_BY_CHANCE = 0.1
 """Largest share of the rows by chance among those that coincide, at an ε that is used."""
 SURE = 2.0
 """Standard errors by which the share of different inputs must be below 1; else it counts as 1."""
+BLOCK = 256
+"""Rows that are looked at together: none of them in a further dimension once all are far from the probe."""
 GOLDEN = 0.6180339887498949
 FLOAT = "float32[:, ::1]"
 
 
 @kernel(
-    f"void({FLOAT}, {FLOAT}, int32[::1], float64, float64[::1], int64[::1], int64[::1], float32[::1], int64[:, ::1])"
+    f"int64({FLOAT}, {FLOAT}, int32[::1], float64, float64[::1], int64[::1], int64[::1], float32[::1], int64[:, ::1])"
 )
 def coincidences(mean, variance, group, tau, largest, which, probes, apart, counts):
     """Fill counts (probes, 5): the dimensions looked at, and the rows that coincide at each of `SCALES`.
 
     variance (D, n), or (0, 0) where tau is σ of all rows. which: the dimensions, in order of preference; a probe looks
     at the first of them whose variance is at most `largest` (D,). group (n,): further rows of the probe's own input do
-    not count; empty if every row is an input. A row that is not finite coincides with none. apart (n,): work space.
+    not count; empty if every row is an input. A row that is not finite coincides with none. apart (BLOCK,): work space.
+    Return the largest number of rows that coincide at the largest scale that is tried: with 1, no input recurs.
     """
-    n = mean.shape[1]
+    n, spread = mean.shape[1], variance.shape[0] > 0
+    first, second, third, last = (
+        np.float32(SCALES[0]), np.float32(SCALES[1]), np.float32(SCALES[2]), np.float32(SCALES[3]),
+    )  # fmt: skip
+    most, looked = 1, np.empty(MAX_DIMENSIONS, np.int64)
     for r in range(probes.shape[0]):
         probe, used = probes[r], 0
-        for i in range(n):
-            apart[i] = 0.0
         for w in range(which.shape[0]):
             d = which[w]
-            square = np.float64(variance[d, probe]) if variance.shape[0] > 0 else tau * tau
+            square = np.float64(variance[d, probe]) if spread else tau * tau
             if used < MAX_DIMENSIONS and square <= largest[d] and math.isfinite(mean[d, probe]):
+                looked[used] = d
                 used += 1
-                mu, centre, by = mean[d], mean[d, probe], np.float32(1.0 / math.sqrt(square))
-                for i in range(n):
-                    distance = np.float32(abs(np.float32(mu[i] - centre)) * by)
-                    distance = distance if distance == distance else np.float32(np.inf)
-                    apart[i] = max(apart[i], distance)
-                if variance.shape[0] > 0:
-                    s2, width, by = variance[d], variance[d, probe], np.float32(1.0 / square)
-                    for i in range(n):
-                        distance = np.float32(abs(np.float32(s2[i] - width)) * by)
-                        distance = distance if distance == distance else np.float32(np.inf)
-                        apart[i] = max(apart[i], distance)
-        if group.shape[0] > 0:
-            for i in range(n):
-                apart[i] = np.inf if group[i] == group[probe] else apart[i]
-            apart[probe] = 0.0
+        a = b = c = e = np.int32(0)
+        for start in range(0, n, BLOCK):
+            count = min(BLOCK, n - start)
+            for i in range(count):
+                apart[i] = 0.0
+            if group.shape[0] > 0:
+                for i in range(count):
+                    own = group[start + i] == group[probe] and start + i != probe
+                    apart[i] = np.float32(np.inf) if own else np.float32(0.0)
+            near = np.int32(count)
+            for w in range(used):
+                d = looked[w]
+                square = np.float64(variance[d, probe]) if spread else tau * tau
+                mu, centre, by = mean[d, start : start + count], mean[d, probe], np.float32(1.0 / math.sqrt(square))
+                s2, width, by2 = mu, centre, np.float32(0.0)
+                if spread:
+                    s2, width, by2 = variance[d, start : start + count], variance[d, probe], np.float32(1.0 / square)
+                near = np.int32(0)
+                for i in range(count):
+                    one = np.float32(abs(np.float32(mu[i] - centre)) * by)
+                    other = np.float32(abs(np.float32(s2[i] - width)) * by2)
+                    further = one if one > other else other
+                    further = further if further > apart[i] else apart[i]
+                    # what is not finite is far from all, also from what is as far
+                    further = further if one + other < np.inf else np.float32(np.inf)
+                    apart[i] = further
+                    near = np.int32(near + np.int32(further <= first))
+                if near == 0:
+                    break
+            if near == 0:
+                continue
+            for i in range(count):
+                here = apart[i]
+                a = np.int32(a + np.int32(here <= first))
+                b = np.int32(b + np.int32(here <= second))
+                c = np.int32(c + np.int32(here <= third))
+                e = np.int32(e + np.int32(here <= last))
         counts[r, 0] = used
-        for k in range(1, counts.shape[1]):
-            scale, here = np.float32(SCALES[k - 1]), 0
-            for i in range(n):
-                here += int(apart[i] <= scale)
-            counts[r, k] = here if here > 1 else 1
+        counts[r, 1], counts[r, 2], counts[r, 3], counts[r, 4] = max(a, 1), max(b, 1), max(c, 1), max(e, 1)
+        most = max(most, counts[r, 2])
+    return most
+
+
+@kernel("float64(int64[:, ::1])")
+def different(counts):
+    """Return the share of different inputs that the counts (probes, 5) of `coincidences` prove, at most 1."""
+    several = ones = 0
+    for r in range(counts.shape[0]):
+        several += int(counts[r, 0] > 1)
+        ones += int(counts[r, 0] > 0)
+    if ones < MIN_PROBES:
+        return 1.0
+    enough = several >= MIN_PROBES
+    least, probes, result = (1 if enough else 0), (several if enough else ones), 1.0
+    for k in range(1, len(SCALES)):
+        if k == 1 and not enough:
+            continue
+        chance = seen = total = square = 0.0
+        part = 1.0 / (GROWTH - 1.0) if SCALES[k] > 0.0 else 0.0
+        for r in range(counts.shape[0]):
+            if counts[r, 0] > least:
+                by_chance = (counts[r, k] - counts[r, k + 1]) * part
+                chance += by_chance
+                seen += counts[r, k + 1]
+                share = 1.0 / max(counts[r, k + 1] - by_chance, 1.0)
+                total += share
+        mean = total / probes
+        for r in range(counts.shape[0]):
+            if counts[r, 0] > least:
+                by_chance = (counts[r, k] - counts[r, k + 1]) * part
+                share = 1.0 / max(counts[r, k + 1] - by_chance, 1.0) - mean
+                square += share * share
+        error = math.sqrt(square / probes) / math.sqrt(probes)
+        if chance <= MAX_BY_CHANCE * seen and mean + SURE * error < 1.0 and mean < result:
+            result = mean
+    return result
 
 
 def occurrences(
@@ -103,40 +165,28 @@ def occurrences(
     n = mean.shape[1]
     if which.size == 0 or n < 2:
         return 1.0
-    probes = _probes(mean[which[0]], group)
+    probes = _evenly_spread(n) if group is None else _probes(mean[which[0]], group)
     counts = np.empty((len(probes), 1 + len(SCALES)), np.int64)
     spread = np.empty((0, 0), np.float32) if variance is None else variance
     ids = np.empty(0, np.int32) if group is None else group
-    coincidences(mean, spread, ids, tau, largest, which, probes, np.empty(n, np.float32), counts)
-    if group is not None:
-        counts = _of_inputs(counts, group[probes])
-    counts = counts[counts[:, 0] > 0]
-    if len(counts) < MIN_PROBES:
+    if coincidences(mean, spread, ids, tau, largest, which, probes, np.empty(BLOCK, np.float32), counts) == 1:
         return 1.0
-    several = counts[:, 0] > 1
-    if enough := several.sum() >= MIN_PROBES:
-        counts = counts[several]
-    seen = counts[:, 1:]
-    by_chance = (seen[:, :-1] - seen[:, 1:]) / (GROWTH - 1.0) * (np.array(SCALES[1:]) > 0.0)
-    few = by_chance.sum(axis=0) <= MAX_BY_CHANCE * seen[:, 1:].sum(axis=0)
-    few[0] &= enough
-    different = 1.0
-    for left in (seen[:, 1:] - by_chance).T[few]:
-        share = 1.0 / np.maximum(left, 1.0)
-        if share.mean() + SURE * share.std() / math.sqrt(len(share)) < 1.0:
-            different = min(different, float(share.mean()))
-    return 1.0 / different
+    return 1.0 / float(different(counts if group is None else _of_inputs(counts, group[probes])))
 
 
-def _probes(first: NDArray[np.float32], group: NDArray[np.int32] | None) -> NDArray[np.int64]:
-    """Return the rows of the probes, from every part of the window, at distances that no period of the data shares.
+@functools.lru_cache(maxsize=4)
+def _evenly_spread(n: int) -> NDArray[np.int64]:
+    """Return the rows of the probes, from every part of the window, at distances that no period of the data shares."""
+    return (np.arange(PROBES) * GOLDEN % 1.0 * n).astype(np.int64)
+
+
+def _probes(first: NDArray[np.float32], group: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return the rows of the probes of some inputs of several rows, spread as evenly.
 
     first (n,): means of the first dimension. Of an input with many rows, half of the probes are spread over its places,
     and half are the places furthest from the median: most places may have one value.
     """
     n = len(first)
-    if group is None:
-        return (np.arange(PROBES) * GOLDEN % 1.0 * n).astype(np.int64)
     finite = np.isfinite(first)
     values = np.where(finite, first, np.nan).astype(np.float64)
     apart = np.abs(values - np.median(values[finite])) if finite.any() else values

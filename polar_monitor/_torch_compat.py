@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -127,6 +129,15 @@ def has_run_compiled(model: nn.Module) -> bool:
         return bool(_debug_get_cache_entry_list(type(model).forward.__code__))
     except Exception:
         return False
+
+
+def force_eager() -> AbstractContextManager[Any]:
+    """Return a context in which compiled models run eagerly, with the hooks that they have now.
+
+    A torch without such a switch (before 2.6) goes on with compiled code.
+    """
+    switch = getattr(torch.compiler, "set_stance", None)
+    return nullcontext() if switch is None or "torch._dynamo" not in sys.modules else switch("force_eager")
 
 
 # -- processes ---------------------------------------------------------------------------------------------------------

@@ -28,22 +28,26 @@ class Health:
     rows_seen: int
     """Rows that reached the statistics."""
     rows_dropped: int
-    """Rows that did not reach them: overwritten first, means without their spread, and rows that could not be recorded,
-    as far as their number is known."""
+    """Rows that were lost: means without their spread, rows that could not be recorded, as far as their number is
+    known, and those that did not fit a ring which is smaller than the window."""
     rows_empty: int
     """Forward passes without a row."""
     errors: int
-    """Exceptions of the monitor itself, which it swallowed."""
+    """Exceptions that were swallowed: of the monitor itself, of sinks, rules and the callback."""
     last_error: str
     """The newest of them, or ''."""
     overhead: float
     """Share of the loop's time spent in the monitor."""
     every: int
-    """Steps between two evaluations, set by the governor."""
+    """Steps from the latest evaluation to the next, as planned."""
     evaluations: int
     """Evaluations made."""
     sink_drops: int
     """Evaluations that a sink failed to write."""
+    allowance_used: float = 0.0
+    """Seconds of the start allowance that are spent, and that the share of the loop's time has not paid back yet."""
+    rows_skipped: int = 0
+    """Recorded rows that were not needed: newer ones came before the evaluation and filled the window."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +61,8 @@ class Evaluation:
     """Name of the monitored latent, "" for the only one."""
     mode: str
     observed: int
-    """Rows seen since the previous evaluation."""
+    """Rows seen since the previous evaluation. If 0, `snapshot` and `regime` are of an earlier step; `age` says how old
+    their newest row is."""
     snapshot: Snapshot | None
     regime: Regime | None
     alerts: tuple[Alert, ...]
@@ -70,6 +75,12 @@ class Evaluation:
     resumed: str | None = None
     """State of the alerts before the first evaluation after a `load_state_dict`, so that the rest of the run can be
     replayed. JSON as text, since a third party's state may contain infinite numbers."""
+
+    @property
+    def age(self) -> int | None:
+        """Steps from the newest row of the statistics to `step`; None without rows, or if their steps are not known."""
+        known = self.snapshot is not None and self.snapshot.rows_to >= 0
+        return self.step - self.snapshot.rows_to if self.snapshot is not None and known else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data with every digit, for JSON; `from_dict` reads it back."""

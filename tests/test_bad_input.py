@@ -117,9 +117,9 @@ def test_negative_variances_are_not_used() -> None:
     monitor = PolarMonitor(every=1, max_overhead=1.0, sinks=(), strict=True)
     var = torch.full((1024, 1), 0.5)
     var[:100] = -1
-    monitor.observe(torch.randn(1024, 1), var=var)
     with pytest.warns(PolarMonitorWarning, match="below 0"):
-        monitor.step()
+        monitor.observe(torch.randn(1024, 1), var=var)
+    monitor.step()
     snapshot = monitor.snapshot()
     assert snapshot is not None
     assert snapshot.non_finite[0] == 0
@@ -175,5 +175,4 @@ def test_rows_that_cannot_be_recorded_are_one_clear_error() -> None:
         monitor.observe(quantised)
     monitor.observe(torch.zeros(4, 2, 3, 3))
     monitor.step()
-    with pytest.raises(PolarMonitorError, match="mean: expected rows that can be recorded"):
-        monitor.observe(torch.zeros(4, 2, 5, 5))
+    monitor.observe(torch.zeros(4, 2, 5, 5))  # another size is no other latent

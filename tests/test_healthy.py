@@ -84,7 +84,12 @@ def test_an_alert_about_no_loss_does_not(kind: AlertKind, tmp_path: Path) -> Non
     feed(keeper, range(1, 21), alerts=alert(20, kind))
     assert keeper.steps[-1] == 20
     assert keeper.healthy is None
-    assert set(AlertKind) - PAUSING == {AlertKind.REVIVED, AlertKind.SETTLING, AlertKind.VARIANCE_COLLAPSE, AlertKind.CUSTOM}
+    assert set(AlertKind) - PAUSING == {
+        AlertKind.REVIVED,
+        AlertKind.SETTLING,
+        AlertKind.VARIANCE_COLLAPSE,
+        AlertKind.CUSTOM,
+    }
 
 
 def test_the_earliest_last_healthy_step_of_a_pause_decides(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

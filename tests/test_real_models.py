@@ -234,7 +234,7 @@ def test_a_sentence_model_has_a_latent_a_sentence() -> None:
 def test_convolutional_heads_have_a_dimension_a_channel(heads: Callable[[], nn.Module]) -> None:
     snapshot = trained(Convolutional(heads), (2, 6), window=8192).snapshot()
     assert snapshot is not None
-    assert (snapshot.dimensions, snapshot.rows, snapshot.independent) == (D, 6 * 1200, 1200)
+    assert (snapshot.dimensions, snapshot.rows, snapshot.independent) == (D, 4 * 1200, 1200)
 
 
 @pytest.mark.parametrize("options", [{}, {"latent": "quant_conv"}], ids=["found", "named"])

@@ -1,4 +1,4 @@
-"""The monitor with its defaults, put on the model and taken off again."""
+"""The monitor as it is in the long run, put on the model and taken off again: a fixed interval, no start allowance."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ class Ours:
     """The monitor, and a sink that tells which step evaluated. While it is off, torch holds no hook of ours at all."""
 
     def __init__(self, model: nn.Module, folder: Path) -> None:
-        self.monitor = polar_monitor.attach(model, log_dir=folder, sinks=(self,), window=WINDOW)
+        self.monitor = polar_monitor.attach(
+            model, log_dir=folder, sinks=(self,), window=WINDOW, every=100, start_allowance=0.0
+        )
         self.settled = False
         """Whether the governor has found its interval."""
         self._evaluated = False

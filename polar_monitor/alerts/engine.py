@@ -35,6 +35,9 @@ class AlertEngine:
         """State of each third-party rule, by name."""
         self.failed: set[str] = set()
         """Names of the third-party rules that failed. It is not saved: a resumed run asks them again."""
+        self.errors = 0
+        """Exceptions that third-party rules have raised, in this process."""
+        self.last_error = ""
 
     @property
     def widths(self) -> set[int]:
@@ -85,6 +88,7 @@ class AlertEngine:
             self.custom_states[rule.name], alerts = rule.update(state, observation)
         except Exception as failure:
             self.failed.add(rule.name)
+            self.errors, self.last_error = self.errors + 1, f"rule {rule.name!r}: {type(failure).__name__}: {failure}"
             rule.log_failure(failure)
             return ()
         return alerts

@@ -44,7 +44,7 @@ def places_of(points: Any, sizes: Sequence[int]) -> Any:
     Example:
         >>> import numpy as np
         >>> places_of(np.arange(4), (8, 8)).tolist()
-        [0, 52, 33, 13]
+        [0, 52, 33, 21]
     """
     place, points = 0, points % PERIOD
     for size, fraction in zip(sizes, FRACTIONS[len(sizes)], strict=True):

@@ -7,58 +7,61 @@ bits, which four digits name: at most 1 in 256. The range is that of float32.
 from __future__ import annotations
 
 import binascii
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels.light.kinds import LARGEST as LARGEST
+
 Array = NDArray[np.float64]
-Bits = NDArray[np.uint32]
+Bytes = NDArray[np.uint8]
 
 DECIMALS = {2: 4, 3: 6}
 """Significant decimal digits that name a short float of so many bytes."""
-LARGEST = float(np.array(0x7F7F0000, np.uint32).view(np.float32))
-"""Largest short float of two bytes; larger numbers become it."""
+MAX_BYTES = 3
 
 
-class Rounding:
-    """Rounds the rows of a matrix to short floats, each row to its own number of bytes (`sizes`)."""
+class Shortened(NamedTuple):
+    """Rows of numbers, rounded."""
 
-    def __init__(self, sizes: Sequence[int]) -> None:
-        dropped = 32 - 8 * np.array(sizes, np.int64)[:, None]
-        self._dropped = dropped.astype(np.uint32)
-        self._below_half = (2 ** (dropped - 1) - 1).astype(np.uint32)
-        self._kept = (2**32 - 2**dropped).astype(np.uint32)
-
-    def __call__(self, values: Array) -> Bits:
-        """Return the bits of the nearest short floats, ties to even (rows, D). What is not finite becomes NaN.
-
-        Example:
-            >>> import numpy as np
-            >>> from_bits(Rounding([3, 2])(np.array([[1 / 3, np.inf], [1 / 3, 1.0]]))).tolist()
-            [[0.33333587646484375, nan], [0.333984375, 1.0]]
-        """
-        values = np.where(np.isfinite(values), values, np.nan)
-        bits = np.minimum(np.maximum(values, -LARGEST), LARGEST).astype(np.float32).view(np.uint32)
-        return bits + (((bits >> self._dropped) & np.uint32(1)) + self._below_half) & self._kept
+    values: Array
+    """(k, D): NaN where a number was not finite, and no negative zero, which JSON does not distinguish."""
+    kinds: Bytes
+    """(k,): `UNKNOWN`, `CONSTANT` or `VARYING` of `kernels.light.kinds` for each row."""
+    packed: Bytes
+    """(k, 3 D): the first bytes of the numbers of each row, most significant byte first; (k, 0) unless asked for."""
 
 
-def from_bits(bits: Bits) -> Array:
-    """Return short floats as float64, without a negative zero, which JSON does not distinguish."""
-    return bits.view(np.float32).astype(np.float64) + 0.0
+def shortened(values: Array, sizes: NDArray[np.int64], pack: bool = False) -> Shortened:
+    """Round the rows of values (k, D), in place, to the nearest short floats, each row to its own number of bytes.
+
+    Ties go to even. A row of size 0 stays as it is.
+
+    Example:
+        >>> import numpy as np
+        >>> shortened(np.array([[1 / 3, np.inf], [1 / 3, 1.0]]), np.array([3, 2])).values.tolist()
+        [[0.33333587646484375, nan], [0.333984375, 1.0]]
+    """
+    from ..kernels.light.short import shorten  # not at import, which does without the compiler
+
+    rows, dimensions = values.shape
+    single, kinds = np.empty(dimensions, np.float32), np.empty(rows, np.uint8)
+    packed = np.empty((rows, MAX_BYTES * dimensions if pack else 0), np.uint8)
+    shorten(values, sizes, single, single.view(np.uint32), values, packed, kinds)
+    return Shortened(values, kinds, packed)
 
 
-def packed(bits: Bits, size: int) -> str:
-    """Return the first `size` bytes of each short float (D,), most significant byte first, as base64."""
-    first = bits.astype(">u4").view(np.uint8).reshape(-1, 4)[:, :size]
-    return binascii.b2a_base64(first.tobytes(), newline=False).decode("ascii")
+def packed_text(row: Bytes) -> str:
+    """Return the bytes of short floats, (size · D,) of a row of `packed`, as base64."""
+    return binascii.b2a_base64(row.data, newline=False).decode("ascii")
 
 
 def unpacked(text: str, size: int, count: int) -> Array:
-    """Return the inverse of `packed`. Raises ValueError unless there are `count` numbers."""
+    """Return the numbers of `packed_text`. Raises ValueError unless there are `count` numbers."""
     first = np.frombuffer(binascii.a2b_base64(text, strict_mode=True), np.uint8)
     if first.size != size * count:
         raise ValueError(f"expected {count} numbers of {size} bytes each, got {first.size} bytes")
     bytes_ = np.zeros((count, 4), np.uint8)
     bytes_[:, :size] = first.reshape(count, size)
-    return from_bits(bytes_.view(">u4")[:, 0].astype(np.uint32))
+    return bytes_.view(">u4")[:, 0].astype(np.uint32).view(np.float32).astype(np.float64) + 0.0

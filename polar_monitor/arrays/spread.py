@@ -33,6 +33,8 @@ class Unit(NamedTuple):
     """True if a negative value, which is an error in this unit, has a positive variance."""
     doubt: Callable[[float, float], str] = lambda smallest, largest: ""
     """(smallest, largest value) → a warning if only another unit fits them, else ''."""
+    settles: Callable[[float], bool] = lambda smallest: False
+    """(smallest value) → True if no further values can raise a doubt."""
 
 
 def _doubt_log_variance(smallest: float, largest: float) -> str:
@@ -62,6 +64,7 @@ UNITS: dict[str, Unit] = {
         variance=lambda spread, xp: xp.exp(spread),
         rescaled=lambda spread, prior, xp: spread - xp.log(prior),
         doubt=_doubt_log_variance,
+        settles=lambda smallest: smallest < 0,
     ),
     "var": Unit(
         variance=lambda spread, xp: spread,
@@ -98,7 +101,7 @@ def to_variance(spread: NDArray[Any], unit: str) -> NDArray[Any]:
     """Return σ² of a spread in its unit; NaN where a unit hides that a value is negative. A negative σ² stays."""
     row = UNITS[unit]
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        variance = np.asarray(row.variance(spread, np))
+        variance: NDArray[Any] = row.variance(spread, np)
         return np.where(spread < 0, np.float32("nan"), variance) if row.hides_negative else variance
 
 
@@ -109,3 +112,13 @@ def unit_doubt(unit: str | None, smallest: float, largest: float) -> str:
     0 and some are `CLEARLY_POSITIVE` or more, they are variances: that of a passive dimension is about 1.
     """
     return "" if unit is None else UNITS[unit].doubt(smallest, largest)
+
+
+def ends_of(spread: NDArray[Any], smallest: float, largest: float) -> tuple[float, float]:
+    """Return the ends of all values so far: those of a spread that are numbers, and `smallest` and `largest`."""
+    if spread.size == 0:
+        return smallest, largest
+    low, high = float(spread.min()), float(spread.max())
+    if low != low:
+        low, high = float(np.fmin.reduce(spread, axis=None)), float(np.fmax.reduce(spread, axis=None))
+    return (low if low < smallest else smallest), (high if high > largest else largest)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -84,6 +87,34 @@ class HookSet:
         """Leave the hooks on, but record no eager forward."""
         for tap in self.taps:
             tap.muted = muted
+
+    @contextmanager
+    def probing(self, probes: Sequence[Callable[..., Any]]) -> Iterator[None]:
+        """Put a probe in the place of each tap, on or off, and mute the taps of all monitors of the model."""
+        model, mine = self._model(), dict(zip(self.taps, probes, strict=True))
+        tables = [forward_hooks(module) for module in (() if model is None else model.modules())]
+        taps = [(table, key, tap) for table in tables for key, tap in table.items() if isinstance(tap, Tap)]
+        muted = {tap for _, _, tap in taps if not tap.muted}
+        placed = [(table, key, tap) for table, key, tap in taps if tap in mine]
+        handles: list[Any] = []
+        try:
+            for tap in muted:
+                tap.muted = True
+            for table, key, tap in placed:
+                table[key] = mine[tap]
+            for reference, tap in zip(self._modules, self.taps, strict=True):
+                module = reference()
+                if module is not None and not any(tap is other for _, _, other in placed):
+                    handles.append(module.register_forward_hook(mine[tap]))
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+            for table, key, tap in placed:
+                if table.get(key) is mine[tap]:  # a forward may take hooks off
+                    table[key] = tap
+            for tap in muted:
+                tap.muted = False
 
     def _set(self) -> None:
         """Put the hooks on or take them off, as the reasons say."""

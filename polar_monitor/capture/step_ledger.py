@@ -38,9 +38,11 @@ class StepLedger:
         if len(self._steps) != capacity:
             self._steps, self._begins = np.empty(capacity, np.int64), np.ones(capacity, np.bool_)
         start = (end - count) % capacity
-        _fill(self._steps, start, np.broadcast_to(np.int64(step), count))
+        here = min(count, capacity - start)
+        self._steps[start : start + here] = self._steps[: count - here] = step
         if self._several:
-            _fill(self._begins, start, begins_of(calls)[-count:])
+            begins = begins_of(calls)[-count:]
+            self._begins[start : start + here], self._begins[: count - here] = begins[:here], begins[here:]
 
     def drop_calls(self) -> None:
         """Forget the calls of the open step: their rows are dropped."""
@@ -49,7 +51,7 @@ class StepLedger:
     def clear(self) -> None:
         """Count rows from 0 again."""
         self._end, self._several = 0, any(per_input > 1 for _, per_input in self._calls)
-        self._begins.fill(True)
+        self._begins[:] = True
 
     def steps(self, first: int, end: int) -> NDArray[np.int64]:
         """Return the steps of the rows from `first` to `end`, the last one noted."""
@@ -63,12 +65,6 @@ class StepLedger:
 def begins_of(calls: list[tuple[int, int]]) -> Flags:
     """Return which rows of these calls begin an input."""
     return np.concatenate([np.arange(rows) % per_input == 0 for rows, per_input in calls])
-
-
-def _fill(ring: NDArray[Value], start: int, values: NDArray[Value]) -> None:
-    here = min(len(values), len(ring) - start)
-    ring[start : start + here] = values[:here]
-    ring[: len(values) - here] = values[here:]
 
 
 def _part(ring: NDArray[Value], first: int, end: int) -> NDArray[Value]:

@@ -1,4 +1,6 @@
-"""The command line: `polar-monitor demo`, `check` and `replay`. Data on standard output, messages on standard error.
+"""The command line: `polar-monitor demo`, `check`, `replay` and `compile`.
+
+Data goes to standard output, messages to standard error.
 
 Exit codes: 0 done, 1 an argument or a folder that cannot be used, 2 an unknown command or option, 130 interrupted, 141
 if the reader of standard output has gone (`| head`), which is what a shell reports for any command. `check` and
@@ -13,7 +15,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from . import check, demo, replay
+from . import check, compile, demo, replay
 
 BROKEN_PIPE = 128 + 13
 """Exit code of a command that SIGPIPE ended. Python ignores the signal; 13 is its number."""
@@ -57,6 +59,13 @@ def parser() -> argparse.ArgumentParser:
     )
     replay.add_arguments(of_replay)
     of_replay.set_defaults(run=replay.run)
+    of_compile = commands.add_parser(
+        "compile",
+        help="compile the kernels before the first training, such as in an image",
+        description="Compile the kernels of evaluations, so that no training waits for it. Needed once a version.",
+    )
+    compile.add_arguments(of_compile)
+    of_compile.set_defaults(run=compile.run)
     return top
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ..alerts.alert import Alert, AlertKind
 from ..errors import CollapseError
+from ..regime.regime import Regime
 
 MAX_ALERTS = 10_000
 """Alerts that are kept, the newest."""
@@ -21,20 +22,31 @@ class AlertLog:
         self.add(alerts)
 
     def add(self, alerts: Iterable[Alert]) -> None:
-        """Add alerts; drop the oldest, except the first of each stopping kind."""
+        """Add alerts; drop the oldest, except the first of each stopping kind in each mode."""
         self.alerts += alerts
         excess = len(self.alerts) - MAX_ALERTS
         if excess > 0:
-            kept = {alert.kind: alert for alert in reversed(self.alerts[:excess]) if alert.kind in STOPPING}
+            kept = {
+                (alert.kind, alert.mode): alert for alert in reversed(self.alerts[:excess]) if alert.kind in STOPPING
+            }
             self.alerts[:excess] = reversed(kept.values())
 
-    @property
-    def should_stop(self) -> bool:
-        """True if an alert of a stopping kind was raised."""
-        return any(alert.kind in STOPPING for alert in self.alerts)
+    def should_stop(self, regimes: Mapping[str, Regime | None]) -> bool:
+        """Return True after a NON_FINITE, and while the model has collapsed; `regimes` are the latest of each mode."""
+        non_finite = any(alert.kind is AlertKind.NON_FINITE for alert in self.alerts)
+        return non_finite or self._collapse(regimes) is not None
 
-    def raise_on_collapse(self) -> None:
-        """Raise CollapseError for the first COLLAPSE."""
+    def raise_on_collapse(self, regimes: Mapping[str, Regime | None]) -> None:
+        """Raise CollapseError while the model has collapsed, for the first COLLAPSE."""
+        alert = self._collapse(regimes)
+        if alert is not None:
+            raise CollapseError(f"step {alert.step}: {alert.message}")
+
+    def _collapse(self, regimes: Mapping[str, Regime | None]) -> Alert | None:
+        """Return the first COLLAPSE of a mode that has no informative dimension since; None if all have recovered."""
         for alert in self.alerts:
             if alert.kind is AlertKind.COLLAPSE:
-                raise CollapseError(f"step {alert.step}: {alert.message}")
+                regime = regimes.get(alert.mode)
+                if regime is None or not regime.informative:
+                    return alert
+        return None

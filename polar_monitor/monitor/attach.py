@@ -15,7 +15,8 @@ from typing import Any, Concatenate, ParamSpec
 from torch import nn
 
 from ..discovery.unwrap import unwrap
-from .monitor import PolarMonitor, attached_monitors
+from .connection import attached_monitors
+from .monitor import PolarMonitor
 
 log = logging.getLogger("polar_monitor")
 

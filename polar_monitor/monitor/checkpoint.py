@@ -28,6 +28,8 @@ MAX_LEAVES = 4 * 10**6
 """Items of a state: lists that contain each other many times have no end when they are written out."""
 MINIMUM = {"next": 1, "every": 1}
 """Smallest numbers of a schedule; the others may be 0."""
+LATER = ("quiet", "allowance")
+"""Numbers of a schedule that older states lack; 0 then."""
 
 
 def save(loop: EvaluationLoop) -> dict[str, Any]:
@@ -117,6 +119,7 @@ def _array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
 def _schedule(loop: EvaluationLoop, saved: Mapping[str, Any]) -> dict[str, Any]:
     """Return the checked numbers of a schedule."""
     duty_cycle = {key: state_count(key, saved["duty_cycle"][key]) for key in HookDutyCycle().state_dict()}
+    saved = dict.fromkeys(LATER, 0) | dict(saved)
     numbers = [key for key in loop.state_dict() if key != "duty_cycle"]
     return {key: state_count(key, saved[key], MINIMUM.get(key, 0)) for key in numbers} | {"duty_cycle": duty_cycle}
 
@@ -139,7 +142,7 @@ def _pipeline(loop: EvaluationLoop, mode: str, saved: Mapping[str, Any]) -> Mode
     if present is not None and present.kind != kind:
         raise PolarMonitorError(f"expected {present.kind or 'no variance'}, got {kind or 'no variance'}")
     loaded = ModePipeline(mode, kind, loop.options.settings, None)
-    for word in ("written", "dropped", "seen", "observed"):
+    for word in ("written", "dropped", "skipped", "seen", "observed"):
         state_count(word, saved[word])
     if saved["stream"] is not None:
         check_histogram(saved["stream"])

@@ -1,18 +1,28 @@
-"""Connection of a model to an evaluation loop: hooks on its latent, a clock of its steps, time without hooks."""
+"""Connection of a model to an evaluation loop: hooks on its latent, a clock of its steps, a batch in between."""
 
 from __future__ import annotations
 
+import warnings
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from time import perf_counter
+from typing import Any
 
 from torch import nn
 
 from ..capture.hooks import HookSet
+from ..capture.probe import latents_of
 from ..discovery.latent import Latent
-from ..errors import warn
+from ..errors import PolarMonitorError, PolarMonitorWarning, warn
+from ..offline.classify import judged
+from ..regime.regime import Regime
 from ..schedule.optimizer_clock import OptimizerClock
 from .evaluation_loop import EvaluationLoop
+
+attached_monitors: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
+"""Monitors that `polar_monitor.attach` made, by model and name: the model keeps them alive until they detach."""
 
 
 def connect(model: nn.Module, latent: Latent, loop: EvaluationLoop) -> OptimizerClock:
@@ -47,3 +57,47 @@ def without_hooks(loop: EvaluationLoop) -> Iterator[None]:
             loop.schedule.governor.leave_out(perf_counter() - began)
             if loop.hooks is not None:
                 loop.hooks.on("detached")
+
+
+def judge_batch(loop: EvaluationLoop, watched: weakref.ref[nn.Module] | None, batch: Any) -> Regime:
+    """Run the model on a batch of the user, beside the training, and return the regime of its latents.
+
+    Raises what the model raises, and PolarMonitorError without a model or a latent. Nothing of the run changes.
+    """
+    model = None if watched is None else watched()
+    if model is None or loop.hooks is None or loop.hooks.ended:
+        raise PolarMonitorError(
+            "evaluate(batch): this monitor watches no model (any more): write attach(model), or "
+            "polar_monitor.classify(mean, …) with the latents"
+        )
+    began = perf_counter()
+    try:
+        settings, kind = loop.options.settings, next(iter(loop.pipelines.values())).kind
+        means, spreads = latents_of(model, loop.hooks, batch, kind is not None)
+        chunks, paired = (iter(means), None) if kind is None else (zip(means, spreads, strict=True), True)
+        regime, doubt = judged(chunks, kind, paired, settings.prior, settings.resolution, settings.criterion)
+    finally:
+        loop.schedule.governor.leave_out(perf_counter() - began)  # the user asked for it: it is no overhead
+    if doubt:
+        warnings.warn(f"polar_monitor: {doubt}", PolarMonitorWarning, stacklevel=3)
+    step = loop.schedule.steps
+    snapshot = None if regime.snapshot is None else replace(regime.snapshot, step=step)
+    return replace(regime, step=step, snapshot=snapshot)
+
+
+def forget(watched: weakref.ref[nn.Module] | None, name: str, monitor: object) -> None:
+    """Let the model keep a monitor alive no longer."""
+    model = None if watched is None else watched()
+    monitors = {} if model is None else attached_monitors.get(model, {})
+    if monitors.get(name) is monitor:
+        del monitors[name]
+
+
+def warn_of_replacement(name: str) -> None:
+    """Warn that a new monitor takes the place of one that watches the same model under the same name."""
+    named = f" ({name})" if name else ""
+    message = (
+        f"polar_monitor: this model is watched already: the new monitor replaces the old one{named}; call "
+        "monitor.detach() first, or pass name=… to keep both"
+    )
+    warnings.warn(message, PolarMonitorWarning, stacklevel=4)

@@ -9,6 +9,7 @@ from ..capture.ring import PairedRingBuffer
 from ..errors import WarnOnce, warn
 from ..evaluation import Health
 from ..schedule.schedule import Schedule
+from ..sinks.group import SinkGroup
 from . import summary
 from .failures import FailurePolicy
 from .pipeline import ModePipeline
@@ -93,10 +94,11 @@ class Diagnostics:
             warn(f"the latent from {self.hooks.where} could not be recorded: {self.hooks.last_error}")
         return not observed and self._tap_errors != before
 
-    def health(self, schedule: Schedule, failures: FailurePolicy, evaluations: int, sink_drops: int) -> Health:
+    def health(self, schedule: Schedule, failures: FailurePolicy, evaluations: int, sinks: SinkGroup) -> Health:
         """Collect the monitor's counters of its own work."""
         pipelines, governor = self._pipelines.values(), schedule.governor
         tap_errors, tap_error = (0, "") if self.hooks is None else (self.hooks.errors, self.hooks.last_error)
+        rule_error = next((pipeline.alerts.last_error for pipeline in pipelines if pipeline.alerts.errors), "")
         return Health(
             steps=schedule.steps,
             calls=sum(pipeline.ring.calls for pipeline in pipelines),
@@ -104,12 +106,14 @@ class Diagnostics:
             rows_seen=sum(pipeline.seen for pipeline in pipelines),
             rows_dropped=sum(pipeline.rows_dropped for pipeline in pipelines),
             rows_empty=sum(pipeline.ring.empty for pipeline in pipelines),
-            errors=failures.count + tap_errors,
-            last_error=failures.last or tap_error,
+            errors=failures.count + tap_errors + sinks.errors + sum(pipeline.alerts.errors for pipeline in pipelines),
+            last_error=failures.last or tap_error or sinks.last_error or rule_error,
             overhead=governor.overhead,
             every=governor.every,
             evaluations=evaluations,
-            sink_drops=sink_drops,
+            sink_drops=sinks.drops,
+            allowance_used=governor.allowance.used,
+            rows_skipped=sum(pipeline.skipped for pipeline in pipelines),
         )
 
 

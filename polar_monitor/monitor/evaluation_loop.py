@@ -5,15 +5,17 @@ It runs on the training thread, raises nothing (unless strict), and charges its 
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from ..alerts.alert import NOTES, Alert, format_alert
+from ..alerts.alert import Alert
 from ..capture.hooks import HookSet
 from ..evaluation import Evaluation, Health
+from ..regime.regime import Regime
 from ..schedule.missing_steps import weak_reference
+from ..schedule.process import forks
 from ..schedule.schedule import Begun, Schedule
 from ..sinks.group import SinkGroup
 from ..statistics.precompile import compile_missing
@@ -22,10 +24,8 @@ from .diagnostics import Diagnostics
 from .failures import INTERNAL_ERROR, ON_ALERT_FAILED, FailurePolicy
 from .options import Options
 from .pipeline import ModePipeline
-from .process import forks
+from .publisher import Publisher
 from .training_context import TrainingContextBuffer
-
-log = logging.getLogger("polar_monitor")
 
 
 class EvaluationLoop:
@@ -44,9 +44,11 @@ class EvaluationLoop:
         self.evaluations = 0
         self.suspended = 0
         """Number of nested contexts in which no step is counted."""
+        self.publisher = Publisher(sinks, options.on_alert, partial(self.failed, fatal=False, message=ON_ALERT_FAILED))
+        self.ended = False
+        """True after the last evaluation: no step and no row counts any more."""
         self._on_disable = weak_reference(stop)
-        self._publishing = False
-        """True while sinks and callbacks get an evaluation."""
+        self._is_compiled = False
         self._forks = forks()
 
     # -- parts ------------------------------------------------------------------------------------------------------
@@ -69,7 +71,7 @@ class EvaluationLoop:
         self.options = replace(self.options, settings=settings, on_alert=None)
         for pipeline in self.pipelines.values():
             pipeline.release_user_objects(settings)
-        self.sinks.sinks = ()
+        self.publisher.release_user_objects()
 
     def _schedule_training(self) -> None:
         train = self.pipelines.get("train")
@@ -80,9 +82,9 @@ class EvaluationLoop:
 
     def tick(self) -> None:
         """Run after each optimiser step."""
-        if self.suspended or forks() != self._forks:
+        if self.suspended or self.ended or forks() != self._forks:
             return
-        if not self.schedule.count() or self._publishing:
+        if not self.schedule.count() or self.publisher.busy:
             return
         self.schedule.start_charging()
         try:
@@ -114,27 +116,53 @@ class EvaluationLoop:
     # -- one evaluation ---------------------------------------------------------------------------------------------
 
     def evaluate(self) -> tuple[Evaluation, ...]:
-        """Evaluate the rows recorded since the last time, now. Returns one record for each mode that has any.
+        """Evaluate the rows that no evaluation has had yet, and return the latest evaluation of each mode with rows.
+
+        Without new rows that is the one before, with `observed` 0. Nothing in a process forked from the monitor's.
+        """
+        if forks() != self._forks:
+            return ()
+        fresh, answers = {evaluation.mode: evaluation for evaluation in self.evaluate_new()}, []
+        for mode, pipeline in self.pipelines.items():
+            self.complete(pipeline)
+            answers.append(fresh.get(mode) or pipeline.seen_later(self.schedule.steps, self.health()))
+        return tuple(answer for answer in answers if answer is not None)
+
+    def evaluate_new(self) -> tuple[Evaluation, ...]:
+        """Evaluate the rows that no evaluation has had yet, with all statistics. Returns a record for each mode.
 
         If there are none while the hooks are paused, it puts the hooks back, and a call some steps later has rows.
-        Returns nothing either while sinks and callbacks get an evaluation.
+        Does nothing in a fork, and while sinks and callbacks get an evaluation.
         """
-        if forks() != self._forks or not self.pipelines or self._publishing:
-            return ()
-        if self.schedule.paused and not any(pipeline.has_rows for pipeline in self.pipelines.values()):
-            self.schedule.record_all()
+        if forks() != self._forks or self.publisher.busy:
             return ()
         self.schedule.start_charging()
+        requested = self.schedule.requested
         try:
-            if self.schedule.requested is None:
+            if requested is None:
                 self._request()
             self.training_context.wait()
             for pipeline in self.pipelines.values():
                 pipeline.wait()
-            return self._conclude(full=True)
+                pipeline.ingest()
+            if any(pipeline.observed for pipeline in self.pipelines.values()):
+                return self._conclude(full=True)
+            self.schedule.requested = requested
+            if self.schedule.paused:
+                self.schedule.record_all()
+            self.schedule.charge()
         except Exception as failure:
             self.failed(failure)
-            return ()
+        return ()
+
+    def end(self) -> None:
+        """Evaluate what no evaluation has had yet, unless failures have ended the monitor; count no step any more."""
+        try:
+            if not self.ended and (self.hooks is None or not self.hooks.ended):
+                self.evaluate_new()
+        finally:
+            self.ended = True
+            self._stop()
 
     def ingest_pending(self) -> None:
         """Take the waiting rows into the statistics. A failure in there must not prevent a checkpoint."""
@@ -162,17 +190,19 @@ class EvaluationLoop:
         return self.training_context.ready() and all(pipeline.ready() for pipeline in self.pipelines.values())
 
     def _conclude(self, full: bool = False) -> tuple[Evaluation, ...]:
-        self.schedule.leave_out(compile_missing())
+        if not self._is_compiled:
+            self.schedule.leave_out(compile_missing())
+            self._is_compiled = True
         begun = self.schedule.begin()
         done: list[Evaluation] = []
         try:
             try:
                 self._evaluate_modes(begun, done, full)
             finally:  # before any code of the user runs: it may save the state, load another one, or detach
-                self.schedule.plan_next(begun)
+                self.schedule.plan_next(begun, any(pipeline.restless for pipeline in self.pipelines.values()))
         finally:
             try:
-                self.publish(done)
+                self.publisher.publish(done, lambda: self.schedule.resumed)
             finally:
                 self.schedule.finish(begun, any(e.snapshot is None or e.snapshot.full for e in done))
         if not self.diagnostics.taps_failed(any(evaluation.observed for evaluation in done)):
@@ -186,7 +216,8 @@ class EvaluationLoop:
         context = self.training_context.take()
         for pipeline in self.pipelines.values():
             pipeline.ingest()
-            if pipeline.observed or (pipeline.mode == "train" and self.schedule.expects_rows(begun.step)):
+            expected = pipeline.mode == "train" and not full and self.schedule.expects_rows(begun.step)
+            if pipeline.observed or expected:
                 done.append(pipeline.evaluate(begun.step, context, self._count, full))
                 self.alerts.add(done[-1].alerts)
                 pipeline.raise_failure()
@@ -198,35 +229,6 @@ class EvaluationLoop:
         """Count one evaluation, and return the counters for its record."""
         self.evaluations += 1
         return self.health()
-
-    # -- sinks and callbacks ----------------------------------------------------------------------------------------
-
-    def publish(self, evaluations: Sequence[Evaluation]) -> None:
-        """Give evaluations to the sinks and alerts to the log and the callback, until one of them loads a state."""
-        resumed = self.schedule.resumed
-        alerts = [alert for evaluation in evaluations for alert in evaluation.alerts]
-        self._publishing = True
-        try:
-            for evaluation in evaluations:
-                self.sinks.write(evaluation)
-                if self.schedule.resumed != resumed:
-                    return
-            if alerts:
-                self.sinks.flush()
-            for alert in alerts:
-                log.log(logging.INFO if alert.kind in NOTES else logging.WARNING, "%s", format_alert(alert))
-                self._call(alert)
-                if self.schedule.resumed != resumed:
-                    return
-        finally:
-            self._publishing = False
-
-    def _call(self, alert: Alert) -> None:
-        if self.options.on_alert is not None:
-            try:
-                self.options.on_alert(alert)
-            except Exception as failure:
-                self.failed(failure, fatal=False, message=ON_ALERT_FAILED)
 
     # -- state ------------------------------------------------------------------------------------------------------
 
@@ -257,4 +259,9 @@ class EvaluationLoop:
 
     def health(self) -> Health:
         """Return the monitor's counters of its own work."""
-        return self.diagnostics.health(self.schedule, self.failures, self.evaluations, self.sinks.drops)
+        return self.diagnostics.health(self.schedule, self.failures, self.evaluations, self.sinks)
+
+    @property
+    def regimes(self) -> dict[str, Regime | None]:
+        """Latest regime of each mode."""
+        return {mode: pipeline.regime for mode, pipeline in self.pipelines.items()}

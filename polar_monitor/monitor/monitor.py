@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from torch import nn
 
@@ -17,21 +16,18 @@ from ..alerts.alert_rules import AlertRules
 from ..alerts.custom_rule import Rule
 from ..discovery import find
 from ..discovery.unwrap import unwrap
-from ..errors import PolarMonitorError, PolarMonitorWarning
+from ..errors import PolarMonitorError
 from ..evaluation import Evaluation, Health
 from ..regime.regime import Regime
 from ..schedule.optimizer_clock import OptimizerClock
 from ..sinks import Sink
 from ..statistics.snapshot import Snapshot
 from . import checkpoint, summary
-from .connection import connect, without_hooks
+from .connection import connect, forget, judge_batch, warn_of_replacement, without_hooks
 from .evaluation_loop import EvaluationLoop
-from .observe import read_rows
+from .observe import checked_mode, read_rows
 from .options import checked
 from .outputs import Outputs, close_in
-
-attached_monitors: weakref.WeakKeyDictionary[nn.Module, dict[str, PolarMonitor]] = weakref.WeakKeyDictionary()
-"""Monitors that `polar_monitor.attach` made, by model and name: the model keeps them alive until they detach."""
 
 
 class PolarMonitor:
@@ -56,9 +52,14 @@ class PolarMonitor:
         sinks: Objects that get the evaluations. None: TensorBoard and JSONL. If given, these two are added only with a
             `log_dir`.
         criterion: "information", or the name of a published criterion that decides the labels instead.
-        every: Optimiser steps between evaluations; the monitor may stretch it to keep to `max_overhead`.
+        every: Optimiser steps between evaluations. None: about steps 10, 13, 17, 22, 29 and so on, then every 50 steps
+            or 0.3 s, and more rarely in long runs, above all while nothing changes. The monitor stretches either to
+            keep to `max_overhead`.
         window: Rows that the statistics use.
-        max_overhead: Largest share of the loop's time for the monitor, from 0 to 1; 1 leaves `every` as it is.
+        max_overhead: Largest share of the loop's time for the monitor, from 0 to 1; 1 leaves the interval as it is.
+        start_allowance: Seconds, in all, that the monitor may take beyond that share, so that it sees the beginning.
+        log_every: Largest interval in steps, however quiet the run is, for the automatic rule; a long run's log may
+            become large. None bounds it: a week writes at most 200 MB for 128 dimensions.
         warmup: Steps during which only NON_FINITE and SILENT are raised.
         alerts: Rules that say when to alert.
         extra_rules: Rules of third parties beside the built-in ones: names of entry points (`polar-monitor replay
@@ -95,9 +96,11 @@ class PolarMonitor:
         log_dir: str | os.PathLike[str] | None = None,
         sinks: Sequence[Sink] | None = None,
         criterion: str = "information",
-        every: int = 100,
+        every: int | None = None,
         window: int = 4096,
         max_overhead: float = 0.01,
+        start_allowance: float = 1.0,
+        log_every: int | None = None,
         warmup: int = 0,
         alerts: AlertRules | None = None,
         extra_rules: Sequence[str | Rule] = (),
@@ -113,6 +116,8 @@ class PolarMonitor:
             every=every,
             window=window,
             max_overhead=max_overhead,
+            start_allowance=start_allowance,
+            log_every=log_every,
             warmup=warmup,
             alerts=alerts,
             extra_rules=extra_rules,
@@ -158,12 +163,7 @@ class PolarMonitor:
         self._open(replacing)
         if replacing is not None:
             if replacing.attached:
-                named = f" ({self.name})" if self.name else ""
-                message = (
-                    f"polar_monitor: this model is watched already: the new monitor replaces the old one{named}; call "
-                    "monitor.detach() first, or pass name=… to keep both"
-                )
-                warnings.warn(message, PolarMonitorWarning, stacklevel=3)
+                warn_of_replacement(self.name)
             replacing.detach()
         self._why = latent.why
         self._clock = connect(model, latent, self._loop)
@@ -192,23 +192,21 @@ class PolarMonitor:
             self._clock.stop()
 
     def detach(self) -> None:
-        """Remove all hooks and close the sinks; results stay readable. A second call does nothing.
+        """Evaluate what no evaluation has had yet, remove all hooks and close the sinks; results stay readable.
 
-        It drops the callback, the rules and the sinks, which may hold the model.
+        The sinks, the alerts and the callback get that last evaluation. Then the callback, the rules and the sinks are
+        dropped, since they may hold the model; `observe` and `step` do nothing any more, nor does a second call.
         """
         if self.attached:
             self._loop.diagnostics.warn_of_no_validation()
-        self._disable()
         try:
-            self._outputs.group.close()
+            self._loop.end()
         finally:
+            self._outputs.group.close()
             self._finalizer.detach()
             self._outputs.release()
             self._loop.release_user_objects()
-            model = None if self._model is None else self._model()
-            monitors = {} if model is None else attached_monitors.get(model, {})
-            if monitors.get(self.name) is self:
-                del monitors[self.name]
+            forget(self._model, self.name, self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> PolarMonitor:
         return unattached_monitor()
@@ -232,13 +230,42 @@ class PolarMonitor:
                 self._clock.stop()
         self._loop.tick()
 
-    def evaluate(self) -> tuple[Evaluation, ...]:
-        """Evaluate now, outside the schedule. Returns one record for each mode with new rows.
+    @overload
+    def evaluate(self) -> tuple[Evaluation, ...]: ...
+    @overload
+    def evaluate(self, batch: Any) -> Regime: ...
+    def evaluate(self, batch: Any = None) -> tuple[Evaluation, ...] | Regime:
+        """Return one evaluation for each mode that has had rows or, with a batch, the labels of that batch.
 
-        If the hooks have paused since the last one, there are no new rows: it returns nothing, puts the hooks back, and
-        a call some steps later has rows. It waits for copies from the device that are under way.
+        Without a batch, rows that no evaluation has had yet are evaluated now, outside the schedule. A mode without any
+        gives its latest evaluation again: `observed` is 0, `age` says how many steps old its newest row is, and sinks
+        and alert rules do not get it. Hooks that pause are put back, and a call some steps later has new rows. It waits
+        for copies from the device that are under way.
+
+        With a batch (a tensor, a tuple of arguments or a dict of keyword arguments, on the model's device) the model
+        runs on it, in eval mode and without gradient. The regime is that of `polar_monitor.classify` on these latents,
+        at the present step. The training does not notice: training flags, buffers and random numbers are put back, and
+        the window, the alert rules and the sinks get no row. What the model raises is raised, and PolarMonitorError if
+        its forward gives no latent.
+
+        Example:
+            >>> import torch, polar_monitor
+            >>> class Vae(torch.nn.Module):
+            ...     def __init__(self):
+            ...         super().__init__()
+            ...         self.fc_mu, self.fc_logvar = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+            ...     def forward(self, x):
+            ...         return self.fc_mu(x), self.fc_logvar(x)
+            >>> model = Vae()
+            >>> monitor = polar_monitor.attach(model, sinks=())
+            >>> monitor.evaluate()
+            ()
+            >>> len(monitor.evaluate(torch.randn(1000, 2)).labels)
+            2
         """
-        return self._loop.evaluate()
+        if batch is None:
+            return self._loop.evaluate()
+        return judge_batch(self._loop, self._model, batch)
 
     def observe(
         self, mean: Any, *, logvar: Any = None, var: Any = None, std: Any = None, prior: Any = None, mode: str = "train"
@@ -247,8 +274,11 @@ class PolarMonitor:
 
         `prior`, of each row, standardises them: a distribution, or (mean, variance), each of the shape of `mean`, (D,)
         or a number. Raises PolarMonitorError for bad arguments. Rows count towards the evaluation at the next step.
+        After `detach` it does nothing.
         """
         loop = self._loop
+        if loop.ended:
+            return
         rows = read_rows(mean, logvar, var, std, mode=mode, modes=loop.options.modes)
         if not loop.pipelines:
             self._open()
@@ -256,7 +286,7 @@ class PolarMonitor:
             self._why = f"latents from observe(mean{f', {rows.kind}=…' if rows.kind else ''})"
         rows = rows.prepared(loop.pipelines[mode], prior, self._standardised)
         self._standardised = prior is not None
-        rows.record(loop.pipelines[mode].ring)
+        rows.record(loop.pipelines[mode])
 
     def log(self, *, beta: Any = None, learning_rate: Any = None, reconstruction: Any = None) -> None:
         """Log numbers of the loop: alerts then name their cause more closely, and forecasts follow β and the rate.
@@ -281,33 +311,45 @@ class PolarMonitor:
 
     def _complete(self, mode: str | None) -> tuple[Snapshot | None, Regime | None]:
         """Return snapshot and regime of the latest evaluation, with all statistics."""
-        pipeline = self._loop.pipelines.get(mode or self._loop.options.modes[0])
+        pipeline = self._loop.pipelines.get(checked_mode(mode, self._loop.options.modes))
         if pipeline is None:
             return None, None
         self._loop.complete(pipeline)
         return pipeline.snapshot, pipeline.regime
 
     def snapshot(self, mode: str | None = None) -> Snapshot | None:
-        """Return the statistics of the latest evaluation, or None before the first."""
+        """Return the statistics of the latest evaluation of a mode, or None before the first.
+
+        Without `mode` it is the first of `modes`. Raises PolarMonitorError for a mode that is not watched.
+        """
         return self._complete(mode)[0]
 
     def regime(self, mode: str | None = None) -> Regime | None:
-        """Return the labels and the verdict of the latest evaluation, or None before the first."""
+        """Return the labels and the verdict of the latest evaluation of a mode, or None before the first.
+
+        Without `mode` it is the first of `modes`. Raises PolarMonitorError for a mode that is not watched.
+        """
         return self._complete(mode)[1]
 
     @property
     def alerts(self) -> tuple[Alert, ...]:
-        """The newest 10,000 alerts, oldest first, and the first COLLAPSE and NON_FINITE even if they are older."""
+        """The newest 10,000 alerts, oldest first, and each mode's first COLLAPSE and NON_FINITE, even if older."""
         return tuple(self._loop.alerts.alerts)
 
     @property
     def should_stop(self) -> bool:
-        """True if a COLLAPSE or NON_FINITE was raised."""
-        return self._loop.alerts.should_stop
+        """True after a NON_FINITE, and after a COLLAPSE for as long as no dimension is informative.
+
+        A collapsed model that comes into use (again) is no reason to stop.
+        """
+        return self._loop.alerts.should_stop(self._loop.regimes)
 
     def raise_on_collapse(self) -> None:
-        """Raise CollapseError if the model has collapsed, for loops that stop then."""
-        self._loop.alerts.raise_on_collapse()
+        """Raise CollapseError after a COLLAPSE, for as long as no dimension is informative, for loops that stop then.
+
+        `should_stop` is True then too, and also after a NON_FINITE.
+        """
+        self._loop.alerts.raise_on_collapse(self._loop.regimes)
 
     def health(self) -> Health:
         """Return the monitor's counters of its own work: rows, errors, overhead."""
@@ -318,7 +360,7 @@ class PolarMonitor:
         regime = self.regime()
         if dimension is not None:
             return "nothing has been evaluated yet" if regime is None else regime.explain(dimension)
-        return summary.explain(self._why, self._loop.options.modes, self._loop.schedule.governor, self.log_dir)
+        return summary.explain(self._why, self._loop.options.modes, self._loop.schedule, self.log_dir)
 
     def summary(self) -> str:
         """Format a table of all dimensions, the verdict and the alerts, as plain text."""

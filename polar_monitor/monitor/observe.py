@@ -12,7 +12,6 @@ from torch import Tensor
 
 from .._torch_compat import is_plain
 from ..arrays.spread import ARGUMENTS, one_spread
-from ..capture.ring import PairedRingBuffer
 from ..capture.tap import Tap
 from ..discovery.conditional_prior import standardise
 from ..errors import PolarMonitorError
@@ -42,15 +41,24 @@ class ObservedRows:
         return self if prior is None else self._standardised(prior, pipeline.settings.prior)
 
     def _check_like(self, pipeline: ModePipeline) -> None:
-        stream, width = pipeline.stream, self.mean.shape[-1]
-        dimensions = None if stream is None or not stream.rows else stream.dimensions
-        if self.mean.dim() == 2 and dimensions not in (None, width):
+        stream, waiting = pipeline.stream, pipeline.ring.mean.storage
+        dimensions = None if waiting is None or not pipeline.ring.pending_rows else waiting.shape[1]
+        if stream is not None and stream.rows:
+            dimensions = stream.dimensions
+        width = self._dimensions
+        if dimensions not in (None, width):
             raise PolarMonitorError(f"mean: expected {dimensions} dimensions as before, got {width}")
         if pipeline.kind != self.kind:
             reads, got = (kind or "no variance" for kind in (pipeline.kind, self.kind))
             arguments = "mean" if pipeline.kind is None else f"mean, {pipeline.kind}=…"
             remedy = f": call monitor.observe({arguments})" if pipeline.kind in (None, *ARGUMENTS) else ""
             raise PolarMonitorError(f"observe: this monitor reads {reads}, got {got}{remedy}")
+
+    @property
+    def _dimensions(self) -> int:
+        """Number of latent dimensions: the channels of an image, the features of a row or of a sequence."""
+        axes = self.mean.dim()
+        return 1 if axes == 1 else self.mean.shape[1 if axes > 3 else -1]
 
     def _standardised(self, prior: Any, shared: Any) -> ObservedRows:
         if shared is not None:
@@ -63,9 +71,15 @@ class ObservedRows:
             raise PolarMonitorError(str(failure)) from None
         return replace(self, mean=mean, spread=spread)
 
-    def record(self, ring: PairedRingBuffer) -> None:
-        """Write the rows to the ring. Raises PolarMonitorError if they cannot be recorded."""
+    def record(self, pipeline: ModePipeline) -> None:
+        """Write the rows to the ring, and warn of a negative spread. Raises PolarMonitorError if that fails.
+
+        Values on a device are looked at when they have been copied, since nothing waits for them here.
+        """
+        ring = pipeline.ring
         try:
+            if self.kind in ("var", "std") and self.spread is not None and self.spread.device.type == "cpu":
+                pipeline.check_unit(self.spread.detach().float().numpy(), self.kind)
             Tap({}, None, "both", None, strict=True).record(ring, (self.mean, self.spread))
         except PolarMonitorError:
             raise
@@ -81,10 +95,18 @@ def read_rows(mean: Any, logvar: Any, var: Any, std: Any, *, mode: str, modes: S
         raise PolarMonitorError(f"{kind}: expected shape {tuple(mean.shape)}, got {tuple(spread.shape)}")
     if not is_plain(mean) or mean.dim() < 1 or 0 in mean.shape[1:]:
         raise PolarMonitorError(f"mean: expected a tensor (n, D) with values, got shape {tuple(mean.shape)}")
+    checked_mode(mode, modes)
+    return ObservedRows(kind, mean, spread)
+
+
+def checked_mode(mode: Any, modes: Sequence[str]) -> str:
+    """Return a watched mode; None is the first of `modes`. Raises PolarMonitorError for another one."""
+    if mode is None:
+        return modes[0]
     if mode not in modes:
         remedy = ': write attach(…, modes=("train", "eval"))' if mode in ("train", "eval") else ""
         raise PolarMonitorError(f"mode: expected one of {modes}, got {mode!r}{remedy}")
-    return ObservedRows(kind, mean, spread)
+    return str(mode)
 
 
 def _tensor(word: str, value: Any) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from numbers import Integral, Real
 from typing import Any
 
@@ -37,9 +38,11 @@ def checked(
     prior: Any,
     resolution: Any,
     criterion: str,
-    every: int,
+    every: int | None,
     window: int,
     max_overhead: float,
+    start_allowance: float,
+    log_every: int | None,
     warmup: int,
     alerts: AlertRules | None,
     extra_rules: Sequence[str | Rule],
@@ -50,11 +53,20 @@ def checked(
 ) -> Options:
     """Return the options. Raises PolarMonitorError for the first argument that cannot be used."""
     published.check(criterion)
-    for word, number, minimum in (("every", every, 1), ("window", window, MIN_WINDOW), ("warmup", warmup, 0)):
+    numbers = [("window", window, MIN_WINDOW), ("warmup", warmup, 0)]
+    numbers += [(word, n, 1) for word, n in (("every", every), ("log_every", log_every)) if n is not None]
+    for word, number, minimum in numbers:
         if isinstance(number, bool) or not isinstance(number, Integral) or int(number) < minimum:
             raise PolarMonitorError(f"{word}: expected a whole number of {minimum} or more, got {number!r}")
     if isinstance(max_overhead, bool) or not isinstance(max_overhead, Real) or not 0 < max_overhead <= 1:
         raise PolarMonitorError(f"max_overhead: expected a share above 0 and at most 1, got {max_overhead!r}")
+    if isinstance(start_allowance, bool) or not isinstance(start_allowance, Real) or not 0 <= start_allowance < inf:
+        raise PolarMonitorError(f"start_allowance: expected seconds, 0 or more, got {start_allowance!r}")
+    if every is not None and log_every is not None:
+        raise PolarMonitorError(
+            f"log_every: expected None beside every={every}, which is used in quiet stretches too, got {log_every}: "
+            f"leave out one of the two"
+        )
     if isinstance(modes, str):
         raise PolarMonitorError(f'modes: expected a tuple, as in ("train",), got the string {modes!r}')
     if not modes or not set(modes) <= {"train", "eval"}:
@@ -77,7 +89,13 @@ def checked(
         name=name or "",
         extra=choose(extra_rules, strict=strict),
     )
-    pace = Pace(int(every), float(max_overhead), int(window))
+    pace = Pace(
+        every=None if every is None else int(every),
+        max_overhead=float(max_overhead),
+        window=int(window),
+        start_allowance=float(start_allowance),
+        log_every=None if log_every is None else int(log_every),
+    )
     return Options(settings, pace, tuple(modes), name or "", on_alert, strict)
 
 

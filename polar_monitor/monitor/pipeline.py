@@ -14,7 +14,7 @@ from .._validation import state_count
 from ..alerts.custom_rule import to_json
 from ..alerts.engine import AlertEngine
 from ..alerts.observation import Observation
-from ..arrays.spread import to_variance, unit_doubt
+from ..arrays.spread import UNITS, ends_of, to_variance, unit_doubt
 from ..capture.ring import PairedRingBuffer
 from ..capture.transfer import Batch, HostTransfer
 from ..context import Context
@@ -22,6 +22,7 @@ from ..errors import PolarMonitorError, warn
 from ..evaluation import Evaluation, Health
 from ..regime.judge import completed, judge
 from ..regime.regime import Regime
+from ..schedule import quiet
 from ..statistics.snapshot import Snapshot
 from .options import Settings
 
@@ -54,12 +55,16 @@ class ModePipeline:
         """Requested rows that are not yet taken into the statistics."""
         self.dropped = 0
         """Rows lost between the ring and the statistics."""
+        self.skipped = 0
+        """Rows that newer ones replaced before they were read: the window would not have held them any more."""
         self.seen = 0
         """Rows that reached the statistics, in this process."""
         self.observed = 0
         """Rows that reached them since the latest evaluation."""
         self.light = 0
         """Light evaluations since the latest full one."""
+        self.restless = True
+        """True if the latest evaluation differs from the one before, or raised an alert."""
         self.spread_name = ""
         """Quoted name of the module that gives the spread, for messages; '' without such a module."""
         self._min_spread = np.inf
@@ -76,17 +81,12 @@ class ModePipeline:
 
     @property
     def rows_dropped(self) -> int:
-        """Rows that did not reach the statistics."""
+        """Rows that were lost before the statistics."""
         return self.dropped + self.ring.lost + self.ring.refused
 
     def request(self, step: int) -> None:
         """Begin to copy the rows that wait in the ring; those of an open step get `step`."""
         self.transfers += self.ring.requests(step)
-
-    @property
-    def has_rows(self) -> bool:
-        """True if rows wait for the statistics."""
-        return bool(self.observed or self.transfers or self.ring.pending_rows)
 
     def ready(self) -> bool:
         """Return True if all requested rows have arrived."""
@@ -119,27 +119,28 @@ class ModePipeline:
             self.stream.catch_up()
 
     def _take(self, batch: Batch) -> None:
-        self.dropped += batch.dropped
         dimensions = batch.mean.shape[1]
         if self.stream is None or (self.stream.dimensions != dimensions and self.stream.rows == 0):
             self.stream = self._new_stream(dimensions)
+        missed = min(batch.dropped, max(self.stream.window - len(batch.mean), 0))
+        self.dropped, self.skipped = self.dropped + missed, self.skipped + batch.dropped - missed
         variance = None
         if self.kind is not None and batch.spread is not None:
-            if not self._unit_checked:
-                self._check_unit(batch.spread, self.kind)
+            self.check_unit(batch.spread, self.kind)
             variance = to_variance(batch.spread, self.kind)
         self.stream.update(batch.mean, variance, batch.begins, self.ring.mantissa, batch.steps)
         self.seen += batch.mean.shape[0]
         self.observed += batch.mean.shape[0]
 
-    def _check_unit(self, spread: NDArray[np.float32], kind: str) -> None:
+    def check_unit(self, spread: NDArray[np.float32], kind: str) -> None:
         """Warn, once, of a spread whose values fit another unit than the argument that it was passed as."""
-        self._min_spread = min(self._min_spread, float(np.nanmin(spread, initial=np.inf)))
-        self._max_spread = max(self._max_spread, float(np.nanmax(spread, initial=-np.inf)))
+        if self._unit_checked:
+            return
+        self._min_spread, self._max_spread = ends_of(spread, self._min_spread, self._max_spread)
         settled = self.seen >= MIN_ROWS_FOR_UNIT or self._min_spread < 0
         doubt = unit_doubt(kind, self._min_spread, self._max_spread) if settled else ""
+        self._unit_checked = bool(doubt) or UNITS[kind].settles(self._min_spread)
         if doubt:
-            self._unit_checked = True
             warn(f"{self.spread_name} was read as {kind}, but {doubt}" if self.spread_name else doubt)
 
     def evaluate(self, step: int, context: Context, health: Callable[[], Health], full: bool = False) -> Evaluation:
@@ -149,11 +150,11 @@ class ModePipeline:
         changes, and always with a published criterion or with rules of third parties, which may read any of them.
         """
         resumed, observed, s = self.resumed(), self.observed, self.settings
-        self.observed = 0
+        earlier, before = self.snapshot, self.regime
         if self.stream is not None and self.stream.rows:
             full = full or self.snapshot is None or self.light + 1 >= FULL_EVERY
             full = full or bool(s.extra) or s.criterion != "information"
-            self.snapshot, before = self.stream.snapshot(step, full), self.regime
+            self.snapshot = self.stream.snapshot(step, full)
             self.regime = judge(self.snapshot, before, s.criterion)
             self.light = 0 if full else self.light + 1
             if not full and before is not None and before.verdict is not self.regime.verdict:
@@ -164,7 +165,8 @@ class ModePipeline:
                     self._failure = failure
         observation = Observation(step, observed, self.snapshot, self.regime, context)
         alerts = self.alerts.evaluate(observation, s.rules, s.warmup)
-        self.loaded = False
+        self.loaded, self.observed = False, 0  # at last: rows of an evaluation that fails are evaluated again
+        self.restless = bool(alerts) or quiet.differs(earlier, self.snapshot) or quiet.relabelled(before, self.regime)
         alerts = tuple(replace(alert, name=s.name, mode=self.mode) for alert in alerts)
         return Evaluation(
             step, time.time(), s.name, self.mode, observed, self.snapshot, self.regime, alerts, health(), context,
@@ -176,6 +178,13 @@ class ModePipeline:
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
+
+    def seen_later(self, step: int, health: Health) -> Evaluation | None:
+        """Return the latest evaluation as seen from a later `step` without new rows; None before the first."""
+        if self.snapshot is None:
+            return None
+        name, mode = self.settings.name, self.mode
+        return Evaluation(step, time.time(), name, mode, 0, self.snapshot, self.regime, (), health)
 
     def complete(self) -> None:
         """Compute what the latest snapshot lacks, from the same rows."""
@@ -200,6 +209,7 @@ class ModePipeline:
             "alerts": self.alerts.state_dict(),
             "written": self.ring.rows,
             "dropped": self.dropped,
+            "skipped": self.skipped,
             "seen": self.seen,
             "observed": self.observed,
             "light": self.light,
@@ -215,18 +225,19 @@ class ModePipeline:
         regime = None if state["regime"] is None else Regime.from_dict(state["regime"], snapshot)
         alerts = AlertEngine(self.settings.extra)
         alerts.load_state_dict(state["alerts"])
-        names = ("dropped", "seen", "observed", "written", "light")
-        dropped, seen, observed, written, light = (int(state[name]) for name in names)
+        names = ("dropped", "skipped", "seen", "observed", "written", "light")
+        dropped, skipped, seen, observed, written, light = (int(state[name]) for name in names)
         self.stream, self.snapshot, self.regime, self.alerts, self.loaded = stream, snapshot, regime, alerts, True
-        self.dropped, self.seen, self.observed, self.ring.rows = dropped, seen, observed, written
-        self.light = light
+        self.dropped, self.skipped, self.seen, self.observed = dropped, skipped, seen, observed
+        self.ring.rows, self.light = written, light
 
     def adopt(self, other: ModePipeline, step: int) -> None:
         """Continue from another pipeline's state, saved at `step`. The ring stays, since the taps write to it."""
         self.stream, self.snapshot, self.regime = other.stream, other.snapshot, other.regime
         self.alerts.adopt(other.alerts)
         self.loaded = other.loaded
-        self.dropped, self.seen, self.observed = other.dropped, other.seen, other.observed
+        self.dropped, self.skipped, self.seen = other.dropped, other.skipped, other.seen
+        self.observed = other.observed
         self.light = other.light
         self.ring.requests(step)  # waiting rows belong to the earlier run
         self.transfers.clear()

@@ -6,22 +6,27 @@ from pathlib import Path
 
 from ..alerts.advice import KIND_ADVICE
 from ..alerts.alert import Alert, AlertKind, format_alert
+from ..alerts.few_evaluations import few_evaluations
 from ..evaluation import Health
 from ..regime.label import Label
 from ..regime.regime import Regime
-from ..schedule.governor import Governor
+from ..schedule.schedule import Schedule
 from ..statistics.snapshot import Snapshot
 
 SILENT = "likely causes: " + "; ".join(KIND_ADVICE[AlertKind.SILENT].causes)
 """Likely causes of a silence, as text."""
 
 
-def explain(why: str, modes: tuple[str, ...], governor: Governor, log_dir: Path | None) -> str:
+def explain(why: str, modes: tuple[str, ...], schedule: Schedule, log_dir: Path | None) -> str:
     """Describe the latent and its reason, the interval of evaluations, and the folder of the results."""
+    governor, start = schedule.governor, ""
+    steps = "step" if governor.every == 1 else f"{governor.every} steps"
+    if governor.allowance.seconds and governor.max_overhead < 1:
+        start = f" and {governor.allowance.seconds:g} s in all, {governor.allowance.used:.2f} s of it used"
     lines = [
         why or "no latent is watched yet: call observe(mean, logvar=…)",
-        f"modes {', '.join(modes)}; evaluated every {'step' if governor.every == 1 else f'{governor.every} steps'} "
-        f"(every={governor.base}; overhead at most {governor.max_overhead:.1%}, now {governor.overhead:.2%})",
+        f"modes {', '.join(modes)}; evaluated every {steps} now (every={schedule.pace.every}; overhead at most "
+        f"{governor.max_overhead:.1%}{start}, now {governor.overhead:.2%})",
     ]
     if log_dir is not None:
         lines.append(f"written to {log_dir}; see it with: tensorboard --logdir {log_dir}")
@@ -31,25 +36,42 @@ def explain(why: str, modes: tuple[str, ...], governor: Governor, log_dir: Path 
 def summary(snapshot: Snapshot | None, regime: Regime | None, alerts: tuple[Alert, ...], health: Health) -> str:
     """Format a table of all dimensions, the verdict and the alerts."""
     if snapshot is None or regime is None:
+        remedy = ": monitor.evaluate() evaluates them now" if health.calls else ""
         return (
-            f"nothing has been evaluated yet: {health.steps} optimiser steps counted, {health.calls} forwards recorded"
+            f"nothing has been evaluated yet: {health.steps:,} optimiser steps counted, {health.calls:,} forwards "
+            f"recorded{remedy}"
         )
     counts = ", ".join(f"{regime.count(label)} {label}" for label in Label if regime.count(label))
+    now = "" if health.steps == snapshot.step else f" (training is at step {health.steps:,})"
     lines = [
-        f"step {snapshot.step}: {regime.verdict}; {counts}",
+        f"step {snapshot.step:,}{now}: {regime.verdict}; {counts}",
+        f"  from {snapshot.n:,} rows{_steps_of_rows(snapshot)}",
         *(f"  {reason}" for reason in regime.reasons),
         "",
         "  dim  label        nats      ± se   reliability    KL   in use by",
     ]
     lines += [_row(snapshot, regime, j) for j in range(snapshot.dimensions)]
+    if few := few_evaluations(health.evaluations):
+        lines += ["", f"  {few}"]
     if alerts:
         lines += ["", *(f"  {format_alert(alert)}" for alert in alerts)]
-    rows = f"{health.rows_seen} rows of {health.calls} forwards seen, {health.rows_dropped} dropped"
-    lines += [
-        "",
-        f"  {rows}; hooks paused in {health.steps_rested} of {health.steps} steps; overhead {health.overhead:.2%}",
-    ]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", f"  {_counters(health)}"])
+
+
+def _steps_of_rows(s: Snapshot) -> str:
+    if s.rows_to < 0:
+        return ""
+    return f" of step {s.rows_to:,}" if s.rows_from == s.rows_to else f" of steps {s.rows_from:,} to {s.rows_to:,}"
+
+
+def _counters(health: Health) -> str:
+    """Format the counters; rows that were not needed are not among those that were dropped."""
+    parts = [f"{health.rows_seen:,} rows of {health.calls:,} forwards seen, {health.rows_dropped:,} dropped"]
+    if health.rows_skipped:
+        parts.append(f"{health.rows_skipped:,} not needed, as newer ones filled the window")
+    if health.steps_rested:
+        parts.append(f"not recorded: {health.steps_rested:,} of {health.steps:,} steps (hooks paused)")
+    return "; ".join([*parts, f"overhead {health.overhead:.2%}"])
 
 
 def _row(s: Snapshot, regime: Regime, j: int) -> str:

@@ -119,7 +119,7 @@ def _verdict(s: Snapshot, judged: Judged, criterion: str) -> tuple[Verdict, tupl
 
 
 def _scale(information: float) -> float:
-    return float(np.log(max(information, 0.0) + 0.01))
+    return math.log(max(information, 0.0) + 0.01)
 
 
 def _weakest_and_strongest(information: Array, labels: bytes) -> tuple[float, float]:

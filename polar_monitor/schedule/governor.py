@@ -7,8 +7,10 @@ from collections import deque
 from statistics import median, median_low
 from time import perf_counter
 
+from .allowance import Allowance
+
 MAX_STRETCH = 1000
-"""Bound of the interval, as a multiple of the `every` that the user asked for."""
+"""Bound of the interval, as a multiple of the wanted one."""
 BUDGET_STEPS = 500
 """Steps in a row over which the share stays below twice `max_overhead`, if they contain two evaluations or more."""
 GROWTH = 4
@@ -20,16 +22,28 @@ KINDS = 16
 
 
 class Governor:
-    """Keeps the monitor's share of the loop's time below `max_overhead`; with 1 the interval stays as it is."""
+    """Keeps the monitor's time below `max_overhead` of the loop's and a start allowance, in seconds.
 
-    def __init__(self, every: int, max_overhead: float) -> None:
+    With a `max_overhead` of 1 the interval stays as it is.
+    """
+
+    def __init__(self, every: int, max_overhead: float, start_allowance: float = 0.0) -> None:
         self.base = every
+        """Steps between two evaluations that are wanted."""
         self.every = every
+        """Steps between two evaluations: the wanted ones or, if they are more, those that the budget demands."""
         self.max_overhead = max_overhead
+        self.allowance = Allowance(start_allowance)
+        self.pace = 0.0
+        """Seconds of a step in the latest interval, without the monitor's own; 0 before it is known."""
         self.own = 0.0
         """Seconds spent in the monitor since it began."""
         self.recordings: int | None = None
         """Steps to record between two evaluations; None if the budget is no limit."""
+        self._resumed = False
+        """True if the run has an earlier part."""
+        self._needed = 0
+        """Steps between two evaluations that the budget demands; 0 before it is planned."""
         self._begin: float | None = None
         self._last: tuple[float, float, int] | None = None
         self._costs: dict[bool, deque[float]] = {}
@@ -40,7 +54,7 @@ class Governor:
         self._planned = False
         """True once `every` is planned from a cost."""
         self._recent: deque[tuple[int, float]] = deque()
-        """Step and cost of each evaluation in the last BUDGET_STEPS steps."""
+        """Step and cost of each evaluation in the last BUDGET_STEPS steps; the cost is 0 if the allowance paid it."""
 
     def started(self, step: int) -> None:
         """Begin to measure, at the first step: the time before it (data loading, compilation) is not the loop's."""
@@ -59,11 +73,29 @@ class Governor:
         """The monitor's share of the wall time since the first step."""
         if self._begin is None:
             return 0.0
-        return self.own / max(perf_counter() - self._begin, 1e-9)
+        return self.own / max(self.elapsed, 1e-9)
+
+    @property
+    def elapsed(self) -> float:
+        """Wall time since the first step, in this process."""
+        return 0.0 if self._begin is None else max(perf_counter() - self._begin, 0.0)
+
+    def want(self, steps: int) -> None:
+        """Set the wanted interval; the budget may demand a longer one."""
+        self.base, self.every = steps, max(steps, self._needed)
+
+    def resume(self, step: int, every: int, allowance: int) -> None:
+        """Continue from the numbers of a state; `allowance` is its balance in milliseconds."""
+        self.every = every
+        self._needed = every if self.max_overhead < 1 else 0
+        self.pace, self._resumed = 0.0, step > 0
+        self.allowance.resume(allowance)
+        self.started(step)
 
     def wait(self, step: int) -> int:
-        """Return the steps until one more evaluation fits twice the budget of BUDGET_STEPS steps; 0 if it does now.
+        """Return the steps until one more evaluation fits the budget; 0 if it does now.
 
+        It fits if the allowance pays for it, or if it fits twice the budget of BUDGET_STEPS steps.
         It uses the pace of the steps since the last evaluation, because `every` may come from slower steps, and the
         latest cost. After BUDGET_STEPS steps without an evaluation the answer is always 0: one that was slow by chance
         does not blind the monitor.
@@ -74,9 +106,12 @@ class Governor:
         if not recent or self._last is None or self.max_overhead >= 1:
             return 0
         then, own, at = self._last
-        pace = (perf_counter() - then - (self.own - own)) / max(step - at, 1)
-        left = 2 * PLANNED_SHARE * self.max_overhead * BUDGET_STEPS * pace
-        cost = sum(seconds for _, seconds in recent) + self._costs[False not in self._kinds][-1]
+        spent, share = self.own - own, PLANNED_SHARE * self.max_overhead
+        passed, next_cost = perf_counter() - then - spent, self._costs[False not in self._kinds][-1]
+        if self.allowance.after(share * passed, spent) >= next_cost:
+            return 0
+        left = 2 * share * BUDGET_STEPS * passed / max(step - at, 1)
+        cost = sum(seconds for _, seconds in recent) + next_cost
         fits = step
         for at, seconds in recent:
             if cost <= left:
@@ -98,30 +133,35 @@ class Governor:
             return
         then, own, at = self._last
         self._last = (now, self.own, step)
-        steps = step - at
+        steps, spent = step - at, self.own - own
+        passed = now - then - spent
+        paid = self.allowance.account(PLANNED_SHARE * self.max_overhead * passed, spent)
         if steps <= 0:
             return
+        self.pace = max(passed / steps, 1e-9)
         second = len(self._kinds) == 1 and not self._planned
         if second:
             self._costs.clear()
             self._kinds.clear()
-        self._recent.append((step, seconds))
+        self._recent.append((step, 0.0 if paid else seconds))
         self._kinds.append(full)
         self._costs.setdefault(full, deque(maxlen=5)).append(seconds)
         if recorded:
-            self._recording_costs.append(max(self.own - own - seconds, 0.0) / recorded)
+            self._recording_costs.append(max(spent - seconds, 0.0) / recorded)
         if self.max_overhead < 1 and (second or self._planned):
-            self._plan(max((now - then - (self.own - own)) / steps, 1e-9), steps, wanted)
+            self._plan(steps, wanted)
 
-    def _plan(self, pace: float, steps: int, wanted: int | None) -> None:
-        """Set `every` and `recordings` after an interval of `steps` steps of `pace` seconds.
+    def _plan(self, steps: int, wanted: int | None) -> None:
+        """Set `every` and `recordings` after an interval of `steps` steps.
 
         Recorded steps may take what evaluations at `base` leave of the budget, or as much as evaluations take.
         """
         self._planned = True
-        budget = PLANNED_SHARE * self.max_overhead * pace
         costs = {full: median_low(latest) for full, latest in self._costs.items()}
         cost = sum(costs[full] for full in self._kinds) / len(self._kinds)
+        elapsed = math.inf if self._resumed else self.elapsed
+        rate = PLANNED_SHARE * self.max_overhead + self.allowance.rate(max(costs.values()), elapsed)
+        budget = rate * self.pace
         recording = median(self._recording_costs) if self._recording_costs else 0.0
         if wanted is None:
             self.recordings, left = None, budget - recording
@@ -131,4 +171,5 @@ class Governor:
             self.recordings = max(min(wanted, int(min(spare / max(recording, 1e-9), 1e9))), 1)
             needed = (cost + self.recordings * recording) / budget
         most = min(GROWTH * max(self.every, steps), MAX_STRETCH * self.base)
-        self.every = max(self.base, min(math.ceil(min(needed, 1e12)), most))
+        self._needed = min(math.ceil(min(needed, 1e12)), most)
+        self.every = max(self.base, self._needed)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import WarnOnce, warn
 from .duty_cycle import HookDutyCycle
 from .governor import Governor
+from .looks import FIRST_STEP, Looks
 
 if TYPE_CHECKING:
     from ..capture.hooks import HookSet
@@ -27,12 +28,16 @@ PAUSED = "paused"
 class Pace:
     """Arguments that say how often to evaluate."""
 
-    every: int
-    """Optimiser steps between evaluations; the governor may stretch them."""
+    every: int | None
+    """Optimiser steps between evaluations; the governor may stretch them. None for the automatic rule of `Looks`."""
     max_overhead: float
     """Largest share of the loop's time, from 0 to 1; 1 turns the governor off."""
     window: int
     """Rows of the statistics: the hooks may pause while the rows would leave the window before the next evaluation."""
+    start_allowance: float = 0.0
+    """Seconds beyond that share, in all."""
+    log_every: int | None = None
+    """Steps after which the automatic rule evaluates in a quiet stretch, too."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,6 @@ class Begun:
     """Step of its record."""
     now: int
     """Step at which it runs: a copy from the device may take some steps."""
-    every: int
     resumed: int
     seconds: float
     """Time at which it began."""
@@ -54,7 +58,8 @@ class Schedule:
 
     def __init__(self, pace: Pace) -> None:
         self.pace = pace
-        self.governor = Governor(pace.every, pace.max_overhead)
+        self.looks = Looks(pace.every, pace.log_every)
+        self.governor = Governor(self.looks.longest_dense, pace.max_overhead, pace.start_allowance)
         self.duty_cycle = HookDutyCycle()
         self.hooks: HookSet | None = None
         self.ring: PairedRingBuffer | None = None
@@ -62,7 +67,7 @@ class Schedule:
         self.training_only = False
         """True if training alone is watched."""
         self.steps = 0
-        self.next = pace.every
+        self.next = self.looks.first
         """Step of the next evaluation."""
         self.requested: int | None = None
         """Step at which rows were requested for an evaluation that is still to come."""
@@ -70,6 +75,8 @@ class Schedule:
         """Number of states loaded."""
         self._evaluated = -1
         """Step of the latest evaluation."""
+        self._rows = 0
+        """Rows recorded up to then."""
         self._rested = 0
         """Paused steps up to then."""
         self._accounted = 0
@@ -98,6 +105,7 @@ class Schedule:
             return False
         goes_on = self.ring is not None and self.duty_cycle.count(self.ring.rows)
         if self.steps == 1:
+            self._add_hooks()  # the first forward is not in the time that begins here
             self.governor.started(0)
             self._begin_interval()
         elif not goes_on:
@@ -107,14 +115,25 @@ class Schedule:
         return True
 
     def due(self) -> bool:
-        """Return True if an evaluation is due, and none is requested yet. Postpones it if the budget is used up."""
+        """Return True if an evaluation is due, and none is requested yet.
+
+        Postpones it if rows are missing or the budget is used up.
+        """
         if self.steps < self.next or self.requested is not None:
             return False
-        wait = self.governor.wait(self.steps)
+        wait = self._wait_for_rows() or self.governor.wait(self.steps)
         if wait:
             self.next = self.steps + wait
             self._begin_interval()
         return not wait
+
+    def _wait_for_rows(self) -> int:
+        """Return the steps until there are rows for the automatic rule; 0 if there are."""
+        if self.ring is None or self.ring.compiled:
+            return 0
+        rows, waited, per_input = self.ring.rows, self.steps - max(self._evaluated, 0), max(self.ring.rows_per_input, 1)
+        missing = per_input * self.looks.missing_rows(rows // per_input, rows - self._rows, waited)
+        return min(-(-missing // max(self.duty_cycle.rows_per_step, 1)), FIRST_STEP)
 
     def expects_rows(self, step: int) -> bool:
         """Return True if training must have given rows for an evaluation at `step`, so that none means silence."""
@@ -125,32 +144,45 @@ class Schedule:
     def begin(self) -> Begun:
         """Begin the requested evaluation."""
         step, self.requested = self.steps if self.requested is None else self.requested, None
-        return Begun(step, self.steps, self.governor.every, self.resumed, perf_counter())
+        return Begun(step, self.steps, self.resumed, perf_counter())
 
     def measured(self, begun: Begun) -> None:
         """Note that all modes have been evaluated."""
         self._evaluated = begun.step
+        self._rows = 0 if self.ring is None else self.ring.rows
 
-    def plan_next(self, begun: Begun) -> None:
-        """Set the step of the next evaluation and the steps to record until then."""
-        self.next = begun.now + begun.every
+    def plan_next(self, begun: Begun, restless: bool = True) -> None:
+        """Set the step of the next evaluation and the steps to record until then. `restless` if anything happened."""
+        self.looks.count(restless)
+        self._want(begun)
+        self.next = begun.now + self.governor.every
         self.duty_cycle.age()
         self._begin_interval()
 
     def finish(self, begun: Begun, full: bool = True) -> None:
         """Charge an evaluation to the governor; plan again if it sets another interval and no state was loaded."""
+        self._add_hooks()
+        self.charge()
+        rested = self.duty_cycle.steps(self.steps)
+        recorded = self.steps - self._accounted - (rested - self._rested)
+        self._accounted, self._rested = self.steps, rested
+        governor, wanted = self.governor, self._renewing_steps() if self._pausable else None
+        before = (governor.every, governor.recordings)
+        governor.evaluated(perf_counter() - begun.seconds, self.steps, full, recorded, wanted)
+        if self.resumed == begun.resumed:
+            self._want(begun)
+            if before != (governor.every, governor.recordings):
+                self.next = begun.now + governor.every
+                self._begin_interval()
+
+    def _want(self, begun: Begun) -> None:
+        """Give the governor the wanted interval."""
+        self.governor.want(self.looks.interval(begun.now, self.governor.pace))
+
+    def _add_hooks(self) -> None:
+        """Charge the time that the hooks have taken to the governor."""
         if self.hooks is not None:
             self.governor.own += self.hooks.seconds()
-        self.charge()
-        rested, before = self.duty_cycle.steps(self.steps), (self._accounted, self._rested)
-        recorded = self.steps - before[0] - (rested - before[1])
-        self._accounted, self._rested = self.steps, rested
-        recordings, wanted = self.governor.recordings, self._renewing_steps() if self._pausable else None
-        self.governor.evaluated(perf_counter() - begun.seconds, self.steps, full, recorded, wanted)
-        changed = (begun.every, recordings) != (self.governor.every, self.governor.recordings)
-        if changed and self.resumed == begun.resumed:
-            self.next = begun.now + self.governor.every
-            self._begin_interval()
 
     def start_charging(self) -> None:
         """Measure the monitor's own time from here on."""
@@ -231,6 +263,8 @@ class Schedule:
             "steps": self.steps,
             "next": self.next,
             "every": self.governor.every,
+            "quiet": self.looks.quiet,
+            "allowance": self.governor.allowance.state(),
             "duty_cycle": self.duty_cycle.state_dict(),
         }
 
@@ -244,6 +278,7 @@ class Schedule:
         self.resumed += 1
         if self.paused and self.hooks is not None:
             self.hooks.mute(True)  # the hooks stay on: a model that is compiled now must contain them
-        self.governor.every = state["every"]
+        self.looks.quiet = state["quiet"]
         self._accounted, self._rested = self.steps, self.duty_cycle.steps(self.steps)
-        self.governor.started(self.steps)
+        self._rows = -1  # a resumed run does not wait for new ones
+        self.governor.resume(self.steps, state["every"], state["allowance"])

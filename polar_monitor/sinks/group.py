@@ -22,6 +22,9 @@ class SinkGroup:
     def __init__(self, sinks: Iterable[Sink]) -> None:
         self.sinks = tuple(sinks)
         self.drops = 0
+        self.errors = 0
+        """Exceptions that sinks have raised."""
+        self.last_error = ""
         self.strict = False
         self._failures: dict[int, int] = {}
         """Failures in a row of each sink."""
@@ -85,6 +88,7 @@ class SinkGroup:
             if self.strict:
                 raise
             cause = type(failure).__name__
+            self.errors, self.last_error = self.errors + 1, f"{type(sink).__name__}: {cause}: {failure}"
             if self._once((number, cause)):
                 log.error("%s failed (%s: %s); %s", type(sink).__name__, cause, failure, effect)
             return False

@@ -20,16 +20,18 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays.finite_json import finite_json
-from ..arrays.short_floats import DECIMALS, Array, Rounding, from_bits, packed, unpacked
+from ..arrays.short_floats import DECIMALS, Array, packed_text, shortened, unpacked
 from ..evaluation import VERSION as PLAIN_VERSION
 from ..evaluation import Evaluation
+from ..kernels.light.kinds import CONSTANT, VARYING
 from ..regime.evidence import QUESTIONS
 from ..regime.label import Label
 from ..regime.regime import Regime
-from ..statistics.rounding import COUNTS, SIZES, rounded_bits
-from ..statistics.snapshot import Snapshot
+from ..statistics.rounding import COUNTS, SIZES
+from ..statistics.snapshot import Snapshot, unknown
 from .scalars import LETTERS, label_letters
 
 VERSION = 2
@@ -38,9 +40,10 @@ MAX_LISTED = 64
 """Dimensions up to which a statistic is a list of numbers."""
 MAX_DIMENSIONS = 2**20
 """Most dimensions of a line that is read: one number may stand for all of them."""
-NAMES = tuple(SIZES)
 USUAL_SIDES = {Label.PASSIVE: 0b010110, Label.UNDECIDED: 0b010101, Label.MIXED: 0b101001, Label.ACTIVE: 0b011001}
 """`Regime.sides` of most dimensions with a label: a line has the other ones."""
+ROW_SIZES = dict.fromkeys(COUNTS, 0) | SIZES
+"""Bytes of each array of a snapshot by name, in the order of a line; 0 of a count."""
 DIGITS = {name: DECIMALS[size] for name, size in SIZES.items()} | dict.fromkeys(COUNTS, 17)
 """Decimal digits with which the number that is read is the one that was written."""
 SINGLES = {f.name: f.type for f in fields(Snapshot) if f.type in ("int", "float", "bool")}
@@ -136,40 +139,31 @@ def _labels(text: Any) -> list[Label]:
 
 def _members(snapshot: Snapshot) -> Iterator[str]:
     """Yield the JSON of each statistic that is known, with its name."""
-    values = vars(snapshot)
-    singles = {name: values[name] for name in SINGLES if values[name] == values[name]}
-    yield _dumps({"dimensions": snapshot.dimensions} | singles)[1:-1]
-    for name in COUNTS:
-        counts = values[name]
-        if (counts == counts[0]).all():
-            yield f'"{name}":{counts[0]:.{DIGITS[name]}g}'
-        elif not np.isnan(counts).all():
-            yield _listed((name,), counts[None])
-    bits = rounded_bits(snapshot)
-    first = from_bits(bits[:, 0])
-    constant = (bits == bits[:, :1]).all(axis=1)
-    varying = np.flatnonzero(~constant).tolist()
-    for i in np.flatnonzero(constant & np.isfinite(first)).tolist():
-        yield f'"{NAMES[i]}":{first[i]:.{DIGITS[NAMES[i]]}g}'
-    if not varying:
-        return
-    if snapshot.dimensions <= MAX_LISTED:
-        yield _listed(tuple(NAMES[i] for i in varying), from_bits(bits[varying]))
-    else:
-        for i in varying:
-            yield f'"{NAMES[i]}":"{packed(bits[i], SIZES[NAMES[i]])}"'
-
-
-def _listed(names: tuple[str, ...], values: Array) -> str:
-    """Return the JSON of statistics (rows, D) as lists of numbers."""
-    text = _template(names, values.shape[1]) % tuple(values.ravel().tolist())
-    return text.replace("[nan", "[null").replace(",nan", ",null") if np.isnan(values).any() else text
+    values, D = vars(snapshot), snapshot.dimensions
+    yield _dumps({"dimensions": D} | {name: values[name] for name in SINGLES if values[name] == values[name]})[1:-1]
+    missing, listed = unknown(D), D <= MAX_LISTED
+    names = tuple([name for name in ROW_SIZES if values[name] is not missing])
+    short = shortened(np.array([values[name] for name in names]), _sizes(names), pack=not listed)
+    numbers = short.values.tolist()
+    for name, kind, row, packed in zip(names, short.kinds.tolist(), numbers, short.packed, strict=True):
+        if kind == CONSTANT:
+            yield f'"{name}":{row[0]:.{DIGITS[name]}g}'
+        elif kind == VARYING and (listed or name in COUNTS):
+            text = _list_format(DIGITS[name], D) % tuple(row)
+            yield f'"{name}":{text.replace("nan", "null")}'
+        elif kind == VARYING:
+            yield f'"{name}":"{packed_text(packed[: D * SIZES[name]])}"'
 
 
 @functools.lru_cache(maxsize=64)
-def _template(names: tuple[str, ...], dimensions: int) -> str:
-    """Return the format of lists with the digits that each name needs."""
-    return ",".join(f'"{name}":[{",".join([f"%.{DIGITS[name]}g"] * dimensions)}]' for name in names)
+def _sizes(names: tuple[str, ...]) -> NDArray[np.int64]:
+    return np.array([ROW_SIZES[name] for name in names])
+
+
+@functools.lru_cache(maxsize=64)
+def _list_format(digits: int, dimensions: int) -> str:
+    """Return the format of a list of numbers with so many digits each."""
+    return f"[{','.join([f'%.{digits}g'] * dimensions)}]"
 
 
 def _full_snapshot(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,8 +180,8 @@ def _full_snapshot(data: Mapping[str, Any]) -> dict[str, Any]:
 def _short(value: Any, size: int, dimensions: int) -> Array:
     if isinstance(value, str):
         return unpacked(value, size, dimensions)
-    bits = _ROUNDINGS[size](_numbers(value, dimensions)[None])
-    return from_bits(bits[0])
+    short = shortened(_numbers(value, dimensions)[None], _ONE_SIZE[size])
+    return np.asarray(short.values[0])
 
 
 def _numbers(value: Any, dimensions: int) -> Array:
@@ -199,4 +193,4 @@ def _numbers(value: Any, dimensions: int) -> Array:
     return np.array([math.nan if v is None else v for v in value], np.float64)
 
 
-_ROUNDINGS = {size: Rounding([size]) for size in set(SIZES.values())}
+_ONE_SIZE = {size: np.array([size]) for size in set(SIZES.values())}

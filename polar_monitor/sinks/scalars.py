@@ -19,7 +19,7 @@ import numpy as np
 
 from ..evaluation import Evaluation
 from ..regime.label import Label
-from ..statistics.snapshot import Array
+from ..statistics.snapshot import Array, unknown
 
 MAX_DIMENSIONS = 32
 """Dimensions with lines of their own."""
@@ -95,10 +95,14 @@ class ScalarTags:
         information = snapshot.information
         if snapshot.dimensions != self._dimensions:
             self._choose(snapshot.dimensions, extremes(information, MAX_DIMENSIONS))
-        known = information[np.isfinite(information)]
-        numbers.append(float(known.sum()) if known.size else math.nan)
+        total = float(information.sum())
+        if not math.isfinite(total):
+            known = information[np.isfinite(information)]
+            total = float(known.sum()) if known.size else math.nan
+        numbers.append(total)
         for _, statistic, _ in DIMENSION_SCALARS:
-            numbers += getattr(snapshot, statistic)[self._places].tolist()
+            values = getattr(snapshot, statistic)
+            numbers += self._unknown if values is self._missing else values[self._places].tolist()
         if regime is not None:
             letters = label_letters(regime.labels)
             numbers += [letters.count(letter) for letter in LETTERS]
@@ -114,6 +118,7 @@ class ScalarTags:
         """Choose the dimensions with lines of their own, and make the tags of all numbers."""
         self._dimensions, self.chosen = dimensions, chosen
         self._places = np.array(chosen, np.intp)
+        self._missing, self._unknown = unknown(dimensions) if dimensions > 0 else None, [math.nan] * len(chosen)
         words = ("observations", "overhead", "information")
         self.tags = (
             *(f"polar/{self.prefix}{word}" for word in words),

@@ -11,7 +11,7 @@ import gc
 import logging
 from collections.abc import Iterator
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("polar_monitor")
 
-LIGHT = frozenset({"crc32c", "follow", "labels", "posterior", "quadrature", "repeats", "transpose", "valley"})
+LIGHT = frozenset(
+    {
+        "crc32c",
+        "differs",
+        "dimensions",
+        "follow",
+        "labels",
+        "posterior",
+        "quadrature",
+        "repeats",
+        "short",
+        "take",
+        "valley",
+    }
+)
 """Files of the kernels that a light evaluation calls."""
 
 
@@ -54,6 +68,30 @@ def compile_missing() -> float:
     seconds = perf_counter() - begin
     log.info("compiled the kernels of full evaluations in %.1f s; the next run loads them", seconds)
     return seconds
+
+
+class Compilation(NamedTuple):
+    """Result of `compile_all`."""
+
+    kernels: int
+    """Number of all kernels."""
+    compiled: int
+    """Number of those that the disk cache did not have."""
+    seconds: float
+    folder: str | None
+    """Folder of the disk cache; None if no place is writable."""
+
+
+def compile_all() -> Compilation:
+    """Compile all kernels of evaluations that the disk cache does not have."""
+    from ..kernels import crc32c  # noqa: F401
+
+    with _no_collection():
+        begin, kernels = perf_counter(), list(_kernels())
+        missing = [kernel for kernel in kernels if not kernel.load()]
+        for kernel in missing:
+            kernel.compile()
+    return Compilation(len(kernels), len(missing), perf_counter() - begin, kernels[0].compiled.stats.cache_path)
 
 
 def _kernels() -> list[Kernel]:

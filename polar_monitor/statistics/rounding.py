@@ -11,7 +11,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from ..arrays.short_floats import Bits, Rounding, from_bits
+from ..arrays.short_floats import shortened
 from .snapshot import Snapshot
 
 COUNTS = ("finite", "non_finite")
@@ -24,13 +24,7 @@ SIZES = {
     if f.type == "Array" and f.name not in COUNTS
 }
 """Bytes of each rounded array of a snapshot, by name."""
-_rounding = Rounding(list(SIZES.values()))
-
-
-def rounded_bits(snapshot: Snapshot) -> Bits:
-    """Return the rounded arrays of a snapshot as bits: one row for each name of `SIZES`, in its order."""
-    arrays = vars(snapshot)
-    return _rounding(np.array([arrays[name] for name in SIZES]))
+_SIZES = np.array(list(SIZES.values()))
 
 
 def rounded(snapshot: Snapshot) -> Snapshot:
@@ -38,6 +32,7 @@ def rounded(snapshot: Snapshot) -> Snapshot:
 
     Counts and single numbers stay as they are. A number that is not finite becomes NaN.
     """
+    arrays = vars(snapshot)
     new = copy.copy(snapshot)
-    vars(new).update(zip(SIZES, from_bits(rounded_bits(snapshot)), strict=True))
+    vars(new).update(zip(SIZES, shortened(np.array([arrays[name] for name in SIZES]), _SIZES).values, strict=True))
     return new

@@ -6,6 +6,7 @@ representation, too few rows, a dimension without a finite value) is NaN.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
@@ -29,9 +30,20 @@ class Histogram:
     high: float
 
 
+UNKNOWN: Array = np.empty(0)
+"""The mark of a missing statistic; `Snapshot` makes it NaN in every dimension."""
+
+
 def _unknown() -> Array:
-    """Return the mark of a missing statistic; `Snapshot` makes it NaN in every dimension."""
-    return np.empty(0)
+    return UNKNOWN
+
+
+@functools.lru_cache(maxsize=16)
+def unknown(dimensions: int) -> Array:
+    """Return the array of a missing statistic: NaN in every dimension. All snapshots share it, so it is read-only."""
+    array = np.full(dimensions, np.nan)
+    array.flags.writeable = False
+    return array
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -151,7 +163,19 @@ class Snapshot:
         values = vars(self)
         missing = [name for name in OPTIONAL if not values[name].size]
         if missing:
-            values |= dict.fromkeys(missing, np.full(self.mean.shape, np.nan))
+            values |= dict.fromkeys(missing, unknown(self.dimensions))
+
+    @classmethod
+    def light(cls, arrays: Mapping[str, Array], **numbers: Any) -> Snapshot:
+        """Return a light snapshot of some statistics and numbers by name; the others are not known.
+
+        It is made at each evaluation, which the constructor with its many fields would take a good part of.
+        """
+        snapshot = object.__new__(cls)
+        missing = dict.fromkeys(OPTIONAL, unknown(len(arrays["mean"])))
+        vars(snapshot).update(DEFAULTS | missing | numbers | {"full": False})
+        vars(snapshot).update(arrays)
+        return snapshot
 
     @property
     def dimensions(self) -> int:
@@ -190,3 +214,4 @@ class Snapshot:
 
 OPTIONAL = tuple(f.name for f in fields(Snapshot) if f.default_factory is _unknown)
 """Statistics of the dimensions that may be missing: NaN then."""
+DEFAULTS = {f.name: f.default for f in fields(Snapshot) if f.default is not MISSING}

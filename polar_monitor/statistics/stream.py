@@ -15,20 +15,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays.columns import transposed
 from ..errors import PolarMonitorError
-from ..kernels.mixture import numbered
+from ..kernels.light.short import shorten
+from ..kernels.light.take import take
+from ..kernels.mixture import NO_ROWS, numbered
 from .array_types import F32, Array
 from .full import full_statistics
-from .rounding import rounded
+from .rounding import SIZES, rounded
 from .snapshot import Snapshot
-from .window import light_statistics
+from .window import NAMES, light_statistics
 from .windowed_histogram import PANES, WindowedHistogram
+from .work_space import WorkSpace
 
 WINDOW_BYTES = 64 * 2**20
 """Largest memory of the window's means. Very wide latents get a shorter window."""
 MIN_VARIANCE = np.finfo(np.float32).tiny
 """Smallest variance that is kept, so that every variance has a logarithm."""
+NO_BITS = NO_ROWS.view(np.int32)
+NO_PACKED = np.empty((len(NAMES) - 1, 0), np.uint8)
+LIGHT_SIZES = np.array([SIZES.get(name, 0) for name in NAMES[:-1]])
+"""Bytes of each statistic of a light snapshot, 0 of a count; the last name is no statistic of a snapshot."""
 
 
 class LatentStream:
@@ -67,6 +73,8 @@ class LatentStream:
         """Forget everything. The empty state is the identity of `merge`."""
         self._mean: F32 = np.zeros((self.dimensions, self.window), np.float32)
         self._variance: F32 | None = np.ones_like(self._mean) if self.has_variance else None
+        self._bits = self._mean.view(np.int32), NO_BITS if self._variance is None else self._variance.view(np.int32)
+        self._work: WorkSpace | None = None
         self._input: NDArray[np.int64] = np.zeros(self.window, np.int64)
         self._step: NDArray[np.int64] = np.full(self.window, -1, np.int64)
         self._filled = self._place = 0
@@ -108,16 +116,14 @@ class LatentStream:
             return
         self.mantissa = mantissa
         inputs = self._numbers(n, per)
-        clean, start = _is_clean(mean, variance), 0
+        bits, start = (_bits(mean), NO_BITS if variance is None else _bits(variance)), 0
         while start < n:
             place = self._place
             count = min(n - start, self.window - place)
-            here, there = slice(place, place + count), slice(start, start + count)
-            transposed(mean[there], self._mean, place)
-            if self._variance is not None and variance is not None:
-                transposed(variance[there], self._variance, place)
-            self._input[here] = inputs[there]
-            self._step[here] = steps if isinstance(steps, int) else steps[there]
+            clean = take(*bits, *self._bits, start, count, place)
+            here = slice(place, place + count)
+            self._input[here] = inputs[start : start + count]
+            self._step[here] = steps if isinstance(steps, int) else steps[start : start + count]
             if not clean:
                 self._clean(here)
             self._advance(count)
@@ -131,8 +137,10 @@ class LatentStream:
             inputs: NDArray[np.int64] = np.maximum(self._inputs - 1 + np.cumsum(per), 0)
             several = int(inputs[-1]) + 1 - self._inputs < n
         else:
-            inputs = self._inputs + np.arange(n, dtype=np.int64) // max(per or 1, 1)
-            several = per is not None and per > 1
+            per = per or 1
+            inputs, several = np.arange(self._inputs, self._inputs + n, dtype=np.int64), per > 1
+            if several:
+                inputs = self._inputs + np.arange(n, dtype=np.int64) // per
         self._inputs = int(inputs[-1]) + 1
         self._several |= several
         return inputs
@@ -190,26 +198,28 @@ class LatentStream:
         mean, variance, inputs = self._rows()
         group = self._group(inputs)
         prior = self._prior_mean, self._prior_var
-        self._statistics = light_statistics(mean, variance, group, *prior, self.resolution)
+        self._work = work = self._work or WorkSpace(self.dimensions, self.window)
+        self._statistics = light_statistics(mean, variance, group, *prior, self.resolution, work)
         n, steps = self._filled, self._step[: self._filled]
         independent = n
         if group is not None and n:  # the ring may begin within an input
             independent = int(group[-1]) + 1 - int(group[-1] > 0 and inputs[0] == inputs[-1])
-        statistics = {name: value for name, value in self._statistics.items() if name != "rows"}
-        light = Snapshot(
+        work.block[NAMES.index("non_finite")] = self._non_finite
+        arrays = np.empty((len(LIGHT_SIZES), self.dimensions))
+        shorten(work.block[:-1], LIGHT_SIZES, work.single, work.single_bits, arrays, NO_PACKED, work.kinds)
+        light = Snapshot.light(
+            dict(zip(NAMES, arrays, strict=False)),
             step=step,
             rows=self.rows,
             n=n,
             independent=math.ceil(independent / self._statistics["repeats"]),
             has_variance=self.has_variance,
-            non_finite=self._non_finite.astype(np.float64),
-            full=False,
+            resolution=self._statistics["resolution"],
+            repeats=self._statistics["repeats"],
             rows_from=int(steps.min(initial=step)) if n else -1,
             rows_to=int(steps.max(initial=-1)),
             surplus=self._surplus,
-            **statistics,
         )
-        light = rounded(light)
         return self.complete(light) if full else light
 
     def complete(self, snapshot: Snapshot) -> Snapshot:
@@ -299,11 +309,10 @@ class LatentStream:
         self._non_finite = np.asarray(state["non_finite"], np.int64).copy()
 
 
-def _is_clean(mean: F32, variance: F32 | None) -> bool:
-    """Return True if all is finite and no variance is below `MIN_VARIANCE`; False also if a sum is too large."""
-    with np.errstate(all="ignore"):
-        total = mean.sum() if variance is None else mean.sum() + variance.sum()
-    return math.isfinite(total) and (variance is None or bool(variance.min() >= MIN_VARIANCE))
+def _bits(rows: F32) -> NDArray[np.int32]:
+    """Return rows (n, D) as `take` reads them."""
+    rows = rows if rows.flags.carray and rows.dtype == np.float32 else np.ascontiguousarray(rows, np.float32)
+    return rows.view(np.int32)
 
 
 def _single(values: Any) -> F32:

@@ -11,14 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polar_monitor.arrays.short_floats import DECIMALS, LARGEST, Rounding, from_bits, packed, unpacked
+from polar_monitor.arrays.short_floats import DECIMALS, LARGEST, packed_text, shortened, unpacked
+from polar_monitor.kernels.light.kinds import CONSTANT, UNKNOWN, VARYING
 
 SIZES = st.sampled_from(sorted(DECIMALS))
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
 
 def short(value: float, size: int) -> float:
-    return float(from_bits(Rounding([size])(np.array([[value]])))[0, 0])
+    return float(rounded([value], size)[0])
+
+
+def rounded(values: list[float], size: int) -> np.ndarray:
+    return shortened(np.array([values]), np.array([size])).values[0]
 
 
 def twin(value: float, size: int) -> float:
@@ -61,7 +66,7 @@ def test_what_is_not_finite_is_not_a_number_whatever_its_bits():
     odd = np.array([0x7FFFFFFFFFFFFFFF, 0xFFFFFFFFFFFFFFFF], np.uint64).view(np.float64)
     values = np.array([[math.inf, -math.inf, math.nan, *odd]])
     for size in DECIMALS:
-        assert np.isnan(from_bits(Rounding([size])(values))).all()
+        assert np.isnan(rounded(values[0].tolist(), size)).all()
 
 
 @given(NUMBERS, SIZES)
@@ -72,27 +77,40 @@ def test_a_short_float_stays_as_it_is_and_its_digits_name_it(value, size):
 
 
 def test_zero_has_no_sign():
-    bits = Rounding([2])(np.array([[-0.0, -1e-300]]))
-    assert str(from_bits(bits).tolist()) == "[[0.0, 0.0]]"
-    assert str(unpacked(packed(bits[0], 2), 2, 2).tolist()) == "[0.0, 0.0]"
+    short_ones = shortened(np.array([[-0.0, -1e-300], [-0.0, -0.0]]), np.array([2, 0]), pack=True)
+    assert str(short_ones.values.tolist()) == "[[0.0, 0.0], [0.0, 0.0]]"
+    assert str(unpacked(packed_text(short_ones.packed[0, :4]), 2, 2).tolist()) == "[0.0, 0.0]"
 
 
 @given(st.lists(NUMBERS | st.just(math.nan), min_size=1, max_size=20), SIZES)
 def test_what_is_packed_comes_back(values, size):
-    bits = Rounding([size])(np.array([values]))[0]
-    text = packed(bits, size)
-    np.testing.assert_array_equal(unpacked(text, size, len(values)), from_bits(bits), strict=True)
+    short_ones = shortened(np.array([values]), np.array([size]), pack=True)
+    text = packed_text(short_ones.packed[0, : size * len(values)])
+    np.testing.assert_array_equal(unpacked(text, size, len(values)), short_ones.values[0], strict=True)
     with pytest.raises(ValueError, match="expected"):
         unpacked(text, size, len(values) + 1)
 
 
 def test_the_packed_bytes_are_the_first_of_a_float32():
     values = np.array([0.1, -2.5, 4096.0])
-    bits = Rounding([3])(values[None])[0]
+    packed = shortened(values[None].copy(), np.array([3]), pack=True).packed[0]
     expected = b"".join(struct.pack(">f", short(value, 3))[:3] for value in values)
-    assert base64.b64decode(packed(bits, 3)) == expected
+    assert base64.b64decode(packed_text(packed)) == expected == packed.tobytes()
 
 
 def test_each_row_has_its_own_size():
-    both = from_bits(Rounding([3, 2])(np.full((2, 2), 1 / 3)))
+    both = shortened(np.full((2, 2), 1 / 3), np.array([3, 2])).values
     assert both.tolist() == [[short(1 / 3, 3)] * 2, [short(1 / 3, 2)] * 2]
+
+
+def test_a_row_of_size_zero_stays_as_it_is():
+    values = np.array([[1 / 3, 1e300, math.inf]])
+    assert shortened(values.copy(), np.array([0])).values.tolist() == values.tolist()
+
+
+@pytest.mark.parametrize("size", [0, 2, 3])
+def test_each_row_has_a_kind(size):
+    rows = {(math.nan, math.nan): UNKNOWN, (2.5, 2.5): CONSTANT, (2.5, math.nan): VARYING, (math.nan, 2.5): VARYING}
+    kinds = shortened(np.array(list(rows)), np.full(len(rows), size)).kinds
+    assert kinds.tolist() == list(rows.values())
+    assert shortened(np.array([[1.0, 1.0 + 1e-9]]), np.array([size])).kinds[0] == (CONSTANT if size else VARYING)

@@ -45,7 +45,7 @@ def watching(every: int = 1, **options: Any) -> tuple[Given, PolarMonitor]:
 
 def total(monitor: PolarMonitor) -> int:
     health = monitor.health()
-    return health.rows_seen + health.rows_dropped
+    return health.rows_seen + health.rows_skipped + health.rows_dropped
 
 
 # -- known traffic ----------------------------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ def test_importance_samples_are_counted_row_by_row(samples: int) -> None:
 
 
 @pytest.mark.parametrize(("forwards", "rows"), [(3, 500), (50, 100), (1, 4000)])
-def test_what_the_ring_cannot_hold_is_reported_as_dropped(forwards: int, rows: int) -> None:
+def test_what_the_window_has_no_room_for_is_not_called_dropped(forwards: int, rows: int) -> None:
     model, monitor = watching(window=512)
     for _ in range(forwards):
         model(torch.randn(rows, 2))
@@ -87,6 +87,16 @@ def test_what_the_ring_cannot_hold_is_reported_as_dropped(forwards: int, rows: i
     health = monitor.health()
     assert total(monitor) == forwards * rows
     assert health.rows_seen == min(forwards * rows, 1024)
+    assert health.rows_dropped == 0
+
+
+def test_what_a_ring_smaller_than_the_window_loses_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polar_monitor.capture.row_buffer.MAX_BYTES", 4 * 2 * 256)
+    model, monitor = watching(window=512)
+    model(torch.randn(1000, 2))
+    monitor.step()
+    health = monitor.health()
+    assert (health.rows_seen, health.rows_dropped, health.rows_skipped) == (256, 256, 488)
 
 
 def test_a_probe_forward_is_a_forward_and_one_in_eval_mode_is_none() -> None:

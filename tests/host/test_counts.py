@@ -126,13 +126,14 @@ def test_a_batch_without_rows_is_counted_as_empty() -> None:
     assert (health.calls, health.rows_empty, health.rows_seen, health.errors) == (4, 2, 128, 0)
 
 
-def test_more_rows_than_fit_are_reported_as_dropped() -> None:
+def test_more_rows_than_the_window_holds_are_reported_as_not_needed() -> None:
     model = Vae()
     monitor = watched(model, every=10, window=512, modes=("train", "eval"))  # no rest between evaluations
     stepped(model, 10, lambda step: model(torch.randn(300, 12)))
     health = monitor.health()
-    assert health.rows_dropped > 0
-    assert health.rows_seen + health.rows_dropped == 3000
+    assert health.rows_dropped == 0
+    assert health.rows_skipped > 0
+    assert health.rows_seen + health.rows_skipped == 3000
 
 
 def test_every_row_is_counted_or_reported_at_rest_too() -> None:
@@ -143,7 +144,8 @@ def test_every_row_is_counted_or_reported_at_rest_too() -> None:
     health = monitor.health()
     assert health.calls + health.steps_rested == 300
     assert health.steps_rested > 0
-    assert health.rows_seen + health.rows_dropped == 100 * health.calls
+    assert health.rows_dropped == 0
+    assert health.rows_seen + health.rows_skipped == 100 * health.calls
 
 
 def test_a_mean_without_its_spread_is_reported_as_dropped() -> None:

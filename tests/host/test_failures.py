@@ -131,7 +131,7 @@ def test_a_full_evaluation_that_fails_is_made_again_at_the_next_one(monkeypatch:
     model, sink = Vae(), Memory()
     monitor = watched(model, strict=False, every=EVERY, window=512, sinks=(sink,))
     still = torch.optim.SGD(model.parameters(), 0.0)
-    train(model, 4 * EVERY, optimizer=still)  # until the verdict is settled: a change of it is full too
+    train(model, 2 * EVERY, optimizer=still)  # until there is a verdict: a change of it is full too
     monitor.evaluate()
     sink.records.clear()
     with pytest.MonkeyPatch.context() as patch:
@@ -140,8 +140,8 @@ def test_a_full_evaluation_that_fails_is_made_again_at_the_next_one(monkeypatch:
     train(model, EVERY, optimizer=still)
     assert broken.calls == monitor.health().errors == 2
     assert [(record.step, record.snapshot.full) for record in sink.records if record.snapshot is not None] == [
-        *((EVERY * number, False) for number in range(5, 12)),
-        (14 * EVERY, True),
+        *((EVERY * number, False) for number in range(3, 10)),
+        (12 * EVERY, True),
     ]
 
 

@@ -35,7 +35,7 @@ class Loop:
     def start(self, patch: pytest.MonkeyPatch, **options: Any) -> Loop:
         patch.setattr("polar_monitor.schedule.governor.perf_counter", lambda: self.now)
         patch.setattr("polar_monitor.schedule.schedule.perf_counter", lambda: self.now)
-        self.monitor = PolarMonitor(sinks=(), max_overhead=BUDGET, strict=True, **options)
+        self.monitor = PolarMonitor(sinks=(), max_overhead=BUDGET, strict=True, **{"start_allowance": 0.0} | options)
         self.monitor.observe(torch.zeros(8, 2))
 
         def evaluate(pipeline: ModePipeline, step: int, context: Context, health: Any, full: bool) -> Evaluation:
@@ -47,8 +47,10 @@ class Loop:
         patch.setattr(ModePipeline, "evaluate", evaluate)
         return self
 
-    def run(self, steps: int) -> None:
+    def run(self, steps: int, rows: int = 0) -> None:
+        ring = self.monitor._loop.pipelines["train"].ring
         for _ in range(steps):
+            ring.rows += rows
             self.now += self.step_takes
             self.loop.append(self.step_takes)
             self.own.append(0.0)
@@ -136,3 +138,21 @@ def test_the_share_that_is_told_is_the_share_that_was_taken(monkeypatch: pytest.
     loop.run(5000)
     loop.monitor.evaluate()
     assert loop.monitor.health().overhead == pytest.approx(sum(loop.own) / (loop.now - 1.0), rel=1e-9)
+
+
+@pytest.mark.parametrize("pace", [0.0005, 0.001, 0.005, 0.02, 0.1])
+def test_own_time_never_exceeds_its_share_and_the_start_allowance(pace: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = Loop(pace, 0.005).start(monkeypatch, start_allowance=1.0)
+    loop.run(int(60 / pace), rows=128)
+    beyond = np.cumsum(loop.own) - BUDGET * np.cumsum(np.array(loop.own) + loop.loop)
+    assert beyond.max() <= 1.0
+    assert 0.0 < loop.monitor.health().allowance_used <= 1.0
+    twenty = int(np.searchsorted(np.cumsum(loop.loop), 20.0))
+    assert sum(step <= twenty for step in loop.evaluated) >= 50
+    assert loop.evaluated[:3] == [10, 13, 17] or pace > 0.05
+
+
+def test_three_thousand_steps_of_a_millisecond_have_sixty_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = Loop(0.001, 0.005).start(monkeypatch, start_allowance=1.0)
+    loop.run(3000, rows=128)
+    assert len(loop.evaluated) >= 60

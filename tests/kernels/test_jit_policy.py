@@ -40,6 +40,7 @@ from polar_monitor.statistics.windowed_histogram import WindowedHistogram
 from polar_monitor.kernels import copula, knn_1d, mixture, moments, negentropy, posterior, published, repeats, valley
 from polar_monitor.kernels.joint import joint
 from polar_monitor.kernels.judging import follow, labels
+from polar_monitor.statistics.stream import LatentStream
 
 def exercise():
     rng = np.random.default_rng(0)
@@ -89,15 +90,24 @@ def exercise():
         found += knn_1d.entropy(whole[:, :12].copy(), None if ids is None else ids[:12], 11, 7)
         found += mixture.information(whole, spread, ids)
         found += mixture.resolved(whole, np.full(6, 0.3), ids)
+    for rest in (spread, None):
+        stream = LatentStream(6, window=512, has_variance=rest is not None)
+        stream.update(np.tile(whole, 4).T.copy(), None if rest is None else np.tile(rest, 4).T.copy())
+        light = stream.snapshot(0, full=False)
+        found += [value for value in vars(light).values() if isinstance(value, np.ndarray)] + [np.array(light.repeats)]
     found.append(published.baselines(whole, None, np.full(6, 96), np.zeros(6), np.ones(6)))
     found.append(np.array(copula.copula_entropy(whole[[0, 3, 5]])))
     found.append(np.array(joint.joint(whole[[0, 3, 5]])[:5]))
-    numbers, codes = rng.uniform(0, 1, (13, 6)), np.empty(6, np.uint8)
-    found += [np.array(labels.label(numbers, True, (1.96, 3.0, 0.05, 0.15, 0.02, 0.05, 0.85, 0.1), codes)), codes]
-    used, counts, new = numbers[6] > 0.5, np.ones((4, 6), np.int64), (np.empty((4, 6)), np.empty((4, 6), np.int64))
-    used_now, limits = np.empty(6, np.bool_), (1.96, 0.35, 0.002, 0.5, 1.2)
+    numbers, codes = rng.uniform(0, 1, (13, 6)), np.empty((2, 6), np.uint8)
+    sides, evidence = np.zeros(6, np.uint8), np.zeros((3, 6))
+    cuts = (1.96, 3.0, 0.05, 0.15, 0.02, 0.05, 0.85, 0.1, 3.29, 1.0, 7.6)
+    for share in (0.0, 0.5):
+        found += [np.array(labels.label(numbers, True, cuts, share, sides, evidence, codes)), codes.copy()]
+        found += [sides.copy(), evidence.copy()]
+    used, counts, new = numbers[6] > 0.5, np.ones((4, 6)), (np.empty((4, 6)), np.empty((4, 6)))
+    used_now, limits = np.empty(6, np.bool_), (1.96, 0.35, 0.002, 0.5, 1.2, 25.0, 50.0)
     rows = numbers[:2], numbers[2], numbers[3], numbers[4] > 0.2, numbers[7:11], counts, used
-    found += [np.array(follow.follow(*rows, limits, 2, *new, used_now)), *new, used_now]
+    found += [np.array(follow.follow(*rows, limits, *new, used_now)), *new, used_now]
     return found
 """
 

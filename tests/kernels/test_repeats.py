@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from encoders import KINDS, random_encoder
-from reference.repeats import slow
+from reference.repeats import share, slow
 
 from polar_monitor.kernels.posterior import ACTIVE, posterior
-from polar_monitor.kernels.repeats import PROBES, SCALES, coincidences, occurrences
+from polar_monitor.kernels.repeats import BLOCK, PROBES, SCALES, coincidences, different, occurrences
 from polar_monitor.statistics.window import light_statistics
 
 N = 4096
@@ -179,9 +179,20 @@ def test_matches_the_slow_twin(with_variance, size):
     probes, largest = np.arange(PROBES) * 9, np.linspace(0.3, 1.0, 8)
     which, counts = np.array([3, 1, 0, 2, 7, 6, 5, 4]), np.zeros((PROBES, 1 + len(SCALES)), np.int64)
     spread = variance if with_variance else np.zeros((0, 0), np.float32)
-    coincidences(mean, spread, group, 0.5, largest, which, probes, np.zeros(300, np.float32), counts)
+    most = coincidences(mean, spread, group, 0.5, largest, which, probes, np.zeros(BLOCK, np.float32), counts)
     expected = [slow(mean, variance if with_variance else None, group, 0.5, largest, which, p) for p in probes]
     np.testing.assert_array_equal(counts, expected)
+    assert most == counts[:, 2].max()
+
+
+def test_the_share_of_different_inputs_matches_the_slow_twin():
+    rng = np.random.default_rng(5)
+    for trial in range(500):
+        probes = rng.integers(1, 33)
+        counts = np.sort(1 + rng.poisson(rng.choice([0.0, 0.1, 3.0, 40.0], (probes, 1)), (probes, 5)))[:, ::-1].copy()
+        counts[:, 0] = rng.integers(0, rng.integers(1, 7), probes)
+        counts[:, 2:] = np.where(rng.random() < 0.5, counts[:, 2:3], counts[:, 2:])
+        assert different(counts) == pytest.approx(share(counts), rel=1e-12), trial
 
 
 @pytest.mark.parametrize("share", [0.1, 0.2, 0.5])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
-from polar_monitor import CollapseError
+from polar_monitor import CollapseError, classify
 from polar_monitor.alerts.alert import Alert, AlertKind
 from polar_monitor.monitor import alert_log
 from polar_monitor.monitor.alert_log import AlertLog
+from polar_monitor.regime.regime import Regime
 
 
 def alert(kind: AlertKind, step: int) -> Alert:
@@ -22,12 +26,41 @@ def test_the_oldest_go_and_the_first_to_stop_for_stays(monkeypatch: pytest.Monke
     assert [(kept.kind, kept.step) for kept in log.alerts] == [
         (AlertKind.COLLAPSE, 1), *((AlertKind.FADING, step) for step in (6, 7, 8)),
     ]  # fmt: skip
-    assert log.should_stop
+    assert log.should_stop({})
     with pytest.raises(CollapseError, match="step 1: message"):
-        log.raise_on_collapse()
+        log.raise_on_collapse({})
 
 
 def test_other_alerts_do_not_stop() -> None:
     log = AlertLog([alert(AlertKind.FADING, 1), alert(AlertKind.LOST, 2)])
-    assert not log.should_stop
-    log.raise_on_collapse()
+    assert not log.should_stop({})
+    log.raise_on_collapse({})
+
+
+def regime(information: float) -> Regime:
+    rng = np.random.default_rng(0)
+    return classify(rng.normal(size=(2048, 2)) * information, var=np.full((2048, 2), 1.02 - information))
+
+
+def test_a_collapse_is_a_reason_to_stop_until_its_mode_comes_into_use() -> None:
+    log = AlertLog([replace(alert(AlertKind.COLLAPSE, 5), mode="eval")])
+    dead, alive = regime(0.01), regime(1.0)
+    assert not dead.informative and alive.informative
+    assert log.should_stop({"train": alive, "eval": dead})
+    assert not log.should_stop({"train": dead, "eval": alive})
+    log.raise_on_collapse({"train": dead, "eval": alive})
+    with pytest.raises(CollapseError, match="step 5"):
+        log.raise_on_collapse({"train": alive, "eval": dead})
+
+
+def test_what_is_not_finite_stays_a_reason_to_stop_and_is_no_collapse() -> None:
+    log = AlertLog([alert(AlertKind.NON_FINITE, 5)])
+    assert log.should_stop({"train": regime(1.0)})
+    log.raise_on_collapse({"train": regime(1.0)})
+
+
+def test_the_first_to_stop_for_is_kept_for_each_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alert_log, "MAX_ALERTS", 2)
+    log = AlertLog([alert(AlertKind.COLLAPSE, 1), replace(alert(AlertKind.COLLAPSE, 2), mode="eval")])
+    log.add([alert(AlertKind.LOST, step) for step in range(3, 7)])
+    assert [kept.step for kept in log.alerts] == [1, 2, 5, 6]

@@ -27,6 +27,11 @@ from polar_monitor.alerts.alert import AlertKind
         ({"warmup": -1}, "warmup"),
         ({"max_overhead": 0}, "max_overhead: expected a share"),
         ({"max_overhead": 3}, "max_overhead"),
+        ({"start_allowance": -1.0}, "start_allowance: expected seconds"),
+        ({"start_allowance": float("inf")}, "start_allowance"),
+        ({"start_allowance": "1"}, "start_allowance"),
+        ({"log_every": 0}, "log_every: expected a whole number"),
+        ({"every": 5, "log_every": 5}, "log_every: expected None beside every=5"),
         ({"modes": "train"}, "modes: expected a tuple, as in .* got the string 'train'"),
         ({"modes": ("test",)}, "modes"),
         ({"criterion": "sigma"}, "criterion: expected one of information, active_units"),
@@ -182,7 +187,7 @@ def test_help_shows_every_argument_with_its_default_and_explanation() -> None:
     text = pydoc.plain(pydoc.render_doc(polar_monitor.attach))
     for word in mine:
         assert re.search(rf"^ +{word}: \S", text, re.M), f"{word} is not explained"
-    assert "every: 'int' = 100" in text
+    assert "every: 'int | None' = None" in text
     assert "arguments of PolarMonitor" not in text
     assert "See PolarMonitor" not in text
 

@@ -94,3 +94,34 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
         with pytest.raises(PolarMonitorError, match=said):
             monitor.load_state_dict(bad)  # type: ignore[arg-type]
     assert same(monitor.state_dict(), before)
+
+
+def test_a_state_without_the_numbers_of_the_automatic_schedule_loads() -> None:
+    model = Vae()
+    monitor = watched(model, start_allowance=1.0)
+    train(model, 20)
+    state = monitor.state_dict()
+    later = {"quiet", "allowance"}
+    old = state | {"schedule": {key: value for key, value in state["schedule"].items() if key not in later}}
+    assert len(old["schedule"]) == len(state["schedule"]) - len(later)
+    monitor.load_state_dict(old)
+    assert monitor.health().steps == 20
+    assert monitor.health().allowance_used == 1.0  # an older run has had its beginning
+
+
+def test_a_resumed_automatic_schedule_goes_on_and_does_not_look_early_again() -> None:
+    def start() -> tuple[Vae, PolarMonitor]:
+        torch.manual_seed(0)
+        model = Vae()
+        return model, watched(model, every=None, window=512)
+
+    model, first = start()
+    train(model, 300)
+    state = first.state_dict()
+    assert state["schedule"]["next"] > 300
+    other, second = start()
+    second.load_state_dict(state)
+    assert second.health().every == first.health().every
+    train(other, 5)
+    assert second.health().evaluations == first.health().evaluations
+    assert second.state_dict()["schedule"]["next"] == state["schedule"]["next"]

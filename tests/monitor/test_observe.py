@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from polar_monitor import PolarMonitor, PolarMonitorError
+from polar_monitor import PolarMonitor, PolarMonitorError, PolarMonitorWarning
 
 X = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
 
@@ -67,3 +67,20 @@ def test_a_prior_of_each_row_is_for_every_call_and_not_beside_one_of_all() -> No
         monitor.observe(X, logvar=X)
     with pytest.raises(PolarMonitorError, match="prior: this monitor has a prior for all rows already"):
         PolarMonitor(sinks=(), prior=(0.0, 1.0)).observe(X, logvar=X, prior=(0.0, 1.0))
+
+
+@pytest.mark.parametrize("other", [torch.zeros(5, 3), torch.zeros(5), torch.zeros(5, 3, 4, 4), torch.zeros(5, 4, 3)])
+def test_two_widths_before_the_first_evaluation_are_refused(other: torch.Tensor) -> None:
+    monitor = PolarMonitor(sinks=(), every=100)
+    monitor.observe(X)
+    with pytest.raises(PolarMonitorError, match="mean: expected 2 dimensions as before, got"):
+        monitor.observe(other)
+    monitor.observe(X)
+
+
+@pytest.mark.parametrize("unit", ["var", "std"])
+def test_a_negative_spread_is_told_at_once_and_once(unit: str) -> None:
+    monitor = PolarMonitor(sinks=(), every=100)
+    with pytest.warns(PolarMonitorWarning, match="below 0"):
+        monitor.observe(X, **{unit: X})
+    monitor.observe(X, **{unit: X})

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from polar_monitor import CollapseError, PolarMonitor
+from polar_monitor.alerts.alert import AlertKind
 
 
 def losing(monitor: PolarMonitor, kept: float) -> Iterator[int]:
@@ -39,3 +40,21 @@ def test_and_goes_on_while_anything_is_in_use() -> None:
         monitor.raise_on_collapse()
         assert not monitor.should_stop
     assert monitor.alerts
+
+
+def test_a_model_that_comes_back_is_no_reason_to_stop() -> None:
+    """Two dimensions are lost and come into use again."""
+    monitor = PolarMonitor(sinks=(), every=1, window=512, max_overhead=1.0)
+    for _ in losing(monitor, 0.0):
+        pass
+    assert monitor.should_stop
+    for step in range(20):
+        rng = np.random.default_rng(step)
+        monitor.observe(rng.normal(size=(512, 2)), var=np.full((512, 2), 0.05))
+        monitor.step()
+    assert any(alert.kind is AlertKind.COLLAPSE for alert in monitor.alerts)
+    assert not monitor.should_stop
+    monitor.raise_on_collapse()
+    resumed = PolarMonitor(sinks=(), every=1, window=512, max_overhead=1.0)
+    resumed.load_state_dict(monitor.state_dict())
+    assert not resumed.should_stop

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from polar_monitor.kernels.repeats import MAX_DIMENSIONS, SCALES
+from polar_monitor.kernels.repeats import MAX_DIMENSIONS, MIN_PROBES, SCALES
 
 
 def slow(mean, variance, group, tau, largest, which, probe):
@@ -27,3 +27,21 @@ def coincides(mean, square, d, i, probe, scale):
     with np.errstate(invalid="ignore"):
         width = np.float32(abs(np.float32(other) - np.float32(s2))) * np.float32(1 / s2)
     return bool(distance <= scale and width <= scale)
+
+
+def share(counts):
+    """The share of different inputs that the counts (probes, 5) prove, as the head of `repeats` explains it."""
+    counts = counts[counts[:, 0] > 0]
+    if len(counts) < MIN_PROBES:
+        return 1.0
+    several = counts[:, 0] > 1
+    enough = several.sum() >= MIN_PROBES
+    seen = counts[several, 1:] if enough else counts[:, 1:]
+    shares = [1.0]
+    for k in range(len(SCALES) - 1):
+        by_chance = (seen[:, k] - seen[:, k + 1]) / 3.0 if SCALES[k + 1] > 0 else np.zeros(len(seen))
+        different = 1.0 / np.maximum(seen[:, k + 1] - by_chance, 1.0)
+        few = by_chance.sum() <= 0.1 * seen[:, k + 1].sum() and (enough or k > 0)
+        if few and different.mean() + 2.0 * different.std() / math.sqrt(len(different)) < 1.0:
+            shares.append(different.mean())
+    return min(shares)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from math import ceil
 
 import pytest
@@ -103,3 +104,62 @@ def test_recorded_steps_take_what_is_left_of_a_large_budget(monkeypatch: pytest.
     governor = planned(monkeypatch, 2e-5, [0.0001] * 20, wanted=100)
     assert governor.every == 100
     assert governor.recordings == pytest.approx((PLANNED_SHARE * 1e-3 - 1e-4) / 2e-5, abs=1)
+
+
+def spend(
+    monkeypatch: pytest.MonkeyPatch, pace: float, cost: float, seconds: float, every: int = 50
+) -> tuple[list[int], list[float], Governor]:
+    """Steps of the evaluations, own seconds beyond 1 % of the loop's at each, and the governor, with 1 s to start."""
+    now = [0.0]
+    monkeypatch.setattr(module, "perf_counter", lambda: now[0])
+    governor, step, steps, beyond = Governor(every, 0.01, 1.0), 0, [], []
+    governor.started(0)
+    while now[0] < seconds:
+        passed = governor.every
+        step, now[0] = step + passed, now[0] + pace * passed
+        while wait := governor.wait(step):
+            step, now[0] = step + wait, now[0] + pace * wait
+        now[0] += cost
+        governor.own += cost
+        governor.evaluated(cost, step)
+        steps.append(step)
+        beyond.append(governor.own - 0.01 * now[0])
+    return steps, beyond, governor
+
+
+@pytest.mark.parametrize("pace", [0.0005, 0.001, 0.005, 0.02, 0.1])
+@pytest.mark.parametrize("cost", [0.001, 0.005, 0.02, 0.1])
+def test_the_share_and_the_allowance_are_never_exceeded(
+    monkeypatch: pytest.MonkeyPatch, pace: float, cost: float
+) -> None:
+    _, beyond, _ = spend(monkeypatch, pace, cost, 300.0)
+    assert max(beyond) <= 1.0
+    if pace <= 0.005 and cost >= 0.005:
+        assert max(beyond) > 0.7  # and it is used where the share alone is short
+
+
+def test_a_spent_allowance_leaves_no_blind_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps, _, governor = spend(monkeypatch, 0.001, 0.005, 300.0)
+    gaps = [after - before for before, after in itertools.pairwise(steps)]
+    assert gaps[:10] == [50] * 10
+    assert max(gaps) <= 1.1 * 0.005 / (PLANNED_SHARE * 1e-5)
+    assert all(after <= 1.5 * before for before, after in itertools.pairwise(gaps))
+    assert governor.every == pytest.approx(0.005 / (PLANNED_SHARE * 1e-5), rel=0.05)
+
+
+def test_a_first_evaluation_that_takes_all_of_the_allowance_is_not_followed_by_a_burst(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps, beyond, _ = spend(monkeypatch, 0.001, 0.9, 20.0, every=3)
+    assert steps[1] - steps[0] == module.BUDGET_STEPS
+    assert beyond[0] <= 1.0
+
+
+def test_what_the_state_says_is_spent_stays_spent(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [5.0]
+    monkeypatch.setattr(module, "perf_counter", lambda: now[0])
+    governor = Governor(50, 0.01, 1.0)
+    governor.resume(10_000, 400, 0)
+    assert governor.allowance.used == 1.0
+    governor.want(50)
+    assert governor.every == 400  # until the first costs of this process are known

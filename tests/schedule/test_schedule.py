@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ class Hooks:
     def __init__(self) -> None:
         self.reasons: set[str] = set()
         self.muted = self.compiled = False
+        self.taken = 0.0
 
     def off(self, why: str) -> None:
         self.reasons.add(why)
@@ -33,7 +35,8 @@ class Hooks:
         return compiled
 
     def seconds(self) -> float:
-        return 0.0
+        taken, self.taken = self.taken, 0.0
+        return taken
 
 
 @pytest.fixture
@@ -50,14 +53,16 @@ def made(every: int = 100, max_overhead: float = 1.0, training_only: bool = True
     return made, hooks
 
 
-def run(plan: Schedule, steps: int, now: list[float], cost: float = 0.0, rows: int = 64) -> tuple[list[int], int]:
+def run(
+    plan: Schedule, steps: int, now: list[float], cost: float = 0.0, rows: int = 64, places: int = 0
+) -> tuple[list[int], int]:
     """The steps that evaluated, and how many recorded."""
     evaluated, recorded = [], 0
     for _ in range(steps):
         now[0] += 1.0
         if plan.ring is not None and not plan.paused:
             if rows:
-                plan.ring.write(plan.ring.mean, torch.zeros(rows, 2))
+                plan.ring.write(plan.ring.mean, torch.zeros((rows, places, 2) if places else (rows, 2)))
             recorded += 1
         if not plan.count():
             continue
@@ -194,3 +199,71 @@ def test_time_left_out_is_neither_ours_nor_the_loop_s(now: list[float]) -> None:
     plan.charge()
     assert plan.governor.own == own
     assert plan.governor.overhead == overhead
+
+
+def automatic(max_overhead: float = 1.0, start_allowance: float = 0.0) -> tuple[Schedule, Any]:
+    plan, hooks = Schedule(Pace(None, max_overhead, 4096, start_allowance)), Hooks()
+    plan.hooks, plan.ring, plan.training_only = hooks, PairedRingBuffer(8192, False), True  # type: ignore[assignment]
+    return plan, hooks
+
+
+def test_the_automatic_schedule_looks_early(now: list[float]) -> None:
+    plan, _ = automatic()
+    assert run(plan, 40, now)[0] == list(range(10, 41))  # a step takes a second: each is looked at
+    assert plan.governor.every == 1
+
+
+def test_the_first_evaluation_waits_for_the_rows_of_a_label_but_not_for_ever(now: list[float]) -> None:
+    for rows, first in ((64, 10), (32, 16), (5, 100), (0, 100)):
+        plan, _ = automatic()
+        assert run(plan, 100, now, rows=rows)[0][0] == first
+
+
+def test_places_of_one_input_count_once(now: list[float]) -> None:
+    plan, _ = automatic()
+    assert run(plan, 100, now, rows=16, places=4)[0][0] == 32
+
+
+def test_a_turn_without_rows_is_not_evaluated_at_once(now: list[float]) -> None:
+    plan, _ = automatic()
+    run(plan, 40, now)
+    assert run(plan, 60, now, rows=0)[0] == []
+    assert run(plan, 2, now)[0] == [101, 102]
+
+
+def test_the_resumed_automatic_schedule_does_not_look_early_again(now: list[float]) -> None:
+    first, _ = automatic(0.01, 1.0)
+    run(first, 2000, now, cost=0.05)
+    state = first.state_dict()
+    second, _ = automatic(0.01, 1.0)
+    assert second.ring is not None
+    assert first.ring is not None
+    second.ring.rows = first.ring.rows
+    second.load_state_dict(state)
+    assert second.state_dict() == state
+    second.load_state_dict(state | {"allowance": 0})
+    assert second.governor.allowance.used == 1.0
+    assert run(second, 60, now, cost=0.05)[0][0] == state["next"]
+    evaluated = run(second, 600, now, cost=0.05)[0]
+    assert min(after - before for before, after in itertools.pairwise(evaluated)) >= 2
+
+
+def test_a_quiet_stretch_reaches_the_plan(now: list[float]) -> None:
+    plan, _ = automatic()
+    run(plan, 3000, now)
+    begun = plan.begin()
+    for _ in range(30):
+        plan.plan_next(begun, restless=False)
+    assert plan.next == begun.now + 12  # 1/250 of 3,000 steps
+    plan.plan_next(begun, restless=True)
+    assert plan.next == begun.now + 3
+
+
+def test_a_slow_first_forward_is_no_part_of_the_pace(now: list[float]) -> None:
+    """It comes before the first step, where the measured time begins."""
+    plan, hooks = automatic(0.01, 1.0)
+    hooks.taken = 50.0
+    run(plan, 10, now)
+    assert plan.governor.own == 50.0
+    assert plan.governor.pace == pytest.approx(0.9)  # nine seconds since then, for ten steps
+    assert plan.governor.allowance.used == 0.0

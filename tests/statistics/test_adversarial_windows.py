@@ -11,6 +11,7 @@ import pytest
 from adversarial import adversarial_window
 
 from polar_monitor.kernels import mixture, posterior, quadrature, repeats, valley
+from polar_monitor.statistics import work_space
 from polar_monitor.statistics.stream import LatentStream
 
 ROUNDED = 1 + 1e-4
@@ -83,7 +84,7 @@ class Filled:
 
     def empty(self, *arguments, **options):
         made = np.empty(*arguments, **options)
-        made.fill(self.number if made.dtype.kind == "f" else 10**6)
+        made.fill(self.number if made.dtype.kind == "f" else min(10**6, np.iinfo(made.dtype).max))
         return made
 
 
@@ -92,7 +93,7 @@ def test_no_result_depends_on_what_the_work_space_held(monkeypatch):
         mean, variance, per = adversarial_window(np.random.default_rng(seed))
         results = []
         for number in (np.nan, 1e30):
-            for module in (mixture, posterior, repeats, valley):
+            for module in (mixture, posterior, repeats, valley, work_space):
                 monkeypatch.setattr(module, "np", Filled(number))
             stream = LatentStream(mean.shape[1], window=6000, has_variance=variance is not None)
             stream.update(mean, variance, per)

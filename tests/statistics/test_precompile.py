@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,3 +83,13 @@ def test_nothing_is_missing_after_an_evaluation() -> None:
     stream = LatentStream(2, has_variance=False)
     stream.snapshot(step=0)
     assert all(kernel.compiled is not None for kernel in precompile._kernels())
+
+
+def test_all_kernels_are_compiled_once_and_said_where() -> None:
+    first = precompile.compile_all()
+    again = precompile.compile_all()
+    assert first.kernels == again.kernels == len(precompile._kernels())
+    assert again.compiled == 0
+    assert again.folder == first.folder
+    assert again.folder is not None
+    assert Path(again.folder).is_dir()

@@ -6,9 +6,10 @@ is about a time, not about a moment.
 
 `every=20` is made from every second evaluation of the first monitor, and the default schedule from its early ones and
 from those of every 50 steps. That is exact while an interval has no more rows than the window, as a monitor does not
-pause then. It leaves out the pauses of batches of 256 and more, and that the evaluations after the early ones of the
-default schedule may fall between the multiples of 50, or farther apart where a loop is short of time. Runs that were
-recorded by one monitor alone are thinned in this way at all densities.
+pause then. It leaves out the pauses of batches of 256 and more. Of the default schedule it leaves out that the first
+evaluation waits for 512 rows, that those after the early ones may fall between the multiples of 50, and that they are
+farther apart where a loop is short of time or a run is long. Runs that one monitor alone recorded are thinned in this
+way at all densities.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from polar_monitor.schedule.looks import EARLY_SHARE, FIRST_STEP, MAX_STEPS
+
 from ..training.record import Run, Series
 
 Steps = NDArray[np.int64]
-FIRST, RATIO, LATER = 10, 1.3, 50
+FIRST, RATIO, LATER = FIRST_STEP, 1 + EARLY_SHARE, MAX_STEPS
 """The default schedule: its first evaluation, the ratio of the next ones, and the steps between all others."""
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..scoring.density import DENSEST, DENSITIES
-from ..scoring.goals import FALSE, GOALS, LEAD, WARNED, Goal, Value, figures
+from ..scoring.goals import FALSE, GOALS, KINDS, LEAD, WARNED, Goal, Value, by_kind, figures
 from ..scoring.outcomes import Outcome, total
 
 LIMIT = 3.0
@@ -23,6 +23,8 @@ class Objective(NamedTuple):
     value: float
     figures: dict[str, dict[Goal, Value]]
     """By density."""
+    kinds: dict[str, Value]
+    """The share of the forecasts that hold over all densities, by kind of run."""
 
     def missed(self) -> str:
         """The goals that are missed, at which density, and by which value."""
@@ -35,16 +37,23 @@ class Objective(NamedTuple):
             ]
             if where:
                 parts.append(f"{goal.name}: {', '.join(where)}")
+        if kinds := [f"{kind} {share.value:.2f}" for kind, share in self.kinds.items() if KINDS.missed(share.value)]:
+            parts.append(f"{KINDS.name}: {', '.join(kinds)}")
         return "; ".join(parts) or "none"
 
 
 def objective(outcomes: Sequence[Outcome]) -> Objective:
-    """The mean over densities of the sum of all misses, less a little for what goes beyond."""
-    found = {}
+    """The mean over densities of the sum of all misses, less a little for what goes beyond; and the mean over kinds."""
+    found, tallies = {}, []
     for density in DENSITIES:
         agreed = None if density == DENSEST else total(one.agreement(density) for one in outcomes)
-        found[density] = figures([one.tally(density) for one in outcomes], agreed)
-    return Objective(float(np.mean([_value(each) for each in found.values()])), found)
+        mine = [one.tally(density) for one in outcomes]
+        found[density] = figures(mine, agreed)
+        tallies += mine
+    kinds = by_kind(tallies)
+    far = [min(KINDS.missed(share.value), LIMIT) for share in kinds.values()]
+    value = np.mean([_value(each) for each in found.values()]) + (np.mean(far) if far else 0.0)
+    return Objective(float(value), found, kinds)
 
 
 def _value(found: dict[Goal, Value]) -> float:

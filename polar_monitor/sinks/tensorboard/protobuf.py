@@ -7,6 +7,7 @@ values are added to a `Summary` of the library in place, since values that are b
 
 from __future__ import annotations
 
+import functools
 import re
 import struct
 from collections.abc import Iterable, Sequence
@@ -49,11 +50,17 @@ def _scalar_head(tag: bytes) -> bytes:
 
 def scalars(heads: Sequence[bytes], numbers: Sequence[float]) -> bytes:
     """Return the serialised values of the finite numbers. There are as many heads as numbers, or more."""
-    known = [(head, number) for head, number in zip(heads, numbers, strict=False) if isfinite(number)]
-    return b"".join([head + _float(max(-MAX_FLOAT32, min(number, MAX_FLOAT32))) for head, number in known])
+    known = [head for head, number in zip(heads, numbers, strict=False) if isfinite(number)]
+    numbers = [max(-MAX_FLOAT32, min(number, MAX_FLOAT32)) for number in numbers if isfinite(number)]
+    parts: list[Any] = [None] * (2 * len(known))
+    parts[::2], parts[1::2] = known, numbers
+    return _format(tuple(map(len, known))).pack(*parts)
 
 
-_float = struct.Struct("<f").pack
+@functools.lru_cache(maxsize=64)
+def _format(lengths: tuple[int, ...]) -> struct.Struct:
+    """Return the format of numbers after heads of these lengths."""
+    return struct.Struct("<" + "".join([f"{length}sf" for length in lengths]))
 
 
 def _varint(number: int) -> bytes:

@@ -11,7 +11,7 @@ from alert_runs import STEADY, at, made
 
 from bench.alerts.report import densities
 from bench.alerts.scoring.agreement import Agreement
-from bench.alerts.scoring.goals import COLLAPSE, FALSE, GOALS, HOLDS, NEVER, WARNED, by_kind, figures
+from bench.alerts.scoring.goals import COLLAPSE, FALSE, GOALS, HOLDS, KINDS, NEVER, WARNED, by_kind, figures
 from bench.alerts.scoring.outcomes import outcome, prepared
 from bench.alerts.scoring.tally import Tally, Warned, tally
 from bench.alerts.training.record import Run
@@ -80,7 +80,9 @@ def test_figures_of_all_goals_by_hand() -> None:
     assert found[FALSE].value == 10.0
     assert found[NEVER] == (1.0, 1)
     assert list(by_kind([good])) == ["a"]
-    assert [found[goal].value for goal in GOALS[-2:]] == [0.0, 0.75]
+    assert found[GOALS[-1]] == (0.75, 4)
+    assert found[HOLDS].value == pytest.approx(16 / 21)
+    assert KINDS.missed(by_kind([good])["a"].value) == 0
 
 
 def test_a_model_of_which_nothing_comes_into_use_must_be_told_so() -> None:

@@ -1,0 +1,1 @@
+"""The schedule at its defaults, measured: `python -m bench.schedule`."""

@@ -1,0 +1,95 @@
+"""A forward of the user's model that leaves nothing behind: for a batch that somebody wants to see during training."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .._torch_compat import force_eager
+
+
+@contextmanager
+def undisturbed(model: nn.Module) -> Iterator[None]:
+    """Run a model in eval mode, eagerly and without gradient; then put all back, also after an exception.
+
+    What is put back: the training flag of each module, all buffers, and the states of the random number generators of
+    PyTorch (of all devices), NumPy and Python. `model.eval()` is not called, since a model may do more in it.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_same_random_numbers())
+        stack.enter_context(_same_buffers(model))
+        stack.enter_context(_eval_mode(model))
+        stack.enter_context(_no_autocast_cache())
+        stack.enter_context(force_eager())
+        stack.enter_context(torch.no_grad())
+        yield
+
+
+@contextmanager
+def _eval_mode(model: nn.Module) -> Iterator[None]:
+    flags = [(module, module.training) for module in model.modules()]
+    try:
+        for module, _ in flags:
+            module.training = False
+        yield
+    finally:
+        for module, flag in flags:
+            module.training = flag
+
+
+@contextmanager
+def _same_buffers(model: nn.Module) -> Iterator[None]:
+    """Put changed buffers back. Those that did not change are not written: a backward may be waiting for them."""
+    tables = [(module._buffers, dict(module._buffers)) for module in model.modules()]
+    tensors = {id(tensor): tensor for _, table in tables for tensor in table.values() if tensor is not None}
+    copies = [(tensor, tensor.detach().clone(), _version(tensor)) for tensor in tensors.values()]
+    try:
+        yield
+    finally:
+        for tensor, copy, version in copies:
+            if _version(tensor) != version or version is None:
+                with torch.inference_mode(tensor.is_inference()), torch.no_grad():
+                    tensor.copy_(copy)
+        for table, before in tables:
+            if {name: id(tensor) for name, tensor in table.items()} != {name: id(t) for name, t in before.items()}:
+                table.clear()
+                table.update(before)
+
+
+def _version(tensor: Tensor) -> int | None:
+    """Return the number of changes in place; None for a tensor that does not count them."""
+    return None if tensor.is_inference() else tensor._version
+
+
+@contextmanager
+def _same_random_numbers() -> Iterator[None]:
+    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    in_use = torch.cuda.is_available() and torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    cuda = torch.cuda.get_rng_state_all() if in_use else None
+    mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+        torch.set_rng_state(cpu)
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
+        if mps is not None:
+            torch.mps.set_rng_state(mps)
+
+
+@contextmanager
+def _no_autocast_cache() -> Iterator[None]:
+    """Do not use the cache of autocast: some versions of torch keep weights that are cast without gradient."""
+    enabled = torch.is_autocast_cache_enabled()
+    torch.set_autocast_cache_enabled(False)
+    try:
+        yield
+    finally:
+        torch.set_autocast_cache_enabled(enabled)

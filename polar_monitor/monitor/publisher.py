@@ -1,0 +1,57 @@
+"""Publication of evaluations: sinks get each of them, the log and the user's callback get their alerts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from ..alerts.alert import NOTES, Alert, format_alert
+from ..evaluation import Evaluation
+from ..sinks.group import SinkGroup
+
+log = logging.getLogger("polar_monitor")
+
+
+class Publisher:
+    """Gives evaluations to everybody who waits for them. `failed` gets what the callback raises."""
+
+    def __init__(
+        self, sinks: SinkGroup, on_alert: Callable[[Alert], None] | None, failed: Callable[[Exception], None]
+    ) -> None:
+        self.sinks = sinks
+        self.on_alert = on_alert
+        self.busy = False
+        """True while sinks and the callback get an evaluation."""
+        self._failed = failed
+
+    def publish(self, evaluations: Sequence[Evaluation], loads: Callable[[], int]) -> None:
+        """Publish evaluations until code of the user loads another state: `loads` counts the loaded ones."""
+        before = loads()
+        alerts = [alert for evaluation in evaluations for alert in evaluation.alerts]
+        self.busy = True
+        try:
+            for evaluation in evaluations:
+                self.sinks.write(evaluation)
+                if loads() != before:
+                    return
+            if alerts:
+                self.sinks.flush()
+            for alert in alerts:
+                log.log(logging.INFO if alert.kind in NOTES else logging.WARNING, "%s", format_alert(alert))
+                self._call(alert)
+                if loads() != before:
+                    return
+        finally:
+            self.busy = False
+
+    def _call(self, alert: Alert) -> None:
+        if self.on_alert is not None:
+            try:
+                self.on_alert(alert)
+            except Exception as failure:
+                self._failed(failure)
+
+    def release_user_objects(self) -> None:
+        """Drop the sinks and the callback, which may hold the model."""
+        self.sinks.sinks = ()
+        self.on_alert = None

@@ -1,0 +1,45 @@
+"""Memory that the kernels of a light evaluation work in. It is kept from one evaluation to the next."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import posterior, quadrature
+from ..kernels.light import dimensions
+
+
+class WorkSpace:
+    """Memory for windows of D dimensions and at most n rows. The kernels say what each part is for."""
+
+    def __init__(self, dimensions_: int, rows: int) -> None:
+        D, n = dimensions_, rows
+        self.rows = n
+        self.prior = np.empty((2, D))
+        self.room = np.empty((4, n), np.float32)
+        self.room_bits = self.room.view(np.int32)
+        self.logs = np.empty(n)
+        self.part = np.empty((posterior.SUMS + 1, posterior.WIDTH))
+        self.table = np.empty((D, posterior.OUT))
+        """The description of the rows."""
+        self.block = np.empty((len(dimensions.NAMES), D))
+        """The statistics."""
+        self.described, self.notes = np.empty((7, D)), np.empty((4, D))
+        self.lists = np.empty((3, D), np.int64)
+        self.result, self.depths = np.empty((D, 3)), np.empty((D, 2))
+        self.places = np.empty((3, max(n, quadrature.TABLE)), np.int32)
+        self.cells = np.empty((self.places.shape[1], 4))
+        self.packed = np.empty((n, 11))
+        self.segments = np.empty((4, n + quadrature.OCTAVES))
+        self.numbers = np.empty((8, quadrature.ALL_LEVELS + 1))
+        self.counters = np.empty((5, quadrature.ALL_LEVELS), np.int64)
+        self.single = np.empty(D, np.float32)
+        self.single_bits = self.single.view(np.uint32)
+        self.kinds = np.empty(len(dimensions.NAMES), np.uint8)
+        self._nodes: dict[bool, NDArray[np.float64]] = {}
+
+    def nodes(self, ordered: bool) -> NDArray[np.float64]:
+        """Return memory for the grids of the quadrature, whose rows come `ordered` or not."""
+        if ordered not in self._nodes:
+            self._nodes[ordered] = np.empty((3, quadrature.nodes(self.rows, ordered)))
+        return self._nodes[ordered]

@@ -1,0 +1,51 @@
+"""New rows in a window: where they lie, and whether all of them can be used as they are."""
+
+import numpy as np
+import pytest
+
+from polar_monitor.kernels.light.take import TILE, take
+
+NOTHING = np.zeros((0, 0), np.int32)
+TINY = np.finfo(np.float32).tiny
+
+
+def moved(mean, variance, place, start, count, window=900):
+    """What the window holds after the call, -1 where nothing was written, and the result."""
+    to_mean, to_variance = np.full((2, mean.shape[1], window), -1, np.float32)
+    with_variance = variance is not None
+    spread, to_spread = (variance, to_variance) if with_variance else (NOTHING, NOTHING)
+    sides = [side.view(np.int32) for side in (mean, spread, to_mean, to_spread)]
+    return to_mean, to_variance, take(*sides, start, count, place)
+
+
+@pytest.mark.parametrize("dimensions", [1, 3, 4, 9])
+@pytest.mark.parametrize("count", [0, 1, TILE, TILE + 3, 800])
+@pytest.mark.parametrize("with_variance", [True, False])
+def test_rows_lie_where_a_transposition_puts_them(dimensions, count, with_variance):
+    rng = np.random.default_rng(0)
+    mean, variance = rng.normal(size=(2, 850, dimensions)).astype(np.float32)
+    variance = np.exp(variance) if with_variance else None
+    to_mean, to_variance, clean = moved(mean, variance, 60, 30, count)
+    for side, to in ((mean, to_mean), (variance, to_variance)):
+        expected = np.full(to.shape, -1, np.float32)
+        if side is not None:
+            expected[:, 60 : 60 + count] = side[30 : 30 + count].T
+        np.testing.assert_array_equal(to, expected)
+    assert clean
+
+
+@pytest.mark.parametrize("place", [0, 3, 4, 255, 256, 699])
+@pytest.mark.parametrize("dimension", [0, 4, 5])
+def test_one_number_that_cannot_be_used_is_seen(place, dimension):
+    mean, variance = np.zeros((700, 6), np.float32), np.full((700, 6), TINY, np.float32)
+    wrong = {0: (np.nan, np.inf, -np.inf), 1: (np.nan, np.inf, -np.inf, 0.0, -0.0, -1.0, TINY / 2)}
+    for side, numbers in wrong.items():
+        for number in numbers:
+            sides = mean.copy(), variance.copy()
+            sides[side][place, dimension] = number
+            assert not moved(*sides, 0, 0, 700)[2], (side, number)
+            assert moved(*sides, 0, 0, place)[2]
+    for number in (-1.0, 0.0, -0.0, 1e-40, 3e38):
+        mean[place, dimension] = number
+        assert moved(mean, variance, 0, 0, 700)[2], number
+        assert moved(mean, None, 0, 0, 700)[2], number
