@@ -216,8 +216,7 @@ class EvaluationLoop:
         context = self.training_context.take()
         for pipeline in self.pipelines.values():
             pipeline.ingest()
-            expected = pipeline.mode == "train" and not full and self.schedule.expects_rows(begun.step)
-            if pipeline.observed or expected:
+            if pipeline.observed or (pipeline.mode == "train" and not full and self.schedule.expects_rows(begun.step)):
                 done.append(pipeline.evaluate(begun.step, context, self._count, full))
                 self.alerts.add(done[-1].alerts)
                 pipeline.raise_failure()

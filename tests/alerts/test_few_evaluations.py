@@ -6,19 +6,19 @@ import torch
 
 from polar_monitor import PolarMonitor
 from polar_monitor.alerts.few_evaluations import few_evaluations
-from polar_monitor.alerts.signals.trend import RECENT_ROWS
+from polar_monitor.alerts.signals.trend import FORECAST_ROWS
 
 
 def test_it_is_said_only_where_evaluations_are_few() -> None:
-    assert few_evaluations(1) == f"1 evaluation so far: forecasts need {RECENT_ROWS}"
-    assert few_evaluations(RECENT_ROWS - 1).startswith(f"{RECENT_ROWS - 1} evaluations so far")
-    assert few_evaluations(RECENT_ROWS) == ""
+    assert few_evaluations(1) == f"1 evaluation so far: forecasts need {FORECAST_ROWS}"
+    assert few_evaluations(FORECAST_ROWS - 1).startswith(f"{FORECAST_ROWS - 1} evaluations so far")
+    assert few_evaluations(FORECAST_ROWS) == ""
 
 
 def test_the_summary_says_it() -> None:
     monitor = PolarMonitor(every=1, max_overhead=1.0, sinks=())
-    for evaluations in range(1, RECENT_ROWS + 1):
+    for evaluations in range(1, FORECAST_ROWS + 1):
         monitor.observe(torch.randn(600, 2), logvar=torch.zeros(600, 2))
         monitor.step()
-        assert (few_evaluations(evaluations) in monitor.summary()) == (evaluations <= RECENT_ROWS)
-        assert ("forecasts need" in monitor.summary()) == (evaluations < RECENT_ROWS)
+        assert (few_evaluations(evaluations) in monitor.summary()) == (evaluations <= FORECAST_ROWS)
+        assert ("forecasts need" in monitor.summary()) == (evaluations < FORECAST_ROWS)

@@ -18,8 +18,8 @@ from .recent import Remembered
 def taken_over(recent: Sequence[Remembered], start: int, share: float) -> bool:
     """Return True if others took over what was lost since `start`: the total fell by less than a share of it.
 
-    The comparison is with the three evaluations since then that had the highest total, as small batches make it jump. What is lost is what all dimensions
-    surely lost that carry less now.
+    The comparison is with the three evaluations since then that had the highest total: with small batches it jumps.
+    What is lost is what all dimensions surely lost that carry less now.
     """
     now, since = recent[-1], [one for one in recent[:-1] if one.step >= start] or [recent[-2]]
     rows = max((since[max(k - 1, 0) : k + 2] for k in range(len(since))), key=_mean_total)
@@ -35,10 +35,10 @@ def _mean_total(rows: Sequence[Remembered]) -> float:
 
 def where_taken_over(recent: Sequence[Remembered], starts: Ints, where: Flags, share: float) -> Flags:
     """Return which dimensions, of those asked for, are taken over; `starts` (D,) are the steps before their falls."""
-    found = np.zeros(where.shape, np.bool_)
+    taken = np.zeros(where.shape, np.bool_)
     if len(recent) < 2:
-        return found
+        return taken
     for start in np.unique(starts[where]).tolist():
         if taken_over(recent, start, share):
-            found |= where & (starts == start)
-    return found
+            taken |= where & (starts == start)
+    return taken

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+FORECAST_ROWS = 3
+"""Evaluations that a forecast needs: one before the fall, and two of it."""
 RECENT_STEPS = 80.0
 """Steps that give the present rate, if they hold enough rows."""
 RECENT_WINDOWS = 1.25
