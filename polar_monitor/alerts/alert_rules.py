@@ -40,22 +40,22 @@ class AlertRules:
     """Independent windows in a row that must show the fall; a plunge needs none."""
     established_steps: float = 125.0
     """Steps for which a dimension must have been worth an alert before it can raise one."""
-    worth: float = 0.4
+    worth: float = 0.35
     """Nats that it must surely carry in them. From there on a Gaussian dimension pays twice its price in the ELBO."""
-    fall: float = 0.3
+    fall: float = 0.25
     """Share of its highest level that a dimension must lose for a FADING."""
     plunge: float = 0.1
-    """Share that several dimensions must lose within one evaluation for an alert at once."""
-    significance: float = 4.0
+    """Share that several dimensions must lose within 40 steps for an alert at once; more in a longer interval."""
+    significance: float = 5.0
     """Standard errors that a fall must exceed."""
     drain: float = 0.3
     """Share that the total must lose, while it still falls, for a DRAIN."""
-    taken_over: float = 0.6
-    """Share of what a dimension lost that the total of all dimensions must have lost too. With less, others take over:
-    the model chooses."""
-    allowance: float = 0.08
+    taken_over: float = 0.7
+    """Share of what all falling dimensions lost together that the total must have lost since. With less, others take
+    over: the model chooses."""
+    allowance: float = 0.04
     """Fall of the logarithm of a level while the number of steps grows e-fold that is settling, and no fall."""
-    stable_steps: float = 500.0
+    stable_steps: float = 700.0
     """Steps without a fall, or without a coming and going, after which one is over."""
     clean_steps: float = 250.0
     """Steps without trouble of the model as a whole after which the same trouble is reported again."""

@@ -4,9 +4,11 @@ A trend's own uncertainty does not cover what drives the fall: it may stop, or g
 times two factors: quantiles of true over forecast time in the tuning half of the suite in `bench/alerts` (after split
 conformal prediction, Papadopoulos et al. 2002), so the interval holds the loss in about 80 of 100 similar cases.
 
+Far from the prior the information falls in a line where β grows by a factor, I = ½ log(λ/β) at the optimum of a linear
+Gaussian model (Lucas et al. 2019); near the prior it decays exponentially. I + NEAR · log I has both as a line.
+
 If the training loop logs its learning rate, time is counted in steps at the present one: a gradient flow moves by
-the rate. If it logs β and β rises, the information is extrapolated over log β instead: at the optimum of a linear
-Gaussian model I = ½ log(λ/β) (Lucas et al. 2019), a straight line.
+the rate. If it logs β and β rises, the information is extrapolated over log β instead, a straight line.
 """
 
 from __future__ import annotations
@@ -23,10 +25,11 @@ from .cusum import LEVEL_FLOOR
 from .pace import Pace
 from .trend import crossing, rates, slopes, spans
 
-LOW_FACTOR, HIGH_FACTOR = 0.4, 1.6
-"""Factors of the interval."""
-LOW_FACTOR_BETA, HIGH_FACTOR_BETA = 0.8, 2.0
-"""The same under a rising β that is logged."""
+LOW_FACTOR, HIGH_FACTOR = 0.5, 1.55
+"""Factors of the interval: over 140 forecasts of losses the 10 % quantile was 0.57, the 90 % quantile 1.67. A few
+losses come before their alert, so the interval is a little narrower."""
+LOW_FACTOR_BETA, HIGH_FACTOR_BETA = 0.95, 2.1
+"""The same under a rising β that is logged, over 77 forecasts: 1.00 and 2.19."""
 NEAR = 0.1
 """Nats below which a fall is close to exponential, and above which it is close to a line."""
 MIN_RATE = 0.0002
@@ -106,7 +109,8 @@ def outlook(
             driven[where] = np.isfinite(pushed)
             ahead[where] = np.where(driven[where], pushed, ahead[where])
     ahead = np.maximum(ahead - pace.lag, 0.0)
-    return Outlook(ahead, pace.interval, driven, (starts >= steps[-1] - 2 * pace.lag) | (ahead <= 0))
+    mixed = starts >= steps[-1] - max(2 * pace.lag, pace.interval)
+    return Outlook(ahead, pace.interval, driven, mixed | (ahead <= 0))
 
 
 def _progress(steps: Array, rate: Array | None) -> Array:

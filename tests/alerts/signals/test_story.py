@@ -13,7 +13,7 @@ def test_sixty_rises_and_falls_are_one_story() -> None:
     alerts = [alert for alert in run([SWING * 60, [2.0] * 960], noise=0.001) if alert.dimension == 0]
     assert kinds(alerts) == ["lost", "revived", "lost"]
     assert "comes and goes: lost once more" in alerts[-1].message
-    assert "until it has been stable for 500 steps" in alerts[-1].message
+    assert "until it has been stable for 700 steps" in alerts[-1].message
 
 
 def test_a_story_ends_when_the_dimension_has_been_stable() -> None:
