@@ -49,7 +49,7 @@ def draw(run: Run, title: str, axes: Any) -> None:
             fontsize=8, ha="center",
         )  # fmt: skip
         for alert in alerts:
-            if alert.dimension == j:
+            if j in alert.dimensions:
                 _mark(axes, run, alert, information[:, j], colour, place)
         for loss in truth.losses:
             if loss.dimension == j:

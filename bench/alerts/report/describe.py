@@ -18,7 +18,7 @@ def line(run: Run) -> str:
     losses = " ".join(map(_loss, happened.losses)) or "no loss"
     total = "" if happened.collapse is None else f", all at {happened.collapse}"
     said = " ".join(
-        f"{SHORT.get(alert.kind, alert.kind.upper())}{'' if alert.dimension is None else alert.dimension}@{alert.step}"
+        f"{SHORT.get(alert.kind, alert.kind.upper())}{','.join(map(str, alert.dimensions))}@{alert.step}"
         for alert in run.alerts
     )
     return (

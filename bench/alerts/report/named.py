@@ -92,12 +92,12 @@ def ratios(runs: Sequence[Run]) -> Iterator[tuple[bool, float, float]]:
         for alert in replay(run)[0]:
             if alert.kind != "fading" or alert.forecast is None:
                 continue
-            warned = Warned("fading", alert.step, alert.dimension)
-            mine = [loss for loss in losses if concerns(run, warned, loss)]
+            about = [Warned("fading", alert.step, j) for j in alert.dimensions]
+            mine = [loss for loss in losses if any(concerns(run, one, loss) for one in about)]
             if mine:
                 ahead = max(alert.forecast.step - alert.step, run.every)
                 there, before = mine[0].at - alert.step, mine[0].before - alert.step
-                yield alert.forecast.low < alert.step, there / ahead, before / ahead
+                yield alert.forecast.low == alert.step + 1, there / ahead, before / ahead
 
 
 def factors(runs: Sequence[Run]) -> str:
@@ -126,8 +126,8 @@ def calibration(runs: Sequence[Run]) -> str:
                 for one in warned:
                     assert one.forecast is not None
                     holds = tally(run, [one]).held
-                    held[one.forecast.low < one.step][0] += sum(holds)
-                    held[one.forecast.low < one.step][1] += len(holds)
+                    held[one.forecast.low == one.step + 1][0] += sum(holds)
+                    held[one.forecast.low == one.step + 1][1] += len(holds)
             cells = " | ".join(f"{part} of {whole}" for part, whole in (held[False], held[True]))
             lines.append(f"| {title} | {'β, learning rate, reconstruction' if told else 'nothing'} | {cells} |")
     return "\n".join(lines) + "\n"
