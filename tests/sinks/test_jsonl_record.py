@@ -77,7 +77,7 @@ def test_a_light_line_has_what_is_known_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dimensions", "light", "full"), [(10, 3_300, 5_000), (128, 11_500, 18_500), (512, 40_000, 66_000)]
+    ("dimensions", "light", "full"), [(10, 3_400, 5_000), (128, 11_500, 18_500), (512, 40_000, 66_000)]
 )
 def test_the_length_of_a_line(dimensions: int, light: int, full: bool) -> None:
     assert len(to_line(varied(dimensions, full=False), SETUP)) <= light

@@ -18,7 +18,7 @@ from ..signals.attribution import is_constant, most_common
 from ..signals.signals import Signals
 from .rule import CLEAN
 
-MIN_WINDOWS = 2.0
+MIN_WINDOWS = 1.5
 """Independent windows without an informative dimension that a model which never had one needs."""
 LARGE = 1e300
 """The lowest signal before there is one."""
