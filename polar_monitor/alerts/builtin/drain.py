@@ -92,8 +92,9 @@ class Drain:
             share = plunge_share(history.recent, rules) if steep else 0.0
             steep = steep and sure and bool(is_plunge(before, total, np.hypot(error, error), share, rules))
         if falling or steep:
-            chosen = taken_over(history.recent, state["last_healthy_step"] or 0, rules.taken_over)
-            falling, steep = falling and not chosen, steep and not chosen
+            start = state["last_healthy_step"] or 0
+            falling = falling and not taken_over(history.recent, start, rules.taken_over)
+            steep = steep and not taken_over(history.recent, start, rules.taken_over, used & history.used)
         stable_streak = 0.0 if falling or steep else state["stable_streak"] + pace.steps
         stopped = state["warned"] and stable_streak >= rules.stable_steps
         healthy = stopped or drop - baseline <= MAX_HEALTHY_DROP

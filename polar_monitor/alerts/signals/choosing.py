@@ -15,7 +15,7 @@ from .history import Flags, Ints
 from .recent import Remembered
 
 
-def taken_over(recent: Sequence[Remembered], start: int, share: float) -> bool:
+def taken_over(recent: Sequence[Remembered], start: int, share: float, among: Flags | None = None) -> bool:
     """Return True if others took over what was lost since `start`: the total fell by less than a share of it.
 
     The comparison is with the three evaluations since then that had the highest total: with small batches it jumps.
@@ -26,19 +26,25 @@ def taken_over(recent: Sequence[Remembered], start: int, share: float) -> bool:
     level, total = sum(one.level for one in rows) / len(rows), _mean_total(rows)
     change = level - now.level
     lost = float(np.add.reduce(change[change > Z * np.hypot(rows[0].error, now.error)]))
-    return bool(lost <= 0 or total - now.total < share * lost)
+    fallen = total - now.total
+    if among is not None:
+        lost = float(np.add.reduce(change[among & (change > Z * np.hypot(rows[0].error, now.error))]))
+        fallen = float(np.add.reduce(change[among]))
+    return bool(lost <= 0 or fallen < share * lost)
 
 
 def _mean_total(rows: Sequence[Remembered]) -> float:
     return sum(one.total for one in rows) / len(rows)
 
 
-def where_taken_over(recent: Sequence[Remembered], starts: Ints, where: Flags, share: float) -> Flags:
+def where_taken_over(
+    recent: Sequence[Remembered], starts: Ints, where: Flags, share: float, among: Flags | None = None
+) -> Flags:
     """Return which dimensions, of those asked for, are taken over; `starts` (D,) are the steps before their falls."""
     taken = np.zeros(where.shape, np.bool_)
     if len(recent) < 2:
         return taken
     for start in np.unique(starts[where]).tolist():
-        if taken_over(recent, start, share):
+        if taken_over(recent, start, share, among):
             taken |= where & (starts == start)
     return taken

@@ -17,6 +17,7 @@ import numpy as np
 from ...statistics.snapshot import Array, Snapshot
 from ...statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, PASSIVE
 from ..alert_rules import AlertRules
+from .choosing import where_taken_over
 from .cusum import Cusum, drop_of, log_level
 from .forecast import MIN_RATE, Outlook, outlook
 from .history import Flags, Ints
@@ -40,9 +41,19 @@ class Falls:
     outlook: Outlook
     """The forecast of both."""
 
-    def without(self, where: Flags) -> Falls:
-        """Return the falls of the other dimensions."""
-        return replace(self, falling=self.falling & ~where, plunged=self.plunged & ~where)
+    def without_choices(
+        self, recent: Sequence[Remembered], starts: Ints, established: Flags, others: Flags, rules: AlertRules
+    ) -> Falls:
+        """Return the falls without those that are taken over, and without the `others`.
+
+        If the `established` ones plunge together, dimensions that come up at the same time do not take over in that
+        time: an encoder that breaks has noise in them.
+        """
+        chosen = where_taken_over(recent, starts, self.falling | self.plunged, rules.taken_over)
+        sudden = self.plunged & chosen
+        if sudden.any() and fell_in_all(recent, established, rules):
+            chosen &= ~sudden | where_taken_over(recent, starts, sudden, rules.taken_over, established)
+        return replace(self, falling=self.falling & ~chosen & ~others, plunged=self.plunged & ~chosen & ~others)
 
 
 def find_falls(
@@ -100,6 +111,14 @@ def still_falls(recent: Sequence[Remembered], where: Flags, pace: Pace) -> bool:
     steps, windows = (np.array([getattr(one, name) for one in recent], np.float64) for name in ("step", "windows"))
     rate, _ = rates(log_level(total), steps, spans(steps, windows, pace.scale))
     return bool(rate[0] * pace.scale > MIN_RATE)
+
+
+def fell_in_all(recent: Sequence[Remembered], among: Flags, rules: AlertRules) -> bool:
+    """Return True if the total of some dimensions surely lost much since the last evaluation with other rows."""
+    before, now = earlier(recent), recent[-1]
+    level_before, level = float(np.add.reduce(before.level[among])), float(np.add.reduce(now.level[among]))
+    error = math.sqrt(float(np.add.reduce(before.error[among] ** 2 + now.error[among] ** 2)))
+    return bool(is_plunge(level_before, level, error, plunge_share(recent, rules), rules))
 
 
 def plunge_share(recent: Sequence[Remembered], rules: AlertRules) -> float:

@@ -17,7 +17,6 @@ from ...statistics.thresholds import Z
 from ..advice import Cause
 from ..alert_rules import AlertRules
 from .attribution import causes_of_falls
-from .choosing import where_taken_over
 from .cusum import MAX_RECOVERED_DROP, MIN_RECOVERED_SHARE, Cusum, recovers
 from .falls import Falls, find_falls, least_drop
 from .history import NEVER, DimensionHistory, Flags, Ints
@@ -55,7 +54,7 @@ def follow(
     going = usage.going
     cusum, counts, was_used, largest_drop = _advance(history, now, going, rules, pace)
 
-    falls, falling_streak = None, no_time(s.dimensions)
+    falls, falling_streak, established = None, no_time(s.dimensions), going
     if not largest_drop < least_drop(rules):
         established = going & (counts[2] >= rules.established_steps)
         falls = find_falls(recent, cusum, established, history.healthy_step, s, rules, pace)
@@ -76,8 +75,7 @@ def follow(
     story, since_change, news = follow_story(history, usage, recent, rules, pace)
     fading = None
     if falls is not None:
-        chosen = where_taken_over(recent, history.healthy_step, falls.falling | falls.plunged, rules.taken_over)
-        falls = falls.without(chosen | (story != 0))
+        falls = falls.without_choices(recent, history.healthy_step, established, story != 0, rules)
         falling_streak = np.where(falls.falling, history.falling_streak + pace.windows, 0.0)
         fading = _some(((falling_streak >= rules.patience_windows) | falls.plunged) & ~warned)
     if falls is not None and fading is not None:
