@@ -57,7 +57,7 @@ def test_all_that_falls_alike_is_a_loss() -> None:
 
 def test_dimensions_that_come_up_as_others_plunge_do_not_take_over() -> None:
     """As in a learning-rate spike: two dimensions plunge within 25 steps while noise appears in three others."""
-    broken, noise = [2.0] * 20 + [1.5, 1.1, 0.6, 0.0], [0.0] * 20 + [1.0, 1.5, 1.6, 0.0]
+    broken, noise = [2.0] * 20 + [1.5, 1.1, 0.6, 0.0], [0.0] * 19 + [1.0, 2.5, 2.6, 2.6, 0.0]
     alerts = run([broken, broken, noise, noise, noise], noise=0.001)
     assert alerts[0].step == 25 * 21
     assert (str(alerts[0].kind), alerts[0].dimensions) == ("fading", (0, 1))

@@ -11,7 +11,7 @@ from ..advice import make_alert
 from ..alert import Alert, AlertKind
 from ..observation import Observation
 from ..signals.attribution import causes_of_falls, most_common
-from ..signals.choosing import taken_over
+from ..signals.choosing import broke_out, taken_over
 from ..signals.cusum import LEVEL_FLOOR, MIN_RATIO_TO_RECOVERED, Drops, drop_of, log_of, recovers, update_one
 from ..signals.falls import is_plunge, plunge_share, plunged, still_falls
 from ..signals.follow import MAX_HEALTHY_DROP
@@ -93,8 +93,9 @@ class Drain:
             steep = steep and sure and bool(is_plunge(before, total, np.hypot(error, error), share, rules))
         if falling or steep:
             start = state["last_healthy_step"] or 0
+            among = used & history.used if steep and broke_out(history.recent, pace.scale) else None
             falling = falling and not taken_over(history.recent, start, rules.taken_over)
-            steep = steep and not taken_over(history.recent, start, rules.taken_over, used & history.used)
+            steep = steep and not taken_over(history.recent, start, rules.taken_over, among)
         stable_streak = 0.0 if falling or steep else state["stable_streak"] + pace.steps
         stopped = state["warned"] and stable_streak >= rules.stable_steps
         healthy = stopped or drop - baseline <= MAX_HEALTHY_DROP

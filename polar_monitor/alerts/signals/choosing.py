@@ -14,6 +14,9 @@ from ...statistics.thresholds import Z
 from .history import Flags, Ints
 from .recent import Remembered
 
+BREAK_OUT, BREAK_OUT_STEPS = 2.0, 100.0
+"""Factor by which the total grows within so many steps where an encoder breaks."""
+
 
 def taken_over(recent: Sequence[Remembered], start: int, share: float, among: Flags | None = None) -> bool:
     """Return True if others took over what was lost since `start`: the total fell by less than a share of it.
@@ -26,11 +29,18 @@ def taken_over(recent: Sequence[Remembered], start: int, share: float, among: Fl
     level, total = sum(one.level for one in rows) / len(rows), _mean_total(rows)
     change = level - now.level
     lost = float(np.add.reduce(change[change > Z * np.hypot(rows[0].error, now.error)]))
-    fallen = total - now.total
+    net = total - now.total
     if among is not None:
         lost = float(np.add.reduce(change[among & (change > Z * np.hypot(rows[0].error, now.error))]))
-        fallen = float(np.add.reduce(change[among]))
-    return bool(lost <= 0 or fallen < share * lost)
+        net = float(np.add.reduce(change[among]))
+    return bool(lost <= 0 or net < share * lost)
+
+
+def broke_out(recent: Sequence[Remembered], scale: float) -> bool:
+    """Return True if the total has doubled within a few steps: noise in an encoder that breaks, and no choice."""
+    now = recent[-1]
+    newest = [one.total for one in recent if one.step >= now.step - scale * BREAK_OUT_STEPS]
+    return now.total >= BREAK_OUT * min(newest)
 
 
 def _mean_total(rows: Sequence[Remembered]) -> float:

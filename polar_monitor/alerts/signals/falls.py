@@ -17,7 +17,7 @@ import numpy as np
 from ...statistics.snapshot import Array, Snapshot
 from ...statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, PASSIVE
 from ..alert_rules import AlertRules
-from .choosing import where_taken_over
+from .choosing import broke_out, where_taken_over
 from .cusum import Cusum, drop_of, log_level
 from .forecast import MIN_RATE, Outlook, outlook
 from .history import Flags, Ints
@@ -42,16 +42,22 @@ class Falls:
     """The forecast of both."""
 
     def without_choices(
-        self, recent: Sequence[Remembered], starts: Ints, established: Flags, others: Flags, rules: AlertRules
+        self,
+        recent: Sequence[Remembered],
+        starts: Ints,
+        established: Flags,
+        others: Flags,
+        rules: AlertRules,
+        scale: float,
     ) -> Falls:
         """Return the falls without those that are taken over, and without the `others`.
 
-        If the `established` ones plunge together, dimensions that come up at the same time do not take over in that
-        time: an encoder that breaks has noise in them.
+        If the `established` ones plunge together while the total breaks out, those that come up do not take over: an
+        encoder that breaks has noise in them.
         """
         chosen = where_taken_over(recent, starts, self.falling | self.plunged, rules.taken_over)
         sudden = self.plunged & chosen
-        if sudden.any() and fell_in_all(recent, established, rules):
+        if sudden.any() and broke_out(recent, scale) and fell_in_all(recent, established, rules):
             chosen &= ~sudden | where_taken_over(recent, starts, sudden, rules.taken_over, established)
         return replace(self, falling=self.falling & ~chosen & ~others, plunged=self.plunged & ~chosen & ~others)
 

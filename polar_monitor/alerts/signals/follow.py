@@ -75,7 +75,7 @@ def follow(
     story, since_change, news = follow_story(history, usage, recent, rules, pace)
     fading = None
     if falls is not None:
-        falls = falls.without_choices(recent, history.healthy_step, established, story != 0, rules)
+        falls = falls.without_choices(recent, history.healthy_step, established, story != 0, rules, pace.scale)
         falling_streak = np.where(falls.falling, history.falling_streak + pace.windows, 0.0)
         fading = _some(((falling_streak >= rules.patience_windows) | falls.plunged) & ~warned)
     if falls is not None and fading is not None:
