@@ -187,12 +187,16 @@ def _probes(first: NDArray[np.float32], group: NDArray[np.int32]) -> NDArray[np.
     and half are the places furthest from the median: most places may have one value.
     """
     n = len(first)
+    inputs = np.unique(group[(np.arange(PROBE_INPUTS) * GOLDEN % 1.0 * n).astype(np.int64)])
+    starts, stops = np.searchsorted(group, inputs), np.searchsorted(group, inputs, "right")
+    if (stops - starts).max() <= MAX_PLACES:
+        return np.concatenate([np.arange(start, stop) for start, stop in zip(starts, stops, strict=True)])
     finite = np.isfinite(first)
     values = np.where(finite, first, np.nan).astype(np.float64)
     apart = np.abs(values - np.median(values[finite])) if finite.any() else values
     chosen = []
-    for one in np.unique(group[(np.arange(PROBE_INPUTS) * GOLDEN % 1.0 * n).astype(np.int64)]):
-        rows = np.flatnonzero(group == one)
+    for start, stop in zip(starts, stops, strict=True):
+        rows = np.arange(start, stop)
         if len(rows) > MAX_PLACES:
             spread = rows[(np.arange(MAX_PLACES // 2) * GOLDEN % 1.0 * len(rows)).astype(np.int64)]
             rows = np.append(spread, rows[np.argsort(-apart[rows])[: MAX_PLACES // 2]])

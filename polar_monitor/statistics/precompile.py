@@ -97,7 +97,7 @@ def compile_all() -> Compilation:
 def _kernels() -> list[Kernel]:
     """Return all kernels that an evaluation calls."""
     from ..kernels import _jit
-    from ..kernels.judging import follow, labels  # noqa: F401
+    from ..kernels.judging import differs, follow, labels  # noqa: F401
     from . import stream  # noqa: F401
 
     return _jit.KERNELS
