@@ -76,6 +76,12 @@ class Evaluation:
     """State of the alerts before the first evaluation after a `load_state_dict`, so that the rest of the run can be
     replayed. JSON as text, since a third party's state may contain infinite numbers."""
 
+    def __repr__(self) -> str:
+        """Describe the evaluation in a line; `snapshot` and `regime` have the numbers and the labels."""
+        of = "/".join(part for part in (self.name, self.mode) if part)
+        news = f"{self.observed} new rows, {len(self.alerts)} alerts"
+        return f"<Evaluation of {of} at step {self.step}: {self.regime}, {news}>"
+
     @property
     def age(self) -> int | None:
         """Steps from the newest row of the statistics to `step`; None without rows, or if their steps are not known."""

@@ -88,6 +88,11 @@ class Regime:
         evidence = self.evidence if len(self.evidence) == QUESTIONS * n else (0.0,) * (QUESTIONS * n)
         return Codes(encode(self.labels), encode(self.latest), sides, np.array(evidence, np.float64).tobytes())
 
+    def __repr__(self) -> str:
+        """Describe the regime in a line: the verdict, and how many dimensions have each label."""
+        counts = ", ".join(f"{self.count(label)} {label}" for label in Label if self.count(label))
+        return f"<Regime of step {self.step}: {self.verdict}; {counts}>"
+
     def explain(self, dimension: int | None = None) -> str:
         """Explain the label of `dimension`, with a line for each published criterion that disagrees.
 

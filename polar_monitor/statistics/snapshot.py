@@ -177,6 +177,12 @@ class Snapshot:
         vars(snapshot).update(arrays)
         return snapshot
 
+    def __repr__(self) -> str:
+        """Describe the snapshot in a line; the arrays are its attributes, and `to_dict` has them all."""
+        kind = "all statistics" if self.full else "light"
+        total = float(np.nansum(self.information))
+        return f"<Snapshot of step {self.step}: {self.dimensions} dimensions, {self.n} rows, {total:.3g} nats, {kind}>"
+
     @property
     def dimensions(self) -> int:
         """Number D of latent dimensions."""

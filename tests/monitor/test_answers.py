@@ -275,3 +275,14 @@ def test_an_evaluation_from_a_log_says_its_age() -> None:
     train(model, 5)
     record = Evaluation.from_dict(sink.records[0].to_dict())
     assert record.age == 0
+
+
+def test_what_is_asked_prints_in_a_line() -> None:
+    monitor = PolarMonitor(every=1, max_overhead=1.0, sinks=())
+    monitor.observe(torch.randn(600, 2, generator=torch.Generator().manual_seed(0)), logvar=torch.full((600, 2), -4.0))
+    monitor.step()
+    (evaluation,) = monitor.evaluate()
+    assert repr(monitor.regime()) == "<Regime of step 1: all_active; 2 active>"
+    assert repr(monitor.snapshot()).startswith("<Snapshot of step 1: 2 dimensions, 600 rows, ")
+    assert str(evaluation).startswith("<Evaluation of train at step 1: <Regime of step 1: all_active; 2 active>, ")
+    assert str(evaluation).count("\n") == 0
