@@ -67,7 +67,7 @@ def judge_batch(loop: EvaluationLoop, watched: weakref.ref[nn.Module] | None, ba
     model = None if watched is None else watched()
     if model is None or loop.hooks is None or loop.hooks.ended:
         raise PolarMonitorError(
-            "evaluate(batch): this monitor watches no model (any more): write attach(model), or "
+            "evaluate(batch): this monitor watches no model: write monitor = polar_monitor.attach(model), or "
             "polar_monitor.classify(mean, …) with the latents"
         )
     began = perf_counter()

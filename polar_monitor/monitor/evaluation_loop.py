@@ -123,6 +123,8 @@ class EvaluationLoop:
         if forks() != self._forks:
             return ()
         fresh, answers = {evaluation.mode: evaluation for evaluation in self.evaluate_new()}, []
+        if self.schedule.paused and not self.publisher.busy:
+            self.schedule.record_all()  # so that a call some steps later has new rows
         for mode, pipeline in self.pipelines.items():
             self.complete(pipeline)
             answers.append(fresh.get(mode) or pipeline.seen_later(self.schedule.steps, self.health()))
@@ -131,7 +133,6 @@ class EvaluationLoop:
     def evaluate_new(self) -> tuple[Evaluation, ...]:
         """Evaluate the rows that no evaluation has had yet, with all statistics. Returns a record for each mode.
 
-        If there are none while the hooks are paused, it puts the hooks back, and a call some steps later has rows.
         Does nothing in a fork, and while sinks and callbacks get an evaluation.
         """
         if forks() != self._forks or self.publisher.busy:
@@ -148,8 +149,6 @@ class EvaluationLoop:
             if any(pipeline.observed for pipeline in self.pipelines.values()):
                 return self._conclude(full=True)
             self.schedule.requested = requested
-            if self.schedule.paused:
-                self.schedule.record_all()
             self.schedule.charge()
         except Exception as failure:
             self.failed(failure)

@@ -160,7 +160,8 @@ class ModePipeline:
             if not full and before is not None and before.verdict is not self.regime.verdict:
                 self.light = FULL_EVERY  # if it fails, the next one is full
                 try:
-                    self.complete()
+                    self.complete(remember=True)
+                    self.light = 0
                 except Exception as failure:  # raised by `raise_failure`, when the alerts of this one are known
                     self._failure = failure
         observation = Observation(step, observed, self.snapshot, self.regime, context)
@@ -186,12 +187,12 @@ class ModePipeline:
         name, mode = self.settings.name, self.mode
         return Evaluation(step, time.time(), name, mode, 0, self.snapshot, self.regime, (), health)
 
-    def complete(self) -> None:
-        """Compute what the latest snapshot lacks, from the same rows."""
+    def complete(self, remember: bool = False) -> None:
+        """Compute what the latest snapshot lacks, from the same rows. Later evaluations do not `remember` a look."""
         snapshot, regime, stream = self.snapshot, self.regime, self.stream
         if snapshot is None or snapshot.full or stream is None or stream.rows != snapshot.rows:
             return
-        self.snapshot, self.light = stream.complete(snapshot), 0
+        self.snapshot = stream.complete(snapshot, remember)
         if regime is not None:
             self.regime = completed(regime, self.snapshot)  # `surplus` may be known now
 

@@ -71,7 +71,10 @@ def _counters(health: Health) -> str:
         parts.append(f"{health.rows_skipped:,} not needed, as newer ones filled the window")
     if health.steps_rested:
         parts.append(f"not recorded: {health.steps_rested:,} of {health.steps:,} steps (hooks paused)")
-    return "; ".join([*parts, f"overhead {health.overhead:.2%}"])
+    if health.steps:
+        allowed = f" ({health.allowance_used:.2f} s of it from the start allowance)" if health.allowance_used else ""
+        parts.append(f"overhead {health.overhead:.2%}{allowed}")
+    return "; ".join(parts)
 
 
 def _row(s: Snapshot, regime: Regime, j: int) -> str:

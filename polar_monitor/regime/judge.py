@@ -33,6 +33,9 @@ from .regime import Regime, Verdict
 MIN_GAP = math.log(3.0)
 """Smallest distance of the two groups of a polarised regime, in log(information + 0.01)."""
 
+FLOOR = 0.01
+"""Nats that are added, since a passive dimension may carry none."""
+
 MAX_UNDECIDED_SHARE = 0.1
 """Largest share of undecided dimensions in a verdict other than `graded`."""
 
@@ -110,16 +113,16 @@ def _verdict(s: Snapshot, judged: Judged, criterion: str) -> tuple[Verdict, tupl
         return Verdict.NOT_ESTIMABLE, ("the distance of the two groups is not known", *reasons)
     distance = _scale(judged.weakest) - _scale(judged.strongest)
     groups = (
-        f"{informative} informative and {passive} passive dimensions; "
-        f"the weakest informative one carries {math.exp(distance):.1f} times the strongest passive one"
+        f"{informative} informative and {passive} passive dimensions; the weakest informative one carries "
+        f"{judged.weakest:.3f} nats, the strongest passive one {judged.strongest:.3f}"
     )
     if distance >= MIN_GAP:
         return Verdict.POLARISED, (groups, *reasons)
-    return Verdict.GRADED, (f"{groups} (two groups need 3 times)", *reasons)
+    return Verdict.GRADED, (f"{groups} (two groups need 3 times as much, with {FLOOR} nats added to both)", *reasons)
 
 
 def _scale(information: float) -> float:
-    return math.log(max(information, 0.0) + 0.01)
+    return math.log(max(information, 0.0) + FLOOR)
 
 
 def _weakest_and_strongest(information: Array, labels: bytes) -> tuple[float, float]:

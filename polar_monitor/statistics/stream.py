@@ -222,8 +222,11 @@ class LatentStream:
         )
         return self.complete(light) if full else light
 
-    def complete(self, snapshot: Snapshot) -> Snapshot:
-        """Return the latest snapshot with all statistics. The window must not have changed since."""
+    def complete(self, snapshot: Snapshot, remember: bool = True) -> Snapshot:
+        """Return the latest snapshot with all statistics. The window must not have changed since.
+
+        Light snapshots have the `surplus` of the last one that was completed to `remember` it.
+        """
         if snapshot.full:
             return snapshot
         mean, variance, inputs = self._rows()
@@ -231,7 +234,8 @@ class LatentStream:
         if not self._statistics:  # the state was loaded since
             self._statistics = light_statistics(mean, variance, group, *prior, self.resolution)
         rest = full_statistics(mean, variance, group, self.mantissa, *prior, self._statistics)
-        self._surplus = rest["surplus"]
+        if remember:
+            self._surplus = rest["surplus"]
         self.catch_up()
         entropy_hist, entropy_hist_se = self._histogram.entropy()[:2]
         snapshot = replace(

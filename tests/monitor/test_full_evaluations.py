@@ -48,11 +48,11 @@ def test_a_change_of_verdict_is_full_and_starts_the_count_again() -> None:
 def test_a_completion_that_fails_at_a_change_of_verdict_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
     complete, failures = ModePipeline.complete, []
 
-    def fail_once(pipeline: ModePipeline) -> None:
+    def fail_once(pipeline: ModePipeline, remember: bool = False) -> None:
         if not failures:
             failures.append(pipeline.regime)
             raise RuntimeError("once")
-        complete(pipeline)
+        complete(pipeline, remember)
 
     monkeypatch.setattr(ModePipeline, "complete", fail_once)
     monitor, sink = observed(20, collapse_at=12, strict=False)
@@ -86,3 +86,20 @@ def test_asking_completes_the_latest_evaluation_from_its_own_rows(ask: Any) -> N
     np.testing.assert_array_equal(s.kl_se, logged.kl_se)
     assert len(sink.records) == 5
     monitor.detach()
+
+
+@pytest.mark.parametrize("look", ["regime", "snapshot", "summary"])
+def test_a_look_changes_nothing_of_what_is_written(look: str) -> None:
+    def kinds(asked: bool) -> list[bool]:
+        sink = Memory()
+        monitor = PolarMonitor(every=1, max_overhead=1.0, sinks=(sink,))
+        draw = torch.Generator().manual_seed(0)
+        for _ in range(30):
+            monitor.observe(torch.randn(600, 3, generator=draw))
+            monitor.step()
+            if asked:
+                getattr(monitor, look)()
+        assert all(e.snapshot is not None for e in sink.records)
+        return [(e.snapshot.full, e.snapshot.surplus) for e in sink.records]  # type: ignore[union-attr,misc]
+
+    np.testing.assert_equal(kinds(asked=True), kinds(asked=False))

@@ -33,10 +33,10 @@ class Goal(NamedTuple):
 
 WARNED = Goal("gradual losses warned of", 0.95, 1.0, 0.05)
 LEAD = Goal("median lead", 0.40, 1.0, 0.10)
-TOLD = Goal("sudden losses told", 0.95, 1.0, 0.05)
+TOLD = Goal("sudden losses alerted", 0.95, 1.0, 0.05)
 FALSE = Goal("false per 10 healthy", 0.0, 1.0, 1.0)
 COLLAPSE = Goal("false COLLAPSE per 10 healthy", 0.0, 0.0, 0.2)
-NEVER = Goal("never in use, told", 0.95, 1.0, 0.2)
+NEVER = Goal("never in use, alerted", 0.95, 1.0, 0.2)
 HOLDS = Goal("forecast holds", 0.75, 0.85, 0.05)
 KINDS = Goal("forecast holds, kind by kind", 0.70, 0.90, 0.10)
 """Of each kind of run, over all densities."""
