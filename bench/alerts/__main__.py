@@ -22,7 +22,7 @@ from .report.describe import line
 from .scoring.density import DENSEST, thinned
 from .scoring.outcomes import Outcome, outcome, prepared
 from .scoring.score import tuning
-from .training.catalogue import Entry, collect, every, stored
+from .training.catalogue import SEEDS, Entry, collect, every, stored
 from .training.record import Run
 from .tuning.search import tune
 
@@ -56,6 +56,7 @@ def main() -> None:
     size.add_argument("--full", action="store_true", help="192 runs")
     size.add_argument("--tune", action="store_true", help="search the thresholds on the stored runs of the tuning half")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only these kinds or runs")
+    parser.add_argument("--seeds", type=int, nargs="+", default=range(SEEDS), help="other seeds; odd ones are held out")
     parser.add_argument("--half", choices=["tuning", "held-out"], help="only this half")
     parser.add_argument("--densities", action="store_true", help="only the tables of the five densities")
     parser.add_argument("--rules", type=Path, help="TOML file with thresholds for these tables and the search")
@@ -67,7 +68,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help=f"write the tables to docs/results/{PAGE.name}")
     args = parser.parse_args()
     rules = AlertRules() if args.rules is None else from_plain(read_rules(args.rules), str(args.rules))
-    entries = [e for e in every(args.quick) if not args.only or {e.kind, e.name} & set(args.only)]
+    entries = [e for e in every(args.quick, args.seeds) if not args.only or {e.kind, e.name} & set(args.only)]
     if args.half is not None or args.tune:
         entries = [e for e in entries if tuning(e) is (args.tune or args.half == "tuning")]
     if args.tune:

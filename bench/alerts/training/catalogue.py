@@ -52,9 +52,9 @@ class Entry:
         return train.train(drawn, self.name, self.kind, self.seed, self.kind in HEALTHY, self.recipe)
 
 
-def every(quick: bool = False) -> list[Entry]:
+def every(quick: bool = False, seeds: Sequence[int] = range(SEEDS)) -> list[Entry]:
     """The entries of the full or the quick set, pairs of seeds at a time: an interrupted set has both halves."""
-    pairs = [(seed, seed + 1) for seed in range(0, SEEDS, 2)]
+    pairs = [seeds[place : place + 2] for place in range(0, len(seeds), 2)]
     entries = [Entry(kind, seed) for pair in pairs for kind in KINDS for seed in pair]
     return [entry for entry in entries if entry.name in QUICK] if quick else entries
 

@@ -84,6 +84,7 @@ def test_a_restart_goes_on_where_it_was() -> None:
 
 def test_the_catalogue_is_what_it_says() -> None:
     full, quick = catalogue.every(), catalogue.every(quick=True)
+    assert {entry.seed for entry in catalogue.every(seeds=[101, 103])} == {101, 103}
     assert len({entry.name for entry in full}) == len(full) >= 120
     assert {entry.name for entry in quick} == set(catalogue.QUICK)
     assert sum(entry.kind in healthy.HEALTHY for entry in full) * 2 >= len(full)
