@@ -33,6 +33,8 @@ MIN_VARIANCE = np.finfo(np.float32).tiny
 """Smallest variance that is kept, so that every variance has a logarithm."""
 NO_BITS = NO_ROWS.view(np.int32)
 NO_PACKED = np.empty((len(NAMES) - 1, 0), np.uint8)
+BLOCK_AND_NUMBERS = frozenset(NAMES) - {"non_finite"} | {"resolution", "repeats"}
+"""Names of the light statistics that are rows of the block, or numbers: any other one is added to the snapshot."""
 LIGHT_SIZES = np.array([SIZES.get(name, 0) for name in NAMES[:-1]])
 """Bytes of each statistic of a light snapshot, 0 of a count; the last name is no statistic of a snapshot."""
 
@@ -220,6 +222,9 @@ class LatentStream:
             rows_to=int(steps.max(initial=-1)),
             surplus=self._surplus,
         )
+        if len(self._statistics) > len(BLOCK_AND_NUMBERS):
+            more = {name: value for name, value in self._statistics.items() if name not in BLOCK_AND_NUMBERS}
+            light = rounded(replace(light, **more))
         return self.complete(light) if full else light
 
     def complete(self, snapshot: Snapshot, remember: bool = True) -> Snapshot:
