@@ -76,6 +76,8 @@ class AlertRules:
         for name in ("fall", "plunge", "drain"):
             if not 0 < getattr(self, name) < 1:
                 raise PolarMonitorError(f"{name}: expected a share between 0 and 1, got {getattr(self, name)!r}")
+        if not 0 <= self.taken_over <= 1:
+            raise PolarMonitorError(f"taken_over: expected a share from 0 to 1, got {self.taken_over!r}")
         for field in fields(self):
             if field.name != "kinds" and not getattr(self, field.name) >= 0:
                 raise PolarMonitorError(f"{field.name}: expected 0 or more, got {getattr(self, field.name)!r}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from alert_histories import RULES
+from alert_histories import RULES, run
 from records import PASSIVE, make_snapshot
 
 from polar_monitor.alerts.advice import CAUSE_ADVICE, KIND_ADVICE, Cause
@@ -133,3 +134,14 @@ def test_every_kind_and_every_cause_has_its_texts() -> None:
     assert list(CAUSE_ADVICE) == list(Cause)
     assert all(text for cause in Cause if cause for text in CAUSE_ADVICE[cause])
     assert len({one.explanation for one in CAUSE_ADVICE.values()}) == len(Cause)
+
+
+@pytest.mark.parametrize("every", [10, 20, 40, 50, 100, 200])
+def test_a_steady_fall_is_never_sudden(every: int) -> None:
+    """All dimensions lose 0.4 % a step from step 1000 on, however often one looks."""
+    steps = range(every, 1800, every)
+    history = [2.0 * math.exp(-0.004 * max(step - 1000, 0)) for step in steps]
+    alerts = run([history, history, history], every=every, rows=96 * every)
+    assert alerts
+    sudden = CAUSE_ADVICE[Cause.ALL_AT_ONCE].explanation
+    assert not any(sudden in cause for alert in alerts for cause in alert.causes)

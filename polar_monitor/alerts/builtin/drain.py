@@ -98,7 +98,8 @@ class Drain:
             steep = steep and not taken_over(history.recent, start, rules.taken_over, among)
         stable_streak = 0.0 if falling or steep else state["stable_streak"] + pace.steps
         stopped = state["warned"] and stable_streak >= rules.stable_steps
-        healthy = stopped or drop - baseline <= MAX_HEALTHY_DROP
+        known = bool(np.isfinite(signals.snapshot.information[used]).all())
+        healthy = known and (stopped or drop - baseline <= MAX_HEALTHY_DROP)
         new = DrainState(
             total=total,
             drop=drop,
@@ -122,7 +123,7 @@ def _drops(state: DrainState) -> Drops:
 def _alert(state: DrainState, signals: Signals) -> Alert:
     s, history = signals.snapshot, signals.history
     total = state["total"]
-    peak = max(total, LEVEL_FLOOR) * float(np.exp(state["drop"]))
+    peak = max(total, LEVEL_FLOOR) * float(np.exp(state["drop"] - state["baseline_drop"]))
     message = f"the total information has fallen from {peak:.2f} to {total:.2f} nats and still falls"
     plunges = plunged(history.recent, signals.rules)
     cause = most_common(causes_of_falls(history, s, plunges)[history.was_used])

@@ -106,13 +106,16 @@ def _fading(signals: Signals, changes: DimensionChanges, falls: Falls, which: li
     known = {j: forecast for j, forecast in forecasts.items() if forecast is not None}
     first = min(known, key=lambda j: (falls.outlook.ahead[j], j), default=None)
     expected = {} if len(which) == 1 else {f"forecast_{j}": float(one.step) for j, one in known.items()}
-    highest = s.information * np.exp(history.cusum.drop)
+    highest = s.information * np.exp(history.cusum.unreported_drop)
     message = f"{_are(which)} fading: {_numbers(s.information, which)} of {_numbers(highest, which)} nats are left, "
     if first is None:
-        message += "may be out of use already: the window of rows reaches back to before the fall"
+        gone = "may be out of use already" if max(s.information[which]) <= _cut(s) else "without a forecast yet"
+        message += f"{gone}: the window of rows reaches back to before the fall"
     else:
         who = "" if len(which) == 1 else f"dimension {first} "
         message += f"{who}expected to be out of use {_when(known[first], s)}"
+        if unknown := [str(j) for j in which if j not in known]:
+            message += f"; dimension{'s' if len(unknown) > 1 else ''} {', '.join(unknown)} may go sooner"
     return make_alert(
         AlertKind.FADING,
         s.step,
@@ -125,8 +128,12 @@ def _fading(signals: Signals, changes: DimensionChanges, falls: Falls, which: li
     )
 
 
+def _cut(s: Snapshot) -> float:
+    return INFORMATIVE if s.has_variance else INFORMATIVE_MEAN_ONLY
+
+
 def _when(forecast: Forecast, s: Snapshot) -> str:
-    cut = f"{INFORMATIVE} nats" if s.has_variance else f"{INFORMATIVE_MEAN_ONLY} nats of resolved entropy"
+    cut = f"{_cut(s)} nats" if s.has_variance else f"{_cut(s)} nats of resolved entropy"
     latest = "no end" if forecast.high is None else _grouped(forecast.high)
     return (
         f"(below {cut}) within {_grouped(forecast.step - s.step)} steps "

@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 from ...statistics.snapshot import Array, Snapshot
 from ..advice import Cause
 from .history import DimensionHistory, Flags, Ints
+from .pace import scale_at
 from .recent import BETA, RATE, RECONSTRUCTION
 
 MIN_NOISE_GROWTH = 0.2
 """A smaller rise of log E is no growing noise."""
 MIN_MEAN_SHRINKAGE = 0.3
 """A smaller fall of log V is no shrinking of the means."""
+SUDDEN_STEPS, MAX_SUDDEN_STEPS, MIN_SUDDEN_DROP = 30.0, 50.0, 0.36
+"""An interval of the evaluations up to which any plunge is sudden; the longest one that shows a sudden loss; and the
+least drop of the logarithm between the two: 0.3 of the level."""
 MIN_KL_EXCESS = 0.05
 """Nats of KL beyond the information: with more, the aggregate posterior is not the prior."""
 MIN_BETA_RISE = 0.1
@@ -63,9 +67,17 @@ def _refined(history: DimensionHistory, rise: Array, used: Flags, causes: NDArra
 
 
 def fell_together(history: DimensionHistory, plunges: Flags, used: Flags) -> bool:
-    """Return True if half or more of the dimensions in use lost most of their drop within this evaluation."""
-    before, now = history.recent[-2:][0].log_level, history.recent[-1].log_level
-    sudden = plunges & (before - now >= 0.5 * history.cusum.drop)
+    """Return True if half or more of the dimensions in use lost most of their drop within a few steps.
+
+    An interval of the evaluations that is longer cannot show it: a steady fall lies within it too.
+    """
+    before, now = history.recent[-2:][0], history.recent[-1]
+    passed = (now.step - before.step) / scale_at(now.step)
+    if passed > MAX_SUDDEN_STEPS:
+        return False
+    least = MIN_SUDDEN_DROP if passed > SUDDEN_STEPS else 0.0
+    lost = before.log_level - now.log_level
+    sudden = plunges & (lost >= np.maximum(0.5 * history.cusum.drop, least))
     return bool(used.sum() >= 2 and sudden.sum() >= 0.5 * used.sum())
 
 

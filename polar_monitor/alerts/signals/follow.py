@@ -48,7 +48,7 @@ def follow(
     history: DimensionHistory, s: Snapshot, regime: Regime, rules: AlertRules, pace: Pace, context: Context = NOTHING
 ) -> tuple[DimensionHistory, DimensionChanges | None]:
     """Return the history after one evaluation, and the changes if there are any."""
-    now, moments = remember(s, context, pace.windows)
+    now, moments = remember(s, context, pace.windows, history.recent[-1] if history.recent else None)
     recent = keep(history.recent, now)
     usage = usage_of(history, s, regime, rules)
     going = usage.going

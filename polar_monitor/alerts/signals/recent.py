@@ -65,13 +65,18 @@ class Remembered(NamedTuple):
         return cls(int(step), np.array((level, error)), row, log_level(level), float(windows), total)
 
 
-def remember(s: Snapshot, context: Context, windows: float) -> tuple[Remembered, Array]:
-    """Return what later evaluations need of this one, and its V and E (2, D)."""
+def remember(
+    s: Snapshot, context: Context, windows: float, before: Remembered | None = None
+) -> tuple[Remembered, Array]:
+    """Return what later evaluations need of this one, and its V and E (2, D).
+
+    A level that is not known stays as it was `before`: what cannot be measured has not fallen.
+    """
     numbers = np.empty((4, s.dimensions))
     numbers[0], numbers[1], numbers[2], numbers[3] = s.information, s.information_se, s.variance, s.posterior_variance
     levels, moments = numbers[:2], numbers[2:]
     if not math.isfinite(np.add.reduce(levels, axis=None)):
-        levels = np.where(np.isfinite(levels), levels, 0.0)
+        levels = np.where(np.isfinite(levels).all(axis=0), levels, 0.0 if before is None else before.levels)
     total = float(np.add.reduce(levels[0]))
     row = _known(context.beta), _known(context.learning_rate), _known(context.reconstruction)
     return Remembered(s.step, levels, row, log_level(levels[0]), windows, total), moments

@@ -66,7 +66,7 @@ def test_what_falls_in_several_dimensions_at_once_is_raised_at_once() -> None:
     assert first[0].dimensions == (1, 2, 3)
     assert first[0].dimension is None
     assert first[0].forecast is None
-    assert "may be out of use already" in first[0].message
+    assert "without a forecast yet" in first[0].message
     assert first[0].causes == (CAUSE_ADVICE[Cause.ALL_AT_ONCE].explanation,)
     assert [alert.dimensions for alert in alerts if alert.step == 550] == [(1, 2, 3)]
 
