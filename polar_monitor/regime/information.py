@@ -72,8 +72,8 @@ def judge_by_information(s: Snapshot, previous: Codes | None = None, share: floa
     if previous is None:
         sides, evidence = np.zeros(D, np.uint8), np.zeros((QUESTIONS, D))
     else:
-        sides = np.frombuffer(previous.sides, np.uint8).copy()
-        evidence = np.frombuffer(previous.evidence).reshape(QUESTIONS, D).copy()
+        sides = np.frombuffer(bytearray(previous.sides), np.uint8)  # of a bytearray, it can be written
+        evidence = np.frombuffer(bytearray(previous.evidence)).reshape(QUESTIONS, D)
     rule = Z_CHANGE, DRIFT, MIN_EVIDENCE
     cuts = Z, Z_VALLEY, PASSIVE, _cut(s), MIXED_GAP, MIXED_SHARE, MIXED_VALLEY, float(MIN_ROWS), *rule
     unknown, held, weakest, strongest = label(numbers, s.has_variance, cuts, share, sides, evidence, codes)
