@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -66,3 +68,16 @@ def warned() -> Iterator[list[str]]:
         warnings.simplefilter("always", PolarMonitorWarning)
         warnings.showwarning = lambda message, *_, **__: said.append(str(message))
         yield said
+
+
+def left_behind(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """All that a training leaves: weights, buffers, gradients, the optimiser and the states of random numbers."""
+    return {
+        "parameters": dict(model.named_parameters()),
+        "buffers": dict(model.named_buffers()),
+        "gradients": {name: p.grad for name, p in model.named_parameters()},
+        "optimiser": optimizer.state_dict(),
+        "torch": torch.get_rng_state(),
+        "numpy": np.random.get_state()[1].tolist(),  # noqa: NPY002
+        "python": random.getstate(),
+    }

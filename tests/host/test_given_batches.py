@@ -11,7 +11,7 @@ import torch
 from models import Autoencoder, ConvVae, TransformerVae, Vae, train, vae_loss
 from torch import Tensor, nn
 from torch._dynamo.testing import CompileCounterWithBackend
-from watching import Memory, same, warned, watched
+from watching import Memory, left_behind, same, warned, watched
 
 import polar_monitor
 from polar_monitor import PolarMonitor, PolarMonitorError
@@ -61,17 +61,7 @@ def trained(build: Any, asking: bool, modes: tuple[str, ...], **options: Any) ->
         vae_loss(output, x).backward()
         optimizer.step()
     assert not frozen.training and model.training
-    left = {
-        "parameters": dict(model.named_parameters()),
-        "buffers": dict(model.named_buffers()),
-        "gradients": {name: p.grad for name, p in model.named_parameters()},
-        "optimiser": optimizer.state_dict(),
-        "torch": torch.get_rng_state(),
-        "numpy": np.random.get_state()[1].tolist(),  # noqa: NPY002
-        "python": random.getstate(),
-        "monitor": monitor.state_dict(),
-    }
-    return left, sink
+    return left_behind(model, optimizer) | {"monitor": monitor.state_dict()}, sink
 
 
 @pytest.mark.parametrize("modes", [("train",), ("train", "eval")])

@@ -12,7 +12,7 @@ import pytest
 import torch
 from models import Autoencoder, ConvVae, TransformerVae, Vae, vae_loss
 from torch import nn
-from watching import same, watched
+from watching import left_behind, same, watched
 
 from polar_monitor import Alert
 
@@ -60,15 +60,7 @@ def trained(build: Any, log_dir: Path | None, backend: str | None, calls: list[A
         assert monitor.health().rows_seen > 32 * STEPS
         assert monitor.regime() is not None
         monitor.detach()
-    return {
-        "parameters": dict(model.named_parameters()),
-        "buffers": dict(model.named_buffers()),
-        "gradients": {name: p.grad for name, p in model.named_parameters()},
-        "optimiser": optimizer.state_dict(),
-        "torch": torch.get_rng_state(),
-        "numpy": np.random.get_state()[1].tolist(),  # noqa: NPY002
-        "python": random.getstate(),
-    }
+    return left_behind(model, optimizer)
 
 
 @pytest.mark.parametrize(
