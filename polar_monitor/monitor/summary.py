@@ -72,7 +72,8 @@ def _counters(health: Health) -> str:
     if health.steps_rested:
         parts.append(f"not recorded: {health.steps_rested:,} of {health.steps:,} steps (hooks paused)")
     if health.steps:
-        allowed = f" ({health.allowance_used:.2f} s of it from the start allowance)" if health.allowance_used else ""
+        used = f"{health.allowance_used:.2f}"
+        allowed = f" ({used} s of it from the start allowance)" if used != "0.00" else ""
         parts.append(f"overhead {health.overhead:.2%}{allowed}")
     return "; ".join(parts)
 

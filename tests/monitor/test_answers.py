@@ -16,6 +16,7 @@ from polar_monitor import PolarMonitor, PolarMonitorError
 from polar_monitor.alerts import custom_rule
 from polar_monitor.alerts.alert import Alert
 from polar_monitor.evaluation import Evaluation
+from polar_monitor.monitor.summary import _counters
 from polar_monitor.sinks.jsonl import read_jsonl
 
 # -- without new rows --------------------------------------------------------------------------------------------------
@@ -286,3 +287,11 @@ def test_what_is_asked_prints_in_a_line() -> None:
     assert repr(monitor.snapshot()).startswith("<Snapshot of step 1: 2 dimensions, 600 rows, ")
     assert str(evaluation).startswith("<Evaluation of train at step 1: <Regime of step 1: all_active; 2 active>, ")
     assert str(evaluation).count("\n") == 0
+
+
+@pytest.mark.parametrize(("used", "named"), [(0.0, False), (0.004, False), (0.01, True)])
+def test_the_summary_names_the_start_allowance_where_it_is_used(used: float, named: bool) -> None:
+    monitor = watched(Vae(), every=1)
+    health = replace(monitor.health(), steps=1, allowance_used=used)
+    assert ("start allowance" in _counters(health)) is named
+    assert "overhead" not in _counters(replace(health, steps=0))
