@@ -1,0 +1,172 @@
+"""Looks at the first forwards: hooks on a model's modules that keep a block of every tensor, for `discovery.evidence`.
+
+They are on for a few training steps. A hook copies the first rows of what goes into and comes out of a module; nothing
+is computed, nothing changes, and no tensor of the model is held.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Container, Iterator
+from dataclasses import replace
+from time import perf_counter_ns
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.compiler import is_compiling
+
+from .._torch_compat import in_backward, is_plain, is_tracing
+from ..discovery.evidence.seen import Seen, tensors_of
+from ..discovery.unwrap import unwrapped
+from .inert import InertHook
+from .output_rows import MANTISSA, refusal
+from .transfer import to_hosts
+
+MAX_NUMBERS = 8192
+"""Numbers of a tensor that are kept, unless its first row has more."""
+MAX_ROW = 65_536
+"""Numbers of a row above which nothing of a tensor is kept but its shape."""
+MAX_CALLS = 3
+"""Calls of one module in a step that are looked at."""
+MAX_BYTES = 64 * 2**20
+"""Memory of all blocks of a step."""
+CONTAINERS = nn.Sequential | nn.ModuleList | nn.ModuleDict
+NOT_HOOKED = nn.TransformerEncoderLayer | nn.TransformerDecoderLayer
+"""Layers that compute in another way while they have hooks."""
+
+
+class Look:
+    """Hooks on the modules of a model, and what they have seen since the latest `end_step`."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = weakref.ref(model)
+        self._handles: list[Any] = []
+        self._seen: list[tuple[Seen, Tensor | None]] = []
+        self._calls: dict[str, int] = {}
+        self._bytes = 0
+        self.any_mode = False
+        """True if forwards in eval mode are looked at too."""
+        self.nanoseconds = 0
+        """Time spent in the hooks since it was last set to 0."""
+
+    def start(self, names: Container[str] | None = None) -> None:
+        """Put hooks on the modules of these names, or on all, in the place of those that are on."""
+        self.stop()
+        model = self._model()
+        for name, module in () if model is None else hookable_modules(model):
+            if names is None or name in names:
+                hook = LookHook(self, name, is_layer(module))
+                self._handles.append(module.register_forward_pre_hook(hook.before, with_kwargs=True))
+                self._handles.append(module.register_forward_hook(hook))
+
+    def stop(self) -> None:
+        """Take all hooks off."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    @property
+    def is_on(self) -> bool:
+        """True while hooks are on modules."""
+        return bool(self._handles)
+
+    def end_step(self) -> Blocks | None:
+        """Return what the step showed, on its way to the host; None if no module was called."""
+        seen, self._seen, self._calls, self._bytes = self._seen, [], {}, 0
+        return Blocks(seen) if seen else None
+
+    def keep(self, name: str, is_output: bool, value: Any, layer: bool) -> None:
+        """Keep a block of each tensor in what a module takes or gives."""
+        call = self._calls.get(name, 0)
+        if is_output:
+            self._calls[name] = call + 1
+        if call >= MAX_CALLS:
+            return
+        for path, tensor in tensors_of(value):
+            if is_plain(tensor) and not refusal(tensor):
+                mantissa, shape = MANTISSA.get(tensor.dtype, 23), tuple(tensor.shape)
+                entry = Seen(name, is_output, path, len(self._seen), call, shape, None, mantissa, layer)
+                self._seen.append((entry, self._block(tensor.detach())))
+
+    def _block(self, tensor: Tensor) -> Tensor | None:
+        row = tensor[:1].numel()
+        count = min(tensor.shape[0], max(1, MAX_NUMBERS // max(row, 1)))
+        if not tensor.is_floating_point() or not 0 < row <= MAX_ROW or self._bytes + 4 * row * count > MAX_BYTES:
+            return None
+        self._bytes += 4 * row * count
+        return tensor[:count].to(torch.float32, copy=True)
+
+
+class LookHook:
+    """The hooks of one module: `before` sees its inputs, a call of the object itself its output."""
+
+    def __init__(self, look: Look, name: str, layer: bool) -> None:
+        self._look, self._name, self._layer = look, name, layer
+        self.__name__ = "polar_monitor.LookHook"
+
+    def before(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        """Keep the inputs of a call."""
+        if not is_compiling():
+            self._keep(module, False, args)
+            if kwargs:
+                self._keep(module, False, kwargs)
+
+    def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
+        """Keep the output of a call."""
+        if not is_compiling():
+            self._keep(module, True, output)
+
+    def _keep(self, module: nn.Module, is_output: bool, value: Any) -> None:
+        begin, look = perf_counter_ns(), self._look
+        try:
+            if (module.training or look.any_mode) and not in_backward() and not is_tracing():
+                look.keep(self._name, is_output, value, self._layer)
+        except Exception:  # nothing is raised in someone's forward; what was not seen is no evidence
+            pass
+        look.nanoseconds += perf_counter_ns() - begin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> InertHook:
+        return InertHook()
+
+    def __reduce__(self) -> tuple[type[InertHook], tuple[()]]:
+        return InertHook, ()
+
+
+class Blocks:
+    """What one step showed: on the CPU at once, on CUDA as copies that arrive some steps later."""
+
+    def __init__(self, seen: list[tuple[Seen, Tensor | None]]) -> None:
+        self._seen = [entry for entry, _ in seen]
+        self._places = [place for place, (_, block) in enumerate(seen) if block is not None]
+        self._hosts, self._events = to_hosts([block for _, block in seen if block is not None])
+
+    def ready(self) -> bool:
+        """Return True if `take` does not have to wait."""
+        return all(event.query() for event in self._events)  # type: ignore[no-untyped-call]
+
+    def take(self) -> list[Seen]:
+        """Return the tensors of the step in the order in which they were seen."""
+        for event in self._events:
+            event.synchronize()
+        seen = list(self._seen)
+        for place, host in zip(self._places, self._hosts, strict=True):
+            seen[place] = replace(seen[place], block=host.numpy())
+        return seen
+
+
+def hookable_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Yield the modules that take hooks, by name; none inside a composite layer of PyTorch's own."""
+    inside: set[int] = set()
+    for name, module in model.named_modules():
+        if id(module) in inside or isinstance(module, torch.jit.ScriptModule):
+            continue
+        if is_layer(module):
+            inside.update(id(part) for part in module.modules() if part is not module)
+        if not isinstance(module, NOT_HOOKED):
+            yield unwrapped(name), module
+
+
+def is_layer(module: nn.Module) -> bool:
+    """Return True for a layer of PyTorch's own, which is no container of layers."""
+    return type(module).__module__.startswith("torch.nn.") and not isinstance(module, CONTAINERS)

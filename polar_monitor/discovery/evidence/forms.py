@@ -1,0 +1,64 @@
+"""Forms in which a network gives the noise of its latent: from the tensor that a module gives to σ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Values = NDArray[np.float32]
+
+
+class Form(NamedTuple):
+    """One form of a spread."""
+
+    name: str
+    """As it is written, for messages."""
+    unit: str
+    """Unit of what `read` gives: a name of `arrays.spread.UNITS`."""
+    log_scale: Callable[[Values], Values]
+    """log σ of the tensor's values, or log b of a Laplace distribution; NaN where the form cannot be."""
+    read: Callable[[Tensor], Tensor] | None = None
+    """The tensor's values → the spread in `unit`; None if it is that already. Compiled forwards run this."""
+    laplace: bool = False
+    """True if the noise is Laplace's, of which σ is √2 b."""
+    rarity: float = 0.0
+    """Log-likelihood that a reading of this form must be ahead of one in log σ², by how rarely it is met."""
+
+
+def _log(values: Values) -> Values:
+    return np.log(np.where(values > 0, values, np.nan))
+
+
+def _softplus(values: Values) -> Values:
+    return np.logaddexp(values, np.float32(0))
+
+
+def _sigmoid(values: Values) -> Values:
+    return 1 / (1 + np.exp(-values))
+
+
+SQRT_2 = 2.0**0.5
+
+FORMS = (
+    Form("log σ²", "logvar", lambda s: s / 2),
+    Form("log σ", "logstd", lambda s: s, rarity=1),
+    Form("σ²", "var", lambda s: _log(s) / 2, rarity=2),
+    Form("σ", "std", _log, rarity=2),
+    Form("σ = softplus(·)", "std", lambda s: _log(_softplus(s)), torch.nn.functional.softplus, rarity=4),
+    Form("σ² = softplus(·)", "var", lambda s: _log(_softplus(s)) / 2, torch.nn.functional.softplus, rarity=5),
+    Form("σ = softplus(·) + 0.1", "std", lambda s: _log(_softplus(s) + 0.1), lambda s: torch.nn.functional.softplus(s) + 0.1, rarity=10),
+    Form("σ = 0.1 + 0.9 sigmoid(·)", "std", lambda s: _log(0.1 + 0.9 * _sigmoid(s)), lambda s: 0.1 + 0.9 * s.sigmoid(), rarity=10),
+    Form("σ = 2 sigmoid(·/2) + 0.1", "std", lambda s: _log(2 * _sigmoid(s / 2) + 0.1), lambda s: 2 * (s / 2).sigmoid() + 0.1, rarity=10),
+    Form("σ = sigmoid(·)", "std", lambda s: _log(_sigmoid(s)), lambda s: s.sigmoid(), rarity=10),
+    Form("σ² = elu(·) + 1", "var", lambda s: _log(np.where(s > 0, s + 1, np.exp(np.minimum(s, 0)))) / 2,
+         lambda s: torch.nn.functional.elu(s) + 1, rarity=10),
+    Form("log σ² = −|·|", "logvar", lambda s: -np.abs(s) / 2, lambda s: -s.abs(), rarity=10),
+    Form("Laplace's b", "std", _log, lambda s: s * SQRT_2, True, rarity=10),
+    Form("Laplace's log b", "std", lambda s: s, lambda s: s.exp() * SQRT_2, True, rarity=10),
+)  # fmt: skip
+"""All forms that are tried, the plain units first."""

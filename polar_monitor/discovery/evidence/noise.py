@@ -1,0 +1,89 @@
+"""Test of one reading: is (z − μ) / σ the noise of a reparameterised sample?
+
+For the true mean, spread, unit and layout it has mean 0 and variance 1, is normal (or Laplace), and depends on nothing:
+not on μ or σ, not on its neighbours, and not on the sums of a row or a column, which a normalisation layer would fix.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+F64 = NDArray[np.float64]
+
+MAX_DEVIATION = 5.0
+"""Standard errors that each statistic may be away from what noise has."""
+TOLERANCE = 0.02
+"""Deviation of the residual variance that rounding of the sample may cause."""
+MIN_NUMBERS = 300
+"""Numbers of a sample that a decision needs."""
+
+
+class Fit(NamedTuple):
+    """Result of the test."""
+
+    variance: float
+    """Residual variance; that of the true reading is 1."""
+    error: float
+    """Its standard error."""
+    worst: float
+    """Largest deviation of a statistic from that of noise, in standard errors."""
+    numbers: int
+
+    @property
+    def fits(self) -> bool:
+        """True if the residual can be noise."""
+        return self.worst <= MAX_DEVIATION and self.numbers >= MIN_NUMBERS
+
+
+def fit(mean: F64, log_scale: F64, sample: F64, laplace: bool) -> Fit:
+    """Test residuals (rows, numbers of a row); `log_scale` is log σ, or log b of a Laplace distribution."""
+    scale = np.exp(log_scale) * (np.sqrt(2) if laplace else 1)
+    residual = (sample - mean) / scale
+    n, kurtosis = residual.size, 6.0 if laplace else 3.0
+    squares = residual * residual
+    variance = float(squares.mean())
+    error = np.sqrt((kurtosis - 1) / n)
+    off = max(abs(variance - 1) - TOLERANCE, 0.0) / error
+    scores = [off, _z(residual.ravel(), residual.ravel() * 0 + 1)]
+    if not laplace:
+        scores.append((float((squares * squares).mean()) - 3 - 12 * (variance - 1)) / np.sqrt(96 / n))
+    scores += [_correlation(residual, mean), _correlation(residual, log_scale), _correlation(squares, log_scale)]
+    scores += [_correlation(squares, np.abs(mean))]
+    if residual.shape[1] > 1:
+        scores.append(_correlation(residual[:, 1:], residual[:, :-1]))
+    if residual.shape[0] > 1:
+        scores.append(_correlation(residual[1:], residual[:-1]))
+    scores += [_too_even(squares, axis, kurtosis) for axis in (0, 1)]
+    scores += [_too_centred(residual, axis) for axis in (0, 1)]
+    return Fit(variance, float(error), float(max(abs(score) for score in scores)), n)
+
+
+def _z(values: F64, weights: F64) -> float:
+    return float((values * weights).sum() / np.sqrt((weights * weights).sum() + 1e-300))
+
+
+def _correlation(first: F64, second: F64) -> float:
+    """Return the correlation in standard errors; 0 if one side is constant."""
+    a, b = first - first.mean(), second - second.mean()
+    norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return 0.0 if norm < 1e-12 * a.size else float((a * b).sum()) / norm * np.sqrt(a.size)
+
+
+def _too_even(squares: F64, axis: int, kurtosis: float) -> float:
+    """Return how much more even the sums of squares along an axis are than those of noise, in standard errors."""
+    sums = squares.sum(axis)
+    if len(sums) < 16:
+        return 0.0
+    expected = (kurtosis - 1) * squares.shape[axis]
+    ratio = float(sums.var()) / expected
+    return max(0.0, (1 - ratio) / np.sqrt(2 / len(sums) + 24 / squares.size)) if ratio < 1 else 0.0
+
+
+def _too_centred(residual: F64, axis: int) -> float:
+    """Return how much nearer to 0 the means along an axis are than those of noise, in standard errors."""
+    means = residual.mean(axis) * np.sqrt(residual.shape[axis])
+    ratio = float((means * means).mean())
+    return max(0.0, (1 - ratio) * np.sqrt(len(means) / 2))
