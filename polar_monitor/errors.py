@@ -10,6 +10,10 @@ class PolarMonitorError(ValueError):
     """An argument or a state that cannot be used: the message says what was expected, what was found, what to write."""
 
 
+class Undecided(PolarMonitorError):
+    """The names of a model's modules leave a choice, or say nothing; the data of its forwards may decide."""
+
+
 class PolarMonitorWarning(UserWarning):
     """Something the user should know that does not stop the training."""
 

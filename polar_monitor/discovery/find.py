@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from ..arrays.spread import one_spread
-from ..errors import PolarMonitorError
+from ..errors import PolarMonitorError, Undecided
 from . import search
 from .conditional_prior import standardising
 from .latent import Latent, Part
@@ -20,6 +20,9 @@ from .module_names import role
 from .outputs import one_tensor, structured
 from .suggestions import MAX_NAMES
 from .unwrap import unwrapped
+
+MIN_LAYERS = 2
+"""Layers with parameters that a model with a latent has at least: one before it and one after it."""
 
 
 def find(model: nn.Module, mean: Any, spreads: dict[str, Any], latent: Any) -> Latent:
@@ -40,6 +43,27 @@ def find(model: nn.Module, mean: Any, spreads: dict[str, Any], latent: Any) -> L
     if _is_reader(mean):
         return _from_one_output(model, model, mean, kind, spread)
     return _from_modules(model, mean, kind, spread, "as the arguments say")
+
+
+def find_or_ask(
+    model: nn.Module, mean: Any, spreads: dict[str, Any], latent: Any
+) -> tuple[Latent | None, str]:
+    """Return the latent as `find` does, or None and the question that the names leave to the data of the forwards.
+
+    Raises PolarMonitorError for arguments that cannot be used, and for a model in which nothing can be a latent.
+    """
+    try:
+        return find(model, mean, spreads, latent), ""
+    except Undecided as question:
+        layers = [module for module in model.modules() if any(True for _ in module.parameters(recurse=False))]
+        if len(layers) < MIN_LAYERS:
+            raise
+        return None, str(question)
+
+
+def is_named(mean: Any, spreads: dict[str, Any], latent: Any) -> bool:
+    """Return True if an argument of the user names the latent."""
+    return any(value is not None for value in (mean, latent, *spreads.values()))
 
 
 def in_units_of_prior(latent: Latent, prior: Callable[[Any], Any]) -> Latent:

@@ -12,9 +12,11 @@ from typing import Any
 
 from torch import nn
 
+from ..capture.first_forwards import FirstForwards
 from ..capture.hooks import HookSet
 from ..capture.probe import latents_of
 from ..discovery.latent import Latent
+from .._torch_compat import is_compiled
 from ..errors import PolarMonitorError, PolarMonitorWarning, warn
 from ..offline.classify import judged
 from ..regime.regime import Regime
@@ -25,21 +27,32 @@ attached_monitors: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakre
 """Monitors that `polar_monitor.attach` made, by model and name: the model keeps them alive until they detach."""
 
 
-def connect(model: nn.Module, latent: Latent, loop: EvaluationLoop) -> OptimizerClock:
-    """Put hooks on the modules of the latent and return the running clock. Warns of code compiled before."""
+def connect(model: nn.Module, latent: Latent, loop: EvaluationLoop, clock: OptimizerClock) -> None:
+    """Put hooks on the modules of a latent, in the place of those of an earlier one. Warns of code compiled before.
+
+    The statistics begin anew, unless they were loaded from a state and have the unit of this latent.
+    """
+    before = loop.hooks
+    if before is not None:
+        before.off("ended")
+    if not (loop.pipelines and all(p.loaded and p.kind == latent.kind for p in loop.pipelines.values())):
+        loop.make_pipelines(latent.kind, latent.dimensions)
     rings = {mode == "train": pipeline.ring for mode, pipeline in loop.pipelines.items()}
     hooks = HookSet(model, latent, rings, loop.options.strict)
     loop.connect(hooks)
-    if hooks.class_compiled_before:
+    if "train" in loop.pipelines and before is None and not loop.schedule.steps:
+        clock.expect_steps(loop.pipelines["train"].ring)
+    if hooks.class_compiled_before and before is None:
         warn(
             f"a model of class {type(model).__name__} ran compiled before attach(), and compiled code does not call "
             "hooks added later. If this model is, or will be, compiled: call torch._dynamo.reset() now, or attach "
             "before the first call"
         )
-    clock = OptimizerClock(model, loop.tick, loop.failed)
-    if "train" in loop.pipelines:
-        clock.expect_steps(loop.pipelines["train"].ring)
-    return clock
+
+
+def search_in(model: nn.Module, latent: Latent | None, question: str, named: bool) -> FirstForwards | None:
+    """Return the search in the first forwards of a model; None if the model is compiled, which hides its tensors."""
+    return None if is_compiled(model) else FirstForwards(model, latent, question, named)
 
 
 @contextmanager
@@ -49,6 +62,8 @@ def without_hooks(loop: EvaluationLoop) -> Iterator[None]:
     loop.suspended += 1
     if loop.hooks is not None:
         loop.hooks.off("detached")
+    if loop.search is not None:
+        loop.search.pause()
     try:
         yield
     finally:

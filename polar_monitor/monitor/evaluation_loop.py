@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from ..alerts.alert import Alert
+from ..capture.first_forwards import FirstForwards, Outcome
 from ..capture.hooks import HookSet
 from ..evaluation import Evaluation, Health
 from ..regime.regime import Regime
@@ -36,6 +37,10 @@ class EvaluationLoop:
         self.sinks = sinks
         self.pipelines: dict[str, ModePipeline] = {}
         self.hooks: HookSet | None = None
+        self.search: FirstForwards | None = None
+        """Search of the latent in the first forwards, until it ends."""
+        self.found: Callable[[], Callable[[Outcome], None] | None] = lambda: None
+        """Weak reference to what is called with its outcome."""
         self.failures = FailurePolicy(options.strict)
         self.training_context = TrainingContextBuffer()
         self.diagnostics = Diagnostics(self.pipelines)
@@ -84,11 +89,14 @@ class EvaluationLoop:
         """Run after each optimiser step."""
         if self.suspended or self.ended or forks() != self._forks:
             return
-        if not self.schedule.count() or self.publisher.busy:
+        due = self.schedule.count()
+        if not (due or self.search is not None) or self.publisher.busy:
             return
         self.schedule.start_charging()
         try:
-            if not self.schedule.wakes():
+            if self.search is not None:
+                self._search(self.search)
+            if due and not self.schedule.wakes():
                 self._step()
         except Exception as failure:
             self.failed(failure)
@@ -99,10 +107,21 @@ class EvaluationLoop:
             pipeline.ring.commit(self.schedule.steps)
         if self.schedule.begin_step():
             self.diagnostics.step(self.schedule.steps)
+        if not self.pipelines:
+            return
         if self.schedule.due():
             self._request()
         if self.schedule.requested is not None and self._arrived():
             self._conclude()
+
+    def _search(self, search: FirstForwards) -> None:
+        """Judge what the first forwards have shown."""
+        self.schedule.governor.own += search.seconds
+        outcome = search.step()
+        if search.ended:
+            self.search = None
+        if outcome is not None and (found := self.found()) is not None:
+            found(outcome)
 
     def failed(self, failure: Exception, *, fatal: bool = True, message: str = INTERNAL_ERROR) -> None:
         """Record a failure of the monitor, and end it after too many fatal ones in a row. Raises it if strict."""
@@ -110,6 +129,9 @@ class EvaluationLoop:
             self._stop()
 
     def _stop(self) -> None:
+        if self.search is not None:
+            self.search.stop()
+            self.search = None
         if (stop := self._on_disable()) is not None:
             stop()
 

@@ -14,16 +14,18 @@ from torch import nn
 from ..alerts.alert import Alert
 from ..alerts.alert_rules import AlertRules
 from ..alerts.custom_rule import Rule
+from ..capture.first_forwards import Outcome
 from ..discovery import find
 from ..discovery.unwrap import unwrap
-from ..errors import PolarMonitorError
+from ..errors import PolarMonitorError, warn
 from ..evaluation import Evaluation, Health
 from ..regime.regime import Regime
+from ..schedule.missing_steps import weak_reference
 from ..schedule.optimizer_clock import OptimizerClock
 from ..sinks import Sink
 from ..statistics.snapshot import Snapshot
 from . import checkpoint, summary
-from .connection import connect, forget, judge_batch, warn_of_replacement, without_hooks
+from .connection import connect, forget, judge_batch, search_in, warn_of_replacement, without_hooks
 from .evaluation_loop import EvaluationLoop
 from .observe import checked_mode, read_rows
 from .options import checked
@@ -154,21 +156,42 @@ class PolarMonitor:
         if self._loop.hooks is not None:
             raise PolarMonitorError("this monitor is attached already: make another one for another model or latent")
         model = unwrap(model)
-        latent = find.find(model, *self._named)
-        if self._prior is not None:
+        latent, question = find.find_or_ask(model, *self._named)
+        named = find.is_named(*self._named)
+        if latent is not None and self._prior is not None:
             latent = find.in_units_of_prior(latent, self._prior)
         self._standardised = self._prior is not None
-        self._named, self._prior = (None, {}, None), None  # they may hold the model
-        self._loop.make_pipelines(latent.kind, latent.dimensions)
+        if latent is not None:
+            self._loop.make_pipelines(latent.kind, latent.dimensions)
         self._open(replacing)
         if replacing is not None:
             if replacing.attached:
                 warn_of_replacement(self.name)
             replacing.detach()
-        self._why = latent.why
-        self._clock = connect(model, latent, self._loop)
         self._model = weakref.ref(model)
+        self._clock = OptimizerClock(model, self._loop.tick, self._loop.failed)
+        self._why = question
+        if latent is not None:
+            self._take(latent)
+        self._loop.search = search_in(model, latent, question, named)
+        self._loop.found = weak_reference(self._found)
         return self
+
+    def _take(self, latent: Latent) -> None:
+        """Watch a latent from now on."""
+        model = None if self._model is None else self._model()
+        if model is not None and self._clock is not None:
+            self._why = latent.why
+            connect(model, latent, self._loop, self._clock)
+
+    def _found(self, outcome: Outcome) -> None:
+        """Take the outcome of the search in the first forwards."""
+        latent = outcome.latent
+        if latent is not None:
+            self._take(latent if self._prior is None else find.in_units_of_prior(latent, self._prior))
+        self._why = outcome.why or self._why
+        if outcome.warning:
+            warn(outcome.warning)
 
     def _open(self, replacing: PolarMonitor | None = None) -> None:
         self._outputs.open(self, replacing, self._loop.options.settings.setup())

@@ -1,0 +1,146 @@
+"""Search of the latent in the first forwards of a training, by what the data show.
+
+It looks at one training step after the other, until a reading is proven. A latent that the names gave is confirmed, or
+replaced by the reading that fits.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import NamedTuple
+
+from torch import nn
+
+from ..discovery.evidence.judge import Judge
+from ..discovery.evidence.latents import agrees, latent_of, line_of, name_hint, overlaps
+from ..discovery.evidence.reading import Reading
+from ..discovery.latent import Latent
+from .look import Blocks, Look
+
+MAX_STEPS = 50
+"""Training steps in which a latent must be found if the names do not give it."""
+MAX_STEPS_TO_CONFIRM = 10
+"""Training steps in which a latent that the names gave may be confirmed."""
+STEPS_FOR_ALL = 3
+"""Looked steps after which readings that are not proven yet are not waited for."""
+MAX_SECONDS = 0.5
+"""Time that the search may take in all if the names gave a latent."""
+MAX_CANDIDATES = 5
+"""Candidates that the warning lists."""
+
+
+class Outcome(NamedTuple):
+    """Result of the search."""
+
+    latent: Latent | None
+    """The latent to watch from now on; None leaves the present one, or none."""
+    why: str
+    """Text for `explain`; '' leaves the present one."""
+    warning: str
+
+
+class FirstForwards:
+    """Search for the latent of a model; `given` is the one that names or arguments gave."""
+
+    def __init__(self, model: nn.Module, given: Latent | None, question: str, named: bool) -> None:
+        self._model = weakref.ref(model)
+        self._look, self._judge = Look(model), Judge(name_hint)
+        self._given, self._question, self._named = given, question, named
+        """`named` is True if the user's arguments gave the latent: it is never replaced."""
+        self._blocks: Blocks | None = None
+        self._steps = self._looked = 0
+        self._look.start()
+        self.ended = False
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in the hooks since the last call."""
+        nanoseconds, self._look.nanoseconds = self._look.nanoseconds, 0
+        return nanoseconds * 1e-9
+
+    def stop(self) -> None:
+        """End the search and take all hooks off."""
+        self.ended = True
+        self._look.stop()
+
+    def pause(self) -> None:
+        """Take the hooks off until the next step."""
+        self._look.stop()
+
+    def step(self) -> Outcome | None:
+        """Judge what the latest step has shown. Returns the outcome once the search has ended."""
+        if self.ended:
+            return None
+        self._steps += 1
+        if self._blocks is None:
+            self._blocks = self._look.end_step()
+        if self._blocks is None or not self._blocks.ready():
+            return self._late()
+        seen, self._blocks = self._blocks.take(), None
+        self._look.end_step()  # what came while copies were under way
+        self._judge.add(seen)
+        self._looked += 1
+        outcome = self._decide()
+        if outcome is None:
+            self._look.start(self._judge.modules() or None)
+            return self._late()
+        self.stop()
+        return outcome
+
+    def _decide(self) -> Outcome | None:
+        proven, given, model = self._judge.proven(), self._given, self._model()
+        if not proven or model is None:
+            return None
+        if given is not None:
+            matching = next((reading for reading in proven if agrees(given, reading)), None)
+            if matching is not None:
+                return Outcome(None, f"{given.why}; confirmed: {matching.evidence}", "")
+            against = next((reading for reading in reversed(proven) if overlaps(given, reading)), None)
+            if against is None:
+                return None
+            if self._named:
+                return Outcome(None, "", _contradiction(given, against))
+            return Outcome(self._with_others(latent_of(model, against), against, proven), "", "")
+        if self._looked < STEPS_FOR_ALL and any(r.fit.fits and not r.is_proven for r in self._judge.ranked()):
+            return None
+        best = max(proven, key=lambda reading: (reading.shape[-1], reading.order))
+        return Outcome(self._with_others(latent_of(model, best), best, proven), "", "")
+
+    @staticmethod
+    def _with_others(latent: Latent, taken: Reading, proven: list[Reading]) -> Latent:
+        from dataclasses import replace
+
+        others = [f"{reading.mean} ({reading.evidence})" for reading in proven if reading is not taken]
+        return replace(latent, why=latent.why + "".join(f"; another latent: mean from {other}" for other in others))
+
+    def _late(self) -> Outcome | None:
+        """Return the outcome of a search that has lasted too long."""
+        given = self._given
+        if self._steps < (MAX_STEPS if given is None else MAX_STEPS_TO_CONFIRM):
+            return None
+        self.stop()
+        if given is not None:
+            return Outcome(None, f"{given.why}; not confirmed: no module was seen that takes a sample of it", "")
+        return Outcome(None, "", self._give_up())
+
+    def _give_up(self) -> str:
+        ranked = self._judge.ranked()
+        if not ranked:
+            what = "no module takes a sample mean + σ × noise of other modules' outputs"
+            return f"the first {self._steps} steps did not show a latent: {what}. {self._question}"
+        lines = []
+        for reading in ranked[:MAX_CANDIDATES]:
+            line = line_of(reading) or f"mean from {reading.mean}, {reading.form.name} from {reading.spread}"
+            lines.append(f"    {line}   # {reading.evidence}")
+        more = f"\n    … and {len(ranked) - MAX_CANDIDATES} more" if len(ranked) > MAX_CANDIDATES else ""
+        listed = "\n".join(lines)
+        return f"the first {self._steps} steps left several readings of the latent. Use one of:\n{listed}{more}"
+
+
+def _contradiction(given: Latent, reading: Reading) -> str:
+    line = line_of(reading)
+    remedy = f": write {line}" if line else ""
+    return (
+        f"the arguments of attach() do not fit the data ({given.why}); what fits is mean from {reading.mean} and "
+        f"{reading.form.name} from {reading.spread} ({reading.evidence}){remedy}"
+    )

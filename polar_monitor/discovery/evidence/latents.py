@@ -1,0 +1,124 @@
+"""From a proven reading to the modules to hook, and the support that names give to a reading."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from ..latent import Latent, Part
+from ..layer_widths import is_channels_first
+from ..module_names import is_other_part, role
+from ..unwrap import unwrapped
+from .forms import Form
+from .pieces import Slot
+from .reading import Reading
+from .seen import shown
+
+
+@dataclass(frozen=True)
+class SpreadReader:
+    """Reads the spread of a latent in a unit of `arrays.spread.UNITS`. Compiled forwards run this."""
+
+    slot: Slot
+    form: Form
+
+    def __call__(self, output: Any) -> Any:
+        spread = self.slot.read(output)
+        return spread if self.form.read is None else self.form.read(spread)
+
+
+@dataclass(frozen=True)
+class PairReader:
+    """Reads mean and spread of the output of one module. Compiled forwards run this."""
+
+    mean: Slot
+    spread: SpreadReader
+
+    def __call__(self, output: Any) -> tuple[Any, Any]:
+        return self.mean.read(output), self.spread(output)
+
+
+def latent_of(model: nn.Module, reading: Reading) -> Latent:
+    """Return the latent of a reading of a model's forwards."""
+    modules = {unwrapped(name): module for name, module in model.named_modules(remove_duplicate=False)}
+    mean, spread = reading.mean, reading.spread
+    read_spread = SpreadReader(spread, reading.form)
+    if mean.module == spread.module:
+        pair = PairReader(mean, read_spread)
+        parts = (Part(modules[mean.module], mean.module, pair, "both"),)
+    else:
+        parts = (
+            Part(modules[mean.module], mean.module, mean.read, "mean"),
+            Part(modules[spread.module], spread.module, read_spread, "spread"),
+        )
+    channels_first = _is_channels_first(modules[mean.module], reading)
+    axes = len(reading.shape)
+    first = axes > 3 if channels_first is None else channels_first
+    dimensions = reading.shape[1 if first and axes > 2 else -1] if axes > 1 else 1
+    why = f"mean from {mean}, {reading.form.name} from {spread}: {reading.evidence}"
+    return Latent(parts, reading.form.unit, dimensions, channels_first, why, dimensions)
+
+
+def name_hint(mean: Slot, spread: Slot, unit: str) -> float:
+    """Return the support that the names of two modules give to a reading, from -1 to 1."""
+    support = 0.0
+    first, second = role(mean.module), role(spread.module)
+    if first is not None:
+        support += 0.5 if first.kind == "mean" else -0.5
+    if second is not None and second.kind is not None:
+        support += 0.5 if second.kind == unit else -0.5
+    if is_other_part(mean.module):
+        support -= 0.5
+    return max(support, -1.0)
+
+
+def _is_channels_first(module: nn.Module, reading: Reading) -> bool | None:
+    cut = reading.mean.cut
+    if cut is not None and cut.kind != "token":
+        return cut.axis == 1
+    return is_channels_first(module)
+
+
+def line_of(reading: Reading) -> str:
+    """Return the line of code that names a reading; '' if the arguments of `attach` cannot say it."""
+    mean, spread, unit = reading.mean, reading.spread, reading.form.unit
+    if mean.module == spread.module:
+        if reading.form.read is not None:
+            return ""
+        written = [_written(slot) for slot in (mean, spread)]
+        latent = f'latent="{mean.module}", ' if mean.module else ""
+        return f"attach(model, {latent}mean=lambda out: {written[0]}, {unit}=lambda out: {written[1]})"
+    if any(slot.path or slot.cut is not None for slot in (mean, spread)) or reading.form.read is not None:
+        return ""
+    return f'attach(model, mean="{mean.module}", {unit}="{spread.module}")'
+
+
+def _written(slot: Slot) -> str:
+    value, cut = f"out{shown(slot.path)}", slot.cut
+    if cut is None:
+        return value
+    if cut.kind == "alternate":
+        return f"{value}[..., {cut.index}::2]"
+    if cut.kind == "token":
+        return f"{value}[{cut.index}]" if cut.axis == 0 else f"{value}[:, {cut.index}]"
+    return f"{value}.chunk(2, {cut.axis})[{cut.index}]"
+
+
+def agrees(latent: Latent, reading: Reading) -> bool:
+    """Return True if a latent that names gave is what a reading says."""
+    mean, spread = reading.mean, reading.spread
+    if len(latent.parts) == 2:
+        names = tuple(part.name for part in latent.parts)
+        plain = reading.form.read is None and mean.cut is None and spread.cut is None
+        return names == (mean.module, spread.module) and plain and latent.kind == reading.form.unit
+    halves = (mean.cut, spread.cut) == (None, None) or (
+        mean.cut is not None and spread.cut is not None and (mean.cut.index, spread.cut.index) == (0, 1)
+    )
+    return latent.parts[0].name == mean.module == spread.module and halves and reading.form.name == "log σ²"
+
+
+def overlaps(latent: Latent, reading: Reading) -> bool:
+    """Return True if a latent and a reading share a module: they cannot both be right unless they agree."""
+    return bool({part.name for part in latent.parts} & {reading.mean.module, reading.spread.module})
