@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .alerts.alert import Alert as Alert
 from .alerts.alert_rules import AlertRules as AlertRules
+from .capture.given_batch import find as find
 from .errors import CollapseError as CollapseError
 from .errors import PolarMonitorError as PolarMonitorError
 from .errors import PolarMonitorWarning as PolarMonitorWarning
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 __all__ = [  # noqa: RUF022
     "attach",
     "classify",
+    "find",
     "entropy",
     "PolarMonitor",
     "AlertRules",

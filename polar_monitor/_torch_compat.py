@@ -131,6 +131,12 @@ def has_run_compiled(model: nn.Module) -> bool:
         return False
 
 
+def runs_compiled_parts(model: nn.Module) -> bool:
+    """Return True if the forward of some class of the model's modules has been compiled and run."""
+    classes = {type(module): module for module in model.modules()}
+    return "torch._dynamo" in sys.modules and any(has_run_compiled(module) for module in classes.values())
+
+
 def force_eager() -> AbstractContextManager[Any]:
     """Return a context in which compiled models run eagerly, with the hooks that they have now.
 

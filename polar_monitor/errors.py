@@ -10,7 +10,7 @@ class PolarMonitorError(ValueError):
     """An argument or a state that cannot be used: the message says what was expected, what was found, what to write."""
 
 
-class Undecided(PolarMonitorError):
+class UndecidedError(PolarMonitorError):
     """The names of a model's modules leave a choice, or say nothing; the data of its forwards may decide."""
 
 

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from torch import nn
 
+from .._torch_compat import runs_compiled_parts
 from ..discovery.evidence.judge import Judge
-from ..discovery.evidence.latents import agrees, latent_of, line_of, name_hint, overlaps
+from ..discovery.evidence.latents import agrees, best_of, latent_of, line_of, name_hint, overlaps
 from ..discovery.evidence.reading import Reading
 from ..discovery.latent import Latent
 from .look import Blocks, Look
@@ -50,6 +51,8 @@ class FirstForwards:
         self._blocks: Blocks | None = None
         self._steps = self._looked = 0
         self._look.start()
+        self._is_frozen = False
+        """True if the model was compiled with the hooks: to take them off would compile it again."""
         self.ended = False
 
     @property
@@ -61,11 +64,11 @@ class FirstForwards:
     def stop(self) -> None:
         """End the search and take all hooks off."""
         self.ended = True
-        self._look.stop()
+        self._set(None)
 
     def pause(self) -> None:
         """Take the hooks off until the next step."""
-        self._look.stop()
+        self._set(None)
 
     def step(self) -> Outcome | None:
         """Judge what the latest step has shown. Returns the outcome once the search has ended."""
@@ -82,10 +85,21 @@ class FirstForwards:
         self._looked += 1
         outcome = self._decide()
         if outcome is None:
-            self._look.start(self._judge.modules() or None)
+            self._set(self._judge.modules())
             return self._late()
         self.stop()
         return outcome
+
+    def _set(self, names: set[str] | None) -> None:
+        """Put the hooks on these modules, on all if there is no name, or take them off."""
+        model = self._model()
+        self._is_frozen = self._is_frozen or model is None or runs_compiled_parts(model)
+        if self._is_frozen:
+            return
+        if names is None:
+            self._look.stop()
+        else:
+            self._look.start(names or None)
 
     def _decide(self) -> Outcome | None:
         proven, given, model = self._judge.proven(), self._given, self._model()
@@ -100,18 +114,10 @@ class FirstForwards:
                 return None
             if self._named:
                 return Outcome(None, "", _contradiction(given, against))
-            return Outcome(self._with_others(latent_of(model, against), against, proven), "", "")
+            return Outcome(latent_of(model, against, proven), "", "")
         if self._looked < STEPS_FOR_ALL and any(r.fit.fits and not r.is_proven for r in self._judge.ranked()):
             return None
-        best = max(proven, key=lambda reading: (reading.shape[-1], reading.order))
-        return Outcome(self._with_others(latent_of(model, best), best, proven), "", "")
-
-    @staticmethod
-    def _with_others(latent: Latent, taken: Reading, proven: list[Reading]) -> Latent:
-        from dataclasses import replace
-
-        others = [f"{reading.mean} ({reading.evidence})" for reading in proven if reading is not taken]
-        return replace(latent, why=latent.why + "".join(f"; another latent: mean from {other}" for other in others))
+        return Outcome(latent_of(model, best_of(proven), proven), "", "")
 
     def _late(self) -> Outcome | None:
         """Return the outcome of a search that has lasted too long."""
@@ -124,6 +130,8 @@ class FirstForwards:
         return Outcome(None, "", self._give_up())
 
     def _give_up(self) -> str:
+        if self._is_frozen:
+            return f"the model is compiled, which hides the tensors that would show its latent. {self._question}"
         ranked = self._judge.ranked()
         if not ranked:
             what = "no module takes a sample mean + σ × noise of other modules' outputs"

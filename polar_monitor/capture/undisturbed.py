@@ -14,8 +14,10 @@ from .._torch_compat import force_eager
 
 
 @contextmanager
-def undisturbed(model: nn.Module) -> Iterator[None]:
+def undisturbed(model: nn.Module, evaluating: bool = True) -> Iterator[None]:
     """Run a model in eval mode, eagerly and without gradient; then put all back, also after an exception.
+
+    Without `evaluating` its modules stay in the modes that they are in.
 
     What is put back: the training flag of each module, all buffers, and the states of the random number generators of
     PyTorch (of all devices), NumPy and Python. `model.eval()` is not called, since a model may do more in it.
@@ -23,7 +25,8 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(_same_random_numbers())
         stack.enter_context(_same_buffers(model))
-        stack.enter_context(_eval_mode(model))
+        if evaluating:
+            stack.enter_context(_eval_mode(model))
         stack.enter_context(_no_autocast_cache())
         stack.enter_context(force_eager())
         stack.enter_context(torch.no_grad())

@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from ..arrays.spread import one_spread
-from ..errors import PolarMonitorError, Undecided
+from ..errors import PolarMonitorError, UndecidedError
 from . import search
 from .conditional_prior import standardising
 from .latent import Latent, Part
@@ -45,16 +45,14 @@ def find(model: nn.Module, mean: Any, spreads: dict[str, Any], latent: Any) -> L
     return _from_modules(model, mean, kind, spread, "as the arguments say")
 
 
-def find_or_ask(
-    model: nn.Module, mean: Any, spreads: dict[str, Any], latent: Any
-) -> tuple[Latent | None, str]:
+def find_or_ask(model: nn.Module, mean: Any, spreads: dict[str, Any], latent: Any) -> tuple[Latent | None, str]:
     """Return the latent as `find` does, or None and the question that the names leave to the data of the forwards.
 
     Raises PolarMonitorError for arguments that cannot be used, and for a model in which nothing can be a latent.
     """
     try:
         return find(model, mean, spreads, latent), ""
-    except Undecided as question:
+    except UndecidedError as question:
         layers = [module for module in model.modules() if any(True for _ in module.parameters(recurse=False))]
         if len(layers) < MIN_LAYERS:
             raise

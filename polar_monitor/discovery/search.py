@@ -15,7 +15,7 @@ from itertools import product
 
 from torch import nn
 
-from ..errors import Undecided
+from ..errors import UndecidedError
 from .layer_widths import input_width, output_width
 from .module_names import Role, is_other_part, last, parent, role
 from .suggestions import Candidate, means_only, nothing, several, unpaired
@@ -27,7 +27,7 @@ Roles = dict[str, Role]
 
 
 def discover(model: nn.Module) -> Candidate:
-    """Return the only reading of a model's names and widths. Raises Undecided for none, or several."""
+    """Return the only reading of a model's names and widths. Raises UndecidedError for none, or several."""
     modules = {unwrapped(name): module for name, module in model.named_modules() if name}
     all_roles = {name: stated for name in modules if (stated := role(name)) is not None}
     roles = {name: stated for name, stated in all_roles.items() if not is_other_part(name)}
@@ -37,19 +37,19 @@ def discover(model: nn.Module) -> Candidate:
     encoder_names = dict(ENCODER_DECODER)
     encoders = {n: (output_width(module) or 0) % 2 == 0 for n, module in modules.items() if last(n) in encoder_names}
     leaves = [name for name, module in modules.items() if not list(module.children())]
-    raise Undecided(nothing(encoders, leaves, [name for name in all_roles if name not in roles]))
+    raise UndecidedError(nothing(encoders, leaves, [name for name in all_roles if name not in roles]))
 
 
 def _only_pair(modules: Modules, roles: Roles) -> Candidate | None:
     """Return the one pair whose names say mean and spread; None if nothing is named a spread.
 
-    Raises Undecided for several pairs, one that is unclear, and a spread without its mean.
+    Raises UndecidedError for several pairs, one that is unclear, and a spread without its mean.
     """
     pairs = _pairs(modules, roles)
     if len(pairs) == 1 and pairs[0].kind is not None and _are_plain(pairs[0], roles):
         return replace(pairs[0], why="the only pair of modules whose names say mean and spread")
     if pairs:
-        raise Undecided(several(pairs))
+        raise UndecidedError(several(pairs))
     means = [name for name, stated in roles.items() if stated.kind == "mean"]
     spreads = [name for name, stated in roles.items() if stated.kind != "mean" and stated.is_plain]
     if not means:
@@ -58,12 +58,12 @@ def _only_pair(modules: Modules, roles: Roles) -> Candidate | None:
         apart = [
             Candidate(mean, roles[spread].kind, spread) for mean, spread in product(means or ["<module>"], spreads)
         ]
-        raise Undecided(unpaired(apart))
+        raise UndecidedError(unpaired(apart))
     return None
 
 
 def _only_mean(modules: Modules, roles: Roles) -> Candidate | None:
-    """Return the one module named a mean or a code; None if there is none. Raises Undecided for several."""
+    """Return the one module named a mean or a code; None if there is none. Raises UndecidedError for several."""
     means = [name for name, stated in roles.items() if stated.kind == "mean"]
     names = means + [name for name in modules if last(name) in CODE_MODULES and not is_other_part(name)]
     if not names:
@@ -71,7 +71,7 @@ def _only_mean(modules: Modules, roles: Roles) -> Candidate | None:
     if len(names) == 1 and (roles[names[0]].is_plain if means else output_width(modules[names[0]]) is not None):
         why = "the only module whose name says it is the latent; none is named a spread"
         return Candidate(names[0], None, None, why)
-    raise Undecided(means_only(names))
+    raise UndecidedError(means_only(names))
 
 
 def _are_plain(pair: Candidate, roles: Roles) -> bool:

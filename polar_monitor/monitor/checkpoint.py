@@ -6,7 +6,7 @@ Tensors, because `torch.load` refuses NumPy arrays by default (`weights_only=Tru
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ import torch
 
 from .._validation import is_version, state_count
 from ..alerts.alert import Alert
+from ..alerts.alert_log import AlertLog
 from ..errors import PolarMonitorError
 from ..schedule.duty_cycle import HookDutyCycle
 from .evaluation_loop import EvaluationLoop
@@ -65,7 +66,29 @@ def load(loop: EvaluationLoop, state: Any) -> None:
     with _part("training_context"):
         training_context = TrainingContextBuffer()
         training_context.load_state_dict(_dict(parts[3]))
-    loop.resume(schedule, pipelines, training_context, alerts)
+    _resume(loop, schedule, pipelines, training_context, alerts)
+
+
+def _resume(
+    loop: EvaluationLoop,
+    schedule: Mapping[str, Any],
+    pipelines: Mapping[str, ModePipeline],
+    training_context: TrainingContextBuffer,
+    alerts: Iterable[Alert],
+) -> None:
+    """Continue from the checked parts of another run's state."""
+    for mode, loaded in pipelines.items():
+        if mode in loop.pipelines:
+            loop.pipelines[mode].adopt(loaded, schedule["steps"])
+        else:
+            loop.pipelines[mode] = loaded
+    loop.schedule_training()
+    loop.training_context = training_context
+    loop.schedule.load_state_dict(schedule)
+    loop.evaluations = schedule["evaluations"]
+    loop.alerts = AlertLog(alerts)
+    loop.diagnostics.resume()
+    loop.sinks.resume(loop.schedule.steps)
 
 
 @contextmanager

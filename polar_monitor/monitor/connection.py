@@ -12,11 +12,9 @@ from typing import Any
 
 from torch import nn
 
-from ..capture.first_forwards import FirstForwards
 from ..capture.hooks import HookSet
 from ..capture.probe import latents_of
 from ..discovery.latent import Latent
-from .._torch_compat import is_compiled
 from ..errors import PolarMonitorError, PolarMonitorWarning, warn
 from ..offline.classify import judged
 from ..regime.regime import Regime
@@ -48,11 +46,6 @@ def connect(model: nn.Module, latent: Latent, loop: EvaluationLoop, clock: Optim
             "hooks added later. If this model is, or will be, compiled: call torch._dynamo.reset() now, or attach "
             "before the first call"
         )
-
-
-def search_in(model: nn.Module, latent: Latent | None, question: str, named: bool) -> FirstForwards | None:
-    """Return the search in the first forwards of a model; None if the model is compiled, which hides its tensors."""
-    return None if is_compiled(model) else FirstForwards(model, latent, question, named)
 
 
 @contextmanager

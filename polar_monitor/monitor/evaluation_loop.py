@@ -5,13 +5,12 @@ It runs on the training thread, raises nothing (unless strict), and charges its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..alerts.alert import Alert
-from ..capture.first_forwards import FirstForwards, Outcome
+from ..alerts.alert_log import AlertLog
 from ..capture.hooks import HookSet
 from ..evaluation import Evaluation, Health
 from ..regime.regime import Regime
@@ -20,13 +19,15 @@ from ..schedule.process import forks
 from ..schedule.schedule import Begun, Schedule
 from ..sinks.group import SinkGroup
 from ..statistics.precompile import compile_missing
-from .alert_log import AlertLog
 from .diagnostics import Diagnostics
 from .failures import INTERNAL_ERROR, ON_ALERT_FAILED, FailurePolicy
 from .options import Options
 from .pipeline import ModePipeline
 from .publisher import Publisher
 from .training_context import TrainingContextBuffer
+
+if TYPE_CHECKING:
+    from .latent_search import LatentSearch
 
 
 class EvaluationLoop:
@@ -37,10 +38,8 @@ class EvaluationLoop:
         self.sinks = sinks
         self.pipelines: dict[str, ModePipeline] = {}
         self.hooks: HookSet | None = None
-        self.search: FirstForwards | None = None
+        self.search: LatentSearch | None = None
         """Search of the latent in the first forwards, until it ends."""
-        self.found: Callable[[], Callable[[Outcome], None] | None] = lambda: None
-        """Weak reference to what is called with its outcome."""
         self.failures = FailurePolicy(options.strict)
         self.training_context = TrainingContextBuffer()
         self.diagnostics = Diagnostics(self.pipelines)
@@ -62,7 +61,7 @@ class EvaluationLoop:
         """Make one pipeline for each mode. Raises PolarMonitorError for a prior of another shape."""
         settings = self.options.settings
         self.pipelines.update({mode: ModePipeline(mode, kind, settings, dimensions) for mode in self.options.modes})
-        self._schedule_training()
+        self.schedule_training()
 
     def connect(self, hooks: HookSet) -> None:
         """Take the hooks of the watched model."""
@@ -78,7 +77,8 @@ class EvaluationLoop:
             pipeline.release_user_objects(settings)
         self.publisher.release_user_objects()
 
-    def _schedule_training(self) -> None:
+    def schedule_training(self) -> None:
+        """Let the schedule follow the rows of training."""
         train = self.pipelines.get("train")
         self.schedule.ring = None if train is None else train.ring
         self.schedule.training_only = train is not None and len(self.pipelines) == 1
@@ -95,7 +95,7 @@ class EvaluationLoop:
         self.schedule.start_charging()
         try:
             if self.search is not None:
-                self._search(self.search)
+                self.search.step()
             if due and not self.schedule.wakes():
                 self._step()
         except Exception as failure:
@@ -114,15 +114,6 @@ class EvaluationLoop:
         if self.schedule.requested is not None and self._arrived():
             self._conclude()
 
-    def _search(self, search: FirstForwards) -> None:
-        """Judge what the first forwards have shown."""
-        self.schedule.governor.own += search.seconds
-        outcome = search.step()
-        if search.ended:
-            self.search = None
-        if outcome is not None and (found := self.found()) is not None:
-            found(outcome)
-
     def failed(self, failure: Exception, *, fatal: bool = True, message: str = INTERNAL_ERROR) -> None:
         """Record a failure of the monitor, and end it after too many fatal ones in a row. Raises it if strict."""
         if self.failures.swallow(failure, fatal=fatal, message=message):
@@ -131,7 +122,6 @@ class EvaluationLoop:
     def _stop(self) -> None:
         if self.search is not None:
             self.search.stop()
-            self.search = None
         if (stop := self._on_disable()) is not None:
             stop()
 
@@ -251,27 +241,6 @@ class EvaluationLoop:
         return self.health()
 
     # -- state ------------------------------------------------------------------------------------------------------
-
-    def resume(
-        self,
-        schedule: Mapping[str, Any],
-        pipelines: Mapping[str, ModePipeline],
-        training_context: TrainingContextBuffer,
-        alerts: Iterable[Alert],
-    ) -> None:
-        """Continue from the checked parts of another run's state."""
-        for mode, loaded in pipelines.items():
-            if mode in self.pipelines:
-                self.pipelines[mode].adopt(loaded, schedule["steps"])
-            else:
-                self.pipelines[mode] = loaded
-        self._schedule_training()
-        self.training_context = training_context
-        self.schedule.load_state_dict(schedule)
-        self.evaluations = schedule["evaluations"]
-        self.alerts = AlertLog(alerts)
-        self.diagnostics.resume()
-        self.sinks.resume(self.schedule.steps)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the schedule and the number of evaluations, as plain numbers."""

@@ -14,19 +14,17 @@ from torch import nn
 from ..alerts.alert import Alert
 from ..alerts.alert_rules import AlertRules
 from ..alerts.custom_rule import Rule
-from ..capture.first_forwards import Outcome
-from ..discovery import find
 from ..discovery.unwrap import unwrap
-from ..errors import PolarMonitorError, warn
+from ..errors import PolarMonitorError
 from ..evaluation import Evaluation, Health
 from ..regime.regime import Regime
-from ..schedule.missing_steps import weak_reference
 from ..schedule.optimizer_clock import OptimizerClock
 from ..sinks import Sink
 from ..statistics.snapshot import Snapshot
 from . import checkpoint, summary
-from .connection import connect, forget, judge_batch, search_in, warn_of_replacement, without_hooks
+from .connection import forget, judge_batch, warn_of_replacement, without_hooks
 from .evaluation_loop import EvaluationLoop
+from .latent_search import LatentSearch
 from .observe import checked_mode, read_rows
 from .options import checked
 from .outputs import Outputs, close_in
@@ -43,6 +41,9 @@ class PolarMonitor:
         std: The same for the posterior's standard deviation.
         latent: One module whose output contains both: a distribution, named fields, (mean, log-variance), or one tensor
             whose halves are mean and log-variance.
+        example: A batch of the model's inputs, as for `evaluate(batch)`: the model runs on it at once, as it is, to see
+            which tensors are the latent. None: the first forwards of the training show it. Needed if the model is
+            compiled and its names leave a choice.
         prior: (mean, variance), numbers or arrays (D,); None is N(0, 1). It changes `kl` only. Or, for a conditional
             prior, a callable on the output that contains the latent: it returns (mean, variance) of each row or a
             distribution, the rows are standardised by it, and the labels describe what goes beyond the prior. Every
@@ -93,6 +94,7 @@ class PolarMonitor:
         var: Any = None,
         std: Any = None,
         latent: Any = None,
+        example: Any = None,
         prior: Any = None,
         resolution: float | None = None,
         log_dir: str | os.PathLike[str] | None = None,
@@ -130,7 +132,7 @@ class PolarMonitor:
         )
         self.name = options.name
         self._named = (mean, {"logvar": logvar, "var": var, "std": std}, latent)
-        self._prior = prior if callable(prior) else None
+        self._example, self._prior = example, prior if callable(prior) else None
         self._standardised = None if self._prior is None else True
         """True if each row is standardised by its prior, False if none is; None before the first."""
         self._outputs = Outputs(log_dir, sinks, name=options.name, strict=options.strict)
@@ -138,7 +140,9 @@ class PolarMonitor:
         self._clock: OptimizerClock | None = None
         self._by_hand = False
         self._model: weakref.ref[nn.Module] | None = None
-        self._why = ""
+        self._search: LatentSearch | None = None
+        self._observed = ""
+        """Text for `explain` of latents that are observed by hand."""
         self._finalizer = weakref.finalize(self, close_in, os.getpid(), self._outputs.group)
 
     @property
@@ -153,45 +157,20 @@ class PolarMonitor:
 
         `replacing` is detached as soon as nothing can fail any more, with a warning if it was attached.
         """
-        if self._loop.hooks is not None:
+        if self._search is not None:
             raise PolarMonitorError("this monitor is attached already: make another one for another model or latent")
         model = unwrap(model)
-        latent, question = find.find_or_ask(model, *self._named)
-        named = find.is_named(*self._named)
-        if latent is not None and self._prior is not None:
-            latent = find.in_units_of_prior(latent, self._prior)
+        search = LatentSearch(self._loop, model, self._named, self._prior, self._example)
         self._standardised = self._prior is not None
-        if latent is not None:
-            self._loop.make_pipelines(latent.kind, latent.dimensions)
+        self._named, self._prior, self._example = (None, {}, None), None, None  # they may hold the model
         self._open(replacing)
         if replacing is not None:
             if replacing.attached:
                 warn_of_replacement(self.name)
             replacing.detach()
-        self._model = weakref.ref(model)
-        self._clock = OptimizerClock(model, self._loop.tick, self._loop.failed)
-        self._why = question
-        if latent is not None:
-            self._take(latent)
-        self._loop.search = search_in(model, latent, question, named)
-        self._loop.found = weak_reference(self._found)
+        self._search, self._model = search, weakref.ref(model)
+        self._clock = search.start()
         return self
-
-    def _take(self, latent: Latent) -> None:
-        """Watch a latent from now on."""
-        model = None if self._model is None else self._model()
-        if model is not None and self._clock is not None:
-            self._why = latent.why
-            connect(model, latent, self._loop, self._clock)
-
-    def _found(self, outcome: Outcome) -> None:
-        """Take the outcome of the search in the first forwards."""
-        latent = outcome.latent
-        if latent is not None:
-            self._take(latent if self._prior is None else find.in_units_of_prior(latent, self._prior))
-        self._why = outcome.why or self._why
-        if outcome.warning:
-            warn(outcome.warning)
 
     def _open(self, replacing: PolarMonitor | None = None) -> None:
         self._outputs.open(self, replacing, self._loop.options.settings.setup())
@@ -206,7 +185,8 @@ class PolarMonitor:
     @property
     def attached(self) -> bool:
         """True while the monitor watches a model."""
-        return self._loop.hooks is not None and not self._loop.hooks.ended
+        hooks = self._loop.hooks
+        return self._search is not None and not self._loop.ended and (hooks is None or not hooks.ended)
 
     def _disable(self) -> None:
         if self._loop.hooks is not None:
@@ -306,7 +286,7 @@ class PolarMonitor:
         if not loop.pipelines:
             self._open()
             loop.make_pipelines(rows.kind, None)
-            self._why = f"latents from observe(mean{f', {rows.kind}=…' if rows.kind else ''})"
+            self._observed = f"latents from observe(mean{f', {rows.kind}=…' if rows.kind else ''})"
         rows = rows.prepared(loop.pipelines[mode], prior, self._standardised)
         self._standardised = prior is not None
         rows.record(loop.pipelines[mode])
@@ -383,7 +363,8 @@ class PolarMonitor:
         regime = self.regime()
         if dimension is not None:
             return "nothing has been evaluated yet" if regime is None else regime.explain(dimension)
-        return summary.explain(self._why, self._loop.options.modes, self._loop.schedule, self.log_dir)
+        why = self._observed if self._search is None else self._search.why
+        return summary.explain(why, self._loop.options.modes, self._loop.schedule, self.log_dir)
 
     def summary(self) -> str:
         """Format a table of all dimensions, the verdict and the alerts, as plain text."""

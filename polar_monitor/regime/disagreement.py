@@ -12,7 +12,7 @@ from .published import CRITERIA
 
 
 def disagree(one: Label, other: Label, knows_mixed: bool) -> bool:
-    """Return True if two labels contradict each other. Undecided contradicts nothing.
+    """Return True if two labels contradict each other. UndecidedError contradicts nothing.
 
     Active and mixed contradict each other only if both criteria know mixed dimensions (`knows_mixed`).
     """

@@ -187,7 +187,7 @@ def test_the_time_of_sinks_and_callbacks_is_the_monitors_own(monkeypatch: pytest
 
 
 def test_the_alerts_kept_are_bounded_and_the_first_to_stop_for_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polar_monitor.monitor.alert_log.MAX_ALERTS", 5)
+    monkeypatch.setattr("polar_monitor.alerts.alert_log.MAX_ALERTS", 5)
     monitor = PolarMonitor(every=1, max_overhead=1.0, sinks=(), strict=True, extra_rules=[Flood()])
     for step in range(40):
         monitor.observe(torch.randn(512, 1) if step != 3 else torch.full((512, 1), float("nan")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ class SpreadReader:
     form: Form
 
     def __call__(self, output: Any) -> Any:
+        """Return the spread."""
         spread = self.slot.read(output)
         return spread if self.form.read is None else self.form.read(spread)
 
@@ -37,27 +39,33 @@ class PairReader:
     spread: SpreadReader
 
     def __call__(self, output: Any) -> tuple[Any, Any]:
+        """Return (mean, spread)."""
         return self.mean.read(output), self.spread(output)
 
 
-def latent_of(model: nn.Module, reading: Reading) -> Latent:
-    """Return the latent of a reading of a model's forwards."""
+def best_of(readings: Sequence[Reading]) -> Reading:
+    """Return the reading with most dimensions, the one nearest to the decoder among equals."""
+    return max(readings, key=lambda reading: (_dimensions(reading), reading.order))
+
+
+def latent_of(model: nn.Module, reading: Reading, all_readings: Sequence[Reading] = ()) -> Latent:
+    """Return the latent of a reading of a model's forwards; its reason names the other ones."""
     modules = {unwrapped(name): module for name, module in model.named_modules(remove_duplicate=False)}
     mean, spread = reading.mean, reading.spread
     read_spread = SpreadReader(spread, reading.form)
     if mean.module == spread.module:
         pair = PairReader(mean, read_spread)
-        parts = (Part(modules[mean.module], mean.module, pair, "both"),)
+        parts: tuple[Part, ...] = (Part(modules[mean.module], mean.module, pair, "both"),)
     else:
         parts = (
             Part(modules[mean.module], mean.module, mean.read, "mean"),
             Part(modules[spread.module], spread.module, read_spread, "spread"),
         )
     channels_first = _is_channels_first(modules[mean.module], reading)
-    axes = len(reading.shape)
-    first = axes > 3 if channels_first is None else channels_first
-    dimensions = reading.shape[1 if first and axes > 2 else -1] if axes > 1 else 1
+    dimensions = _dimensions(reading, channels_first)
     why = f"mean from {mean}, {reading.form.name} from {spread}: {reading.evidence}"
+    others = [other for other in all_readings if other is not reading]
+    why += "".join(f"; another latent: mean from {other.mean} ({other.evidence})" for other in others)
     return Latent(parts, reading.form.unit, dimensions, channels_first, why, dimensions)
 
 
@@ -72,6 +80,12 @@ def name_hint(mean: Slot, spread: Slot, unit: str) -> float:
     if is_other_part(mean.module):
         support -= 0.5
     return max(support, -1.0)
+
+
+def _dimensions(reading: Reading, channels_first: bool | None = None) -> int:
+    axes = len(reading.shape)
+    first = axes > 3 if channels_first is None else channels_first
+    return 1 if axes == 1 else reading.shape[1 if first and axes > 2 else -1]
 
 
 def _is_channels_first(module: nn.Module, reading: Reading) -> bool | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..alerts.alert import Alert, AlertKind
 from ..errors import CollapseError
 from ..regime.regime import Regime
+from .alert import Alert, AlertKind
 
 MAX_ALERTS = 10_000
 """Alerts that are kept, the newest."""

@@ -1,0 +1,99 @@
+"""Search of the latent in forwards of a batch that the user gives, before or beside the training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from ..discovery.evidence.judge import Judge
+from ..discovery.evidence.latents import line_of, name_hint
+from ..discovery.evidence.reading import Reading
+from ..discovery.unwrap import unwrap
+from .look import Look
+from .undisturbed import undisturbed
+
+MAX_FORWARDS = 8
+"""Forwards of the batch, each with other random numbers, in which a latent must be found."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Latents that the forwards of a batch show; its text has the evidence and the line for each."""
+
+    latents: tuple[Reading, ...]
+    """The latents, the one nearest to the decoder last."""
+    candidates: tuple[Reading, ...]
+    """Readings that the forwards leave open, the most likely first; empty if a latent was found."""
+
+    def __str__(self) -> str:
+        if not (self.latents or self.candidates):
+            return (
+                "no latent: no module takes a sample mean + σ × noise of other modules' outputs. In eval mode a model "
+                "may take the mean itself: call model.train() first"
+            )
+        lines = [f"{len(self.latents)} latent{'s' * (len(self.latents) != 1)}"]
+        if not self.latents:
+            lines = ["no latent for certain; candidates:"]
+        for reading in self.latents or self.candidates:
+            lines.append(f"mean from {reading.mean}, {reading.form.name} from {reading.spread}: {reading.evidence}")
+            lines.append(f"    {line_of(reading) or 'attach(model)   # finds it in the first forwards'}")
+        return "\n".join(lines)
+
+
+def find(model: nn.Module, batch: Any) -> Findings:
+    """Run a model on a batch, print the latents that its forwards show with the line to write, and return them.
+
+    The model runs as it is, in train or eval mode, eagerly and without gradient; random numbers and buffers are put
+    back. A mapping gives keyword arguments, a tuple or list positional ones, anything else is the only argument.
+    Raises what the model raises, and PolarMonitorError for a model that takes no hooks.
+
+    Example:
+        >>> import torch, polar_monitor
+        >>> class Vae(torch.nn.Module):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.encoder, self.decoder = torch.nn.Linear(8, 6), torch.nn.Linear(3, 8)
+        ...     def forward(self, x):
+        ...         mean, logvar = self.encoder(x).chunk(2, -1)
+        ...         return self.decoder(mean + (logvar / 2).exp() * torch.randn_like(mean))
+        >>> torch.manual_seed(0)  # doctest: +ELLIPSIS
+        <torch...
+        >>> print(polar_monitor.find(Vae(), torch.randn(256, 8)).latents[0].mean.module)  # doctest: +ELLIPSIS
+        1 latent
+        ...
+        encoder
+    """
+    findings = look_at(unwrap(model), batch)
+    print(findings)
+    return findings
+
+
+def look_at(model: nn.Module, batch: Any) -> Findings:
+    """Return the latents that forwards of a batch show. Raises what the model raises."""
+    look, judge = Look(model), Judge(name_hint)
+    look.any_mode = True
+    look.start()
+    try:
+        with undisturbed(model, evaluating=False):
+            for _ in range(MAX_FORWARDS):
+                call(model, batch)
+                blocks = look.end_step()
+                if blocks is not None:
+                    judge.add(blocks.take())
+                ranked = judge.ranked()
+                if ranked and all(reading.is_proven or not reading.fit.fits for reading in ranked) and judge.proven():
+                    break
+    finally:
+        look.stop()
+    proven = tuple(judge.proven())
+    return Findings(proven, () if proven else tuple(reading for reading in ranked if reading.fit.fits))
+
+
+def call(model: nn.Module, batch: Any) -> Any:
+    """Call a model with a batch: a mapping of keyword arguments, a tuple or list of arguments, or the only argument."""
+    if isinstance(batch, Mapping):
+        return model(**batch)
+    return model(*batch) if isinstance(batch, tuple | list) else model(batch)
