@@ -1,0 +1,81 @@
+"""`python -m bench.models`: train each structure with `attach(model)` alone, and print what it is worth.
+
+Each model runs in a process of its own. With `--root` they run the package of another checkout. The exit code is 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from . import report
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "results" / "models.md"
+
+
+def main() -> None:
+    """Run what is asked for and print the lines, the counts and what fails."""
+    parser = argparse.ArgumentParser(prog="python -m bench.models", description=__doc__)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="models, or parts of their names or families")
+    parser.add_argument("--steps", type=int, default=300, help="steps of training before the weights are frozen")
+    parser.add_argument("--honest", action="store_true", help="24 windows at frozen weights; 4 are the default")
+    parser.add_argument("--packages", action="store_true", help="models of real packages instead")
+    parser.add_argument("--root", type=Path, help="another checkout, whose package runs instead of this one's")
+    parser.add_argument("--json", type=Path, help="file for the results")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--list", action="store_true", help="print the names and leave")
+    arguments = parser.parse_args()
+    names = _names(arguments.packages, arguments.only)
+    if arguments.list:
+        print("\n".join(names))
+        return
+    results: dict[str, dict[str, Any]] = {}
+    windows = 24 if arguments.honest else 4
+    for name, result in zip(names, run(names, arguments.steps, windows, arguments.root), strict=False):
+        results[name] = result
+        print(report.line(name, result), flush=True)
+        if arguments.json:
+            arguments.json.write_text(json.dumps(results, ensure_ascii=False, indent=1))
+    print(f"\n{report.counts(results)}")
+    if arguments.write:
+        command = " ".join(["python -m bench.models", *(arg for arg in sys.argv[1:] if arg != "--write")])
+        PAGE.write_text(report.page(results, command), encoding="utf-8")
+        print(f"written: {PAGE}")
+
+
+def _names(packages: bool, only: list[str] | None) -> list[str]:
+    if packages:
+        from .packages import names as package_names
+
+        families = {f"packages.{name}": "" for name in package_names()}
+    else:
+        from .structures import ALL
+
+        families = {name: one.family for name, one in ALL.items()}
+    exact = {name for name in families if only and name in only}
+    part = {name for name, family in families.items() if only and any(o in name or o == family for o in only)}
+    chosen = (exact if only and len(exact) == len(only) else part) if only else set(families)
+    return [name for name in families if name in chosen]
+
+
+def run(names: list[str], steps: int, windows: int, root: Path | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the result of each model's process."""
+    paths = [str(root.resolve()), str(ROOT)] if root else [str(ROOT)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+    script = [sys.executable, "-m", "bench.models.run", *names, "--steps", str(steps), "--windows", str(windows)]
+    with subprocess.Popen(script, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("{"):
+                yield json.loads(line)
+
+
+if __name__ == "__main__":
+    main()
