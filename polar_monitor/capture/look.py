@@ -134,7 +134,7 @@ class LookHook:
 
 
 class Blocks:
-    """What one step showed: on the CPU at once, on CUDA as copies that arrive some steps later."""
+    """Tensors that one step showed: on the CPU at once, on CUDA as copies that arrive some steps later."""
 
     def __init__(self, seen: list[tuple[Seen, Tensor | None]]) -> None:
         self._seen = [entry for entry, _ in seen]

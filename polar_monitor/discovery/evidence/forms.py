@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import elu, softplus
 
-Values = NDArray[np.float32]
+Values = NDArray[Any]
 
 
 class Form(NamedTuple):
@@ -35,11 +35,15 @@ def _log(values: Values) -> Values:
 
 
 def _softplus(values: Values) -> Values:
-    return np.logaddexp(values, np.float32(0))
+    return np.maximum(values, 0) + np.log1p(np.exp(-np.abs(values)))
 
 
 def _sigmoid(values: Values) -> Values:
     return 1 / (1 + np.exp(-values))
+
+
+def _elu(values: Values) -> Values:
+    return np.where(values > 0, values + 1, np.exp(np.minimum(values, 0)))
 
 
 SQRT_2 = 2.0**0.5
@@ -49,16 +53,23 @@ FORMS = (
     Form("log σ", "logstd", lambda s: s, rarity=1),
     Form("σ²", "var", lambda s: _log(s) / 2, rarity=2),
     Form("σ", "std", _log, rarity=2),
-    Form("σ = softplus(·)", "std", lambda s: _log(_softplus(s)), torch.nn.functional.softplus, rarity=4),
-    Form("σ² = softplus(·)", "var", lambda s: _log(_softplus(s)) / 2, torch.nn.functional.softplus, rarity=5),
-    Form("σ = softplus(·) + 0.1", "std", lambda s: _log(_softplus(s) + 0.1), lambda s: torch.nn.functional.softplus(s) + 0.1, rarity=10),
-    Form("σ = 0.1 + 0.9 sigmoid(·)", "std", lambda s: _log(0.1 + 0.9 * _sigmoid(s)), lambda s: 0.1 + 0.9 * s.sigmoid(), rarity=10),
-    Form("σ = 2 sigmoid(·/2) + 0.1", "std", lambda s: _log(2 * _sigmoid(s / 2) + 0.1), lambda s: 2 * (s / 2).sigmoid() + 0.1, rarity=10),
-    Form("σ = sigmoid(·)", "std", lambda s: _log(_sigmoid(s)), lambda s: s.sigmoid(), rarity=10),
-    Form("σ² = elu(·) + 1", "var", lambda s: _log(np.where(s > 0, s + 1, np.exp(np.minimum(s, 0)))) / 2,
-         lambda s: torch.nn.functional.elu(s) + 1, rarity=10),
-    Form("log σ² = −|·|", "logvar", lambda s: -np.abs(s) / 2, lambda s: -s.abs(), rarity=10),
-    Form("Laplace's b", "std", _log, lambda s: s * SQRT_2, True, rarity=10),
-    Form("Laplace's log b", "std", lambda s: s, lambda s: s.exp() * SQRT_2, True, rarity=10),
+    Form("σ, negative in places", "std", lambda s: _log(np.abs(s)), lambda s: s.abs(), rarity=3),
+    Form("σ = softplus(·)", "std", lambda s: _log(_softplus(s)), softplus, rarity=4),
+    Form("σ² = softplus(·)", "var", lambda s: _log(_softplus(s)) / 2, softplus, rarity=5),
+    Form("log σ² = −|·|", "logvar", lambda s: -np.abs(s) / 2, lambda s: -s.abs(), rarity=9),
+    Form("σ² = elu(·) + 1", "var", lambda s: _log(_elu(s)) / 2, lambda s: elu(s) + 1, rarity=9),
+    Form("σ = softplus(·) + 0.1", "std", lambda s: _log(_softplus(s) + 0.1), lambda s: softplus(s) + 0.1, rarity=6),
+    Form(
+        "σ = 0.1 + 0.9 sigmoid(·)", "std",
+        lambda s: _log(0.1 + 0.9 * _sigmoid(s)), lambda s: 0.1 + 0.9 * s.sigmoid(), rarity=6,
+    ),
+    Form(
+        "σ = 2 sigmoid(·/2) + 0.1", "std",
+        lambda s: _log(2 * _sigmoid(s / 2) + 0.1), lambda s: 2 * (s / 2).sigmoid() + 0.1, rarity=6,
+    ),
+    Form("σ = sigmoid(·)", "std", lambda s: _log(_sigmoid(s)), lambda s: s.sigmoid(), rarity=7),
+    Form("Laplace's b", "std", _log, lambda s: s * SQRT_2, True, rarity=7),
+    Form("Laplace's σ", "std", lambda s: _log(s / SQRT_2), None, True, rarity=7),
+    Form("Laplace's log b", "std", lambda s: s, lambda s: s.exp() * SQRT_2, True, rarity=8),
 )  # fmt: skip
 """All forms that are tried, the plain units first."""

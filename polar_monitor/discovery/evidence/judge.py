@@ -1,7 +1,7 @@
-"""Judge of the evidence: takes one training step after the other, and says which readings are proven.
+"""Judge of the evidence: takes one training step after the other, and says which readings are confirmed.
 
-A reading is proven if its residuals are those of noise, and if its likelihood is far ahead of every reading that says
-something else.
+A reading is confirmed if its residuals are those of noise, and if its likelihood is far ahead of every reading that
+says something else.
 """
 
 from __future__ import annotations
@@ -86,10 +86,12 @@ class Judge:
             else:
                 pieces = step.candidates(sample)
                 linked = np.array([[step.are_linked(a, b) for b in pieces] for a in pieces], bool)
-                plausible = _plausible(pieces, sample, linked) if linked.any() else linked
+                if not linked.any():
+                    continue
+                plausible = _plausible(pieces, sample, linked)
                 if not plausible.any():
                     continue
-                keep = plausible.any((1, 2)) | plausible.any((0, 2))
+                keep: Bools = np.logical_or(plausible.any((1, 2)), plausible.any((0, 2)))
                 pieces = [piece for piece, stays in zip(pieces, keep, strict=True) if stays]
                 trial = Trial(Tally([piece.slot for piece in pieces]), linked[keep][:, keep])
                 self._trials[sample.slot] = trial
@@ -99,22 +101,22 @@ class Judge:
 
     def modules(self) -> set[str]:
         """Return the names of the modules that later steps have to show; none if all have to."""
-        slots = [slot for trial in self._trials.values() for slot in trial.tally.slots]
-        return {slot.module for slot in (*self._trials, *slots)}
+        heads = {slot.module for trial in self._trials.values() for slot in trial.tally.slots}
+        return heads | {slot.module for slot in self._trials}
 
-    def proven(self) -> list[Reading]:
-        """Return the proven readings, the one nearest to the decoder last: one for each pair of mean and spread."""
-        proven: list[Reading] = []
+    def confirmed(self) -> list[Reading]:
+        """Return the confirmed readings, the one nearest to the decoder last: one for each pair of mean and spread."""
+        confirmed: list[Reading] = []
         for reading in self.ranked():
-            if reading.is_proven and not any(reading.overlaps(other) for other in proven):
-                proven.append(reading)
-        return sorted(proven, key=lambda reading: reading.order)
+            if reading.is_confirmed and not any(reading.overlaps(other) for other in confirmed):
+                confirmed.append(reading)
+        return sorted(confirmed, key=lambda reading: reading.order)
 
     def ranked(self) -> list[Reading]:
-        """Return the best reading of each sample, proven or not: whole tensors first, then the best fits."""
+        """Return the best reading of each sample, confirmed or not: whole tensors first, then the best fits."""
         readings = [reading for slot, trial in self._trials.items() if (reading := self._best(slot, trial)) is not None]
-        whole = {reading.sample[:4] for reading in readings if reading.sample.part == "" and reading.fit.fits}
-        readings = [reading for reading in readings if reading.sample.part == "" or reading.sample[:4] not in whole]
+        complete = {reading.sample[:4] for reading in readings if reading.sample.part == "" and reading.fit.fits}
+        readings = [reading for reading in readings if reading.sample.part == "" or reading.sample[:4] not in complete]
         return sorted(readings, key=lambda reading: (-reading.size if reading.fit.fits else 0, reading.fit.worst))
 
     def _best(self, slot: SampleSlot, trial: Trial) -> Reading | None:
@@ -165,7 +167,9 @@ def _same(pieces: list[Piece], top: Index) -> Bools:
         values = _short(piece)
         for place, form in enumerate(FORMS):
             if j == top.spread or marks[j] == marks[top.spread]:
-                spreads[j, place] = place == top.form
+                alike = form.unit == FORMS[top.form].unit and form.laplace == FORMS[top.form].laplace
+                with np.errstate(all="ignore"):
+                    spreads[j, place] = alike and np.array_equal(form.log_scale(_short(pieces[top.spread])), scale)
             elif form.laplace == FORMS[top.form].laplace and len(values) == len(scale):
                 with np.errstate(all="ignore"):
                     difference = form.log_scale(values) - scale
@@ -177,11 +181,11 @@ def _short(piece: Piece) -> NDArray[np.float32]:
     return piece.values.ravel()[:SCREEN]
 
 
-def _preference(pieces: list[Piece], at: Index) -> tuple[bool, int]:
+def _preference(pieces: list[Piece], at: Index) -> tuple[bool, int, int]:
     """Order readings that say the same: two layers, or one module, before a layer and another module's output."""
     first, second = pieces[at.mean], pieces[at.spread]
     even = first.slot.module == second.slot.module or first.seen.is_layer == second.seen.is_layer
-    return not even, at.mean + at.spread
+    return not even, at.mean + at.spread, at.form
 
 
 def _fit(trial: Trial, at: Index) -> Fit:

@@ -86,4 +86,4 @@ def _too_centred(residual: F64, axis: int) -> float:
     """Return how much nearer to 0 the means along an axis are than those of noise, in standard errors."""
     means = residual.mean(axis) * np.sqrt(residual.shape[axis])
     ratio = float((means * means).mean())
-    return max(0.0, (1 - ratio) * np.sqrt(len(means) / 2))
+    return float(max(0.0, (1 - ratio) * np.sqrt(len(means) / 2)))

@@ -23,24 +23,24 @@ class Cut(NamedTuple):
     kind: str
     """"half", "alternate" or "token"."""
     axis: int
-    index: int
+    number: int
 
     def of(self, tensor: Any) -> Any:
         """Return the part of an array or a tensor. Compiled forwards run this."""
         if self.kind == "token":
-            return tensor[self.index] if self.axis == 0 else tensor[:, self.index]
+            return tensor[self.number] if self.axis == 0 else tensor[:, self.number]
         if self.kind == "alternate":
-            return tensor[..., self.index :: 2]
+            return tensor[..., self.number :: 2]
         half = tensor.shape[self.axis] // 2
-        start, stop = (0, half) if self.index == 0 else (half, 2 * half)
+        start, stop = (0, half) if self.number == 0 else (half, 2 * half)
         return tensor[:, start:stop] if self.axis == 1 else tensor[..., start:stop]
 
     def __str__(self) -> str:
         if self.kind == "half":
-            return f"{('first', 'second')[self.index]} half of its {'channels' if self.axis == 1 else 'last axis'}"
+            return f"{('first', 'second')[self.number]} half of its {'channels' if self.axis == 1 else 'last axis'}"
         if self.kind == "alternate":
-            return f"{('even', 'odd')[self.index]} numbers of its last axis"
-        return f"token {self.index} of its {'first' if self.axis == 0 else 'second'} axis"
+            return f"{('even', 'odd')[self.number]} numbers of its last axis"
+        return f"token {self.number} of its {'first' if self.axis == 0 else 'second'} axis"
 
 
 class Slot(NamedTuple):
@@ -83,10 +83,10 @@ def pieces_of(seen: Seen) -> Iterator[Piece]:
         return
     yield Piece(Slot(seen.module, seen.path, None), seen, block, shape)
     for cut in _cuts(shape):
-        if cut.kind == "token" and cut.axis == 0 and cut.index >= len(block):
+        if cut.kind == "token" and cut.axis == 0 and cut.number >= len(block):
             continue
-        whole = np.broadcast_to(np.float32(0), shape)
-        yield Piece(Slot(seen.module, seen.path, cut), seen, cut.of(block), cut.of(whole).shape)
+        everything = np.broadcast_to(np.float32(0), shape)
+        yield Piece(Slot(seen.module, seen.path, cut), seen, cut.of(block), cut.of(everything).shape)
 
 
 def _cuts(shape: tuple[int, ...]) -> Iterator[Cut]:

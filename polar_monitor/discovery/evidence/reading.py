@@ -11,7 +11,7 @@ from .pieces import Slot
 from .samples import SampleSlot
 
 MIN_LEAD = 8.0
-"""Log-likelihood by which a proven reading is ahead: 3,000 to 1."""
+"""Log-likelihood by which a confirmed reading is ahead: 3,000 to 1."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Reading:
     """Position of the sample in the step: the nearest to the decoder comes last."""
 
     @property
-    def is_proven(self) -> bool:
+    def is_confirmed(self) -> bool:
         """True if the residuals are noise, and no other reading comes near."""
         return self.fit.fits and self.lead >= MIN_LEAD
 

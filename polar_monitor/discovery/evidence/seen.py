@@ -62,10 +62,7 @@ def tensors_of(value: Any, path: Path = ()) -> Iterator[tuple[Path, Tensor]]:
 def member(value: Any, path: Path) -> Any:
     """Return what lies at a path of a value. Compiled forwards run this."""
     for key in path:
-        if isinstance(key, str) and key.startswith("."):
-            value = getattr(value, key[1:])
-        else:
-            value = value[key]
+        value = getattr(value, key[1:]) if isinstance(key, str) and key.startswith(".") else value[key]
     return value
 
 
