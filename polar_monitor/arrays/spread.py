@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from ..errors import PolarMonitorError
 
+WRITE_LOGARITHM = "pass it as logvar= if it is log σ², as logstd= if it is log σ"
+"""Line for a spread below 0."""
 CLEARLY_POSITIVE = 0.5
 """Log-variance that no collapsed latent has: more noise than its prior by a factor of 1.6."""
 
@@ -27,8 +29,8 @@ class Unit(NamedTuple):
     """(spread, xp) → σ²."""
     rescaled: Callable[[Any, Any, Any], Any]
     """(spread, prior's variance, xp) → the spread of z / σp, in the same unit."""
-    instead: str = ""
-    """The argument to write instead; '' if `attach`, `classify` and `observe` take one of this unit's name."""
+    positive: bool = False
+    """True if no value can be below 0."""
     hides_negative: bool = False
     """True if a negative value, which is an error in this unit, has a positive variance."""
     doubt: Callable[[float, float], str] = lambda smallest, largest: ""
@@ -56,7 +58,7 @@ def _doubt_deviation(smallest: float, largest: float) -> str:
 
 
 def _negative(unit: str, smallest: float) -> str:
-    return f"{unit} has values below 0 (the smallest is {smallest:.3g}): is it a log-variance? Then pass logvar="
+    return f"{unit} has values below 0 (the smallest is {smallest:.3g}), so it is a logarithm: {WRITE_LOGARITHM}"
 
 
 UNITS: dict[str, Unit] = {
@@ -67,11 +69,13 @@ UNITS: dict[str, Unit] = {
         settles=lambda smallest: smallest < 0,
     ),
     "var": Unit(
+        positive=True,
         variance=lambda spread, xp: spread,
         rescaled=lambda spread, prior, xp: spread / prior,
         doubt=_doubt_variance,
     ),
     "std": Unit(
+        positive=True,
         variance=lambda spread, xp: xp.square(spread),
         rescaled=lambda spread, prior, xp: spread / xp.sqrt(prior),
         hides_negative=True,
@@ -80,20 +84,22 @@ UNITS: dict[str, Unit] = {
     "logstd": Unit(
         variance=lambda spread, xp: xp.exp(2.0 * spread),
         rescaled=lambda spread, prior, xp: spread - 0.5 * xp.log(prior),
-        instead="std=log_std.exp()",
     ),
 }
 """Units by name. Several spreads in one output: the first unit of this table that the output has is read."""
-ARGUMENTS = tuple(name for name, unit in UNITS.items() if not unit.instead)
-"""Units that are arguments, in the order in which messages name them."""
+ARGUMENTS = tuple(UNITS)
+"""Units as arguments, in the order in which messages name them."""
 
 
-def one_spread(logvar: Any, var: Any, std: Any) -> tuple[str | None, Any]:
-    """Return the unit that was given and its value; (None, None) for none. Raises PolarMonitorError for several."""
-    given = [(unit, value) for unit, value in (("logvar", logvar), ("var", var), ("std", std)) if value is not None]
+def one_spread(**spreads: Any) -> tuple[str | None, Any]:
+    """Return the unit that was given and its value; (None, None) for none. Raises PolarMonitorError for several.
+
+    The arguments have the names of units; None is a spread that is not given.
+    """
+    given = [(unit, value) for unit, value in spreads.items() if value is not None]
     if len(given) > 1:
         got = " and ".join(unit for unit, _ in given)
-        raise PolarMonitorError(f"expected at most one of logvar, var, std; got {got}: pass one")
+        raise PolarMonitorError(f"expected at most one of {', '.join(ARGUMENTS)}; got {got}: pass one")
     return given[0] if given else (None, None)
 
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from .._torch_compat import forward_hooks, has_run_compiled, is_compiled
 from ..discovery.latent import Latent
+from .axes import Axes
 from .compiled import is_compiled_in
 from .ring import PairedRingBuffer
 from .tap import Tap
@@ -37,8 +38,9 @@ class HookSet:
         """Key of each tap in the table of its module's hooks; None before it was put there."""
         self._placed = False
         """True while the taps are on their modules."""
+        axes = Axes(latent.layout if latent.layout_given else None, latent.layout, latent.dimensions or latent.likely)
         for part in latent.parts:
-            self.taps.append(Tap(rings, part.reader, part.side, latent.channels_first, strict))
+            self.taps.append(Tap(rings, part.reader, part.side, axes, strict))
             self._modules.append(weakref.ref(part.module))
         if latent.likely is not None:
             for ring in rings.values():

@@ -18,23 +18,26 @@ MAX_INDICES = 256
 """Indices of places that are kept for later forwards."""
 
 
-def rows_of(tensor: Tensor, channels_first: bool | None, before: int | Tensor = 0) -> Tensor:
+def rows_of(tensor: Tensor, letters: str, before: int | Tensor = 0) -> Tensor:
     """Return (n, D) as it is, and a spatial latent or a sequence as (n, p, D) with p ≤ `MAX_ROWS_PER_INPUT`.
 
-    (n, C, H, W) and (n, C, D, H, W) have one dimension a channel; (n, T, D) one a feature, unless `channels_first`.
-    `before` is the number of rows recorded so far, since every row continues the choice of places: a tensor in compiled
-    code.
+    `letters` are those of its axes (`arrays.layout`). `before` is the number of rows recorded so far, since every row
+    continues the choice of places: a tensor in compiled code.
     """
-    if tensor.dim() == 2:
+    if letters == "nd":
         return tensor
-    if tensor.dim() == 1:
+    if letters == "n":
         return tensor.unsqueeze(1)
-    first = tensor.dim() > 3 if channels_first is None else channels_first
-    flat = tensor.flatten(2).transpose(1, 2) if first else tensor.flatten(1, -2)
+    inputs, dimensions = letters.index("n"), letters.index("d")
+    places = [axis for axis in range(len(letters)) if axis not in (inputs, dimensions)]
+    sizes = tuple(tensor.shape[axis] for axis in places)
+    ordered = tensor.permute(inputs, *places, dimensions)
+    if not places:
+        return ordered
+    flat = ordered.flatten(1, -2)
     taken = taken_of(flat.shape[1])
     if taken == flat.shape[1]:
         return flat
-    sizes = tuple(tensor.shape[2:] if first else tensor.shape[1:-1])
     if isinstance(before, int):
         index = _kept_index(flat.shape[0], taken, sizes, before % PERIOD, tensor.device)
     else:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..discovery.latent import Reader
 from ..errors import PolarMonitorError
+from .axes import Axes
 from .hooks import HookSet
 from .output_rows import refusal, rows_of
 from .undisturbed import undisturbed
@@ -20,8 +21,8 @@ from .undisturbed import undisturbed
 class Probe:
     """A forward hook that keeps the rows of mean and spread of each call."""
 
-    def __init__(self, reader: Reader | None, side: str, channels_first: bool | None) -> None:
-        self._reader, self._side, self._channels_first = reader, side, channels_first
+    def __init__(self, reader: Reader | None, side: str, axes: Axes) -> None:
+        self._reader, self._side, self._axes = reader, side, axes
         self.means: list[Tensor] = []
         self.spreads: list[Tensor] = []
         self.failure: Exception | None = None
@@ -43,7 +44,7 @@ class Probe:
     def _rows(self, tensor: Tensor, before: int) -> Tensor:
         if reason := refusal(tensor):
             raise ValueError(reason)
-        return rows_of(tensor.detach(), self._channels_first, before).clone()
+        return rows_of(tensor.detach(), self._axes.of(tensor.shape), before).clone()
 
 
 def latents_of(model: nn.Module, hooks: HookSet, batch: Any, paired: bool) -> tuple[list[Tensor], list[Tensor]]:
@@ -54,7 +55,7 @@ def latents_of(model: nn.Module, hooks: HookSet, batch: Any, paired: bool) -> tu
     A mapping gives keyword arguments, a tuple or list positional ones, and anything else is the only argument. Raises
     what the model raises, and PolarMonitorError if its forward gives no latent.
     """
-    probes = [Probe(tap.reader, tap.side, tap.channels_first) for tap in hooks.taps]
+    probes = [Probe(tap.reader, tap.side, tap.axes) for tap in hooks.taps]
     with undisturbed(model), hooks.probing(probes):
         if isinstance(batch, Mapping):
             model(**batch)

@@ -27,6 +27,9 @@ class PairedRingBuffer:
         """The buffer of the mean, and that of the spread if there is one."""
         self.sides = {"mean": self.buffers[:1], "spread": self.buffers[1:], "both": self.buffers}
         """Buffers that a tap of each side writes to."""
+        self.letters = ""
+        self.shape: tuple[int, ...] = ()
+        """Letters of the axes of the first mean that was read so, and its shape; '' and () before."""
         self.rows_per_input = 1
         """Rows of an input in the latest call."""
         self.calls = 0

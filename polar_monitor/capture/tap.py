@@ -15,6 +15,7 @@ from torch.compiler import is_compiling
 
 from .._torch_compat import forward_hooks, in_backward, is_exporting, is_plain, is_tracing
 from ..discovery.latent import Reader
+from .axes import Axes
 from .compiled import follow_device, may_not_write, stands_for_others
 from .inert import InertHook
 from .output_rows import MANTISSA, refusal, rows_of
@@ -30,14 +31,14 @@ class Tap:
         rings: dict[bool, PairedRingBuffer],
         reader: Reader | None,
         side: str,
-        channels_first: bool | None,
+        axes: Axes | None = None,
         strict: bool = False,
     ) -> None:
         self.rings: dict[bool, PairedRingBuffer] = rings
         """Rings by `module.training`."""
         self.reader = reader
         self.side = side
-        self.channels_first = channels_first
+        self.axes = Axes() if axes is None else axes
         self.muted = False
         """True if eager forwards leave no row."""
         self.nanoseconds = 0
@@ -104,7 +105,7 @@ class Tap:
         """Return the rows of a mean that was not recorded or, if it could not be read, of its batch; 0 if unknown."""
         try:
             if isinstance(mean, Tensor):
-                return rows_of(mean, self.channels_first).shape[:-1].numel()
+                return rows_of(mean, self.axes.of(mean.shape)).shape[:-1].numel()
             parts = (output,) if isinstance(output, Tensor) else output
             parts = output.values() if isinstance(output, Mapping) else parts
             return next(part.shape[0] for part in parts if isinstance(part, Tensor)) * ring.rows_per_input
@@ -115,7 +116,7 @@ class Tap:
         """Write a tensor that holds numbers. A plain float32 matrix, the usual one, needs no look at what it is."""
         shape, dtype, kind = tensor.shape, tensor.dtype, type(tensor)
         plain = kind is Tensor and dtype is torch.float32 and tensor.layout is torch.strided
-        if plain and len(shape) == 2 and shape[1]:
+        if plain and len(shape) == 2 and shape[1] and self.axes.given is None:
             rows = tensor.detach()
         else:
             reason = refusal(tensor)
@@ -123,7 +124,10 @@ class Tap:
                 raise ValueError(reason)
             if kind is not Tensor and hasattr(tensor, "to_local"):
                 raise ValueError("expected a plain tensor, got DTensor: pass mean=lambda out: out.to_local()")
-            rows = rows_of(tensor.detach(), self.channels_first, ring.rows_before(buffer))
+            letters = self.axes.of(shape)
+            rows = rows_of(tensor.detach(), letters, ring.rows_before(buffer))
+            if buffer is ring.mean and letters != ring.letters:
+                ring.letters, ring.shape = letters, shape
             shape = rows.shape
         empty = shape[0] == 0
         if buffer is ring.mean:
@@ -160,7 +164,7 @@ class Tap:
         traced = buffer.traced
         if traced is not None and traced.device == tensor.device and not refusal(tensor):
             before = 0 if buffer.traced_cursor is None else buffer.traced_cursor[0]
-            buffer.write_traced(rows_of(tensor.detach(), self.channels_first, before))
+            buffer.write_traced(rows_of(tensor.detach(), self.axes.traced(tensor.dim()), before))
         else:
             buffer.skip_traced()
 

@@ -31,7 +31,12 @@ CONDITIONS: dict[str, Callable[[Regime], bool]] = {
 }
 """Conditions of `--fail-on`: a verdict, or at least one dimension with a label."""
 
-SPREAD_MEANINGS = {"logvar": "log-variances, log σ²", "var": "variances, σ²", "std": "standard deviations, σ"}
+SPREAD_MEANINGS = {
+    "logvar": "log-variances, log σ²",
+    "var": "variances, σ²",
+    "std": "standard deviations, σ",
+    "logstd": "log σ",
+}
 """Spread that each option names."""
 
 
@@ -42,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for kind, names in SPREADS.items():
         meaning = SPREAD_MEANINGS[kind]
         parser.add_argument(f"--{kind}", metavar="KEY", help=f"key of the {meaning} (default: {', '.join(names)})")
+    parser.add_argument("--layout", help='axes of the arrays, as in "ntd": n inputs, d dimensions, others places')
     parser.add_argument("--no-spread", action="store_true", help="judge the means alone, as an autoencoder's code")
     parser.add_argument(
         "--prior",
@@ -122,6 +128,7 @@ def as_options(message: str) -> str:
         'is it a variance? Then pass --var KEY'
     """
     message = re.sub(rf"\b({'|'.join(SPREADS)})=", r"--\1 KEY", message)
+    message = re.sub(r"\blayout=", "--layout ", message)
     return re.sub(r"\bresolution=", "--resolution TAU", message)
 
 
@@ -136,7 +143,7 @@ def _judge(options: argparse.Namespace) -> tuple[dict[str, str], Regime, str]:
     prior = tuple(arrays[word] for word in PRIORS) if options.prior else None
     kind = next((kind for kind in SPREADS if kind in arrays), None)
     spread = None if kind is None else arrays[kind]
-    return keys, *judged(arrays["mean"], kind, spread, prior, options.resolution, options.criterion)
+    return keys, *judged(arrays["mean"], kind, spread, prior, options.resolution, options.criterion, options.layout)
 
 
 def _as_json(file: Path, keys: dict[str, str], regime: Regime, failed: list[str]) -> dict[str, Any]:

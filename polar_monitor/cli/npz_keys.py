@@ -69,7 +69,8 @@ def _check_no_other(file: ArrayFile, keys: dict[str, str]) -> None:
     if doubtful:
         raise PolarMonitorError(
             f"{file.path}: expected a spread under a usual name, got arrays of the means' shape {shape} that may be "
-            f"it: {_some(doubtful)}: pass --var KEY, --std KEY or --logvar KEY, or --no-spread to judge the means alone"
+            f"it: {_some(doubtful)}: pass --var KEY, --std KEY, --logvar KEY or --logstd KEY, or --no-spread to judge "
+            "the means alone"
         )
 
 

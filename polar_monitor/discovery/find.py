@@ -15,7 +15,8 @@ from ..errors import PolarMonitorError, UndecidedError
 from . import search
 from .conditional_prior import standardising
 from .latent import Latent, Part
-from .layer_widths import is_channels_first, likely_dimensions, output_width
+from .layer_widths import likely_dimensions, output_width
+from .layout import suggested_layout
 from .module_names import role
 from .outputs import one_tensor, structured
 from .suggestions import MAX_NAMES
@@ -28,7 +29,7 @@ MIN_LAYERS = 2
 def find(model: nn.Module, mean: Any, spreads: dict[str, Any], latent: Any) -> Latent:
     """Return the latent that the arguments of `attach` name, or else the only one that the model's names leave open.
 
-    `spreads` are the arguments logvar, var and std. Raises PolarMonitorError if there is none, or a choice.
+    `spreads` are the arguments logvar, var, std and logstd. Raises PolarMonitorError if there is none, or a choice.
     """
     kind, spread = one_spread(**spreads)
     if latent is not None:
@@ -36,7 +37,7 @@ def find(model: nn.Module, mean: Any, spreads: dict[str, Any], latent: Any) -> L
     if mean is None and kind is None:
         candidate = search.discover(model)
         if candidate.halves:
-            return _from_halves(*_module(model, candidate.mean, "latent"), candidate.why)
+            return _from_halves(model, *_module(model, candidate.mean, "latent"), candidate.why)
         return _from_modules(model, candidate.mean, candidate.kind, candidate.spread, candidate.why)
     if mean is None:
         raise PolarMonitorError(f'got {kind}= without mean=: pass mean="<module>" beside it')
@@ -86,6 +87,17 @@ def in_units_of_prior(latent: Latent, prior: Callable[[Any], Any]) -> Latent:
     return replace(latent, parts=(replace(part, reader=read),), why=f"{latent.why}; standardised by the given prior")
 
 
+def in_layout(latent: Latent, layout: str | None) -> Latent:
+    """Return the same latent, its tensors read by the user's layout; None leaves it as it is."""
+    if layout is None:
+        return latent
+    parts = []
+    for part in latent.parts:
+        halves = isinstance(part.reader, partial) and part.reader.func is structured
+        parts.append(replace(part, reader=partial(structured, layout=layout)) if halves else part)
+    return replace(latent, parts=tuple(parts), layout=layout, layout_given=True)
+
+
 def _is_reader(value: Any) -> bool:
     return callable(value) and not isinstance(value, nn.Module)
 
@@ -115,16 +127,16 @@ def _from_modules(model: nn.Module, mean: Any, kind: str | None, spread: Any, wh
         dimensions = other_width if dimensions is None else dimensions
     read = f"mean from {name!r}" + (f", {kind} from {parts[1].name!r}" if spread is not None else ", no variance")
     likely = dimensions or likely_dimensions(module, halves=False)
-    return Latent(tuple(parts), kind, dimensions, is_channels_first(module), f"{read}: {why}", likely)
+    return Latent(tuple(parts), kind, dimensions, suggested_layout(module, model), f"{read}: {why}", likely)
 
 
-def _from_halves(module: nn.Module, name: str, why: str) -> Latent:
+def _from_halves(model: nn.Module, module: nn.Module, name: str, why: str) -> Latent:
     """Return the latent of one module whose output carries both sides, read by `structured`."""
-    channels_first, width = is_channels_first(module), output_width(module)
-    part = Part(module, name, partial(structured, channels_first=channels_first), "both")
+    layout, width = suggested_layout(module, model), output_width(module)
+    part = Part(module, name, partial(structured, layout=layout), "both")
     dimensions = None if width is None else width // 2
     likely = dimensions or likely_dimensions(module, halves=True)
-    return Latent((part,), "var", dimensions, channels_first, why, likely)
+    return Latent((part,), "var", dimensions, layout, why, likely)
 
 
 def _from_one_output(model: nn.Module, latent: Any, mean: Any, kind: str | None, spread: Any) -> Latent:
@@ -138,7 +150,7 @@ def _from_one_output(model: nn.Module, latent: Any, mean: Any, kind: str | None,
             )
         _check_carries_both(module, name)
         why = f"mean and variance from the output of {where!r}, by its type (a pair or halves: mean, log-variance)"
-        return _from_halves(module, name, why)
+        return _from_halves(model, module, name, why)
     for word, value in (("mean", mean), (kind, spread)):
         if value is not None and not _is_reader(value):
             raise PolarMonitorError(
@@ -153,7 +165,8 @@ def _from_one_output(model: nn.Module, latent: Any, mean: Any, kind: str | None,
         likely = likely_dimensions(module, True) or _discovered_dimensions(model)
     else:
         likely = _discovered_dimensions(model) or likely_dimensions(module, True)
-    return Latent((Part(module, name, read, "both"),), kind, None, is_channels_first(module), why, likely)
+    layout = suggested_layout(module, model) if name else None
+    return Latent((Part(module, name, read, "both"),), kind, None, layout, why, likely)
 
 
 def _discovered_dimensions(model: nn.Module) -> int | None:
@@ -174,7 +187,7 @@ def _check_carries_both(module: nn.Module, name: str) -> None:
         side = "mean" if stated.kind == "mean" else "spread"
         raise PolarMonitorError(
             f"latent: expected a module whose output carries mean and spread, but the name of {name!r} says {side}: "
-            f'pass mean="<module>" and logvar=, var= or std="<module>"'
+            f'pass mean="<module>" and logvar=, var=, std= or logstd="<module>"'
         )
     if width % 2:
         raise PolarMonitorError(

@@ -32,8 +32,11 @@ class Latent:
     """Unit of the spread; None without a spread."""
     dimensions: int | None
     """D if the modules' types fix it before they have run."""
-    channels_first: bool | None
+    layout: str | None
+    """Layout of the modules' outputs (`arrays.layout`): the user's, or what the types of their layers suggest."""
     why: str
     """Reason for this choice, as `explain` shows it."""
     likely: int | None = None
     """D if the layers only suggest it; used to reserve memory for compiled forwards, which cannot do so themselves."""
+    layout_given: bool = False
+    """True if the layout is the user's, so that no shape changes it."""

@@ -44,14 +44,6 @@ def likely_dimensions(module: nn.Module, halves: bool) -> int | None:
     return widths[-1]
 
 
-def is_channels_first(module: nn.Module) -> bool | None:
-    """Return True if a module's 3-D output has its channels second, as conv layers have; None if its type is open."""
-    layer = _end(module, last=True)
-    if isinstance(layer, nn.Linear | nn.LayerNorm):
-        return False
-    return True if isinstance(layer, Conv) else None
-
-
 def _end(module: nn.Module, last: bool) -> nn.Module | None:
     """Return the first or last layer of a module that sets a width."""
     if type(module).forward is not nn.Sequential.forward:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..arrays.layout import axes_of
 from ..arrays.spread import ARGUMENTS, UNITS
 from .vocabulary import HOLDERS, MEAN_FIELDS, SPREAD_FIELDS
 
@@ -24,7 +25,7 @@ LOCATED = (
 """Distributions whose mean and variance are a latent's."""
 COMPUTED_FIELDS = ("mean", *ARGUMENTS)
 """Properties that are read as fields, as the output objects of diffusers have them."""
-WRITE = "write latent=…, mean=lambda out: …, and logvar=, var= or std=lambda out: …"
+WRITE = "write latent=…, mean=lambda out: …, and logvar=, var=, std= or logstd=lambda out: …"
 
 
 def one_tensor(output: Any) -> Tensor:
@@ -36,16 +37,15 @@ def one_tensor(output: Any) -> Tensor:
     return output
 
 
-def structured(output: Any, channels_first: bool | None = None) -> tuple[Tensor, Tensor]:
+def structured(output: Any, layout: str | None = None) -> tuple[Tensor, Tensor]:
     """Return (mean, variance) of an output that names its parts; a pair of tensors is (mean, log-variance).
 
-    One tensor holds both: the first half of its dimensions (or channels) the mean, the second the log-variance. Raises
-    TypeError, with what was found and what to write, for anything else. That includes three tensors of one shape, since
-    (mean, log-variance, sample) and (sample, mean, log-variance) are both in use.
+    One tensor, whose axes `layout` names, holds both: the first half of its dimensions (or channels) the mean, the
+    second the log-variance. Raises TypeError, with what was found and what to write, for anything else. That includes
+    three tensors of one shape, since (mean, log-variance, sample) and (sample, mean, log-variance) are both in use.
     """
     if isinstance(output, Tensor):
-        first = output.dim() > 3 if channels_first is None else channels_first and output.dim() > 2
-        half, logvar = torch.chunk(output, 2, dim=1 if first else -1)
+        half, logvar = torch.chunk(output, 2, dim=axes_of(layout, output.dim()).find("d"))
         return half, logvar.exp()
     if isinstance(output, torch.distributions.Distribution):
         return one_distribution(output)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..arrays.spread import ARGUMENTS, UNITS
+from ..arrays.spread import ARGUMENTS
 from .module_names import parent
 
 MAX_LINES = 16
@@ -32,7 +32,7 @@ def several(pairs: list[Candidate]) -> str:
     unclear = list(dict.fromkeys(str(pair.spread) for pair in pairs if pair.kind is None))
     listed = "; ".join(f"{pair.mean!r} and {pair.spread!r}" for pair in pairs[:MAX_LINES])
     if unclear:
-        verb = ", ".join(map(repr, unclear[:MAX_LINES])) + " may output log σ², σ² or σ"
+        verb = ", ".join(map(repr, unclear[:MAX_LINES])) + " may output log σ², σ², σ or log σ"
         return _choose(f"found {listed}, but {verb}", _lines(pairs))
     if len(pairs) > 1:
         return _choose(f"found {listed}, so there may be more than one latent", _lines(pairs))
@@ -79,23 +79,16 @@ def _choose(result: str, lines: list[str]) -> str:
 
 
 def _lines(pairs: list[Candidate]) -> list[str]:
-    lines = [line for pair in pairs for line in _pair_lines(pair, pairs)]
+    lines = [line for pair in pairs for line in _pair_lines(pair)]
     if any(pair.kind is None for pair in pairs):
         around = dict.fromkeys(parent(pair.mean) for pair in pairs)
         lines += [f"{_latent_line(name)}   # if its output is a distribution" for name in around if name]
     return lines
 
 
-def _pair_lines(pair: Candidate, pairs: list[Candidate]) -> list[str]:
-    instead = "" if pair.kind is None else UNITS[pair.kind].instead
-    if not instead:
-        kinds = ARGUMENTS if pair.kind is None else (pair.kind,)
-        return [f'attach(model, mean="{pair.mean}", {kind}="{pair.spread}")' for kind in kinds]
-    # A unit that is no argument is read only if the name of its module is discovered.
-    around = parent(pair.mean)
-    if around and [parent(other.mean) for other in pairs].count(around) == 1 and parent(str(pair.spread)) == around:
-        return [f'attach(model.get_submodule("{around}"))   # finds {pair.mean!r} and {pair.spread!r}']
-    return [f"PolarMonitor().observe(mean, {instead})   # outputs of {pair.mean!r} and {pair.spread!r}"]
+def _pair_lines(pair: Candidate) -> list[str]:
+    kinds = ARGUMENTS if pair.kind is None else (pair.kind,)
+    return [f'attach(model, mean="{pair.mean}", {kind}="{pair.spread}")' for kind in kinds]
 
 
 def _latent_line(name: str) -> str:

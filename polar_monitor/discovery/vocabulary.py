@@ -19,7 +19,7 @@ class SpreadNames(NamedTuple):
     fields: tuple[str, ...]
     """Names in a dict, dataclass or named tuple that a module returns."""
     keys: tuple[str, ...] = ()
-    """Keys of an .npz file; only for a unit that is an argument of `classify`."""
+    """Keys of an .npz file."""
     module_may_differ: bool = False
     """True if a module of such a name often gives another unit: much code calls "fc_var" what gives log σ²."""
 
@@ -57,6 +57,10 @@ SPREAD_NAMES = {
     "logstd": SpreadNames(
         modules=("logstd", "logstddev", "logsigma", "logscale"),
         fields=("log_std", "logstd", "log_sigma", "log_scale"),
+        keys=(
+            "logstd", "log_std", "log_sigma", "logsigma", "log_scale", "logscale", "log_stds", "z_logstd", "z_log_std",
+            "z_log_sigma", "z_log_scale", "posterior_logstd", "posterior_log_std",
+        ),
     ),
 }  # fmt: skip
 """Names of spreads by unit; the units are those of `arrays.spread.UNITS`."""

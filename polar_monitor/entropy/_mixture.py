@@ -27,14 +27,15 @@ def information(
     *,
     logvar: Any = None,
     std: Any = None,
+    logstd: Any = None,
     groups: Any = None,
     dependent: bool = True,
 ) -> Estimate:
     """Information of each latent dimension about the input: I(x; z) = h(z) − ½(log 2πe + E log σ²), z = μ + σε.
 
-    `mean` and one of `var`, `logvar`, `std` have the same shape. h(z) is the entropy of the rows' Gaussian mixture, so
-    the value is in [0, log n] (Hoffman & Johnson 2016). Rows with a variance of 0 or less are left out. Raises
-    PolarMonitorError.
+    `mean` and one of `var`, `logvar`, `std`, `logstd` have the same shape. h(z) is the entropy of the rows' Gaussian
+    mixture, so the value is in [0, log n] (Hoffman & Johnson 2016). Rows with a variance of 0 or less are left out.
+    Raises PolarMonitorError.
 
     Example:
         >>> import numpy as np
@@ -43,9 +44,9 @@ def information(
         >>> round(float(entropy.information(mean, np.full(10_000, 0.25))), 1)
         0.8
     """
-    kind, spread = one_spread(logvar, var, std)
+    kind, spread = one_spread(var=var, logvar=logvar, std=std, logstd=logstd)
     if kind is None:
-        raise PolarMonitorError("expected one of var, logvar, std; got none: without one, see entropy.resolved")
+        raise PolarMonitorError("expected one of var, logvar, std, logstd; got none: without one, see entropy.resolved")
     rows = as_rows("mean", mean, MAX_ROWS)
     spreads = as_rows(kind, spread, MAX_ROWS)
     if (spreads.given, spreads.values.shape) != (rows.given, rows.values.shape):

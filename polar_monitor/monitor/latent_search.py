@@ -21,7 +21,7 @@ from .evaluation_loop import EvaluationLoop
 
 
 class LatentSearch:
-    """Search of one monitor. `named` and `prior` are the arguments of `attach`, which may hold the model.
+    """Search of one monitor. `named`, `layout`, `prior` and `example` are the arguments of `attach`, which may hold the model.
 
     Raises PolarMonitorError for arguments that cannot be used, and for a model in which nothing can be a latent.
     """
@@ -31,17 +31,19 @@ class LatentSearch:
         loop: EvaluationLoop,
         model: nn.Module,
         named: tuple[Any, dict[str, Any], Any],
+        layout: str | None,
         prior: Any,
         example: Any,
     ) -> None:
-        self._loop, self._model, self._prior = loop, weakref.ref(model), prior
+        self._loop, self._model = loop, weakref.ref(model)
+        self._layout, self._prior = layout, prior
         self._latent, self._question = find.find_or_ask(model, *named)
         self._is_named = find.is_named(*named)
         self._is_decided = False
         if example is not None:
             self._look_at(model, example)
         if self._latent is not None:
-            self._latent = self._standardised(self._latent)
+            self._latent = self._prepared(self._latent)
             loop.make_pipelines(self._latent.kind, self._latent.dimensions)
         self._forwards: FirstForwards | None = None
         self._clock: OptimizerClock | None = None
@@ -100,7 +102,7 @@ class LatentSearch:
         warning, latent = outcome.warning, outcome.latent
         if latent is not None:
             try:
-                self._take(self._standardised(latent))
+                self._take(self._prepared(latent))
             except PolarMonitorError as failure:  # raised here, it would end the training
                 warning = str(failure)
         self.why = outcome.why or self.why

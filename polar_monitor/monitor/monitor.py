@@ -14,6 +14,7 @@ from torch import nn
 from ..alerts.alert import Alert
 from ..alerts.alert_rules import AlertRules
 from ..alerts.custom_rule import Rule
+from ..arrays.layout import checked_layout
 from ..discovery.unwrap import unwrap
 from ..errors import PolarMonitorError
 from ..evaluation import Evaluation, Health
@@ -36,14 +37,18 @@ class PolarMonitor:
     Args:
         mean: The module that gives the posterior mean (or the code of an autoencoder): its name or itself. Or a
             callable on the output of `latent`, or of the model without `latent`. None: discovered.
-        logvar: The same for the posterior's log-variance. At most one of `logvar`, `var` and `std`.
+        logvar: The same for the posterior's log-variance. At most one of `logvar`, `var`, `std` and `logstd`.
         var: The same for the posterior's variance.
         std: The same for the posterior's standard deviation.
+        logstd: The same for its logarithm, log σ.
         latent: One module whose output contains both: a distribution, named fields, (mean, log-variance), or one tensor
             whose halves are mean and log-variance.
         example: A batch of the model's inputs, as for `evaluate(batch)`: the model runs on it at once, as it is, to see
             which tensors are the latent. None: the first forwards of the training show it. Needed if the model is
             compiled and its names leave a choice.
+        layout: Axes of the latent's tensors, a letter each: n for the inputs, d for the dimensions, others for places,
+            as in "ntd", "tnd" or "nhwd"; "..." stands for any number of places. None: as the types of the layers, the
+            widths and the sizes of the first batches say; `explain` says how it is read.
         prior: (mean, variance), numbers or arrays (D,); None is N(0, 1). It changes `kl` only. Or, for a conditional
             prior, a callable on the output that contains the latent: it returns (mean, variance) of each row or a
             distribution, the rows are standardised by it, and the labels describe what goes beyond the prior. Every
@@ -93,8 +98,10 @@ class PolarMonitor:
         logvar: Any = None,
         var: Any = None,
         std: Any = None,
+        logstd: Any = None,
         latent: Any = None,
         example: Any = None,
+        layout: str | None = None,
         prior: Any = None,
         resolution: float | None = None,
         log_dir: str | os.PathLike[str] | None = None,
@@ -114,25 +121,14 @@ class PolarMonitor:
         strict: bool = False,
     ) -> None:
         options = checked(
-            prior=prior,
-            resolution=resolution,
-            criterion=criterion,
-            every=every,
-            window=window,
-            max_overhead=max_overhead,
-            start_allowance=start_allowance,
-            log_every=log_every,
-            warmup=warmup,
-            alerts=alerts,
-            extra_rules=extra_rules,
-            on_alert=on_alert,
-            name=name,
-            modes=modes,
-            strict=strict,
-        )
+            prior=prior, resolution=resolution, criterion=criterion, every=every, window=window, warmup=warmup,
+            max_overhead=max_overhead, start_allowance=start_allowance, log_every=log_every, alerts=alerts,
+            extra_rules=extra_rules, on_alert=on_alert, name=name, modes=modes, strict=strict,
+        )  # fmt: skip
         self.name = options.name
-        self._named = (mean, {"logvar": logvar, "var": var, "std": std}, latent)
-        self._example, self._prior = example, prior if callable(prior) else None
+        self._named = (mean, {"logvar": logvar, "var": var, "std": std, "logstd": logstd}, latent)
+        self._layout, self._example = checked_layout(layout), example
+        self._prior = prior if callable(prior) else None
         self._standardised = None if self._prior is None else True
         """True if each row is standardised by its prior, False if none is; None before the first."""
         self._outputs = Outputs(log_dir, sinks, name=options.name, strict=options.strict)
@@ -160,7 +156,7 @@ class PolarMonitor:
         if self._search is not None:
             raise PolarMonitorError("this monitor is attached already: make another one for another model or latent")
         model = unwrap(model)
-        search = LatentSearch(self._loop, model, self._named, self._prior, self._example)
+        search = LatentSearch(self._loop, model, self._named, self._layout, self._prior, self._example)
         self._standardised = self._prior is not None
         self._named, self._prior, self._example = (None, {}, None), None, None  # they may hold the model
         self._open(replacing)
@@ -271,10 +267,12 @@ class PolarMonitor:
         return judge_batch(self._loop, self._model, batch)
 
     def observe(
-        self, mean: Any, *, logvar: Any = None, var: Any = None, std: Any = None, prior: Any = None, mode: str = "train"
-    ) -> None:
+        self, mean: Any, *, logvar: Any = None, var: Any = None, std: Any = None, logstd: Any = None, prior: Any = None,
+        layout: str | None = None, mode: str = "train",
+    ) -> None:  # fmt: skip
         """Record latents by hand: (n, D) or spatial tensors or arrays, with at most one spread of the same shape.
 
+        Without a `layout`, here or of the monitor, they are (n, D), (n, T, D) or (n, C, H, W).
         `prior`, of each row, standardises them: a distribution, or (mean, variance), each of the shape of `mean`, (D,)
         or a number. Raises PolarMonitorError for bad arguments. Rows count towards the evaluation at the next step.
         After `detach` it does nothing.
@@ -282,7 +280,8 @@ class PolarMonitor:
         loop = self._loop
         if loop.ended:
             return
-        rows = read_rows(mean, logvar, var, std, mode=mode, modes=loop.options.modes)
+        spreads = {"logvar": logvar, "var": var, "std": std, "logstd": logstd}
+        rows = read_rows(mean, spreads, layout or self._layout, mode=mode, modes=loop.options.modes)
         if not loop.pipelines:
             self._open()
             loop.make_pipelines(rows.kind, None)
@@ -364,7 +363,8 @@ class PolarMonitor:
         if dimension is not None:
             return "nothing has been evaluated yet" if regime is None else regime.explain(dimension)
         why = self._observed if self._search is None else self._search.why
-        return summary.explain(why, self._loop.options.modes, self._loop.schedule, self.log_dir)
+        read = next((read for pipeline in self._loop.pipelines.values() if (read := pipeline.reading)), "")
+        return summary.explain(why, read, self._loop.options.modes, self._loop.schedule, self.log_dir)
 
     def summary(self) -> str:
         """Format a table of all dimensions, the verdict and the alerts, as plain text."""

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from .._torch_compat import is_plain
-from ..arrays.spread import ARGUMENTS, one_spread
+from ..arrays.layout import axes_of, checked_layout, dimensions_of
+from ..arrays.spread import ARGUMENTS, UNITS, one_spread
+from ..capture.axes import Axes
 from ..capture.tap import Tap
 from ..discovery.conditional_prior import standardise
 from ..errors import PolarMonitorError
@@ -23,9 +25,11 @@ class ObservedRows:
     """Means of one call, and their spread if there is one."""
 
     kind: str | None
-    """Unit of the spread: "logvar", "var" or "std"; None without one."""
+    """Unit of the spread; None without one."""
     mean: Tensor
     spread: Tensor | None
+    layout: str | None = None
+    """Layout of the tensors, if the user gave one."""
 
     def prepared(self, pipeline: ModePipeline, prior: Any, standardised: bool | None) -> ObservedRows:
         """Return the rows for a pipeline, standardised if they have a prior. Raises PolarMonitorError.
@@ -56,9 +60,7 @@ class ObservedRows:
 
     @property
     def _dimensions(self) -> int:
-        """Number of latent dimensions: the channels of an image, the features of a row or of a sequence."""
-        axes = self.mean.dim()
-        return 1 if axes == 1 else self.mean.shape[1 if axes > 3 else -1]
+        return dimensions_of(axes_of(self.layout, self.mean.dim()), self.mean.shape)
 
     def _standardised(self, prior: Any, shared: Any) -> ObservedRows:
         if shared is not None:
@@ -78,25 +80,33 @@ class ObservedRows:
         """
         ring = pipeline.ring
         try:
-            if self.kind in ("var", "std") and self.spread is not None and self.spread.device.type == "cpu":
+            if self.kind and UNITS[self.kind].positive and self.spread is not None and self.spread.device.type == "cpu":
                 pipeline.check_unit(self.spread.detach().float().numpy(), self.kind)
-            Tap({}, None, "both", None, strict=True).record(ring, (self.mean, self.spread))
+            Tap({}, None, "both", Axes(axes_of(self.layout, self.mean.dim())), strict=True).record(
+                ring, (self.mean, self.spread)
+            )
         except PolarMonitorError:
             raise
         except (TypeError, ValueError, RuntimeError) as failure:
             raise PolarMonitorError(f"mean: expected rows that can be recorded: {failure}") from None
 
 
-def read_rows(mean: Any, logvar: Any, var: Any, std: Any, *, mode: str, modes: Sequence[str]) -> ObservedRows:
+def read_rows(
+    mean: Any, spreads: dict[str, Any], layout: str | None, *, mode: str, modes: Sequence[str]
+) -> ObservedRows:
     """Read the arguments of `observe`. Raises PolarMonitorError for those that are no latents, or another mode."""
-    kind, value = one_spread(logvar, var, std)
+    kind, value = one_spread(**spreads)
     mean, spread = _tensor("mean", mean), None if value is None else _tensor(str(kind), value)
     if spread is not None and spread.shape != mean.shape:
         raise PolarMonitorError(f"{kind}: expected shape {tuple(mean.shape)}, got {tuple(spread.shape)}")
     if not is_plain(mean) or mean.dim() < 1 or 0 in mean.shape[1:]:
         raise PolarMonitorError(f"mean: expected a tensor (n, D) with values, got shape {tuple(mean.shape)}")
     checked_mode(mode, modes)
-    return ObservedRows(kind, mean, spread)
+    try:
+        axes_of(checked_layout(layout), mean.dim())
+    except ValueError as failure:
+        raise PolarMonitorError(str(failure)) from None
+    return ObservedRows(kind, mean, spread, layout)
 
 
 def checked_mode(mode: Any, modes: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from .._validation import state_count
 from ..alerts.custom_rule import to_json
 from ..alerts.engine import AlertEngine
 from ..alerts.observation import Observation
+from ..arrays.layout import described
 from ..arrays.spread import UNITS, ends_of, to_variance, unit_doubt
 from ..capture.ring import PairedRingBuffer
 from ..capture.transfer import Batch, HostTransfer
@@ -67,6 +68,10 @@ class ModePipeline:
         """True if the latest evaluation differs from the one before, or raised an alert."""
         self.spread_name = ""
         """Quoted name of the module that gives the spread, for messages; '' without such a module."""
+        self._letters = ""
+        """Letters of the axes of the rows in the stream."""
+        self.refused_unit = False
+        """True if rows were dropped because their spread is below 0, which its unit cannot be: a warning says so."""
         self._min_spread = np.inf
         self._max_spread = -np.inf
         self._failure: Exception | None = None
@@ -78,6 +83,12 @@ class ModePipeline:
         s = self.settings
         paired = self.kind is not None
         return LatentStream(dimensions, window=s.window, has_variance=paired, prior=s.prior, resolution=s.resolution)
+
+    @property
+    def reading(self) -> str:
+        """Text that says how the axes of the first latent are read; '' before it."""
+        letters, shape = self.ring.letters, self.ring.shape
+        return described(letters, shape) if letters else ""
 
     @property
     def rows_dropped(self) -> int:
@@ -120,17 +131,34 @@ class ModePipeline:
 
     def _take(self, batch: Batch) -> None:
         dimensions = batch.mean.shape[1]
+        if self.stream is not None and self.stream.dimensions != dimensions and self.ring.letters != self._letters:
+            self._restart()
         if self.stream is None or (self.stream.dimensions != dimensions and self.stream.rows == 0):
             self.stream = self._new_stream(dimensions)
+        self._letters = self.ring.letters
         missed = min(batch.dropped, max(self.stream.window - len(batch.mean), 0))
         self.dropped, self.skipped = self.dropped + missed, self.skipped + batch.dropped - missed
         variance = None
         if self.kind is not None and batch.spread is not None:
             self.check_unit(batch.spread, self.kind)
+            if UNITS[self.kind].positive and np.fmin.reduce(batch.spread, axis=None, initial=0.0) < 0:
+                self.refused_unit = True
+                self.dropped += len(batch.mean)
+                return
             variance = to_variance(batch.spread, self.kind)
         self.stream.update(batch.mean, variance, batch.begins, self.ring.mantissa, batch.steps)
         self.seen += batch.mean.shape[0]
         self.observed += batch.mean.shape[0]
+
+    def _restart(self) -> None:
+        """Forget the rows that were read with other axes, and all that was concluded from them."""
+        if self.stream is not None and self.stream.rows:
+            warn(
+                f"the latent's axes were read as {self._letters!r}, but a size that varies is no number of dimensions: "
+                f"{self.reading}; the statistics begin again. If that is wrong, write layout="
+            )
+        self.stream = self.snapshot = self.regime = None
+        self.alerts, self.observed, self.light = AlertEngine(self.settings.extra), 0, 0
 
     def check_unit(self, spread: NDArray[np.float32], kind: str) -> None:
         """Warn, once, of a spread whose values fit another unit than the argument that it was passed as."""

@@ -17,14 +17,18 @@ SILENT = "likely causes: " + "; ".join(KIND_ADVICE[AlertKind.SILENT].causes)
 """Likely causes of a silence, as text."""
 
 
-def explain(why: str, modes: tuple[str, ...], schedule: Schedule, log_dir: Path | None) -> str:
-    """Describe the latent and its reason, the interval of evaluations, and the folder of the results."""
+def explain(why: str, read: str, modes: tuple[str, ...], schedule: Schedule, log_dir: Path | None) -> str:
+    """Describe the latent and its reason, the interval of evaluations, and the folder of the results.
+
+    `read` says how the latent's axes are read; '' before the first row.
+    """
     governor, start = schedule.governor, ""
     steps = "step" if governor.every == 1 else f"{governor.every} steps"
     if governor.allowance.seconds and governor.max_overhead < 1:
         start = f" and {governor.allowance.seconds:g} s in all, {governor.allowance.used:.2f} s of it used"
     lines = [
         why or "no latent is watched yet: call observe(mean, logvar=…)",
+        *([read] if read else []),
         f"modes {', '.join(modes)}; evaluated every {steps} now (every={schedule.pace.every}; overhead at most "
         f"{governor.max_overhead:.1%}{start}, now {governor.overhead:.2%})",
     ]

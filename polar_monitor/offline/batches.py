@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..arrays.layout import axes_of
 from ..arrays.places import places_of, taken_of
 from ..arrays.rows import F32, Floats
-from ..arrays.spread import to_variance
+from ..arrays.spread import UNITS, WRITE_LOGARITHM, to_variance
 from ..errors import PolarMonitorError
 from .nested_lists import first_array
 from .source import Source, is_chunked, read, read_chunk
@@ -30,8 +31,10 @@ class Batch(NamedTuple):
     largest: float
 
 
-def batches(mean: Any, kind: str | None, spread: Any, prior: tuple[Any, Any] | None = None) -> Iterator[Batch]:
-    """Yield the rows of latents (n, D), (n,), (n, T, D) or (n, C, H, W), in units of a prior of each row if given.
+def batches(
+    mean: Any, kind: str | None, spread: Any, prior: tuple[Any, Any] | None = None, layout: str | None = None
+) -> Iterator[Batch]:
+    """Yield the rows of latents in a layout (`arrays.layout`), in units of a prior of each row if given.
 
     `spread` is True if the chunks of `mean` are pairs (mean, spread). Raises PolarMonitorError.
     """
@@ -50,6 +53,7 @@ def batches(mean: Any, kind: str | None, spread: Any, prior: tuple[Any, Any] | N
         array, mantissa = read("mean", given) if means.chunks is None else read_chunk("mean", given)
         if not 1 <= array.ndim <= 5 or 0 in array.shape[1:]:
             raise PolarMonitorError(f"mean: expected 1 to 5 axes, (n, D), and D above 0, got shape {array.shape}")
+        letters = _letters(layout, array)
         values = None
         if kind is not None:
             values = others[0].matching_rows(start, array) if others else read_chunk(str(kind), in_pair)[0]
@@ -59,7 +63,7 @@ def batches(mean: Any, kind: str | None, spread: Any, prior: tuple[Any, Any] | N
         start += len(array)
         if len(array) == 0:
             continue
-        batch = _batch(array, mantissa, kind, values, sides, rows)
+        batch = _batch(array, letters, mantissa, kind, values, sides, rows)
         rows += len(batch.mean)
         if dimensions not in (None, batch.mean.shape[1]):
             raise PolarMonitorError(
@@ -81,15 +85,16 @@ def is_of_each_row(value: Any) -> bool:
     return nested or getattr(value, "ndim", 0) > 1
 
 
-def rows_of(array: Floats, before: int = 0) -> tuple[Floats, int]:
+def rows_of(array: Floats, letters: str, before: int = 0) -> tuple[Floats, int]:
     """Return a latent as rows (n · p, D), and the p rows of an input: `capture.output_rows.rows_of` for arrays.
 
-    `before` is the number of rows that came earlier, since every row continues the choice of places.
+    `letters` are those of its axes (`arrays.layout`). `before` is the number of rows that came earlier, since every row
+    continues the choice of places.
     """
-    if array.ndim < 3:
+    if letters in ("n", "nd"):
         return array.reshape(len(array), -1), 1
-    if array.ndim > 3:
-        array = np.moveaxis(array, 1, -1)
+    inputs, dimensions = letters.index("n"), letters.index("d")
+    array = array.transpose(inputs, *[i for i in range(array.ndim) if i not in (inputs, dimensions)], dimensions)
     flat, sizes = array.reshape(len(array), -1, array.shape[-1]), array.shape[1:-1]
     taken = taken_of(flat.shape[1])
     if taken < flat.shape[1]:
@@ -98,22 +103,35 @@ def rows_of(array: Floats, before: int = 0) -> tuple[Floats, int]:
     return flat.reshape(-1, flat.shape[-1]), taken
 
 
+def _letters(layout: str | None, array: Floats) -> str:
+    try:
+        return axes_of(layout, array.ndim)
+    except ValueError as failure:
+        raise PolarMonitorError(str(failure)) from None
+
+
 def _batch(
-    mean: Floats, mantissa: int, kind: str | None, spread: Floats | None, prior: list[Floats], before: int
+    mean: Floats,
+    letters: str,
+    mantissa: int,
+    kind: str | None,
+    spread: Floats | None,
+    prior: list[Floats],
+    before: int,
 ) -> Batch:
     mean, smallest, largest = at_least_float32(mean), np.inf, -np.inf
     if spread is not None:
         spread = at_least_float32(spread)
         smallest, largest = float(np.fmin.reduce(spread, axis=None)), float(np.fmax.reduce(spread, axis=None))
-        if kind != "logvar" and smallest < 0:
-            raise PolarMonitorError(
-                f"{kind}: expected values of 0 or more, got {smallest:.3g}: is it a log-variance? Then pass logvar="
-            )
+        if UNITS[str(kind)].positive and smallest < 0:
+            raise PolarMonitorError(f"{kind}: expected values of 0 or more, got {smallest:.3g}: {WRITE_LOGARITHM}")
     if prior:
-        mean, spread = standardised(mean, kind, spread, [matching_rows(mean, at_least_float32(side)) for side in prior])
+        mean, spread = standardised(
+            mean, kind, spread, [matching_rows(mean, at_least_float32(side), letters) for side in prior]
+        )
         mantissa = 23
-    rows, per = rows_of(mean, before)
-    variance = None if spread is None else to_variance(_float32(rows_of(spread, before)[0]), str(kind))
+    rows, per = rows_of(mean, letters, before)
+    variance = None if spread is None else to_variance(_float32(rows_of(spread, letters, before)[0]), str(kind))
     return Batch(_float32(rows), variance, per, min(mantissa, 23), smallest, largest)
 
 

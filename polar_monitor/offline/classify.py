@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from .._validation import checked_prior, checked_resolution
+from ..arrays.layout import checked_layout
 from ..arrays.spread import one_spread, unit_doubt
 from ..errors import PolarMonitorError, PolarMonitorWarning
 from ..regime import published
@@ -24,6 +25,8 @@ def classify(
     logvar: Any = None,
     var: Any = None,
     std: Any = None,
+    logstd: Any = None,
+    layout: str | None = None,
     prior: Any = None,
     resolution: float | None = None,
     criterion: str = "information",
@@ -32,11 +35,14 @@ def classify(
 
     Args:
         mean: The posterior means, or codes, (n, D); (n,) is one dimension. Spatial and sequence latents (n, C, H, W)
-            and (n, T, D) have one dimension a channel or feature, and 4 places of each input are taken. An array
+            and (n, T, D) have one dimension a channel or feature, and 4 places of each input are taken; other orders
+            are given by `layout`. An array
             of any real type, a memory map, a tensor on any device, or chunks of rows: an iterator, or another iterable
             such as a DataLoader. A list of arrays may be chunks or inputs and is an error: pass iter(chunks).
-        logvar, var, std: The posterior's spread, at most one, in the shape (and the chunks) of `mean`. True: the chunks
-            of `mean` are pairs (mean, spread). Without one no dimension is called mixed.
+        logvar, var, std, logstd: The posterior's spread, at most one, in the shape (and the chunks) of `mean`. True:
+            the chunks of `mean` are pairs (mean, spread). Without one no dimension is called mixed.
+        layout: Letters of the axes of `mean`, where they are not (n, D), (n, T, D) or (n, C, H, W): n for the inputs, d
+            for the dimensions, others for places, as in "tnd" or "nhwd".
         prior: (mean, variance), each a number or (D,), enters `kl` alone; None is N(0, 1). A conditional prior has at
             least one side of the shape of `mean`, or chunks: rows are standardised by it, (μ − μp) / σp and σ² / σp²,
             and the labels are those beyond the prior. Or a normal distribution of either kind.
@@ -62,26 +68,33 @@ def classify(
         >>> [str(label) for label in regime.labels], str(regime.verdict)
         (['active', 'passive'], 'polarised')
     """
-    kind, spread = one_spread(logvar, var, std)
-    regime, doubt = judged(mean, kind, spread, prior, resolution, criterion)
+    kind, spread = one_spread(logvar=logvar, var=var, std=std, logstd=logstd)
+    regime, doubt = judged(mean, kind, spread, prior, resolution, criterion, layout)
     if doubt:
         warnings.warn(f"polar_monitor: {doubt}", PolarMonitorWarning, stacklevel=2)
     return regime
 
 
 def judged(
-    mean: Any, kind: str | None, spread: Any, prior: Any, resolution: float | None, criterion: str
+    mean: Any,
+    kind: str | None,
+    spread: Any,
+    prior: Any,
+    resolution: float | None,
+    criterion: str,
+    layout: str | None = None,
 ) -> tuple[Regime, str]:
     """Return the regime of `classify`, and its doubt about the unit of the spread ('' for none).
 
-    `kind` is that of `spread`: "logvar", "var", "std" or None. Raises PolarMonitorError as `classify` does.
+    `kind` is that of `spread`: a unit or None. Raises PolarMonitorError as `classify` does.
     """
     from .subset import Subset
 
     published.check(criterion)
+    layout = checked_layout(layout)
     shared, conditional = _prior(prior)
     subset, smallest, largest = Subset(shared, checked_resolution(resolution)), float("inf"), -float("inf")
-    for batch in batches(mean, kind, spread, conditional):
+    for batch in batches(mean, kind, spread, conditional, layout):
         subset.add(batch)
         smallest, largest = min(smallest, batch.smallest), max(largest, batch.largest)
     doubt = unit_doubt(kind, smallest, largest) if subset.rows >= MIN_ROWS_FOR_DOUBT else ""

@@ -22,7 +22,7 @@ ARGUMENT_ADVICE = Advice(
     "an array (n, D) or an iterator of chunks",
     "pass iter(chunks) or np.concatenate(chunks) (or np.stack, where each is one input)",
 )
-CHUNK_ADVICE = Advice("one array", "for pairs (mean, spread) pass logvar=True, var=True or std=True")
+CHUNK_ADVICE = Advice("one array", "for pairs (mean, spread) pass logvar=True, var=True, std=True or logstd=True")
 
 
 def first_array(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays.layout import dimensions_of
 from ..arrays.rows import Floats
 from ..arrays.spread import UNITS
 from ..errors import PolarMonitorError
@@ -23,16 +24,15 @@ def standardised(
         return moved, None if kind is None else UNITS[kind].rescaled(spread, variance, np)
 
 
-def matching_rows(mean: Floats, side: Floats) -> Floats:
-    """Return one side of a prior, a number or (D,), in a shape that goes with a latent of any shape."""
+def matching_rows(mean: Floats, side: Floats, letters: str) -> Floats:
+    """Return one side of a prior, a number or (D,), in a shape that goes with a latent with these axes."""
     if side.shape == ():
         return side.astype(mean.dtype)
     if side.shape == mean.shape:
         return side
-    axis = 1 if mean.ndim > 3 else -1
-    if side.shape != (mean.shape[axis] if mean.ndim > 1 else 1,):
+    if side.shape != (dimensions_of(letters, mean.shape),):
         raise PolarMonitorError(f"prior: expected a number, (D,) or the shape of mean {mean.shape}, got {side.shape}")
-    return side.reshape(-1, *(1,) * (mean.ndim - 2)) if mean.ndim > 3 else side
+    return side.reshape([-1 if letter == "d" else 1 for letter in letters])
 
 
 def at_least_float32(array: Floats) -> Floats:

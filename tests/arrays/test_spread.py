@@ -26,7 +26,7 @@ VARIANCE = np.random.default_rng(0).gamma(1.0, 1.0, (40, 3))
 
 def test_every_unit_is_tested() -> None:
     assert FROM_VARIANCE.keys() == UNITS.keys()
-    assert ARGUMENTS == ("logvar", "var", "std")
+    assert ARGUMENTS == ("logvar", "var", "std", "logstd")
 
 
 @each
@@ -65,10 +65,12 @@ def test_a_negative_standard_deviation_is_not_a_variance() -> None:
 
 
 def test_one_spread_is_taken() -> None:
-    assert one_spread(None, None, None) == (None, None)
-    assert one_spread(None, 2.0, None) == ("var", 2.0)
-    with pytest.raises(PolarMonitorError, match="expected at most one of logvar, var, std; got logvar and std: pass"):
-        one_spread(1.0, None, 2.0)
+    assert one_spread(logvar=None, std=None) == (None, None)
+    assert one_spread(logvar=None, var=2.0) == ("var", 2.0)
+    with pytest.raises(
+        PolarMonitorError, match="expected at most one of logvar, var, std, logstd; got logvar and std: pass"
+    ):
+        one_spread(logvar=1.0, var=None, std=2.0)
 
 
 @pytest.mark.parametrize(
@@ -80,8 +82,13 @@ def test_one_spread_is_taken() -> None:
         ("var", 0.0, 1.1, ""),
         ("var", 1.0, 1.2, ""),
         ("var", 1.0, math.exp(0.5), "every variance is 1 or more: .* Then pass var="),
-        ("var", -8.0, 0.3, "var has values below 0 .the smallest is -8.: .* Then pass logvar="),
-        ("std", -0.1, 1.0, "std has values below 0 .* Then pass logvar="),
+        (
+            "var",
+            -8.0,
+            0.3,
+            "var has values below 0 .the smallest is -8., so it is a logarithm: .* as logstd= if it is log σ",
+        ),
+        ("std", -0.1, 1.0, "std has values below 0 .* as logvar= if it is log σ², .*"),
         ("std", 1.0, 9.0, ""),
         ("logstd", -4.0, 9.0, ""),
         (None, -1.0, 1.0, ""),

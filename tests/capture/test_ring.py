@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from polar_monitor.arrays.layout import axes_of
 from polar_monitor.arrays.places import MAX_ROWS_PER_INPUT
 from polar_monitor.capture.output_rows import rows_of
 from polar_monitor.capture.ring import PairedRingBuffer
@@ -214,7 +215,7 @@ def test_low_precision_is_recorded_in_float32() -> None:
 @pytest.mark.parametrize("shape", [(5, 4, 6, 6), (5, 4, 2, 3, 3)])
 def test_spatial_latents_have_a_dimension_a_channel(shape: tuple[int, ...]) -> None:
     x = torch.randn(shape)
-    rows = rows_of(x, None)
+    rows = rows_of(x, axes_of(None, x.dim()))
     assert rows.shape == (5, MAX_ROWS_PER_INPUT, 4)
     for number in range(5):
         all_places = x[number].flatten(1).T
@@ -223,12 +224,12 @@ def test_spatial_latents_have_a_dimension_a_channel(shape: tuple[int, ...]) -> N
 
 def test_later_forwards_take_other_places() -> None:
     x = torch.arange(64.0).reshape(1, 1, 8, 8)
-    seen = torch.cat([rows_of(x, None, rows).flatten() for rows in range(0, 256, 4)])
+    seen = torch.cat([rows_of(x, axes_of(None, x.dim()), rows).flatten() for rows in range(0, 256, 4)])
     assert len(seen.unique()) == 64
-    assert torch.equal(rows_of(x, None, torch.tensor(28)), rows_of(x, None, 28))
+    assert torch.equal(rows_of(x, axes_of(None, x.dim()), torch.tensor(28)), rows_of(x, axes_of(None, x.dim()), 28))
 
 
 def test_sequences_have_a_dimension_a_feature_unless_stated() -> None:
     x = torch.randn(5, 3, 4)
-    assert torch.equal(rows_of(x, None), x)
-    assert torch.equal(rows_of(x, True), x.transpose(1, 2))
+    assert torch.equal(rows_of(x, axes_of(None, x.dim())), x)
+    assert torch.equal(rows_of(x, "ndt"), x.transpose(1, 2))

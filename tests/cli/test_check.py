@@ -130,16 +130,16 @@ def test_a_prior_of_each_row_standardises(tmp_path: Path, capsys: pytest.Capture
         (
             {"mu": MEAN, "z_sd": VAR},
             [],
-            "the means' shape (2000, 3) that may be it: z_sd: pass --var KEY, --std KEY or",
+            "the means' shape (2000, 3) that may be it: z_sd: pass --var KEY, --std KEY, ",
         ),
-        ({"mu": MEAN, "log_sigma": VAR, "odd": VAR}, [], "may be it: log_sigma, odd: pass --var KEY"),
+        ({"mu": MEAN, "log_precision": VAR, "odd": VAR}, [], "may be it: log_precision, odd: pass --var KEY"),
         ({"code": MEAN, "spread": VAR}, ["--mean", "code"], "may be it: spread: pass"),
         ({"mu": MEAN[:, 0], "sd": VAR[:, 0]}, [], "the means' shape (2000,) that may be it: sd"),
         ({"mu": MEAN} | {f"odd{k}": VAR for k in range(30)}, [], "odd24 and 5 more: pass --var KEY"),
         ({"mu": MEAN, "var": VAR}, ["--mean", "nu"], "no key 'nu', the file has mu, var"),
         ({"mu": MEAN, "var": VAR}, ["--prior", "pm", "pv"], "no key 'pm'"),
         ({"mu": MEAN, "var": VAR[:9]}, [], "var: expected shape (2000, 3), got (9, 3)"),
-        ({"mu": MEAN, "var": -VAR}, [], "is it a log-variance? Then pass --logvar KEY"),
+        ({"mu": MEAN, "var": -VAR}, [], "pass it as --logvar KEY if it is log σ², as --logstd KEY if"),
         ({"mu": MEAN.astype(complex)}, [], "expected real numbers of at most 64 bits, got complex"),
         ({"mu": np.array(["a"])}, [], "expected real numbers"),
         ({"mu": np.zeros((0, 3))}, [], "expected shape (n, D) with n and D above 0, got (0, 3)"),
@@ -290,7 +290,7 @@ def test_usual_names_are_of_one_kind() -> None:
 def test_a_spread_under_any_usual_name_is_read(
     kind: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    values = {"logvar": np.log(VAR), "var": VAR, "std": np.sqrt(VAR)}[kind]
+    values = {"logvar": np.log(VAR), "var": VAR, "std": np.sqrt(VAR), "logstd": 0.5 * np.log(VAR)}[kind]
     np.savez(tmp_path / "a.npz", z_mean=MEAN, **{name: values})
     assert main(["check", str(tmp_path / "a.npz")]) == 0
     assert "2000 rows, 3 dimensions: polarised; 1 active, 2 passive" in capsys.readouterr().out

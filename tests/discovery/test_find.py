@@ -56,10 +56,11 @@ def test_a_unit_that_the_name_does_not_settle_is_asked_for() -> None:
     with pytest.raises(PolarMonitorError) as refused:
         find(model(fc_mu=nn.Linear(4, 2), fc_var=nn.Linear(4, 2)), None, NONE, None)
     assert str(refused.value).splitlines() == [
-        "found 'fc_mu' and 'fc_var', but 'fc_var' may output log σ², σ² or σ. Use one of:",
+        "found 'fc_mu' and 'fc_var', but 'fc_var' may output log σ², σ², σ or log σ. Use one of:",
         '    attach(model, mean="fc_mu", logvar="fc_var")',
         '    attach(model, mean="fc_mu", var="fc_var")',
         '    attach(model, mean="fc_mu", std="fc_var")',
+        '    attach(model, mean="fc_mu", logstd="fc_var")',
     ]
 
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from polar_monitor.discovery.layer_widths import input_width, is_channels_first, likely_dimensions, output_width
+from polar_monitor.discovery.layer_widths import input_width, likely_dimensions, output_width
+from polar_monitor.discovery.layout import suggested_layout
 
 
 class Own(nn.Module):
@@ -22,24 +23,24 @@ class Own(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("module", "given", "taken", "channels_first"),
+    ("module", "given", "taken", "layout"),
     [
-        (nn.Linear(5, 3), 3, 5, False),
-        (nn.Conv2d(5, 3, 1), 3, 5, True),
-        (nn.ConvTranspose1d(5, 3, 1), 3, 5, True),
-        (nn.Sequential(nn.ReLU(), nn.Linear(5, 3), nn.BatchNorm1d(3), nn.Tanh()), 3, 5, False),
-        (nn.Sequential(nn.Linear(5, 3), nn.Sequential(nn.Linear(3, 2), nn.Dropout())), 2, 5, False),
-        (nn.Sequential(nn.Linear(5, 6), nn.GLU()), None, 5, None),
-        (nn.Sequential(nn.Unflatten(1, (5, 4, 4)), nn.Conv2d(5, 3, 1)), 3, 80, True),
-        (nn.Sequential(nn.Conv2d(5, 3, 1), nn.Flatten()), None, 5, None),
-        (Own(), None, 12, None),
+        (nn.Linear(5, 3), 3, 5, "n...d"),
+        (nn.Conv2d(5, 3, 1), 3, 5, "nd..."),
+        (nn.ConvTranspose1d(5, 3, 1), 3, 5, "nd..."),
+        (nn.Sequential(nn.ReLU(), nn.Linear(5, 3), nn.BatchNorm1d(3), nn.Tanh()), 3, 5, "nd..."),
+        (nn.Sequential(nn.Linear(5, 3), nn.Sequential(nn.Linear(3, 2), nn.Dropout())), 2, 5, "n...d"),
+        (nn.Sequential(nn.Linear(5, 6), nn.GLU()), None, 5, "n...d"),
+        (nn.Sequential(nn.Unflatten(1, (5, 4, 4)), nn.Conv2d(5, 3, 1)), 3, 80, "nd..."),
+        (nn.Sequential(nn.Conv2d(5, 3, 1), nn.Flatten()), None, 5, "nd..."),
+        (Own(), None, 12, "n...d"),
         (nn.ReLU(), None, None, None),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else str(value),
 )
-def test_widths(module: nn.Module, given: int | None, taken: int | None, channels_first: bool | None) -> None:
+def test_widths(module: nn.Module, given: int | None, taken: int | None, layout: str | None) -> None:
     assert (output_width(module), input_width(module)) == (given, taken)
-    assert is_channels_first(module) is channels_first
+    assert suggested_layout(module) == layout
 
 
 def test_a_guess_of_the_dimensions() -> None:

@@ -45,7 +45,6 @@ NEW_UNIT = """
 UNITS["precision"] = Unit(
     variance=lambda spread, xp: 1.0 / spread,
     rescaled=lambda spread, prior, xp: spread * prior,
-    instead="var=1 / precision",
 )
 """
 NEW_NAMES = '''    "precision": SpreadNames(modules=("precision",), fields=("precision", "lambda_q")),
@@ -85,7 +84,7 @@ assert monitor.snapshot().posterior_variance.tolist() == [0.25, 0.25]
 try:
     polar_monitor.attach(nn.ModuleDict(dict(style_centroid=nn.Linear(4, 2), style_precision=nn.Linear(4, 2))), sinks=())
 except polar_monitor.PolarMonitorError as refused:
-    assert "observe(mean, var=1 / precision)" in str(refused)
+    assert 'precision="style_precision"' in str(refused)
 else:
     raise AssertionError
 """

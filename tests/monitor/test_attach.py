@@ -113,7 +113,7 @@ def test_classify_takes_arrays_and_refuses_what_does_not_fit() -> None:
     assert [str(label) for label in regime.labels] == ["active", "passive"]
     assert polar_monitor.classify(mean).labels[1] == "passive"
     for bad, said in (
-        ({"var": torch.full((2048, 2), -1.0)}, "is it a log-variance"),
+        ({"var": torch.full((2048, 2), -1.0)}, "pass it as logvar= if"),
         ({"var": torch.ones(5, 2)}, r"expected shape \(2048, 2\)"),
     ):
         with pytest.raises(PolarMonitorError, match=said):

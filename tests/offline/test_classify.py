@@ -108,10 +108,13 @@ def test_the_ties_of_a_low_precision_are_those_of_the_live_path(dtype: torch.dty
 
 
 def test_the_live_path_takes_as_many_places_of_an_input() -> None:
-    for shape in ((5, 3), (5, 40, 3), (5, 3, 7, 7), (5, 3, 2, 5, 5)):
+    for shape, letters in (
+        ((5, 3), "nd"), ((3, 5), "dn"), ((5, 40, 3), "ntd"), ((5, 3, 40), "ndt"), ((40, 5, 3), "tnd"),
+        ((5, 3, 7, 7), "ndhw"), ((5, 7, 9, 3), "nhwd"), ((6, 5, 3, 7), "tndh"), ((5, 3, 2, 5, 5), "ndthw"),
+    ):  # fmt: skip
         value = torch.randn(*shape)
-        expected = output_rows.rows_of(value, None).reshape(-1, 3)
-        np.testing.assert_array_equal(batches.rows_of(value.numpy())[0], expected.numpy())
+        expected = output_rows.rows_of(value, letters).reshape(-1, 3)
+        np.testing.assert_array_equal(batches.rows_of(value.numpy(), letters)[0], expected.numpy())
 
 
 @given(
@@ -304,7 +307,11 @@ P = [M[:300], M[300:]]
         (iter(P), {"var": iter([V[:300], V[300:], V])}, "var: expected no more chunks than mean has"),
         (M, {"var": True}, "var: True is for chunks of pairs"),
         (iter(P), {"logvar": True}, "expected chunks of pairs \\(mean, logvar\\), got ndarray"),
-        (M, {"var": -V}, "var: expected values of 0 or more, got -0.99: is it a log-variance"),
+        (
+            M,
+            {"var": -V},
+            "var: expected values of 0 or more, got -0.99: pass it as logvar= if it is log σ²",
+        ),
         (M, {"std": np.log(V)}, "std: expected values of 0 or more"),
         (M, {"var": V, "prior": (np.zeros(2), 1.0)}, "the prior's mean: expected a number or shape \\(3,\\)"),
         (M, {"var": V, "prior": (np.zeros((600, 2)), 1.0)}, "the prior's mean: expected shape \\(600, 3\\)"),

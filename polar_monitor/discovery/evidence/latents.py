@@ -8,8 +8,9 @@ from typing import Any
 
 from torch import nn
 
+from ...arrays.layout import CHANNELS_FIRST, CHANNELS_LAST, axes_of, dimensions_of
 from ..latent import Latent, Part
-from ..layer_widths import is_channels_first
+from ..layout import layout_of, suggested_layout
 from ..module_names import is_other_part, role
 from ..unwrap import unwrapped
 from .forms import Form
@@ -45,7 +46,7 @@ class PairReader:
 
 def best_of(readings: Sequence[Reading]) -> Reading:
     """Return the reading with most dimensions, the one nearest to the decoder among equals."""
-    return max(readings, key=lambda reading: (_dimensions(reading), reading.order))
+    return max(readings, key=lambda reading: (reading.size, reading.order))
 
 
 def latent_of(model: nn.Module, reading: Reading, all_readings: Sequence[Reading] = ()) -> Latent:
@@ -61,12 +62,12 @@ def latent_of(model: nn.Module, reading: Reading, all_readings: Sequence[Reading
             Part(modules[mean.module], mean.module, mean.read, "mean"),
             Part(modules[spread.module], spread.module, read_spread, "spread"),
         )
-    channels_first = _is_channels_first(modules[mean.module], reading)
-    dimensions = _dimensions(reading, channels_first)
+    layout = _layout(model, modules[mean.module], reading)
+    dimensions = dimensions_of(axes_of(layout, len(reading.shape)), reading.shape)
     why = f"mean from {mean}, {reading.form.name} from {spread}: {reading.evidence}"
     others = [other for other in all_readings if other is not reading]
     why += "".join(f"; another latent: mean from {other.mean} ({other.evidence})" for other in others)
-    return Latent(parts, reading.form.unit, dimensions, channels_first, why, dimensions)
+    return Latent(parts, reading.form.unit, dimensions, layout, why, dimensions)
 
 
 def name_hint(mean: Slot, spread: Slot, unit: str) -> float:
@@ -80,19 +81,6 @@ def name_hint(mean: Slot, spread: Slot, unit: str) -> float:
     if is_other_part(mean.module):
         support -= 0.5
     return max(support, -1.0)
-
-
-def _dimensions(reading: Reading, channels_first: bool | None = None) -> int:
-    axes = len(reading.shape)
-    first = axes > 3 if channels_first is None else channels_first
-    return 1 if axes == 1 else reading.shape[1 if first and axes > 2 else -1]
-
-
-def _is_channels_first(module: nn.Module, reading: Reading) -> bool | None:
-    cut = reading.mean.cut
-    if cut is not None and cut.kind != "token":
-        return cut.axis == 1
-    return is_channels_first(module)
 
 
 def line_of(reading: Reading) -> str:
@@ -136,3 +124,16 @@ def agrees(latent: Latent, reading: Reading) -> bool:
 def overlaps(latent: Latent, reading: Reading) -> bool:
     """Return True if a latent and a reading share a module: they cannot both be right unless they agree."""
     return bool({part.name for part in latent.parts} & {reading.mean.module, reading.spread.module})
+
+
+def _layout(model: nn.Module, module: nn.Module, reading: Reading) -> str:
+    """Return the layout of the mean: a cut says where the dimensions are, else the layers and the shape."""
+    axes, cut = len(reading.shape), reading.mean.cut
+    if axes < 3:
+        return "nd"[:axes] if axes == 1 else "nd"
+    suggested = suggested_layout(module, model)
+    if cut is not None and cut.axis == 1:
+        return CHANNELS_FIRST
+    if cut is not None and suggested == CHANNELS_FIRST:
+        return CHANNELS_LAST
+    return layout_of([reading.shape], None, module, (), model) if suggested is None else suggested
