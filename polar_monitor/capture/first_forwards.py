@@ -1,6 +1,6 @@
 """Search of the latent in the first forwards of a training, by what the data show.
 
-It looks at one training step after the other, until a reading is proven. A latent that the names gave is confirmed, or
+It looks at one training step after the other, until a reading is confirmed. A latent that the names gave is confirmed, or
 replaced by the reading that fits.
 """
 
@@ -23,7 +23,7 @@ MAX_STEPS = 50
 MAX_STEPS_TO_CONFIRM = 10
 """Training steps in which a latent that the names gave may be confirmed."""
 STEPS_FOR_ALL = 3
-"""Looked steps after which readings that are not proven yet are not waited for."""
+"""Looked steps after which readings that are not confirmed yet are not waited for."""
 MAX_SECONDS = 0.5
 """Time that the search may take in all if the names gave a latent."""
 MAX_CANDIDATES = 5
@@ -102,22 +102,22 @@ class FirstForwards:
             self._look.start(names or None)
 
     def _decide(self) -> Outcome | None:
-        proven, given, model = self._judge.proven(), self._given, self._model()
-        if not proven or model is None:
+        confirmed, given, model = self._judge.confirmed(), self._given, self._model()
+        if not confirmed or model is None:
             return None
         if given is not None:
-            matching = next((reading for reading in proven if agrees(given, reading)), None)
+            matching = next((reading for reading in confirmed if agrees(given, reading)), None)
             if matching is not None:
                 return Outcome(None, f"{given.why}; confirmed: {matching.evidence}", "")
-            against = next((reading for reading in reversed(proven) if overlaps(given, reading)), None)
+            against = next((reading for reading in reversed(confirmed) if overlaps(given, reading)), None)
             if against is None:
                 return None
             if self._named:
                 return Outcome(None, "", _contradiction(given, against))
-            return Outcome(latent_of(model, against, proven), "", "")
-        if self._looked < STEPS_FOR_ALL and any(r.fit.fits and not r.is_proven for r in self._judge.ranked()):
+            return Outcome(latent_of(model, against, confirmed), "", "")
+        if self._looked < STEPS_FOR_ALL and any(r.fit.fits and not r.is_confirmed for r in self._judge.ranked()):
             return None
-        return Outcome(latent_of(model, best_of(proven), proven), "", "")
+        return Outcome(latent_of(model, best_of(confirmed), confirmed), "", "")
 
     def _late(self) -> Outcome | None:
         """Return the outcome of a search that has lasted too long."""

@@ -84,12 +84,12 @@ def look_at(model: nn.Module, batch: Any) -> Findings:
                 if blocks is not None:
                     judge.add(blocks.take())
                 ranked = judge.ranked()
-                if ranked and all(reading.is_proven or not reading.fit.fits for reading in ranked) and judge.proven():
+                if ranked and all(reading.is_confirmed or not reading.fit.fits for reading in ranked) and judge.confirmed():
                     break
     finally:
         look.stop()
-    proven = tuple(judge.proven())
-    return Findings(proven, () if proven else tuple(reading for reading in ranked if reading.fit.fits))
+    confirmed = tuple(judge.confirmed())
+    return Findings(confirmed, () if confirmed else tuple(reading for reading in ranked if reading.fit.fits))
 
 
 def call(model: nn.Module, batch: Any) -> Any:

@@ -78,7 +78,7 @@ def _resume(
 ) -> None:
     """Continue from the checked parts of another run's state."""
     for mode, loaded in pipelines.items():
-        if mode in loop.pipelines:
+        if mode in loop.pipelines and loop.pipelines[mode].kind == loaded.kind:
             loop.pipelines[mode].adopt(loaded, schedule["steps"])
         else:
             loop.pipelines[mode] = loaded
@@ -162,7 +162,7 @@ def _pipeline(loop: EvaluationLoop, mode: str, saved: Mapping[str, Any]) -> Mode
     from ..statistics.histogram_state import check_histogram
 
     present, kind = loop.pipelines.get(mode), saved["kind"]
-    if present is not None and present.kind != kind:
+    if present is not None and present.kind != kind and loop.search is None:
         raise PolarMonitorError(f"expected {present.kind or 'no variance'}, got {kind or 'no variance'}")
     loaded = ModePipeline(mode, kind, loop.options.settings, None)
     for word in ("written", "dropped", "skipped", "seen", "observed"):

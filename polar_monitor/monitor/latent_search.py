@@ -21,7 +21,7 @@ from .evaluation_loop import EvaluationLoop
 
 
 class LatentSearch:
-    """Search of one monitor. `named`, `layout`, `prior` and `example` are the arguments of `attach`, which may hold the model.
+    """Search of one monitor; its arguments are those of `attach`.
 
     Raises PolarMonitorError for arguments that cannot be used, and for a model in which nothing can be a latent.
     """
@@ -116,5 +116,7 @@ class LatentSearch:
             self.why = latent.why
             connect(model, latent, self._loop, self._clock)
 
-    def _standardised(self, latent: Latent) -> Latent:
+    def _prepared(self, latent: Latent) -> Latent:
+        """Return a latent in the layout and in units of the prior that the user gave."""
+        latent = find.in_layout(latent, self._layout)
         return latent if self._prior is None else find.in_units_of_prior(latent, self._prior)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from polar_monitor import CollapseError, classify
-from polar_monitor.alerts.alert import Alert, AlertKind
 from polar_monitor.alerts import alert_log
+from polar_monitor.alerts.alert import Alert, AlertKind
 from polar_monitor.alerts.alert_log import AlertLog
 from polar_monitor.regime.regime import Regime
 

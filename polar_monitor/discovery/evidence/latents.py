@@ -1,4 +1,4 @@
-"""From a proven reading to the modules to hook, and the support that names give to a reading."""
+"""From a confirmed reading to the modules to hook, and the support that names give to a reading."""
 
 from __future__ import annotations
 
