@@ -7,16 +7,15 @@ replaced by the reading that fits.
 from __future__ import annotations
 
 import weakref
-from typing import NamedTuple
 
 from torch import nn
 
 from .._torch_compat import runs_compiled_parts
 from ..discovery.evidence.judge import Judge
-from ..discovery.evidence.latents import agrees, best_of, latent_of, line_of, name_hint, overlaps
-from ..discovery.evidence.reading import Reading
+from ..discovery.evidence.latents import line_of, name_hint
 from ..discovery.latent import Latent
 from .look import Blocks, Look
+from .outcome import Outcome, outcome_of
 
 MAX_STEPS = 50
 """Training steps in which a latent must be found if the names do not give it."""
@@ -28,16 +27,6 @@ MAX_SECONDS = 0.5
 """Time that the search may take in all if the names gave a latent."""
 MAX_CANDIDATES = 5
 """Candidates that the warning lists."""
-
-
-class Outcome(NamedTuple):
-    """Result of the search."""
-
-    latent: Latent | None
-    """The latent to watch from now on; None leaves the present one, or none."""
-    why: str
-    """Text for `explain`; '' leaves the present one."""
-    warning: str
 
 
 class FirstForwards:
@@ -102,22 +91,13 @@ class FirstForwards:
             self._look.start(names or None)
 
     def _decide(self) -> Outcome | None:
-        confirmed, given, model = self._judge.confirmed(), self._given, self._model()
+        confirmed, model = self._judge.confirmed(), self._model()
         if not confirmed or model is None:
             return None
-        if given is not None:
-            matching = next((reading for reading in confirmed if agrees(given, reading)), None)
-            if matching is not None:
-                return Outcome(None, f"{given.why}; confirmed: {matching.evidence}", "")
-            against = next((reading for reading in reversed(confirmed) if overlaps(given, reading)), None)
-            if against is None:
-                return None
-            if self._named:
-                return Outcome(None, "", _contradiction(given, against))
-            return Outcome(latent_of(model, against, confirmed), "", "")
-        if self._looked < STEPS_FOR_ALL and any(r.fit.fits and not r.is_confirmed for r in self._judge.ranked()):
+        unsettled = any(reading.fit.fits and not reading.is_confirmed for reading in self._judge.ranked())
+        if self._given is None and self._looked < STEPS_FOR_ALL and unsettled:
             return None
-        return Outcome(latent_of(model, best_of(confirmed), confirmed), "", "")
+        return outcome_of(model, confirmed, self._given, self._named)
 
     def _late(self) -> Outcome | None:
         """Return the outcome of a search that has lasted too long."""
@@ -126,8 +106,8 @@ class FirstForwards:
             return None
         self.stop()
         if given is not None:
-            return Outcome(None, f"{given.why}; not confirmed: no module was seen that takes a sample of it", "")
-        return Outcome(None, "", self._give_up())
+            return Outcome(why=f"{given.why}; not confirmed: no module was seen that takes a sample of it")
+        return Outcome(warning=self._give_up())
 
     def _give_up(self) -> str:
         if self._is_frozen:
@@ -143,12 +123,3 @@ class FirstForwards:
         more = f"\n    … and {len(ranked) - MAX_CANDIDATES} more" if len(ranked) > MAX_CANDIDATES else ""
         listed = "\n".join(lines)
         return f"the first {self._steps} steps left several readings of the latent. Use one of:\n{listed}{more}"
-
-
-def _contradiction(given: Latent, reading: Reading) -> str:
-    line = line_of(reading)
-    remedy = f": write {line}" if line else ""
-    return (
-        f"the arguments of attach() do not fit the data ({given.why}); what fits is mean from {reading.mean} and "
-        f"{reading.form.name} from {reading.spread} ({reading.evidence}){remedy}"
-    )

@@ -84,7 +84,11 @@ def look_at(model: nn.Module, batch: Any) -> Findings:
                 if blocks is not None:
                     judge.add(blocks.take())
                 ranked = judge.ranked()
-                if ranked and all(reading.is_confirmed or not reading.fit.fits for reading in ranked) and judge.confirmed():
+                if (
+                    ranked
+                    and all(reading.is_confirmed or not reading.fit.fits for reading in ranked)
+                    and judge.confirmed()
+                ):
                     break
     finally:
         look.stop()

@@ -19,6 +19,7 @@ from .layer_widths import likely_dimensions, output_width
 from .layout import suggested_layout
 from .module_names import role
 from .outputs import one_tensor, structured
+from .request import LatentRequest
 from .suggestions import MAX_NAMES
 from .unwrap import unwrapped
 
@@ -46,13 +47,15 @@ def find(model: nn.Module, mean: Any, spreads: dict[str, Any], latent: Any) -> L
     return _from_modules(model, mean, kind, spread, "as the arguments say")
 
 
-def find_or_ask(model: nn.Module, mean: Any, spreads: dict[str, Any], latent: Any) -> tuple[Latent | None, str]:
-    """Return the latent as `find` does, or None and the question that the names leave to the data of the forwards.
+def find_or_ask(model: nn.Module, request: LatentRequest) -> tuple[Latent | None, str]:
+    """Return the latent that arguments or names give, or None and the question that the data of the forwards decide.
 
     Raises PolarMonitorError for arguments that cannot be used, and for a model in which nothing can be a latent.
     """
+    if request.is_decided:
+        return request.latent, ""
     try:
-        return find(model, mean, spreads, latent), ""
+        return prepared(find(model, request.mean, dict(request.spreads), request.latent), request), ""
     except UndecidedError as question:
         layers = [module for module in model.modules() if any(True for _ in module.parameters(recurse=False))]
         if len(layers) < MIN_LAYERS:
@@ -60,9 +63,10 @@ def find_or_ask(model: nn.Module, mean: Any, spreads: dict[str, Any], latent: An
         return None, str(question)
 
 
-def is_named(mean: Any, spreads: dict[str, Any], latent: Any) -> bool:
-    """Return True if an argument of the user names the latent."""
-    return any(value is not None for value in (mean, latent, *spreads.values()))
+def prepared(latent: Latent, request: LatentRequest) -> Latent:
+    """Return a latent in the layout and in units of the prior that the user gave. Raises PolarMonitorError."""
+    latent = in_layout(latent, request.layout)
+    return latent if request.prior is None else in_units_of_prior(latent, request.prior)
 
 
 def in_units_of_prior(latent: Latent, prior: Callable[[Any], Any]) -> Latent:

@@ -15,6 +15,8 @@ from ..alerts.alert import Alert
 from ..alerts.alert_rules import AlertRules
 from ..alerts.custom_rule import Rule
 from ..arrays.layout import checked_layout
+from ..discovery.latent import Latent
+from ..discovery.request import LatentRequest
 from ..discovery.unwrap import unwrap
 from ..errors import PolarMonitorError
 from ..evaluation import Evaluation, Health
@@ -46,6 +48,8 @@ class PolarMonitor:
         example: A batch of the model's inputs, as for `evaluate(batch)`: the model runs on it at once, as it is, to see
             which tensors are the latent. None: the first forwards of the training show it. Needed if the model is
             compiled and its names leave a choice.
+        latents: "main": the latent with most dimensions, nearest to the decoder. "all": every latent that the forwards
+            show gets a monitor of its own, in `monitor.latents`, for hierarchical models.
         layout: Axes of the latent's tensors, a letter each: n for the inputs, d for the dimensions, others for places,
             as in "ntd", "tnd" or "nhwd"; "..." stands for any number of places. None: as the types of the layers, the
             widths and the sizes of the first batches say; `explain` says how it is read.
@@ -101,6 +105,7 @@ class PolarMonitor:
         logstd: Any = None,
         latent: Any = None,
         example: Any = None,
+        latents: str = "main",
         layout: str | None = None,
         prior: Any = None,
         resolution: float | None = None,
@@ -120,16 +125,18 @@ class PolarMonitor:
         modes: Sequence[str] = ("train",),
         strict: bool = False,
     ) -> None:
+        self._arguments = {key: value for key, value in locals().items() if key != "self" and latents == "all"}
         options = checked(
             prior=prior, resolution=resolution, criterion=criterion, every=every, window=window, warmup=warmup,
             max_overhead=max_overhead, start_allowance=start_allowance, log_every=log_every, alerts=alerts,
             extra_rules=extra_rules, on_alert=on_alert, name=name, modes=modes, strict=strict,
         )  # fmt: skip
         self.name = options.name
-        self._named = (mean, {"logvar": logvar, "var": var, "std": std, "logstd": logstd}, latent)
-        self._layout, self._example = checked_layout(layout), example
-        self._prior = prior if callable(prior) else None
-        self._standardised = None if self._prior is None else True
+        spreads = {"logvar": logvar, "var": var, "std": std, "logstd": logstd}
+        self._request = LatentRequest(
+            mean, spreads, latent, checked_layout(layout), prior if callable(prior) else None, example, latents
+        )
+        self._standardised = None if self._request.prior is None else True
         """True if each row is standardised by its prior, False if none is; None before the first."""
         self._outputs = Outputs(log_dir, sinks, name=options.name, strict=options.strict)
         self._loop = EvaluationLoop(options, self._outputs.group, self._disable)
@@ -139,6 +146,8 @@ class PolarMonitor:
         self._search: LatentSearch | None = None
         self._observed = ""
         """Text for `explain` of latents that are observed by hand."""
+        self.latents: dict[str, PolarMonitor] = {}
+        """Monitors of the other latents, by name, with `latents="all"`."""
         self._finalizer = weakref.finalize(self, close_in, os.getpid(), self._outputs.group)
 
     @property
@@ -156,9 +165,9 @@ class PolarMonitor:
         if self._search is not None:
             raise PolarMonitorError("this monitor is attached already: make another one for another model or latent")
         model = unwrap(model)
-        search = LatentSearch(self._loop, model, self._named, self._layout, self._prior, self._example)
-        self._standardised = self._prior is not None
-        self._named, self._prior, self._example = (None, {}, None), None, None  # they may hold the model
+        search = LatentSearch(self._loop, model, self._request, self._watch_another)
+        self._standardised = self._request.prior is not None
+        self._request = LatentRequest()  # the user's may hold the model
         self._open(replacing)
         if replacing is not None:
             if replacing.attached:
@@ -167,6 +176,18 @@ class PolarMonitor:
         self._search, self._model = search, weakref.ref(model)
         self._clock = search.start()
         return self
+
+    def _watch_another(self, latent: Latent) -> None:
+        """Watch another latent of the same model with a monitor of its own, if the user wants all."""
+        model = None if self._model is None else self._model()
+        if not self._arguments or model is None:
+            return
+        name = latent.parts[0].name.replace("/", ".") or "output"
+        name = f"{self.name}.{name}" if self.name else name
+        folder = self.log_dir
+        own = dict.fromkeys(("mean", "logvar", "var", "std", "logstd", "example", "prior")) | {"latents": "main"}
+        own |= {"latent": latent, "name": name, "log_dir": folder, "sinks": () if folder is None else None}
+        self.latents[name] = PolarMonitor(**{**self._arguments, **own}).attach(model)
 
     def _open(self, replacing: PolarMonitor | None = None) -> None:
         self._outputs.open(self, replacing, self._loop.options.settings.setup())
@@ -196,6 +217,8 @@ class PolarMonitor:
         The sinks, the alerts and the callback get that last evaluation. Then the callback, the rules and the sinks are
         dropped, since they may hold the model; `observe` and `step` do nothing any more, nor does a second call.
         """
+        for other in self.latents.values():
+            other.detach()
         if self.attached:
             self._loop.diagnostics.warn_of_no_validation()
         try:

@@ -76,7 +76,7 @@ def test_no_hook_is_global() -> None:
 def test_only_the_latents_own_modules_carry_a_hook() -> None:
     model = TransformerVae()
     monitor = watched(model)
-    model(torch.randn(64, 5, 12))[0].mean().backward()
+    model(torch.randn(256, 5, 12))[0].mean().backward()
     torch.optim.SGD(model.parameters(), 0.01).step()  # the search of the latent has ended
     assert "confirmed" in monitor.explain()
     hooked = [name for name, module in model.named_modules() if module._forward_hooks]

@@ -49,8 +49,8 @@ def best_of(readings: Sequence[Reading]) -> Reading:
     return max(readings, key=lambda reading: (reading.size, reading.order))
 
 
-def latent_of(model: nn.Module, reading: Reading, all_readings: Sequence[Reading] = ()) -> Latent:
-    """Return the latent of a reading of a model's forwards; its reason names the other ones."""
+def latent_of(model: nn.Module, reading: Reading) -> Latent:
+    """Return the latent of a reading of a model's forwards."""
     modules = {unwrapped(name): module for name, module in model.named_modules(remove_duplicate=False)}
     mean, spread = reading.mean, reading.spread
     read_spread = SpreadReader(spread, reading.form)
@@ -65,8 +65,6 @@ def latent_of(model: nn.Module, reading: Reading, all_readings: Sequence[Reading
     layout = _layout(model, modules[mean.module], reading)
     dimensions = dimensions_of(axes_of(layout, len(reading.shape)), reading.shape)
     why = f"mean from {mean}, {reading.form.name} from {spread}: {reading.evidence}"
-    others = [other for other in all_readings if other is not reading]
-    why += "".join(f"; another latent: mean from {other.mean} ({other.evidence})" for other in others)
     return Latent(parts, reading.form.unit, dimensions, layout, why, dimensions)
 
 

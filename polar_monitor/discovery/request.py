@@ -1,0 +1,43 @@
+"""Arguments of `attach` that say where the latent is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import PolarMonitorError
+from .latent import Latent
+
+WHICH = ("main", "all")
+
+
+@dataclass(frozen=True)
+class LatentRequest:
+    """What the user says of the latent. It may hold the model."""
+
+    mean: Any = None
+    spreads: Mapping[str, Any] = field(default_factory=dict)
+    """By unit: logvar, var, std and logstd."""
+    latent: Any = None
+    """A module, or a `Latent` that an earlier search gave."""
+    layout: str | None = None
+    prior: Callable[[Any], Any] | None = None
+    """Callable that reads the prior of each row; None for a prior of all rows."""
+    example: Any = None
+    which: str = "main"
+    """"main" for one latent, "all" for a monitor of each."""
+
+    def __post_init__(self) -> None:
+        if self.which not in WHICH:
+            raise PolarMonitorError(f'latents: expected "main" or "all", got {self.which!r}')
+
+    @property
+    def is_named(self) -> bool:
+        """True if an argument names the latent."""
+        return any(value is not None for value in (self.mean, self.latent, *self.spreads.values()))
+
+    @property
+    def is_decided(self) -> bool:
+        """True if an earlier search gave the latent."""
+        return isinstance(self.latent, Latent)
