@@ -55,7 +55,8 @@ def _same_buffers(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         for tensor, copy, version in copies:
-            if _version(tensor) != version or version is None:
+            # A batch norm in training changes its statistics without counting it.
+            if version is None or _version(tensor) != version or not torch.equal(tensor, copy):
                 with torch.inference_mode(tensor.is_inference()), torch.no_grad():
                     tensor.copy_(copy)
         for table, before in tables:

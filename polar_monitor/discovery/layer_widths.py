@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import torch
 from torch import nn
 
 SAME_WIDTH = {f"torch.nn.modules.{file}" for file in ("activation", "batchnorm", "dropout", "instancenorm", "pooling")}
@@ -46,7 +47,7 @@ def likely_dimensions(module: nn.Module, halves: bool) -> int | None:
 
 def _end(module: nn.Module, last: bool) -> nn.Module | None:
     """Return the first or last layer of a module that sets a width."""
-    if type(module).forward is not nn.Sequential.forward:
+    if isinstance(module, torch.jit.ScriptModule) or type(module).forward is not nn.Sequential.forward:
         return module
     children = list(module.children())
     for child in reversed(children) if last else children:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import product
 
+import torch
 from torch import nn
 
 from ..errors import UndecidedError
@@ -28,7 +29,8 @@ Roles = dict[str, Role]
 
 def discover(model: nn.Module) -> Candidate:
     """Return the only reading of a model's names and widths. Raises UndecidedError for none, or several."""
-    modules = {unwrapped(name): module for name, module in model.named_modules() if name}
+    named = [(name, module) for name, module in model.named_modules() if name]
+    modules = {unwrapped(name): module for name, module in named if not isinstance(module, torch.jit.ScriptModule)}
     all_roles = {name: stated for name in modules if (stated := role(name)) is not None}
     roles = {name: stated for name, stated in all_roles.items() if not is_other_part(name)}
     candidate = _only_pair(modules, roles) or _only_mean(modules, roles) or _by_width(modules)

@@ -24,7 +24,7 @@ def unwrap(model: Any) -> nn.Module:
             "use DistributedDataParallel, or attach to model.module and train on one device"
         )
     if not isinstance(model, nn.Module):
-        raise PolarMonitorError(f"model: expected an nn.Module, got {type(model).__name__}")
+        raise PolarMonitorError(f"model: expected an nn.Module, got {type(model).__name__}{_held_in(model)}")
     inner = getattr(model, COMPILED_MODULE, None)
     if not isinstance(inner, nn.Module) and isinstance(model, nn.parallel.DistributedDataParallel):
         inner = model.module
@@ -34,3 +34,13 @@ def unwrap(model: Any) -> nn.Module:
 def unwrapped(name: str) -> str:
     """Return a module's name without the parts that wrappers put into it, so that wrapping does not change tags."""
     return ".".join(part for part in name.split(".") if part not in WRAPPED_MODULES)
+
+
+def _held_in(model: Any) -> str:
+    """Return where an object that is no module holds one, as the models of scvi-tools do; '' if it holds none."""
+    try:
+        held = [name for name, value in vars(model).items() if isinstance(value, nn.Module)]
+    except TypeError:
+        return ""
+    public = sorted(held, key=lambda name: (name != "module", name.startswith("_")))
+    return f", which holds one: write attach(model.{public[0]})" if public else ""

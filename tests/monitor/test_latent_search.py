@@ -1,0 +1,200 @@
+"""The latent that the first forwards decide: found, confirmed, replaced, or asked for."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import polar_monitor
+from polar_monitor import PolarMonitor, PolarMonitorError
+
+X = 24
+
+
+class Choice(nn.Module):
+    """A VAE whose names say nothing; `scale` gives σ of what the second head gives."""
+
+    def __init__(self, scale: Callable[[Tensor], Tensor] = lambda s: (s / 2).exp(), norm: bool = False) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(X, 32), nn.ReLU(), nn.Dropout(0.1))
+        self.first, self.second = nn.Linear(32, 6), nn.Linear(32, 6)
+        self.norm = nn.BatchNorm1d(6) if norm else nn.Identity()
+        self.out = nn.Linear(6, X)
+        self.scale = scale
+        self.given: tuple[Tensor, Tensor] | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.body(x)
+        mean, std = self.norm(self.first(h)), self.scale(self.second(h))
+        self.given = mean.detach(), std.detach()
+        return self.out(mean + std * torch.randn_like(mean))
+
+
+class Named(Choice):
+    """The same with heads of the usual names."""
+
+    first = property(lambda self: self.fc_mu)
+    second = property(lambda self: self.fc_logvar)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.fc_mu, self.fc_logvar = self._modules.pop("first"), self._modules.pop("second")
+
+
+class Blind(nn.Module):
+    """Nothing in it is sampled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two = nn.Linear(X, 8), nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.two(self.one(x).relu())
+
+
+def steps(model: nn.Module, count: int, forward: Any = None) -> list[str]:
+    """Train on noise; returns the warnings."""
+    draw = torch.Generator().manual_seed(1)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(count):
+            x = torch.randn(128, X, generator=draw)
+            optimizer.zero_grad()
+            (forward or model)(x).square().mean().backward()
+            optimizer.step()
+    return [str(warning.message) for warning in caught if "polar_monitor" in str(warning.message)]
+
+
+def watched(model: nn.Module, **options: Any) -> PolarMonitor:
+    return polar_monitor.attach(model, **{"sinks": (), "every": 5, "max_overhead": 1.0, "strict": True, **options})
+
+
+def hooks(model: nn.Module) -> int:
+    return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
+
+
+def assert_reads(monitor: PolarMonitor, model: Choice) -> None:
+    """The KL is that of the mean and σ which the forward used."""
+    mean, std = model.given or (torch.empty(0),) * 2
+    snapshot = monitor.snapshot()
+    assert snapshot is not None
+    expected = 0.5 * (mean.square() + std.square() - 1 - 2 * std.log()).mean(0)
+    assert snapshot.kl == pytest.approx(expected.numpy(), abs=0.08)
+
+
+def test_what_names_leave_open_the_first_forwards_decide() -> None:
+    torch.manual_seed(0)
+    model = Choice()
+    monitor = watched(model)
+    assert monitor.explain().startswith("not decided yet, the first forwards will decide")
+    assert (monitor.attached, monitor.snapshot(), monitor.regime()) == (True, None, None)
+    assert steps(model, 20) == []
+    assert "mean from 'first', log σ² from 'second': what enters 'out'" in monitor.explain()
+    assert hooks(model) == 2
+    assert_reads(monitor, model)
+
+
+def test_a_head_that_is_processed_further_is_read_where_the_sample_comes_from() -> None:
+    torch.manual_seed(0)
+    model = Named(norm=True)
+    monitor = watched(model)
+    assert monitor.explain().startswith("mean from 'fc_mu', logvar from 'fc_logvar'")
+    steps(model, 20)
+    assert "mean from 'norm', log σ² from 'fc_logvar'" in monitor.explain()
+    assert_reads(monitor, model)
+
+
+def test_arguments_that_do_not_fit_are_one_warning_with_the_line_that_does() -> None:
+    torch.manual_seed(0)
+    model = Named(scale=lambda s: s.exp())
+    monitor = watched(model, mean="fc_mu", logvar="fc_logvar")
+    told = steps(model, 30)
+    assert len(told) == 1
+    assert "do not fit the data" in told[0]
+    assert 'attach(model, mean="fc_mu", logstd="fc_logvar")' in told[0]
+    assert monitor.explain().startswith("mean from 'fc_mu', logvar from 'fc_logvar': as the arguments say")
+
+
+def test_a_model_without_a_sample_is_one_warning_and_leaves_no_hook() -> None:
+    model = Blind()
+    monitor = watched(model)
+    told = steps(model, 60)
+    assert len(told) == 1
+    assert "the first 50 steps did not show a latent" in told[0]
+    assert hooks(model) == 0
+    assert monitor.health().rows_seen == 0
+    monitor.detach()
+
+
+def test_a_model_in_which_nothing_can_be_a_latent_is_refused_at_once() -> None:
+    with pytest.raises(PolarMonitorError, match="no latent was found"):
+        polar_monitor.attach(nn.Linear(3, 3), sinks=())
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
+def test_an_example_decides_at_once_and_changes_nothing(compiled: bool) -> None:
+    torch.manual_seed(0)
+    model = Choice(norm=True)
+    x, before = torch.randn(256, X), [value.clone() for value in model.state_dict().values()]
+    random = torch.get_rng_state()
+    monitor = watched(torch.compile(model, backend="eager") if compiled else model, example=x)
+    assert torch.equal(random, torch.get_rng_state())
+    assert all(torch.equal(a, b) for a, b in zip(before, model.state_dict().values(), strict=True))
+    assert "mean from 'norm', log σ² from 'second'" in monitor.explain()
+    assert hooks(model) == 2
+    assert model.training
+
+
+def test_find_prints_the_line_for_each_latent(capsys: pytest.CaptureFixture[str]) -> None:
+    torch.manual_seed(0)
+    model = Named()
+    found = polar_monitor.find(model, torch.randn(256, X))
+    assert [reading.mean.module for reading in found.latents] == ["fc_mu"]
+    assert 'attach(model, mean="fc_mu", logvar="fc_logvar")' in capsys.readouterr().out
+    assert hooks(model) == 0
+
+
+@pytest.mark.parametrize("build", [Choice, lambda: Named(norm=True)], ids=["open", "replaced"])
+def test_a_state_of_a_decided_run_is_taken_by_one_that_is_not_decided_yet(build: Callable[[], nn.Module]) -> None:
+    torch.manual_seed(0)
+    model = build()
+    first = watched(model)
+    steps(model, 20)
+    state = first.state_dict()
+    first.detach()
+    second = watched(model)
+    second.load_state_dict(state)
+    rows = second.snapshot().rows  # type: ignore[union-attr]
+    steps(model, 20)
+    assert second.snapshot().rows > rows  # type: ignore[union-attr]
+    assert second.snapshot().step == 40  # type: ignore[union-attr]
+
+
+def test_the_training_is_the_same_while_the_latent_is_searched() -> None:
+    def weights(monitored: bool) -> list[Tensor]:
+        torch.manual_seed(0)
+        model = Choice(norm=True)
+        if monitored:
+            watched(model)
+        steps(model, 12)
+        return [value.clone() for value in model.state_dict().values()]
+
+    assert all(torch.equal(a, b) for a, b in zip(weights(False), weights(True), strict=True))
+
+
+def test_hooks_of_the_search_are_off_within_detached_and_after_detach() -> None:
+    model = Choice()
+    monitor = watched(model)
+    assert hooks(model) > 2
+    with monitor.detached():
+        assert hooks(model) == 0
+    monitor.detach()
+    assert hooks(model) == 0
+    steps(model, 3)
+    assert hooks(model) == 0
