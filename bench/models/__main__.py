@@ -44,6 +44,7 @@ def main() -> None:
         if arguments.json:
             arguments.json.write_text(json.dumps(results, ensure_ascii=False, indent=1))
     print(f"\n{report.counts(results)}")
+    print("; ".join(sorted({f"package {result['package']}" for result in results.values() if "package" in result})))
     if arguments.write:
         command = " ".join(["python -m bench.models", *(arg for arg in sys.argv[1:] if arg != "--write")])
         PAGE.write_text(report.page(results, command), encoding="utf-8")
@@ -69,7 +70,7 @@ def run(names: list[str], steps: int, windows: int, root: Path | None = None) ->
     """Yield the result of each model's process."""
     paths = [str(root.resolve()), str(ROOT)] if root else [str(ROOT)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-    script = [sys.executable, "-m", "bench.models.run", *names, "--steps", str(steps), "--windows", str(windows)]
+    script = [sys.executable, "-P", "-m", "bench.models.run", *names, "--steps", str(steps), "--windows", str(windows)]
     with subprocess.Popen(script, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:

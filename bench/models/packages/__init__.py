@@ -7,10 +7,10 @@ import importlib
 from ..structure import Structure
 
 PACKAGES = {
-    "diffusers": "diffusers_models", "pythae": "pythae_models", "torch_geometric": "geometric_models",
-    "scvi": "scvi_models", "drvi": "drvi_models", "pyro": "pyro_models",
+    "diffusers": ("diffusers_models", "diffusers_videos"), "pythae": ("pythae_models",), "scvi": ("scvi_models",),
+    "torch_geometric": ("geometric_models",), "drvi": ("drvi_models",), "pyro": ("pyro_models",),
 }  # fmt: skip
-"""Importable name of each package, and the file with its models."""
+"""Importable name of each package, and the files with its models."""
 
 
 def names() -> list[str]:
@@ -33,5 +33,5 @@ def find(name: str) -> Structure:
 
 
 def _models(package: str) -> dict[str, Structure]:
-    models: tuple[Structure, ...] = importlib.import_module(f".{PACKAGES[package]}", __name__).STRUCTURES
-    return {one.name: one for one in models}
+    files = (importlib.import_module(f".{file}", __name__) for file in PACKAGES[package])
+    return {one.name: one for file in files for one in file.STRUCTURES}

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import diffusers
-import torch
 from torch import Tensor
 
 from ..blocks import seeded, squared
@@ -15,12 +14,6 @@ from ..data import images
 from ..structure import Posterior, Structure
 
 pictures = partial(images, size=8, n=32, channels=3)
-
-
-def videos(seed: int, frames: int = 5, size: int = 16, n: int = 16) -> Iterator[Tensor]:
-    """Yield (n, 3, frames, size, size) of blobs that move."""
-    for still in images(seed, size, n, 3):
-        yield torch.stack([still.roll(shift, -1) for shift in range(frames)], 2)
 
 
 def audio(seed: int) -> Iterator[Tensor]:
@@ -62,18 +55,19 @@ def _code(key: str) -> Callable[[Any, Tensor], Posterior]:
     return lambda model, x: Posterior(getattr(model.encode(x), key).flatten(2).transpose(1, 2), None)
 
 
-def _kl(name: str, batches: Callable[[int], Iterator[Tensor]], loss: Any = _loss, **config: Any) -> Structure:
+def kl_autoencoder(
+    name: str, batches: Callable[[int], Iterator[Tensor]], loss: Any = _loss, **config: Any
+) -> Structure:
+    """Return an autoencoder that gives its posterior as `latent_dist`."""
     make = seeded(lambda: getattr(diffusers, name)(**config))
     return Structure(name, "diffusers", "encode(x).latent_dist", make, batches, _truth, loss, heavy=True)
 
 
 TWO = {"down_block_types": ("DownEncoderBlock2D",) * 2, "up_block_types": ("UpDecoderBlock2D",) * 2}
 SMALL = {"layers_per_block": 1, "norm_num_groups": 4, "latent_channels": 4}
-FOUR = (8, 8, 8, 8)
-WAN = {"base_dim": 8, "z_dim": 4, "dim_mult": [1, 1, 1], "num_res_blocks": 1, "temperal_downsample": [False, True]}
 STRUCTURES = (
-    _kl("AutoencoderKL", pictures, block_out_channels=(8, 16), **TWO, **SMALL),
-    _kl(
+    kl_autoencoder("AutoencoderKL", pictures, block_out_channels=(8, 16), **TWO, **SMALL),
+    kl_autoencoder(
         "AsymmetricAutoencoderKL",
         pictures,
         down_block_types=TWO["down_block_types"],
@@ -82,7 +76,7 @@ STRUCTURES = (
         up_block_out_channels=(8, 16),
         norm_num_groups=4,
     ),
-    _kl(
+    kl_autoencoder(
         "AutoencoderKLTemporalDecoder",
         pictures,
         _frames_loss,
@@ -91,43 +85,8 @@ STRUCTURES = (
         down_block_types=TWO["down_block_types"],
         layers_per_block=1,
     ),
-    _kl("AutoencoderKLFlux2", pictures, block_out_channels=(8, 16), **TWO, **SMALL),
-    _kl("AutoencoderKLWan", partial(videos, size=8), **WAN),
-    _kl("AutoencoderKLQwenImage", partial(videos, size=8), **WAN),
-    _kl(
-        "AutoencoderKLCogVideoX",
-        partial(videos, frames=4),
-        block_out_channels=FOUR,
-        layers_per_block=1,
-        norm_num_groups=2,
-        latent_channels=4,
-    ),
-    _kl(
-        "AutoencoderKLHunyuanVideo",
-        partial(videos, size=8),
-        block_out_channels=FOUR,
-        layers_per_block=1,
-        norm_num_groups=4,
-        latent_channels=4,
-    ),
-    _kl(
-        "AutoencoderKLLTXVideo",
-        partial(videos, frames=9, size=32),
-        latent_channels=8,
-        block_out_channels=FOUR,
-        decoder_block_out_channels=FOUR,
-        layers_per_block=(1, 1, 1, 1, 1),
-        decoder_layers_per_block=(1, 1, 1, 1, 1),
-    ),
-    _kl(
-        "AutoencoderKLMagvit",
-        partial(videos, size=8),
-        block_out_channels=list(FOUR),
-        layers_per_block=1,
-        norm_num_groups=4,
-        latent_channels=4,
-    ),
-    _kl(
+    kl_autoencoder("AutoencoderKLFlux2", pictures, block_out_channels=(8, 16), **TWO, **SMALL),
+    kl_autoencoder(
         "AutoencoderOobleck",
         audio,
         _oobleck_loss,
