@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,13 +38,15 @@ def main() -> None:
         print("\n".join(names))
         return
     results: dict[str, dict[str, Any]] = {}
+    root = arguments.root.resolve() if arguments.root else None
     windows = 24 if arguments.honest else 4
-    for name, result in zip(names, run(names, arguments.steps, windows, arguments.root), strict=False):
+    for name, result in zip(names, run(names, arguments.steps, windows, root), strict=False):
         results[name] = result
         print(report.line(name, result), flush=True)
         if arguments.json:
             arguments.json.write_text(json.dumps(results, ensure_ascii=False, indent=1))
     print(f"\n{report.counts(results)}")
+    print("; ".join(sorted({f"package {result['package']}" for result in results.values() if "package" in result})))
     if arguments.write:
         command = " ".join(["python -m bench.models", *(arg for arg in sys.argv[1:] if arg != "--write")])
         PAGE.write_text(report.page(results, command), encoding="utf-8")
@@ -67,14 +70,16 @@ def _names(packages: bool, only: list[str] | None) -> list[str]:
 
 def run(names: list[str], steps: int, windows: int, root: Path | None = None) -> Iterator[dict[str, Any]]:
     """Yield the result of each model's process."""
-    paths = [str(root.resolve()), str(ROOT)] if root else [str(ROOT)]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-    script = [sys.executable, "-m", "bench.models.run", *names, "--steps", str(steps), "--windows", str(windows)]
-    with subprocess.Popen(script, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("{"):
-                yield json.loads(line)
+    with tempfile.TemporaryDirectory() as ours:
+        os.symlink(ROOT / "bench", Path(ours) / "bench")  # this study, also where the other checkout has one
+        environment = os.environ | {"PYTHONPATH": f"{ours}{os.pathsep}{root or ROOT}", "OMP_NUM_THREADS": "1"}
+        script = [sys.executable, "-P", "-m", "bench.models.run", *names, "--steps", str(steps)]
+        script += ["--windows", str(windows)]
+        with subprocess.Popen(script, env=environment, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if line.startswith("{"):
+                    yield json.loads(line)
 
 
 if __name__ == "__main__":

@@ -87,14 +87,17 @@ def line(name: str, result: Mapping[str, Any]) -> str:
 def counts(results: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the number of models in each category, of the study's own and of each package."""
     groups: dict[str, Counter[str]] = {}
+    alone: Counter[str] = Counter()
     for name, result in results.items():
         group = name.split(".")[1].split(":")[0] if name.startswith("packages.") else "own"
         groups.setdefault(group, Counter())[category(result)] += 1
+        alone[group] += bool(result.get("judged"))
     rows = []
     for group, counter in groups.items():
         total = counter.total()
         named = ", ".join(f"{counter[one]} {one}" for one in CATEGORIES if counter[one])
-        rows.append(f"{group}: {total} models; {named} ({counter[RIGHT] / total:.0%} right)")
+        read, share = f"{alone[group]} read by attach(model) alone", f"{counter[RIGHT] / total:.0%} right"
+        rows.append(f"{group}: {total} models, {read}; {named} ({share})")
     return "\n".join(rows)
 
 

@@ -45,6 +45,8 @@ class Structure:
     optimisers: Callable[[nn.Module], list[optim.Optimizer]] = adam
     decode: Callable[[Any, Tensor], Tensor] | None = None
     """The output for samples (n, D) of the latent, where the decoder is a plain function of them."""
+    heavy: bool = False
+    """True for a model whose step takes long: it gets fewer steps, one window and fewer inputs for its truth."""
     inputs: int | None = None
     """Number of different inputs, if it is finite: nodes of a graph."""
 

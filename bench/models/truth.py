@@ -16,6 +16,8 @@ from .structure import Posterior, Structure
 
 INPUTS = 8192
 """Inputs of the reference, from a stream of their own."""
+OTHER = 1_000_003
+"""Distance of their seed from that of the training; a model with one batch has the same."""
 MIXTURE = 4096
 """Rows of the mixture that stands for the aggregate posterior."""
 ROWS = 512
@@ -47,7 +49,7 @@ def references(structure: Structure, trained: nn.Module, seed: int, inputs: int 
     model = structure.build(seed)
     model.load_state_dict(trained.state_dict())
     model.train()
-    batches, seen, gathered = structure.batches(seed + 1_000_003), 0, []
+    batches, seen, gathered = structure.batches(seed if structure.inputs else seed + OTHER), 0, []
     while seen < inputs:
         batch = next(batches)
         with torch.no_grad():

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench.models import judge, lines, report, truth
-from bench.models.run import Run, equal
 from bench.models.structure import Posterior
 from bench.models.structures import ALL
+from bench.models.training import Run, equal
 
 COMPILED = {"compiled_eager", "compiled_aot_eager"}
 """Models that take seconds to compile; the encode_decode model is the same without."""

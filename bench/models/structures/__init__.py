@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .. import no_latents
 from ..structure import Structure
 from . import (
-    audio,
+    adversarial,
     codes,
+    conditional,
     conv,
     graphs,
     halves,
@@ -14,16 +14,15 @@ from . import (
     maps,
     multimodal,
     plain,
-    sequences,
     sets,
     spread,
-    timesteps,
-    tokens,
     wrappers,
 )  # fmt: skip
+from .over_time import audio, sentences, timesteps, tokens, waves
+from .without import control, networks
 
 FAMILIES = (
-    plain, halves, spread, conv, maps, sequences, timesteps, audio, tokens, hierarchical, graphs, multimodal, sets,
-    codes, wrappers, no_latents,
+    plain, halves, adversarial, spread, conv, maps, sentences, waves, timesteps, audio, tokens, hierarchical, graphs,
+    multimodal, conditional, sets, codes, wrappers, control, networks,
 )  # fmt: skip
 ALL: dict[str, Structure] = {one.name: one for family in FAMILIES for one in family.STRUCTURES}

@@ -125,7 +125,7 @@ STRUCTURES = (
     _structure("log_std", "fc_log_std gives log σ", ("fc_mean", "fc_log_std"), torch.exp),
     _structure("hidden_half", "fc_logvar gives log σ, as nothing is halved", ("fc_mu", "fc_logvar"), torch.exp),
     _structure(
-        "clamped", "fc_logvar is clamped to [−4, 2]", ("fc_mu", "fc_logvar"), lambda r: (0.5 * r.clamp(-4, 2)).exp(),
+        "clamped", "fc_logvar, clamped to [−2.5, 2]", ("fc_mu", "fc_logvar"), lambda r: (0.5 * r.clamp(-2.5, 2)).exp(),
     ),
     _structure(
         "tanh_bound", "3 tanh of logvar_net is log σ²", ("mean_net", "logvar_net"), lambda r: (1.5 * r.tanh()).exp(),

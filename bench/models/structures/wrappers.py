@@ -74,14 +74,8 @@ class Functional(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        shapes = {
-            "w1": (48, WIDTH),
-            "w_mu": (LATENTS, 48),
-            "w_lv": (LATENTS, 48),
-            "w2": (48, LATENTS),
-            "w3": (WIDTH, 48),
-        }
-        for name, shape in shapes.items():
+        sizes = (48, WIDTH), (LATENTS, 48), (LATENTS, 48), (48, LATENTS), (WIDTH, 48)
+        for name, shape in zip(("w1", "w_mu", "w_lv", "w2", "w3"), sizes, strict=True):
             self.register_parameter(name, nn.Parameter(torch.randn(shape) / shape[1] ** 0.5))
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..blocks import elbo, kl_logvar, sample, seeded, squared
-from ..data import ragged, sequences
-from ..structure import Posterior, Structure
+from ...blocks import elbo, kl_logvar, sample, seeded, squared
+from ...data import ragged, sequences
+from ...structure import Posterior, Structure
 
 LATENTS, MODEL, WIDTH = 6, 24, 6
 

@@ -1,17 +1,14 @@
-"""Models without a latent: nothing may be recorded, and the monitor says so."""
+"""Actors and a regression: they draw from N(μ, σ²), which is no latent."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .blocks import mlp, seeded
-from .data import WIDTH, images, labelled, vectors
-from .structure import Structure
+from ...blocks import mlp, seeded
+from ...data import WIDTH, vectors
+from ...structure import Structure
 
 ACTIONS = 4
 
@@ -75,43 +72,6 @@ class Regressor(nn.Module):
         return self.mean(h), self.logvar(h)
 
 
-class Bottleneck(nn.Module):
-    """A residual block."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.conv1, self.conv2 = nn.Conv2d(width, width // 2, 1), nn.Conv2d(width // 2, width, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(x + self.conv2(functional.relu(self.conv1(x))))
-
-
-class ResNet(nn.Module):
-    """A classifier with modules that are named bottleneck."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem, self.bottleneck, self.fc = (
-            nn.Conv2d(1, 12, 4, 4),
-            nn.Sequential(Bottleneck(12), Bottleneck(12)),
-            nn.Linear(12, 4),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(self.bottleneck(functional.relu(self.stem(x))).mean((2, 3)))
-
-
-class Classifier(nn.Module):
-    """An encoder and a decoder that gives classes: no reconstruction, no prior."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.features, self.head = mlp(WIDTH, 48, 16), nn.Linear(16, 4)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(functional.relu(self.features(x)))
-
-
 def _sac_loss(model: Sac, state: Tensor) -> Tensor:
     action, log_prob = model.actor.sample(state)
     wanted = torch.tanh(state[:, :ACTIONS])
@@ -144,22 +104,11 @@ def _regression_loss(model: Regressor, x: Tensor) -> Tensor:
     return functional.gaussian_nll_loss(mean, x[:, :2] * x[:, 2:4], logvar.exp())
 
 
-def _pictures(seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-    for x in images(seed):
-        yield x, (x.amax((1, 2, 3)) * 3 - 1).long().clamp(0, 3)
-
-
-def _class_loss(model: Any, batch: tuple[Tensor, Tensor]) -> Tensor:
-    return functional.cross_entropy(model(batch[0]), batch[1])
-
-
 STRUCTURES = (
-    Structure("sac_actor", "no_latents", "an action, not a latent", seeded(Sac), vectors, None, _sac_loss),
-    Structure("ppo_actor", "no_latents", "an action, not a latent", seeded(PpoActorCritic), vectors, None, _ppo_loss),
+    Structure("sac_actor", "without", "an action, not a latent", seeded(Sac), vectors, None, _sac_loss),
+    Structure("ppo_actor", "without", "an action, not a latent", seeded(PpoActorCritic), vectors, None, _ppo_loss),
     Structure(
-        "regressor", "no_latents", "mean and log σ² of the target", seeded(Regressor), vectors, None,
+        "regressor", "without", "mean and log σ² of the target", seeded(Regressor), vectors, None,
         _regression_loss,
     ),
-    Structure("resnet", "no_latents", "residual blocks", seeded(ResNet), _pictures, None, _class_loss),
-    Structure("classifier", "no_latents", "features of a classifier", seeded(Classifier), labelled, None, _class_loss),
 )  # fmt: skip

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..blocks import kl_between, mlp, sample, seeded, squared
-from ..data import sequences
-from ..structure import Posterior, Structure
+from ...blocks import kl_between, mlp, sample, seeded, squared
+from ...data import sequences
+from ...structure import Posterior, Structure
 
 LATENTS, HIDDEN, WIDTH = 5, 32, 6
 

@@ -1,0 +1,1 @@
+"""Models without a latent: nothing may be recorded, and the monitor says so."""

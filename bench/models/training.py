@@ -1,0 +1,43 @@
+"""A model in training, and everything that can be compared of two trainings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from .structure import Structure
+
+SEED = 7
+
+
+class Run:
+    """A model in training."""
+
+    def __init__(self, structure: Structure) -> None:
+        torch.compiler.reset()  # code that another run has compiled takes no hooks
+        self.structure, self.model = structure, structure.build(SEED)
+        self.model.train()
+        self.optimisers = structure.optimisers(self.model)
+        self.batches = structure.batches(SEED)
+        torch.manual_seed(SEED)
+
+    def train(self, steps: int) -> None:
+        """Take some steps."""
+        for _ in range(steps):
+            self.structure.step(self.model, self.optimisers, next(self.batches))
+
+    def freeze(self) -> None:
+        """Keep the weights from now on: the loop goes on with rates of 0."""
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = 0.0
+
+    def bits(self) -> dict[str, Any]:
+        """Return the weights, the buffers and the state of the random numbers."""
+        return {name: value.clone() for name, value in self.model.state_dict().items()} | {"rng": torch.get_rng_state()}
+
+
+def equal(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    """Compare two such states bit by bit."""
+    return a.keys() == b.keys() and all(torch.equal(a[name].view(-1), b[name].view(-1)) for name in a)
