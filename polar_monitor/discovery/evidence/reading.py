@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import prod
 
 from .forms import Form
-from .noise import Fit
+from .noise import MAX_DEVIATION, MIN_SIGNAL, Fit
 from .pieces import Slot
 from .samples import SampleSlot
 
 MIN_LEAD = 8.0
 """Log-likelihood by which a confirmed reading is ahead: 3,000 to 1."""
+RARE = 6.0
+"""Rarity from which on a form needs more evidence, as others that are not in the table come near it."""
+RARE_SIGNAL = 200.0
+"""Evidence that it needs, in the units of `noise.MIN_SIGNAL`."""
+WAYS = {
+    "dropout": ", after dropout has set some of its numbers to 0 and raised the others",
+    "mask": ", after some of its numbers were set to 0",
+    "covariance": " of a covariance matrix",
+}
+"""Things that are done to the noise, in words."""
+CRITICS = {"critic", "critics", "discriminator", "disc", "qf", "qf1", "qf2", "q1", "q2", "value", "vf"}
+"""Words of modules that judge a sample, but decode nothing."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +42,27 @@ class Reading:
     """Log-likelihood by which it is ahead of the next reading."""
     order: int
     """Position of the sample in the step: the nearest to the decoder comes last."""
+    takers: frozenset[str] = frozenset()
+    """Modules that take the sample."""
+    way: str = ""
+    """Key of `WAYS` if something else is done to the noise."""
 
     @property
     def is_confirmed(self) -> bool:
-        """True if the residuals are noise, and no other reading comes near."""
-        return self.fit.fits and self.lead >= MIN_LEAD
+        """True if the residuals are noise, no other reading comes near, and a module takes the sample."""
+        needed = MIN_SIGNAL if self.form.rarity < RARE else RARE_SIGNAL
+        moved = self.fit.has_moved and self.fit.spread_signal >= needed
+        return self.fit.fits and moved and self.lead >= MIN_LEAD and self.is_taken
+
+    @property
+    def may_hold(self) -> bool:
+        """True if the residuals are noise so far, and nothing else explains the sample better."""
+        return self.fit.worst <= MAX_DEVIATION and self.lead > 0
+
+    @property
+    def is_taken(self) -> bool:
+        """True if a module takes the sample that is no critic: a policy's action is no latent."""
+        return any(not CRITICS & set(re.split(r"[._]", name.lower())) for name in self.takers)
 
     @property
     def size(self) -> int:
@@ -48,4 +77,5 @@ class Reading:
     def evidence(self) -> str:
         """The evidence in words."""
         spread = f"{self.fit.variance:.2f} ± {self.fit.error:.2f}"
-        return f"{self.sample} is mean + σ × noise: residual variance {spread} over {self.fit.numbers} numbers"
+        after = WAYS.get(self.way, "")
+        return f"{self.sample} is mean + σ × noise{after}: residual variance {spread} over {self.fit.numbers} numbers"
