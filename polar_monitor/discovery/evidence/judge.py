@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .opening import Given, opened
-from .reading import Reading
+from .reading import Reading, Way
 from .samples import SampleSlot
 from .seen import Seen
 from .step import Step
-from .trial import Hint, Trial, Way
+from .trial import Hint, Trial
 from .views import has_zeros
 
 MAX_TRIALS = 32
@@ -30,6 +30,8 @@ class Judge:
         self._trials: dict[SampleSlot, Trial] = {}
         self._rejected: set[SampleSlot] = set()
         self.steps = 0
+        self.remarks: list[str] = []
+        """Words for what the latest search saw that is no reading: noise of a constant σ."""
         self._searches = 0
 
     @property
@@ -48,6 +50,7 @@ class Judge:
                 del self._trials[slot]
         if shows_all:
             self._searches += 1
+            self.remarks.clear()
             for entry in step.places():
                 for trial in self._search(step, entry):
                     self._trials[trial.sample.slot] = trial
@@ -64,7 +67,7 @@ class Judge:
                     continue
                 ways: tuple[Way, ...] = ("mask", "dropout") if has_zeros(sample.values) else ("",)
                 ways = ("covariance", *ways) if step.has_covariance else ways
-                several = [trial for way in ways if (trial := opened(step, sample, way)) is not None]
+                several = [trial for way in ways if (trial := opened(step, sample, way, self.remarks)) is not None]
                 several = [trial for trial in several if trial.is_possible(self._hint)]
                 trials += sorted(several, key=lambda trial: -trial.log_likelihood)[:1]
                 if several and (is_part or several[0].leads(self._hint)):

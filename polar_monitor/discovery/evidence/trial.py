@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from .forms import FORMS, RARITY, log_scales
 from .noise import MAX_DEVIATION, Fit, fit
 from .pieces import Piece, Slot
-from .reading import MIN_LEAD, Reading
+from .reading import MIN_LEAD, Reading, Way
 from .samples import Lines, Sample, fingerprint, is_constant, stacked
 from .seen import F32
 from .step import Step
@@ -38,8 +38,6 @@ LATER = 3.0
 """The same for what a module around the sample gives after it."""
 MIXED = 8.0
 """The same for parts of two tensors, or a part and a complete one."""
-Way = Literal["", "dropout", "mask", "covariance"]
-"""Things that are done to independent noise: numbers set to 0 (dropout raises the others), or correlated."""
 Hint = Callable[[Slot, Slot, str], float]
 """(mean, spread, unit) → support by the names, from -1 to 1."""
 
