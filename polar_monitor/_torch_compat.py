@@ -55,6 +55,11 @@ def is_tracing() -> bool:
     return _PROXY is not None and _dispatch_mode(_PROXY) is not None
 
 
+def is_capturing() -> bool:
+    """Return True if the current CUDA stream records a graph, which would replay our copies."""
+    return bool(torch.cuda.is_initialized()) and torch.cuda.is_current_stream_capturing()  # type: ignore[no-untyped-call]
+
+
 def in_function_transform() -> bool:
     """Return True within vmap, grad, jvp and their like, also while they are compiled. False if torch cannot say."""
     ask = getattr(getattr(torch._C, "_functorch", None), "maybe_current_level", None)

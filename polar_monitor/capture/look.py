@@ -9,6 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Container, Iterator
 from dataclasses import replace
+from math import prod
 from time import perf_counter_ns
 from typing import Any
 
@@ -16,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.compiler import is_compiling
 
-from .._torch_compat import in_backward, is_plain, is_tracing
-from ..discovery.evidence.seen import Seen, tensors_of
+from .._torch_compat import in_backward, is_capturing, is_plain, is_tracing, stands_for_others
+from ..discovery.evidence.seen import MAX_ROW, Seen, corner_of, tensors_of
 from ..discovery.unwrap import unwrapped
 from .inert import InertHook
 from .output_rows import MANTISSA, refusal
@@ -25,8 +26,6 @@ from .transfer import to_hosts
 
 MAX_NUMBERS = 8192
 """Numbers of a tensor that are kept, unless its first row has more."""
-MAX_ROW = 65_536
-"""Numbers of a row above which nothing of a tensor is kept but its shape."""
 MAX_CALLS = 3
 """Calls of one module in a step that are looked at."""
 MAX_BYTES = 64 * 2**20
@@ -56,7 +55,7 @@ class Look:
         model = self._model()
         for name, module in () if model is None else hookable_modules(model):
             if names is None or name in names:
-                hook = LookHook(self, name, is_layer(module))
+                hook = LookHook(self, name, module)
                 self._handles.append(module.register_forward_pre_hook(hook.before, with_kwargs=True))
                 self._handles.append(module.register_forward_hook(hook))
 
@@ -76,7 +75,7 @@ class Look:
         seen, self._seen, self._calls, self._bytes = self._seen, [], {}, 0
         return Blocks(seen) if seen else None
 
-    def keep(self, name: str, is_output: bool, value: Any, layer: bool) -> None:
+    def keep(self, name: str, is_output: bool, value: Any, layer: bool, kind: str) -> None:
         """Keep a block of each tensor in what a module takes or gives."""
         call = self._calls.get(name, 0)
         if is_output:
@@ -84,25 +83,28 @@ class Look:
         if call >= MAX_CALLS:
             return
         for path, tensor in tensors_of(value):
-            if is_plain(tensor) and not refusal(tensor):
+            if is_plain(tensor) and not refusal(tensor) and not stands_for_others(type(tensor)):
                 mantissa, shape = MANTISSA.get(tensor.dtype, 23), tuple(tensor.shape)
-                entry = Seen(name, is_output, path, len(self._seen), call, shape, None, mantissa, layer)
+                entry = Seen(name, is_output, path, len(self._seen), call, shape, None, mantissa, layer, kind)
                 self._seen.append((entry, self._block(tensor.detach())))
 
     def _block(self, tensor: Tensor) -> Tensor | None:
-        row = tensor[:1].numel()
-        count = min(tensor.shape[0], max(1, MAX_NUMBERS // max(row, 1)))
-        if not tensor.is_floating_point() or not 0 < row <= MAX_ROW or self._bytes + 4 * row * count > MAX_BYTES:
+        corner = corner_of(tuple(tensor.shape))
+        row = prod(corner)
+        if not tensor.is_floating_point() or not 0 < row <= MAX_ROW or tensor.shape[0] == 0:
+            return None
+        count = min(tensor.shape[0], max(1, MAX_NUMBERS // row))
+        if self._bytes + 4 * row * count > MAX_BYTES:
             return None
         self._bytes += 4 * row * count
-        return tensor[:count].to(torch.float32, copy=True)
+        return tensor[(slice(count), *map(slice, corner))].to(torch.float32, copy=True)
 
 
 class LookHook:
     """The hooks of one module: `before` sees its inputs, a call of the object itself its output."""
 
-    def __init__(self, look: Look, name: str, layer: bool) -> None:
-        self._look, self._name, self._layer = look, name, layer
+    def __init__(self, look: Look, name: str, module: nn.Module) -> None:
+        self._look, self._name, self._layer, self._kind = look, name, is_layer(module), type(module).__name__
         self.__name__ = "polar_monitor.LookHook"
 
     def before(self, module: nn.Module, args: Any, kwargs: Any) -> None:
@@ -120,8 +122,8 @@ class LookHook:
     def _keep(self, module: nn.Module, is_output: bool, value: Any) -> None:
         begin, look = perf_counter_ns(), self._look
         try:
-            if (module.training or look.any_mode) and not in_backward() and not is_tracing():
-                look.keep(self._name, is_output, value, self._layer)
+            if (module.training or look.any_mode) and not (in_backward() or is_tracing() or is_capturing()):
+                look.keep(self._name, is_output, value, self._layer, self._kind)
         except Exception:  # nothing is raised in someone's forward; what was not seen is no evidence
             pass
         look.nanoseconds += perf_counter_ns() - begin

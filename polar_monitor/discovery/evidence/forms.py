@@ -73,3 +73,12 @@ FORMS = (
     Form("Laplace's log b", "std", lambda s: s, lambda s: s.exp() * SQRT_2, True, rarity=8),
 )  # fmt: skip
 """All forms that are tried, the plain units first."""
+
+IS_LAPLACE = np.array([form.laplace for form in FORMS])
+RARITY = np.array([form.rarity for form in FORMS])
+
+
+def log_scales(values: Values) -> Values:
+    """Return log σ, or log b, by every form: (…, n) → (…, forms, n)."""
+    with np.errstate(all="ignore"):
+        return np.stack([form.log_scale(values) for form in FORMS], -2)

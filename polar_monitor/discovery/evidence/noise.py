@@ -17,8 +17,14 @@ MAX_DEVIATION = 5.0
 """Standard errors that each statistic may be away from what noise has."""
 TOLERANCE = 0.02
 """Deviation of the residual variance that rounding of the sample may cause."""
-MIN_NUMBERS = 300
+MIN_NUMBERS = 100
 """Numbers of a sample that a decision needs."""
+MIN_GAIN = 4.0
+"""Log-likelihood by which a reading must be ahead of one with a constant σ."""
+MIN_ROWS = 32
+"""Rows from which on σ is fitted to each dimension."""
+MIN_SIGNAL = 16.0
+"""Sum of (μ / σ)² that a decision needs: a mean of 0 then is 3,000 times less likely."""
 
 
 class Fit(NamedTuple):
@@ -31,11 +37,22 @@ class Fit(NamedTuple):
     worst: float
     """Largest deviation of a statistic from that of noise, in standard errors."""
     numbers: int
+    signal: float = np.inf
+    """Sum of (μ / σ)²: the mean of a sample is not known as long as this is small."""
+    spread_signal: float = np.inf
+    """The same of σ: twice the sum of squares of what log σ differs from its mean."""
+    gain: float = np.inf
+    """Log-likelihood by which the reading is ahead of one with the same σ in all inputs."""
 
     @property
     def fits(self) -> bool:
         """True if the residual can be noise."""
         return self.worst <= MAX_DEVIATION and self.numbers >= MIN_NUMBERS
+
+    @property
+    def has_moved(self) -> bool:
+        """True if the data would show that there is no mean, or that the spread is always the same."""
+        return self.signal >= MIN_SIGNAL and self.gain >= MIN_GAIN
 
 
 def fit(mean: F64, log_scale: F64, sample: F64, laplace: bool) -> Fit:
@@ -47,7 +64,7 @@ def fit(mean: F64, log_scale: F64, sample: F64, laplace: bool) -> Fit:
     variance = float(squares.mean())
     error = np.sqrt((kurtosis - 1) / n)
     off = max(abs(variance - 1) - TOLERANCE, 0.0) / error
-    scores = [off, _z(residual.ravel(), residual.ravel() * 0 + 1)]
+    scores = [off, _z(residual)]
     if not laplace:
         scores.append((float((squares * squares).mean()) - 3 - 12 * (variance - 1)) / np.sqrt(96 / n))
     scores += [_correlation(residual, mean), _correlation(residual, log_scale), _correlation(squares, log_scale)]
@@ -56,13 +73,34 @@ def fit(mean: F64, log_scale: F64, sample: F64, laplace: bool) -> Fit:
         scores.append(_correlation(residual[:, 1:], residual[:, :-1]))
     if residual.shape[0] > 1:
         scores.append(_correlation(residual[1:], residual[:-1]))
-    scores += [_too_even(squares, axis, kurtosis) for axis in (0, 1)]
+    scores += [_unevenness(squares, axis, kurtosis) for axis in (0, 1)]
     scores += [_too_centred(residual, axis) for axis in (0, 1)]
-    return Fit(variance, float(error), float(max(abs(score) for score in scores)), n)
+    with np.errstate(all="ignore"):
+        signal = float(np.square(mean / scale).sum())
+        moved = 2 * float(np.square(log_scale - log_scale.mean()).sum())
+    worst, gain = float(max(abs(score) for score in scores)), _gain(sample - mean, log_scale, residual, laplace)
+    return Fit(variance, float(error), worst, n, signal, moved, gain)
 
 
-def _z(values: F64, weights: F64) -> float:
-    return float((values * weights).sum() / np.sqrt((weights * weights).sum() + 1e-300))
+def _gain(difference: F64, log_scale: F64, residual: F64, laplace: bool) -> float:
+    """Return the log-likelihood by which a reading is ahead of one whose σ is the same in all inputs.
+
+    That σ is fitted, for all dimensions together or for each, which costs half the logarithm of the numbers it is
+    fitted to.
+    """
+    size = np.abs(difference) if laplace else difference * difference
+    weight = 1.0 if laplace else 0.5
+    own = np.abs(residual) * np.sqrt(2) if laplace else residual * residual / 2
+    rows, columns = difference.shape
+    together = weight * difference.size * (np.log(size.mean() + 1e-300) + 1)
+    if rows >= MIN_ROWS:
+        each = weight * rows * float((np.log(size.mean(0) + 1e-300) + 1).sum()) + columns * np.log(rows) / 2
+        together = min(together, each)
+    return float(together - log_scale.sum() - own.sum())
+
+
+def _z(values: F64) -> float:
+    return float(values.mean() * np.sqrt(values.size))
 
 
 def _correlation(first: F64, second: F64) -> float:
@@ -72,14 +110,13 @@ def _correlation(first: F64, second: F64) -> float:
     return 0.0 if norm < 1e-12 * a.size else float((a * b).sum()) / norm * np.sqrt(a.size)
 
 
-def _too_even(squares: F64, axis: int, kurtosis: float) -> float:
-    """Return how much more even the sums of squares along an axis are than those of noise, in standard errors."""
+def _unevenness(squares: F64, axis: int, kurtosis: float) -> float:
+    """Return how much less even the sums of squares along an axis are than those of noise, in standard errors."""
     sums = squares.sum(axis)
     if len(sums) < 16:
         return 0.0
-    expected = (kurtosis - 1) * squares.shape[axis]
-    ratio = float(sums.var()) / expected
-    return max(0.0, (1 - ratio) / np.sqrt(2 / len(sums) + 24 / squares.size)) if ratio < 1 else 0.0
+    ratio = float(sums.var()) / ((kurtosis - 1) * squares.shape[axis])
+    return float((ratio - 1) / np.sqrt(2 / len(sums) + 24 / squares.size))
 
 
 def _too_centred(residual: F64, axis: int) -> float:

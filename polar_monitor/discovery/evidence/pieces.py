@@ -1,4 +1,4 @@
-"""Pieces of what modules give: whole tensors, their halves, every second number, and single tokens.
+"""Pieces of what modules give: complete tensors, their halves, every second number, and single tokens.
 
 A piece is a candidate for the mean or the spread of a latent. Its `slot` says where it comes from, and reads it again
 from the output of a later forward.
@@ -7,9 +7,8 @@ from the output of a later forward.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from .seen import F32, Path, Seen, member, shown
 
@@ -27,13 +26,28 @@ class Cut(NamedTuple):
 
     def of(self, tensor: Any) -> Any:
         """Return the part of an array or a tensor. Compiled forwards run this."""
+        return self.of_block(tensor, tensor.shape)
+
+    def of_block(self, block: Any, shape: tuple[int, ...]) -> Any:
+        """Return the part of the corner of a tensor of this shape."""
         if self.kind == "token":
-            return tensor[self.number] if self.axis == 0 else tensor[:, self.number]
+            return block[self.number] if self.axis == 0 else block[:, self.number]
         if self.kind == "alternate":
-            return tensor[..., self.number :: 2]
-        half = tensor.shape[self.axis] // 2
+            return block[..., self.number :: 2]
+        half = shape[self.axis] // 2
         start, stop = (0, half) if self.number == 0 else (half, 2 * half)
-        return tensor[:, start:stop] if self.axis == 1 else tensor[..., start:stop]
+        return block[:, start:stop] if self.axis == 1 else block[..., start:stop]
+
+    def shape_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the part of a tensor of this shape."""
+        axis = self.axis % len(shape)
+        if self.kind == "token":
+            return (*shape[:axis], *shape[axis + 1 :])
+        return (*shape[:axis], shape[axis] // 2, *shape[axis + 1 :])
+
+    def is_in(self, block: F32, shape: tuple[int, ...]) -> bool:
+        """Return True if the part can be read from the corner of a tensor of this shape."""
+        return self.number < len(block) if self.axis == 0 else block.shape[self.axis] == shape[self.axis]
 
     def __str__(self) -> str:
         if self.kind == "half":
@@ -62,18 +76,19 @@ class Slot(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """One candidate: its values are the first rows of the piece."""
+    """One candidate."""
 
     slot: Slot
     seen: Seen
     values: F32
+    """Its first rows, of large maps a corner."""
     shape: tuple[int, ...]
-    """Shape of the whole piece."""
+    """Shape of the complete piece."""
 
     @property
-    def key(self) -> tuple[int, int]:
-        """Rows along the first axis and numbers in each: pieces of one latent agree in both."""
-        return self.shape[0], int(np.prod(self.shape[1:]))
+    def numbers(self) -> int:
+        """Numbers of the complete piece: those of one latent agree."""
+        return prod(self.shape)
 
 
 def pieces_of(seen: Seen) -> Iterator[Piece]:
@@ -83,18 +98,27 @@ def pieces_of(seen: Seen) -> Iterator[Piece]:
         return
     yield Piece(Slot(seen.module, seen.path, None), seen, block, shape)
     for cut in _cuts(shape):
-        if cut.kind == "token" and cut.axis == 0 and cut.number >= len(block):
-            continue
-        everything = np.broadcast_to(np.float32(0), shape)
-        yield Piece(Slot(seen.module, seen.path, cut), seen, cut.of(block), cut.of(everything).shape)
+        if cut.is_in(block, shape):
+            yield Piece(Slot(seen.module, seen.path, cut), seen, cut.of_block(block, shape), cut.shape_of(shape))
+
+
+def arranged(values: F32, shape: tuple[int, ...], target: tuple[int, ...]) -> F32 | None:
+    """Return the first rows of a tensor of one shape as those of another shape; None if that cannot be."""
+    if shape == target:
+        return values
+    row = prod(target[1:])
+    if prod(shape) != prod(target) or values.shape[1:] != shape[1:] or values.size < row:
+        return None
+    count = values.size // row
+    return values.ravel()[: count * row].reshape(count, *target[1:])
 
 
 def _cuts(shape: tuple[int, ...]) -> Iterator[Cut]:
     axes = len(shape)
     if axes >= 2 and shape[-1] % 2 == 0:
-        yield from (Cut("half", -1, index) for index in range(2))
-        yield from (Cut("alternate", -1, index) for index in range(2))
+        yield from (Cut("half", -1, number) for number in range(2))
+        yield from (Cut("alternate", -1, number) for number in range(2))
     if axes >= 3 and shape[1] % 2 == 0:
-        yield from (Cut("half", 1, index) for index in range(2))
+        yield from (Cut("half", 1, number) for number in range(2))
     if axes == 3:
-        yield from (Cut("token", axis, index) for axis in (0, 1) for index in range(min(MAX_TOKENS, shape[axis])))
+        yield from (Cut("token", axis, number) for axis in (0, 1) for number in range(min(MAX_TOKENS, shape[axis])))

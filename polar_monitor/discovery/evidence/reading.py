@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import prod
+from typing import Literal
 
 from .forms import Form
-from .noise import Fit
+from .noise import MAX_DEVIATION, MIN_SIGNAL, Fit
 from .pieces import Slot
 from .samples import SampleSlot
 
+Way = Literal["", "dropout", "mask", "covariance"]
+"""Things that are done to independent noise: numbers set to 0 (dropout raises the others), or correlated."""
 MIN_LEAD = 8.0
 """Log-likelihood by which a confirmed reading is ahead: 3,000 to 1."""
+RARE = 6.0
+"""Rarity from which on a form needs more evidence, as others that are not in the table come near it."""
+RARE_SIGNAL = 200.0
+"""Evidence that it needs, in the units of `noise.MIN_SIGNAL`."""
+WAYS: dict[Way, str] = {
+    "dropout": ", after dropout has set some of its numbers to 0 and raised the others",
+    "mask": ", after some of its numbers were set to 0",
+    "covariance": " of a covariance matrix",
+}
+"""Things that are done to the noise, in words."""
+CRITICS = {"critic", "critics", "discriminator", "disc", "qf", "qf1", "qf2", "q1", "q2", "value", "vf"}
+"""Words of modules that judge a sample, but decode nothing."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +45,40 @@ class Reading:
     """Log-likelihood by which it is ahead of the next reading."""
     order: int
     """Position of the sample in the step: the nearest to the decoder comes last."""
+    takers: frozenset[str] = frozenset()
+    """Modules that take the sample."""
+    way: Way = ""
+    """Key of `WAYS` if something else is done to the noise."""
 
     @property
     def is_confirmed(self) -> bool:
-        """True if the residuals are noise, and no other reading comes near."""
-        return self.fit.fits and self.lead >= MIN_LEAD
+        """True if the residuals are noise, no other reading comes near, and a module takes the sample."""
+        needed = MIN_SIGNAL if self.form.rarity < RARE else RARE_SIGNAL
+        moved = self.fit.has_moved and self.fit.spread_signal >= needed
+        return self.fit.fits and moved and self.lead >= MIN_LEAD and self.is_taken
+
+    @property
+    def doubt(self) -> str:
+        """The reason in words why the reading is not confirmed; '' if it is."""
+        heads = f"{self.mean} and {self.spread}"
+        if not self.fit.fits:
+            few = self.fit.worst <= MAX_DEVIATION
+            return f"{heads}: {'too few numbers so far' if few else 'what is left of the sample is not noise'}"
+        if not self.is_taken:
+            return f"{heads}: no module but a critic takes a sample of them; a policy or a regressor?"
+        if not self.fit.has_moved:
+            return f"{heads}: the mean is too near 0, or σ too even, to say that they are mean and σ"
+        return "" if self.is_confirmed else f"{heads}: another reading is nearly as likely"
+
+    @property
+    def may_hold(self) -> bool:
+        """True if the residuals are noise so far, and nothing else explains the sample better."""
+        return self.fit.worst <= MAX_DEVIATION and self.lead > 0
+
+    @property
+    def is_taken(self) -> bool:
+        """True if a module takes the sample that is no critic: a policy's action is no latent."""
+        return any(not CRITICS & set(re.split(r"[._]", name.lower())) for name in self.takers)
 
     @property
     def size(self) -> int:
@@ -48,4 +93,5 @@ class Reading:
     def evidence(self) -> str:
         """The evidence in words."""
         spread = f"{self.fit.variance:.2f} ± {self.fit.error:.2f}"
-        return f"{self.sample} is mean + σ × noise: residual variance {spread} over {self.fit.numbers} numbers"
+        after = WAYS.get(self.way, "")
+        return f"{self.sample} is mean + σ × noise{after}: residual variance {spread} over {self.fit.numbers} numbers"

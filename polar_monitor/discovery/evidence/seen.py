@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,17 @@ MAX_DEPTH = 3
 """Containers inside each other that are looked into."""
 MAX_MEMBERS = 16
 """Members of one container that are looked at."""
-DISTRIBUTION_FIELDS = (".mean", ".stddev")
+DISTRIBUTION_FIELDS = (".mean", ".stddev", ".scale_tril")
+"""Properties of a distribution: the last is the Cholesky factor of a covariance matrix."""
+
+MAX_ROW = 65_536
+"""Numbers of a row above which nothing of a tensor is kept but its shape."""
+MANY = 8192
+"""Numbers of a row above which only the corner of a map is kept."""
+SIDES = {4: 16, 5: 8}
+"""Sizes of that corner, by the number of axes; the axis after the first is kept complete."""
+LONG = 256
+"""Size of it along both axes of a sequence with a row above `MAX_ROW`."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +49,26 @@ class Seen:
     """Number of the module's call in the step, from 0."""
     shape: tuple[int, ...]
     block: F32 | None
-    """Its first rows along the first axis; None if one such row is too large."""
+    """Its first rows along the first axis, of large maps a corner; None if one such row is too large."""
     mantissa: int
     """Mantissa bits of the type that it came in."""
     is_layer: bool
     """True if the module is one of PyTorch's own layers, which do not sample."""
+    kind: str = ""
+    """Name of the module's class."""
 
     @property
     def row_size(self) -> int:
         """Numbers in one row along the first axis."""
-        return int(np.prod(self.shape[1:]))
+        return prod(self.shape[1:])
+
+
+def corner_of(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the sizes of what is kept of a row, along the axes after the first."""
+    row, sizes = prod(shape[1:]), shape[1:]
+    if row > MANY and len(shape) in SIDES:
+        return (sizes[0], *(min(size, SIDES[len(shape)]) for size in sizes[1:]))
+    return tuple(min(size, LONG) for size in sizes) if row > MAX_ROW and len(shape) == 3 else sizes
 
 
 def tensors_of(value: Any, path: Path = ()) -> Iterator[tuple[Path, Tensor]]:
@@ -78,7 +99,7 @@ def _members(value: Any) -> Iterator[tuple[Key, Any]]:
             base = base.base_dist
         for name in DISTRIBUTION_FIELDS:
             try:
-                yield name, getattr(value, name[1:])
+                yield name, getattr(base, name[1:])
             except (NotImplementedError, AttributeError):
                 return
     elif isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Likelihoods of all readings of one sample, added up over training steps.
+"""Likelihoods of all readings of one sample.
 
 For a sample z and candidates for mean and spread, the log-likelihood of z under N(μ, σ²), or a Laplace distribution, is
 a matrix product over its numbers, so that all pairs and forms are tried at once.
@@ -6,70 +6,147 @@ a matrix product over its numbers, so that all pairs and forms are tried at once
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .forms import FORMS
-from .pieces import Piece, Slot
+from .forms import IS_LAPLACE, log_scales
+from .seen import F32
 
 F64 = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
-MAX_CANDIDATES = 32
-"""Pieces that are tried as mean and as spread of one sample: the latest before it."""
-MAX_SAMPLE = 2048
-"""Numbers of a sample in a step that the likelihoods use."""
 LOG_2PI = float(np.log(2 * np.pi))
-MAX_LOG_SCALE = 40.0
+MAX_LOG_SCALE = 30.0
+MIN_GAIN = 8.0
+"""Log-likelihood by which noise of constant σ may be ahead of a reading."""
+FULL_MANTISSA = 23
+SAME_NUMBERS = 1e-6
+"""Relative difference up to which a sample equals a piece."""
+MAX_SLOPE = 5.5
+"""Standard errors that the slope of a sample on its mean may be away from 1."""
 
 
-class Tally:
-    """Sums over steps for one sample: log-likelihood and squared residuals of each (mean, spread, form)."""
+class Tally(NamedTuple):
+    """Sums over numbers of a sample, by mean, spread and form."""
 
-    def __init__(self, slots: Sequence[Slot]) -> None:
-        self.slots = tuple(slots)
-        size = len(slots)
-        self.likelihood: F64 = np.zeros((size, size, len(FORMS)))
-        self.squares: F64 = np.zeros((size, size, len(FORMS)))
-        self.numbers = 0
-        self.steps = 0
-
-    def add(self, pieces: Sequence[Piece], sample: NDArray[np.float32]) -> None:
-        """Add one step; `pieces` are those of `slots`."""
-        rows = min([len(sample), *(len(piece.values) for piece in pieces)])
-        width = sample[0].size
-        rows = max(1, min(rows, MAX_SAMPLE // width)) if width < MAX_SAMPLE else 1
-        keep = slice(None, MAX_SAMPLE)
-        z = sample[:rows].ravel()[keep].astype(np.float64)
-        values = np.stack([piece.values[:rows].reshape(-1)[keep] for piece in pieces]).astype(np.float64)
-        distance = np.abs(z - values)
-        squared = distance * distance
-        with np.errstate(all="ignore"):
-            for place, form in enumerate(FORMS):
-                log_scale = form.log_scale(values.astype(np.float32)).astype(np.float64)
-                valid = np.isfinite(log_scale).all(1) & (np.abs(log_scale).max(1) < MAX_LOG_SCALE)
-                log_scale[~valid] = 0.0
-                weight = np.exp(-log_scale)
-                if form.laplace:
-                    exponent, normaliser = distance @ weight.T, np.log(2)
-                    squares = squared @ (weight * weight).T / 2
-                else:
-                    squares = squared @ (weight * weight).T
-                    exponent, normaliser = squares / 2, LOG_2PI / 2
-                likelihood = -exponent - log_scale.sum(1) - normaliser * z.size
-                likelihood[:, ~valid] = -np.inf
-                self.likelihood[:, :, place] += likelihood
-                self.squares[:, :, place] += squares
-        self.numbers += z.size
-        self.steps += 1
-
-    def narrow(self, keep: NDArray[np.bool_]) -> None:
-        """Keep some of the slots."""
-        self.slots = tuple(slot for slot, stays in zip(self.slots, keep, strict=True) if stays)
-        self.likelihood, self.squares = (sums[keep][:, keep] for sums in (self.likelihood, self.squares))
+    likelihood: F64
+    squares: F64
+    """Squared residuals, of Laplace noise in units of 2 b²."""
+    numbers: int
+    total: float
+    """Sum of the sample."""
+    total_squares: float
+    """Sum of its squares."""
+    left: F64
+    """Sums of the squares, and of the sizes, of what each mean leaves of the sample: (2, means)."""
 
     @property
-    def variance(self) -> F64:
-        """Residual variance of each reading."""
-        return self.squares / max(self.numbers, 1)
+    def null(self) -> float:
+        """Log-likelihood of normal noise with the sample's own mean and variance."""
+        mean = self.total / self.numbers
+        variance = max(self.total_squares / self.numbers - mean * mean, 1e-30)
+        return -self.numbers / 2 * (1 + LOG_2PI + float(np.log(variance)))
+
+    @property
+    def constant(self) -> F64:
+        """Log-likelihood of each mean with the same σ in all inputs: (means, forms)."""
+        with np.errstate(all="ignore"):
+            normal, laplace = np.log(self.left / self.numbers)
+        each = normal[:, None] / 2 + (1 + LOG_2PI) / 2, laplace[:, None] + 1 + np.log(2)
+        likelihood: F64 = -self.numbers * np.where(IS_LAPLACE, each[1], each[0])
+        return np.where(np.isfinite(likelihood), likelihood, -np.inf)
+
+    def plus(self, other: Tally) -> Tally:
+        """Return the sums of both."""
+        return Tally(
+            self.likelihood + other.likelihood,
+            self.squares + other.squares,
+            self.numbers + other.numbers,
+            self.total + other.total,
+            self.total_squares + other.total_squares,
+            self.left + other.left,
+        )
+
+    def of(self, keep: Bools) -> Tally:
+        """Return the sums of some of the pieces."""
+        return Tally(self.likelihood[keep][:, keep], self.squares[keep][:, keep], *self[2:5], self.left[:, keep])
+
+    def plausible(self, deviations: float, slack: float) -> Bools:
+        """Return which readings have a residual variance near 1, and are as likely as noise of constant σ."""
+        error = np.sqrt(np.where(IS_LAPLACE, 5.0, 2.0) / max(self.numbers, 1))
+        with np.errstate(all="ignore"):
+            off = np.abs(np.log(self.squares / max(self.numbers, 1)))
+        near: Bools = off < deviations * error + slack
+        return near & (self.likelihood > np.maximum(self.null, self.constant)[:, None] - MIN_GAIN)
+
+
+class Scales(NamedTuple):
+    """Forms of one spread: the same for all samples of a step."""
+
+    sums: F64
+    """(forms,): sum of log σ; NaN where the form cannot be."""
+    inverse: F32
+    """(forms, n): 1 / σ, or 1 / b."""
+
+
+def scales_of(spread: F32, sample: F32 | None = None, mantissa: int = FULL_MANTISSA) -> Scales:
+    """Return σ by each form; with the rounding of a sample of low precision."""
+    scale = log_scales(spread)
+    with np.errstate(all="ignore"):
+        possible = np.abs(scale).max(1) < MAX_LOG_SCALE
+    scale[~possible] = 0
+    if sample is not None:
+        scale = with_rounding(scale, sample, mantissa)
+    sums = np.where(possible, scale.sum(1, dtype=np.float64), np.nan)
+    return Scales(sums, np.exp(-scale).astype(np.float32))
+
+
+def tally(lines: F32, pairs: Bools, scales: Callable[[int], Scales]) -> Tally:
+    """Measure the readings of a sample, which is the first line, by pieces, which are the others.
+
+    `pairs` says which mean and spread to try; other readings are impossible.
+    """
+    count, z, numbers = len(lines) - 1, lines[0], lines.shape[1]
+    means, spreads = np.flatnonzero(pairs.any(1)), np.flatnonzero(pairs.any(0))
+    likelihood, squares = (np.full((count, count, len(IS_LAPLACE)), filler) for filler in (-np.inf, np.nan))
+    forms = [scales(place) for place in spreads.tolist()]
+    sums, inverse = np.stack([form.sums for form in forms]), np.stack([form.inverse for form in forms])
+    distance = np.abs(z - lines[1:][means])
+    with np.errstate(all="ignore"):
+        table = (distance * distance) @ np.square(inverse).reshape(-1, numbers).T
+        normal = table.reshape(len(means), *sums.shape).astype(np.float64)
+        absolute = inverse[:, IS_LAPLACE].reshape(-1, numbers)
+        exponent = normal / 2
+        exponent[:, :, IS_LAPLACE] = (distance @ absolute.T).reshape(len(means), len(spreads), -1)
+        value = -exponent - sums - np.where(IS_LAPLACE, np.log(2), LOG_2PI / 2) * numbers
+    at = np.ix_(means, spreads)
+    likelihood[at] = np.where(np.isfinite(value), value, -np.inf)
+    squares[at] = np.where(IS_LAPLACE, normal / 2, normal)
+    total, total_squares = float(z.sum(dtype=np.float64)), float(np.square(z, dtype=np.float64).sum())
+    left = np.zeros((2, count))
+    left[:, means] = (distance * distance).sum(1, dtype=np.float64), distance.sum(1, dtype=np.float64)
+    return Tally(likelihood, squares, numbers, total, total_squares, left)
+
+
+def with_rounding(log_scale: F64, sample: F32, mantissa: int) -> F64:
+    """Return log σ with the noise that rounding adds to a sample of low precision."""
+    if mantissa >= FULL_MANTISSA:
+        return log_scale
+    _, exponent = np.frexp(np.abs(sample) + np.float32(1e-30))
+    log_step = (exponent - 1 - mantissa) * np.log(2) - np.log(12) / 2
+    both: F64 = np.logaddexp(2 * log_scale, 2 * log_step) / 2
+    return both
+
+
+def possible_means(lines: F32) -> Bools:
+    """Return which pieces can be the mean of a sample: what is left does not depend on them, and is not nothing."""
+    means = lines[1:].astype(np.float64)
+    left = lines[0] - means
+    products = left * means
+    slack = MAX_SLOPE * np.sqrt((products * products).sum(1)) + 1e-30
+    exact = np.abs(left).max(1) <= SAME_NUMBERS * np.abs(lines[0]).max()
+    can: Bools = (np.abs(products.sum(1)) <= slack) & (not exact.any())
+    return can

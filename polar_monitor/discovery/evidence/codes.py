@@ -1,0 +1,188 @@
+"""Codes without a sample: a tensor that one module gives and another takes exactly, narrower than the data.
+
+The values settle this: nothing is added to the code, nothing goes around it, and an output of the data's size follows.
+A reading of names is a hint only: a code that no name supports is shown, not taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from .pieces import Slot
+from .samples import SampleSlot, fingerprint, is_constant
+from .seen import F32, Seen
+from .views import View
+
+MIN_STEPS = 3
+"""Steps in which a code must be the same tensor."""
+HINTS = {
+    "encoder",
+    "encode",
+    "enc",
+    "decoder",
+    "decode",
+    "dec",
+    "bottleneck",
+    "latent",
+    "code",
+    "autoencoder",
+    "ae",
+    "z",
+}
+"""Words of modules and classes on both sides of a code."""
+QUANTISERS = {"quantizer", "quantize", "quantiser", "vq", "codebook", "vectorquantizer", "fsq", "lfq"}
+"""Words of modules that replace a code by the nearest of a list."""
+MIN_DISTINCT = 0.5
+"""Share of distinct numbers below which a code is one of a list."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """One code without a sample, in the fields of `Reading`."""
+
+    mean: Slot
+    sample: SampleSlot
+    shape: tuple[int, ...]
+    order: int
+    steps: int
+    """Steps in which it was seen."""
+    hints: tuple[str, ...]
+    """Words of names around it that say so."""
+    data: tuple[int, ...]
+    """Shape of what the model takes."""
+    spread: None = None
+    form: None = None
+
+    @property
+    def is_confirmed(self) -> bool:
+        """True if the values say so in several steps, and some name does."""
+        return self.steps >= MIN_STEPS and bool(self.hints)
+
+    @property
+    def size(self) -> int:
+        """Numbers of the code."""
+        return prod(self.shape)
+
+    @property
+    def evidence(self) -> str:
+        """The evidence in words."""
+        width, of = prod(self.shape[1:]), prod(self.data[1:])
+        return (
+            f"{self.sample} is exactly what {self.mean} gives, in {self.steps} steps: {width} numbers for the {of} of "
+            f"an input, and an output of the input's size comes after it"
+        )
+
+
+class CodeJudge:
+    """Looks for a code in the tensors of complete steps."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.reason = "no forward was seen"
+        """Words for why there is no code."""
+        self._codes: dict[tuple[Slot, SampleSlot], list[int]] = {}
+        self._latest: Code | None = None
+
+    def add(self, seen: Sequence[Seen]) -> None:
+        """Take the tensors of one step that shows all modules."""
+        self.steps += 1
+        match, self.reason = code_of(seen)
+        if match is not None:
+            times = self._codes.setdefault((match.mean, match.sample), [0])
+            times[0] += 1
+            self._latest = Code(match.mean, match.sample, match.shape, match.order, times[0], match.hints, match.data)
+
+    def best(self) -> Code | None:
+        """Return the code of the latest step that has one; None if some step had none, or another."""
+        latest = self._latest
+        return latest if latest is not None and latest.steps == self.steps else None
+
+
+def code_of(seen: Sequence[Seen]) -> tuple[Code | None, str]:
+    """Return the code that a step shows, or None, and why there is none."""
+    if not seen:
+        return None, "no forward was seen"
+    outermost = seen[0].module
+    data = next((entry for entry in seen if entry.module == outermost and not entry.is_output), None)
+    if data is None or len(data.shape) < 2:
+        return None, "the model takes no tensor with a row for each input"
+    width = prod(data.shape[1:])
+    back = [entry for entry in seen if entry.is_output and _gives_back(entry, data)]
+    if not back:
+        shapes = [str(entry.shape) for entry in seen if entry.is_output and entry.module == outermost]
+        gives = f"the model gives {', '.join(shapes)}" if shapes else "the model gives no tensor"
+        return None, f"{gives} and takes {data.shape}: no output has the size of the input; a policy or a regressor?"
+    end = back[-1].order
+    passed = [pair for pair in _handed_over(seen) if pair[1].order < end and pair[0].shape[0] == data.shape[0]]
+    narrow = [pair for pair in passed if 0 < pair[0].row_size < width]
+    if not narrow:
+        return None, "no tensor that one module gives and another takes is narrower than the input"
+    size = min(pair[0].row_size for pair in narrow)
+    given, taken = next(pair for pair in narrow if pair[0].row_size == size)
+    after = [pair for pair in narrow if pair[0].row_size == size][-1][0]
+    if (around := _goes_around(seen, given, taken, end)) is not None:
+        return None, f"{around!r} takes what an earlier module gives: it goes around {given.module!r}, as in a U-Net"
+    if _is_listed(given.block) or _is_listed(after.block) or _words(taken) & QUANTISERS or _words(after) & QUANTISERS:
+        return None, f"what {after.module!r} gives is one of a list of codes, not a continuous latent"
+    hints = tuple(sorted((_words(given) | _words(taken)) & HINTS))
+    slot = SampleSlot(taken.module, False, taken.path, taken.call, View(""))
+    return Code(Slot(given.module, given.path, None), slot, given.shape, given.order, 1, hints, data.shape), ""
+
+
+def _gives_back(entry: Seen, data: Seen) -> bool:
+    """Return True if an output has the size of the data, or one more axis for the tokens that they may be."""
+    if data.block is None:
+        return entry.shape[: len(data.shape)] == data.shape and len(entry.shape) == len(data.shape) + 1
+    return entry.shape[0] == data.shape[0] and entry.row_size == data.row_size
+
+
+def _handed_over(seen: Sequence[Seen]) -> list[tuple[Seen, Seen]]:
+    """Return the pairs of an output and of the input of another module that equals it, in the order of the inputs."""
+    given: dict[bytes, Seen] = {}
+    pairs = []
+    for entry in seen:
+        if entry.block is None or is_constant(entry.block):
+            continue
+        mark = fingerprint(entry.block)
+        if entry.is_output:
+            given.setdefault(mark, entry)
+        elif mark in given and np.array_equal(given[mark].block.ravel(), entry.block.ravel()):  # type: ignore[union-attr]
+            pairs.append((given[mark], entry))
+    return pairs
+
+
+def _goes_around(seen: Sequence[Seen], given: Seen, taken: Seen, end: int) -> str | None:
+    """Return the module after a code that takes what was given before it, alone or beside other columns."""
+    before = {
+        fingerprint(entry.block)
+        for entry in seen
+        if entry.block is not None and entry.order < given.order and entry.row_size > given.row_size
+    }
+    for entry in seen:
+        if entry.is_output or entry.block is None or not taken.order < entry.order <= end:
+            continue
+        for width in (0, *range(1, entry.shape[1] if len(entry.shape) > 1 else 0)):
+            for kind in ("first", "last") if width else ("",):
+                part = View(kind, width).of(entry.block, entry.shape)
+                if part is not None and part[0].size >= given.row_size and fingerprint(part[0]) in before:
+                    return entry.module
+    return None
+
+
+def _is_listed(block: F32 | None) -> bool:
+    """Return True if the numbers of a code repeat: it was chosen from a list."""
+    values = np.zeros(0) if block is None else block[block != 0]
+    return len(values) >= 16 and len(np.unique(values)) < MIN_DISTINCT * len(values)
+
+
+def _words(entry: Seen) -> set[str]:
+    """Return the words of a module's name and class."""
+    if "Transformer" in entry.kind:  # an encoder, but of no code
+        return set()
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", f"{entry.module}.{entry.kind}")
+    return {word for word in re.split(r"[^a-z]+", spaced.lower()) if word}

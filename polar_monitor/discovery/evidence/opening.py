@@ -1,0 +1,81 @@
+"""First look at a sample: is there any reading that a few of its numbers leave possible?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .forms import FORMS
+from .noise import MIN_ROWS, fit
+from .pieces import Piece
+from .reading import Way
+from .samples import Sample
+from .seen import F32
+from .step import Step
+from .tally import MIN_GAIN, Bools, possible_means, tally
+from .trial import SLACK, Trial, in_a_pair, numbers_of, scales_in
+from .views import View
+
+SCREEN = 512
+"""Numbers of a sample that the first look uses."""
+MAX_GIVEN = 12
+"""Readings that are compared with what the modules around them take."""
+
+
+class Given(Exception):  # noqa: N818 - no error
+    """Raised for a sample whose residuals are a part of what modules take."""
+
+
+def opened(step: Step, sample: Sample, way: Way = "", remarks: list[str] | None = None) -> Trial | None:
+    """Return a trial of a sample that some reading can explain, as far as a few of its numbers show; else None.
+
+    `remarks` gets words for a sample with the same σ in all inputs, which no module gives.
+    """
+    pieces = step.candidates(sample)
+    result = numbers_of(step, sample, pieces, SCREEN, way) if pieces else None
+    if result is None:
+        return None
+    lines = result.values
+    pieces = [pieces[place] for place in result.places]
+    means = possible_means(lines)
+    linked = step.links(pieces) & means[:, None]
+    plausible = np.zeros((0, 0, 0), bool)
+    if linked.any():
+        sums = tally(lines, linked, scales_in(step, sample, pieces, result))
+        plausible = sums.plausible(5.0, SLACK) & linked[:, :, None]
+    if not plausible.any():
+        if remarks is not None and means.any() and sample.slot.view == View("") and not way:
+            remarks += _with_constant_spread(sample, pieces, lines, result.width, means)
+        return None
+    likely = np.where(plausible, sums.likelihood, -np.inf)
+    pairs: Bools = np.any(plausible, 2)
+    for i, j in sorted(np.argwhere(pairs).tolist(), key=lambda at: -likely[at[0], at[1]].max())[:MAX_GIVEN]:
+        with np.errstate(all="ignore"):
+            scale = FORMS[int(likely[i, j].argmax())].log_scale(lines[1 + j])
+            residual = (lines[0] - lines[1 + i]) / np.exp(scale)
+        if not way and step.is_given(residual, sample, pieces[i]):
+            raise Given
+    keep = in_a_pair(pairs)
+    if not keep.any():
+        return None
+    kept = [piece for piece, stays in zip(pieces, keep, strict=True) if stays]
+    trial = Trial(sample, kept, pairs[keep][:, keep], way)
+    trial.take(step, sample, kept)
+    return trial if trial.is_open else None
+
+
+def _with_constant_spread(sample: Sample, pieces: list[Piece], lines: F32, width: int, means: Bools) -> list[str]:
+    """Return words for a sample that is a mean and noise of the same σ in all inputs, if it is."""
+    left = np.where(means, np.square(lines[0] - lines[1:]).mean(1), np.inf)
+    place = int(left.argmin())
+    if lines.shape[1] / 2 * np.log(lines[0].var() / max(left[place], 1e-30)) < MIN_GAIN:
+        return []
+    z, mean = (line.reshape(-1, width).astype(np.float64) for line in (lines[0], lines[1 + place]))
+    spread = np.broadcast_to((z - mean).std(0), z.shape)
+    if len(z) < MIN_ROWS or not spread.all() or not fit(mean, np.log(spread), z, False).fits:
+        return []
+    low, high = float(spread.min()), float(spread.max())
+    shown = f"{low:.2g}" if high < 1.2 * low else f"{low:.2g} to {high:.2g}"
+    return [
+        f"{sample.slot} is what {pieces[place].slot} gives and noise whose σ ({shown}) is the same for all inputs; no "
+        f"module gives this σ. If it is a latent, pass it yourself: monitor.observe(mu, logvar)"
+    ]

@@ -1,0 +1,211 @@
+"""Tensors of one training step, ready to be searched for a sample and for its mean and spread."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..module_names import parent
+from .pieces import Piece, Slot, pieces_of
+from .samples import Sample, SampleSlot, fingerprint, is_constant
+from .seen import F32, Seen
+from .tally import Scales, scales_of
+from .views import Sizes, View, is_rectified, views_of
+
+MIN_NUMBERS = 2
+"""Numbers of the smallest sample that is looked at."""
+MAX_CANDIDATES = 48
+"""Pieces that are tried as mean and as spread of one sample: the latest before it."""
+
+SAME_CORRELATION = 0.8
+"""Correlation above which residuals are another tensor's numbers."""
+
+
+class Step:
+    """The tensors of one training step, ready to be searched."""
+
+    def __init__(self, seen: Sequence[Seen]) -> None:
+        self.seen = seen
+        self.pieces: dict[int, list[Piece]] = defaultdict(list)
+        """Pieces by their numbers, in the order in which they were seen."""
+        self._scales: dict[object, Scales] = {}
+        self._inputs: dict[str, bytes] = {}
+        """First input of each module."""
+        self._begins: dict[str, int] = {}
+        """Position at which the first call of each module begins."""
+        self._given: dict[int, list[tuple[str, int, F32]]] = {}
+        for entry in seen:
+            if entry.call == 0 and entry.is_output:
+                for piece in pieces_of(entry):
+                    self.pieces[piece.numbers].append(piece)
+            elif entry.call == 0:
+                self._begins.setdefault(entry.module, entry.order)
+                if entry.block is not None:
+                    self._inputs.setdefault(entry.module, fingerprint(entry.block))
+
+        shapes = {piece.shape for pieces in self.pieces.values() for piece in pieces}
+        rows = {(shape[0], prod(shape[1:])) for shape in shapes if shape}
+        heads, tails = ({(shape[0], shape[at], prod(shape)) for shape in shapes if len(shape) > 1} for at in (1, -1))
+        self.sizes = Sizes(self.pieces, shapes, rows, heads, tails)
+
+    def scales(self, piece: Piece, line: F32, key: object) -> Scales:
+        """Return the forms of a piece, which are computed once for all samples that need the same numbers."""
+        place = (piece.slot, key)
+        if place not in self._scales:
+            self._scales[place] = scales_of(line)
+        return self._scales[place]
+
+    def whitened(self, sample: Sample) -> Sample | None:
+        """Return a sample of a multivariate normal as if its numbers were independent; None if there is none."""
+        for entry in self.seen:
+            if not (entry.is_output and entry.call == 0 and entry.path[-1:] == (".scale_tril",)):
+                continue
+            mean = self._mean_of(entry)
+            if entry.block is not None and mean is not None and entry.shape[:-1] == sample.shape == mean.shape:
+                count = min(len(part) for part in (entry.block, mean.values, sample.values))
+                factor, center = entry.block[:count].astype(np.float64), mean.values[:count].astype(np.float64)
+                if factor.shape[-1] == entry.shape[-1] == center.shape[-1]:
+                    noise = np.linalg.solve(factor, (sample.values[:count] - center)[..., None])[..., 0]
+                    values = center + noise * np.sqrt(np.square(factor).sum(-1))
+                    return sample._replace(values=values.astype(np.float32))
+        return None
+
+    def _mean_of(self, entry: Seen) -> Piece | None:
+        slot = Slot(entry.module, (*entry.path[:-1], ".mean"), None)
+        pieces = self.pieces.get(prod(entry.shape[:-1]), ())
+        return next((piece for piece in pieces if piece.slot == slot), None)
+
+    @property
+    def has_covariance(self) -> bool:
+        """True if a module gave a distribution with a covariance matrix."""
+        return any(entry.path[-1:] == (".scale_tril",) for entry in self.seen)
+
+    def places(self) -> Iterator[Seen]:
+        """Yield the tensors that may hold a sample, each once: neither the data nor what a layer has given."""
+        known: set[bytes] = set()
+        outermost = self.seen[0].module if self.seen else ""
+        for entry in self.seen:
+            if entry.block is None:
+                continue
+            mark = fingerprint(entry.block)
+            if mark in known or (entry.is_output and entry.call and not entry.is_layer):
+                continue
+            known.add(mark)
+            if not (entry.is_layer if entry.is_output else entry.module == outermost):
+                yield entry
+
+    def samples_in(self, entry: Seen) -> Iterator[Sample]:
+        """Yield the views of a tensor that have the size of some piece."""
+        known: set[bytes] = set()
+        for view in views_of(entry.shape, entry.is_output, self.sizes):
+            sample = self.sample(entry, view)
+            if sample is not None:
+                mark = fingerprint(sample.values) + sample.values.flat[-64:].tobytes()
+                if mark not in known:
+                    known.add(mark)
+                    yield sample
+
+    def sample(self, entry: Seen, view: View) -> Sample | None:
+        """Return one view of a tensor; None if it can be no sample."""
+        assert entry.block is not None
+        part = view.of(entry.block, entry.shape)
+        if part is None or part[0].size < MIN_NUMBERS or is_constant(part[0]) or is_rectified(part[0]):
+            return None
+        slot = SampleSlot(entry.module, entry.is_output, entry.path, entry.call, view)
+        return Sample(slot, entry.order, part[0], part[1], entry.mantissa)
+
+    def find(self, slot: SampleSlot) -> Sample | None:
+        """Return the sample that was seen at a place in an earlier step; None if it is not there now."""
+        for entry in self.seen:
+            if (entry.module, entry.is_output, entry.path, entry.call) == slot[:4] and entry.block is not None:
+                return self.sample(entry, slot.view)
+        return None
+
+    def takers(self, sample: Sample) -> set[str]:
+        """Return the modules that take a sample as it is, or beside other columns."""
+        if not sample.slot.is_output:
+            return {sample.slot.module}
+        own, width = fingerprint(sample.values), sample.shape[1] if len(sample.shape) > 1 else 0
+        names = set()
+        for entry in self.seen:
+            if not entry.is_output and entry.block is not None and entry.order > sample.order:
+                parts = (View(kind, width).of(entry.block, entry.shape) for kind in ("", "first", "last"))
+                if any(part is not None and fingerprint(part[0]) == own for part in parts):
+                    names.add(entry.module)
+        return names
+
+    def given(self, numbers: int) -> list[tuple[str, int, F32]]:
+        """Return the parts of modules' inputs of so many numbers: (module, order, first numbers)."""
+        if numbers not in self._given:
+            parts: list[tuple[Seen, F32]] = []
+            for entry in self.seen:
+                if entry.is_output or entry.is_layer or entry.block is None or entry.call:
+                    continue
+                sizes = Sizes({numbers}, (), {(entry.shape[0], numbers // max(entry.shape[0], 1))}, (), ())
+                views = (view for view in views_of(entry.shape, False, sizes) if view.kind)
+                parts += [(entry, part[0]) for view in views if (part := view.of(entry.block, entry.shape)) is not None]
+                pieces = (piece for piece in pieces_of(entry) if piece.slot.cut is not None or entry.path[0] == 0)
+                parts += [(entry, piece.values) for piece in pieces if piece.numbers == numbers]
+            self._given[numbers] = [(entry.module, entry.order, part.reshape(-1)) for entry, part in parts]
+        return self._given[numbers]
+
+    def is_given(self, residual: F32, sample: Sample, mean: Piece) -> bool:
+        """Return True if residuals are a part of what a module around the mean takes: a flow's coupling, no noise."""
+        for module, order, part in self.given(prod(sample.shape)):
+            if order < sample.order and mean.slot.module.startswith(f"{module}." if module else ""):
+                size = min(part.size, residual.size)
+                if _follows(residual[:size], part[:size]):
+                    return True
+        return False
+
+    def candidates(self, sample: Sample) -> list[Piece]:
+        """Return the pieces that may be mean and spread of a sample, in order of preference where they are equal.
+
+        They come before the sample; or from a module around all of it, which may give its mean and spread again.
+        """
+        own = fingerprint(sample.values)
+        pieces = [
+            piece
+            for piece in self.pieces[prod(sample.shape)]
+            if (piece.seen.order < sample.order or self._encloses(piece, sample)) and fingerprint(piece.values) != own
+        ]
+        pieces.sort(key=lambda piece: (piece.seen.order > sample.order, -piece.seen.order))
+        return sorted(pieces[:MAX_CANDIDATES], key=_preference)
+
+    def _encloses(self, piece: Piece, sample: Sample) -> bool:
+        """Return True if the module of a piece had begun before the sample was seen, and is no layer."""
+        begin = self._begins.get(piece.slot.module, sample.order)
+        return not piece.seen.is_layer and begin < sample.order
+
+    def links(self, pieces: Sequence[Piece]) -> NDArray[np.bool_]:
+        """Return which pairs can be the heads of one latent: of one module, one parent, or one input."""
+        modules = _numbered([piece.slot.module for piece in pieces])
+        parents = _numbered([parent(piece.slot.module) for piece in pieces])
+        paths = _numbered([piece.slot.path for piece in pieces])
+        cuts = _numbered([piece.slot.cut and piece.slot.cut[:2] for piece in pieces])
+        inputs = _numbered([self._inputs.get(piece.slot.module, place) for place, piece in enumerate(pieces)])
+        is_cut = np.array([piece.slot.cut is not None for piece in pieces])
+        parts = (paths[:, None] != paths) | ((cuts[:, None] == cuts) & is_cut)
+        around = (parents[:, None] == parents) | (inputs[:, None] == inputs)
+        linked: NDArray[np.bool_] = np.where(modules[:, None] == modules, parts, around)
+        np.fill_diagonal(linked, False)
+        return linked
+
+
+def _follows(first: F32, second: F32) -> bool:
+    a, b = first - first.mean(), second - second.mean()
+    return float((a * b).sum()) ** 2 > SAME_CORRELATION**2 * float((a * a).sum() * (b * b).sum()) > 0
+
+
+def _numbered(keys: Sequence[object]) -> NDArray[np.int64]:
+    numbers: dict[object, int] = {}
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+
+
+def _preference(piece: Piece) -> tuple[bool, bool, int, int]:
+    """Order equal pieces: those that a layer gives as they are first, then the innermost module."""
+    return not piece.seen.is_layer, piece.slot.cut is not None, -piece.slot.module.count("."), piece.seen.order

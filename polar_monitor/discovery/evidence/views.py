@@ -1,0 +1,150 @@
+"""Views of a tensor that may hold a sample: all of it, some columns, one of several samples, axes in another order.
+
+A view gives the sample in the shape of the mean, since a model may join it with conditions, draw it several times, or
+turn its axes before the decoder takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+
+from .seen import F32
+
+MAX_COPIES = 64
+"""Samples of one input that are looked for."""
+DROPPED = (0.02, 0.98)
+"""Shares of exact zeros that dropout leaves."""
+
+
+class View(NamedTuple):
+    """One way to read a sample."""
+
+    kind: str
+    """A key of `WORDS`; "" is all of the tensor as it is."""
+    size: int = 0
+    """Columns of it, or copies of each input."""
+
+    @property
+    def is_complete(self) -> bool:
+        """True if the view leaves nothing out."""
+        return self.kind in COMPLETE
+
+    def of(self, block: F32, shape: tuple[int, ...]) -> tuple[F32, tuple[int, ...]] | None:
+        """Return its first numbers, and the shape of all of it; None if the block does not hold it."""
+        kind, size, last = self.kind, self.size, len(shape) - 1
+        if kind == "":
+            return block, shape
+        if kind in ("first", "last", "front", "back"):
+            axis = 1 if kind in ("first", "last") else last
+            if len(shape) <= axis or axis < 1 or not 0 < size < shape[axis] or block.shape[axis] < shape[axis]:
+                return None
+            part = slice(size) if kind in ("first", "front") else slice(-size, None)
+            return block[(slice(None),) * axis + (part,)], (*shape[:axis], size, *shape[axis + 1 :])
+        if kind == "one":
+            return (block[0], shape[1:]) if len(shape) > 2 else None
+        if kind == "each":
+            return (block[:, 0], (shape[0], *shape[2:])) if len(shape) > 2 else None
+        if kind in ("tiled", "repeated"):
+            if size < 2 or shape[0] % size:
+                return None
+            rows = shape[0] // size
+            return (block[:rows] if kind == "tiled" else block[::size]), (rows, *shape[1:])
+        if len(shape) < 3:
+            return None
+        order = {
+            "swapped": (1, 0, *range(2, last + 1)),
+            "channels moved to the front": (0, last, *range(1, last)),
+            "channels moved to the end": (0, *range(2, last + 1), 1),
+        }[kind]
+        return block.transpose(order), tuple(shape[axis] for axis in order)
+
+
+COMPLETE = {"", "swapped", "channels moved to the front", "channels moved to the end"}
+WORDS = {
+    "": "",
+    "first": "the first {} columns of ",
+    "last": "the last {} columns of ",
+    "front": "the first {} numbers of the last axis of ",
+    "back": "the last {} numbers of the last axis of ",
+    "one": "the first of several samples in ",
+    "each": "the first of several samples in ",
+    "tiled": "the first of {} samples in ",
+    "repeated": "the first of {} samples in ",
+    "swapped": "with its first two axes swapped, ",
+    "channels moved to the front": "with its last axis moved to the second place, ",
+    "channels moved to the end": "with its second axis moved to the last place, ",
+}
+"""Views in words, before the name of the tensor."""
+
+
+class Sizes(NamedTuple):
+    """Sizes of the pieces that a sample may have."""
+
+    numbers: Container[int]
+    shapes: Container[tuple[int, ...]]
+    rows: Container[tuple[int, int]]
+    """(rows, numbers of a row)."""
+    heads: Container[tuple[int, int, int]]
+    """(rows, size of the second axis, numbers)."""
+    tails: Container[tuple[int, int, int]]
+    """(rows, size of the last axis, numbers)."""
+
+
+def views_of(shape: tuple[int, ...], is_output: bool, sizes: Sizes) -> Iterator[View]:
+    """Yield the views of a tensor that may be as large as some piece: complete ones, copies, columns."""
+    numbers, last = prod(shape), len(shape) - 1
+    if numbers in sizes.numbers:
+        yield View("")
+        if last > 1:
+            if (shape[1], shape[0], *shape[2:]) in sizes.shapes:
+                yield View("swapped")
+            if (shape[0], shape[last], numbers) in sizes.heads:
+                yield View("channels moved to the front")
+            if last > 2 and (shape[0], shape[1], numbers) in sizes.tails:
+                yield View("channels moved to the end")
+    if last > 1:
+        if shape[1:] in sizes.shapes:
+            yield View("one")
+        if (shape[0], *shape[2:]) in sizes.shapes:
+            yield View("each")
+    if is_output:
+        return
+    for copies in range(2, min(MAX_COPIES, shape[0] // 2) + 1):
+        if shape[0] % copies == 0 and (shape[0] // copies, *shape[1:]) in sizes.shapes:
+            yield View("tiled", copies)
+            yield View("repeated", copies)
+    for axis, kinds in ((1, ("first", "last")), (last, ("front", "back"))):
+        if axis >= 1 and (axis > 1 or kinds[0] == "first"):
+            row = numbers // shape[0] // shape[axis]
+            for size in range(min(shape[axis] - 1, MAX_COLUMNS), 0, -1):
+                if (shape[0], size * row) in sizes.rows:
+                    yield from (View(kind, size) for kind in kinds)
+
+
+MAX_COLUMNS = 2048
+"""Columns of a tensor that may belong to a sample among others."""
+
+
+def share_of_zeros(values: F32) -> float:
+    """Return the share of exact zeros."""
+    return float((values == 0).mean()) if values.size else 0.0
+
+
+def has_zeros(values: F32) -> bool:
+    """Return True if some numbers are exactly 0: set so by dropout or a mask, as no noise is."""
+    return DROPPED[0] < share_of_zeros(values) < DROPPED[1]
+
+
+def is_rectified(values: F32) -> bool:
+    """Return True if no number is negative and some are 0: the output of a ReLU."""
+    return float(values.min()) >= 0 and has_zeros(values)
+
+
+def dropout_factor(values: F32) -> float:
+    """Return the factor by which dropout of so many numbers has raised the others."""
+    zeros = share_of_zeros(values)
+    return float(1 / (1 - (np.round(zeros * 20) / 20 if zeros > 0.05 else zeros)))
