@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .alerts.alert import Alert as Alert
 from .alerts.alert_rules import AlertRules as AlertRules
-from .capture.given_batch import find as find
+from .capture.search.given_batch import find as find
 from .errors import CollapseError as CollapseError
 from .errors import PolarMonitorError as PolarMonitorError
 from .errors import PolarMonitorWarning as PolarMonitorWarning

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from torch import nn
 
 from .._torch_compat import runs_compiled_parts
-from ..capture.first_forwards import FirstForwards
-from ..capture.given_batch import look_at
-from ..capture.outcome import Outcome, outcome_of
+from ..capture.search.first_forwards import FirstForwards
+from ..capture.search.given_batch import look_at
+from ..capture.search.outcome import Given, Outcome
 from ..discovery import find
 from ..discovery.latent import Latent
 from ..discovery.request import LatentRequest
@@ -35,13 +35,16 @@ class LatentSearch:
     ) -> None:
         self._loop, self._model, self._watch_another = loop, weakref.ref(model), watch_another
         self._request = request
-        self._latent, self._question = find.find_or_ask(model, request)
+        latent, question = find.find_or_ask(model, request)
+        self._given = Given(latent, question, request.is_named, request.which == "all")
         self._outcome: Outcome | None = None
+        self._latent = latent if self._given.is_watched else None
         if request.example is not None and not request.is_decided:
-            readings = look_at(model, request.example).latents
-            self._outcome = outcome_of(model, readings, self._latent, request.is_named)
-        if self._outcome is not None and self._outcome.latent is not None:
-            self._latent = find.prepared(self._outcome.latent, request)
+            self._outcome = look_at(model, request.example).outcome(model, self._given)
+            if self._outcome is not None and self._outcome.latent is not None:
+                self._latent = find.prepared(self._outcome.latent, request)
+        elif runs_compiled_parts(model):  # compiled code does not show its tensors
+            self._latent = latent
         if self._latent is not None:
             loop.make_pipelines(self._latent.kind, self._latent.dimensions)
         self._forwards: FirstForwards | None = None
@@ -54,13 +57,13 @@ class LatentSearch:
         model, latent, request = self._model(), self._latent, self._request
         assert model is not None
         self._clock = clock = OptimizerClock(model, self._loop.tick, self._loop.failed)
-        self.why = f"not decided yet, the first forwards will decide: {self._question}"
+        self.why = f"not decided yet, the first forwards will decide: {self._given.asked}"
         if latent is not None:
             self._take(latent)
         if self._outcome is not None:
             self._finish(self._outcome._replace(latent=None))
-        elif not request.is_decided and not runs_compiled_parts(model):  # compiled code does not show its tensors
-            self._forwards = FirstForwards(model, latent, self._question, request.is_named)
+        elif not request.is_decided and not runs_compiled_parts(model):
+            self._forwards = FirstForwards(model, self._given)
             self._loop.search = self
         self._request = LatentRequest(layout=request.layout, prior=request.prior)  # the rest may hold the model
         return clock
@@ -97,7 +100,10 @@ class LatentSearch:
                 self._watch_another(latent)
         except PolarMonitorError as failure:  # raised here, it would end the training
             warning = str(failure)
-        self.why = outcome.why or self.why
+        if outcome.is_none and self._loop.hooks is not None:
+            self._loop.hooks.off("ended")
+            self._loop.pipelines.clear()
+        self.why = outcome.why or (warning if outcome.is_none else self.why)
         if warning:
             warn(warning)
 

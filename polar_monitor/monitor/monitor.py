@@ -167,7 +167,7 @@ class PolarMonitor:
         model = unwrap(model)
         search = LatentSearch(self._loop, model, self._request, self._watch_another)
         self._standardised = self._request.prior is not None
-        self._request = LatentRequest()  # the user's may hold the model
+        self._request = LatentRequest(layout=self._request.layout)  # the rest may hold the model
         self._open(replacing)
         if replacing is not None:
             if replacing.attached:
@@ -304,7 +304,7 @@ class PolarMonitor:
         if loop.ended:
             return
         spreads = {"logvar": logvar, "var": var, "std": std, "logstd": logstd}
-        rows = read_rows(mean, spreads, layout or self._layout, mode=mode, modes=loop.options.modes)
+        rows = read_rows(mean, spreads, layout or self._request.layout, mode=mode, modes=loop.options.modes)
         if not loop.pipelines:
             self._open()
             loop.make_pipelines(rows.kind, None)

@@ -85,6 +85,8 @@ class CodeJudge:
         self.steps = 0
         self.reason = "no forward was seen"
         """Words for why there is no code."""
+        self.gives_back = False
+        """True if some output of the model has the size of its input, as a reconstruction has."""
         self._codes: dict[tuple[Slot, SampleSlot], list[int]] = {}
         self._latest: Code | None = None
 
@@ -92,6 +94,7 @@ class CodeJudge:
         """Take the tensors of one step that shows all modules."""
         self.steps += 1
         match, self.reason = code_of(seen)
+        self.gives_back |= gives_back(seen)
         if match is not None:
             times = self._codes.setdefault((match.mean, match.sample), [0])
             times[0] += 1
@@ -132,6 +135,12 @@ def code_of(seen: Sequence[Seen]) -> tuple[Code | None, str]:
     hints = tuple(sorted((_words(given) | _words(taken)) & HINTS))
     slot = SampleSlot(taken.module, False, taken.path, taken.call, View(""))
     return Code(Slot(given.module, given.path, None), slot, given.shape, given.order, 1, hints, data.shape), ""
+
+
+def gives_back(seen: Sequence[Seen]) -> bool:
+    """Return True if an output of a step has the size of the model's input."""
+    data = next((entry for entry in seen if entry.module == seen[0].module and not entry.is_output), None)
+    return data is not None and any(entry.is_output and _gives_back(entry, data) for entry in seen)
 
 
 def _gives_back(entry: Seen, data: Seen) -> bool:

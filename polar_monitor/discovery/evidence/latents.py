@@ -13,6 +13,7 @@ from ..latent import Latent, Part
 from ..layout import layout_of, suggested_layout
 from ..module_names import is_other_part, role
 from ..unwrap import unwrapped
+from .codes import Code
 from .forms import Form
 from .pieces import Slot
 from .reading import Reading
@@ -68,6 +69,17 @@ def latent_of(model: nn.Module, reading: Reading) -> Latent:
     return Latent(parts, reading.form.unit, dimensions, layout, why, dimensions)
 
 
+def code_latent_of(model: nn.Module, code: Code) -> Latent:
+    """Return the latent of a code without a sample."""
+    modules = {unwrapped(name): module for name, module in model.named_modules(remove_duplicate=False)}
+    module = modules[code.mean.module]
+    layout = _layout(model, module, code)
+    dimensions = dimensions_of(axes_of(layout, len(code.shape)), code.shape)
+    part = Part(module, code.mean.module, code.mean.read, "mean")
+    why = f"mean from {code.mean}, no variance: {code.evidence}"
+    return Latent((part,), None, dimensions, layout, why, dimensions)
+
+
 def name_hint(mean: Slot, spread: Slot, unit: str) -> float:
     """Return the support that the names of two modules give to a reading, from -1 to 1."""
     support = 0.0
@@ -100,21 +112,23 @@ def _written(slot: Slot) -> str:
     if cut is None:
         return value
     if cut.kind == "alternate":
-        return f"{value}[..., {cut.index}::2]"
+        return f"{value}[..., {cut.number}::2]"
     if cut.kind == "token":
-        return f"{value}[{cut.index}]" if cut.axis == 0 else f"{value}[:, {cut.index}]"
-    return f"{value}.chunk(2, {cut.axis})[{cut.index}]"
+        return f"{value}[{cut.number}]" if cut.axis == 0 else f"{value}[:, {cut.number}]"
+    return f"{value}.chunk(2, {cut.axis})[{cut.number}]"
 
 
 def agrees(latent: Latent, reading: Reading) -> bool:
     """Return True if a latent that names gave is what a reading says."""
+    if latent.kind is None:
+        return False
     mean, spread = reading.mean, reading.spread
     if len(latent.parts) == 2:
         names = tuple(part.name for part in latent.parts)
         plain = reading.form.read is None and mean.cut is None and spread.cut is None
         return names == (mean.module, spread.module) and plain and latent.kind == reading.form.unit
     halves = (mean.cut, spread.cut) == (None, None) or (
-        mean.cut is not None and spread.cut is not None and (mean.cut.index, spread.cut.index) == (0, 1)
+        mean.cut is not None and spread.cut is not None and [mean.cut.number, spread.cut.number] == [0, 1]
     )
     return latent.parts[0].name == mean.module == spread.module and halves and reading.form.name == "log σ²"
 
@@ -124,7 +138,7 @@ def overlaps(latent: Latent, reading: Reading) -> bool:
     return bool({part.name for part in latent.parts} & {reading.mean.module, reading.spread.module})
 
 
-def _layout(model: nn.Module, module: nn.Module, reading: Reading) -> str:
+def _layout(model: nn.Module, module: nn.Module, reading: Reading | Code) -> str:
     """Return the layout of the mean: a cut says where the dimensions are, else the layers and the shape."""
     axes, cut = len(reading.shape), reading.mean.cut
     if axes < 3:
@@ -135,3 +149,11 @@ def _layout(model: nn.Module, module: nn.Module, reading: Reading) -> str:
     if cut is not None and suggested == CHANNELS_FIRST:
         return CHANNELS_LAST
     return layout_of([reading.shape], None, module, (), model) if suggested is None else suggested
+
+
+def is_code(latent: Latent, code: Code) -> bool:
+    """Return True if a code is what a latent without a spread reads: of the same module, or of one at its end."""
+    given, seen = latent.parts[0].name, code.mean.module
+    return latent.kind is None and (
+        given == seen or f"{seen}.".startswith(f"{given}.") or f"{given}.".startswith(f"{seen}.")
+    )

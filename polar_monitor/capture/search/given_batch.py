@@ -8,12 +8,15 @@ from typing import Any
 
 from torch import nn
 
-from ..discovery.evidence.judge import Judge
-from ..discovery.evidence.latents import line_of, name_hint
-from ..discovery.evidence.reading import Reading
-from ..discovery.unwrap import unwrap
+from ...discovery.evidence.codes import Code, CodeJudge
+from ...discovery.evidence.judge import Judge
+from ...discovery.evidence.latents import line_of, name_hint
+from ...discovery.evidence.noise import MAX_DEVIATION
+from ...discovery.evidence.reading import Reading
+from ...discovery.unwrap import unwrap
+from ..undisturbed import undisturbed
 from .look import Look
-from .undisturbed import undisturbed
+from .outcome import Given, Outcome, code_outcome, outcome_of
 
 MAX_FORWARDS = 8
 """Forwards of the batch, each with other random numbers, in which a latent must be found."""
@@ -25,15 +28,26 @@ class Findings:
 
     latents: tuple[Reading, ...]
     """The latents, the one nearest to the decoder last."""
-    candidates: tuple[Reading, ...]
+    candidates: tuple[Reading, ...] = ()
     """Readings that the forwards leave open, the most likely first; empty if a latent was found."""
+    code: Code | None = None
+    """The code of an autoencoder, if there is no latent with a sample."""
+    reason: str = ""
+    """Words for why there is neither."""
+
+    def outcome(self, model: nn.Module, given: Given) -> Outcome | None:
+        """Return what they mean for the latent that names or arguments gave."""
+        if self.code is not None:
+            return code_outcome(model, self.code, given)
+        return outcome_of(model, self.latents, given)
 
     def __str__(self) -> str:
+        if self.code is not None:
+            read = f"mean from {self.code.mean}, no variance: {self.code.evidence}"
+            return f'1 code\n{read}\n    attach(model, mean="{self.code.mean.module}")'
         if not (self.latents or self.candidates):
-            return (
-                "no latent: no module takes a sample mean + σ × noise of other modules' outputs. In eval mode a model "
-                "may take the mean itself: call model.train() first"
-            )
+            mode = "in eval mode a model may take the mean itself: call model.train() first"
+            return f"no latent: {self.reason}; {mode}"
         lines = [f"{len(self.latents)} latent{'s' * (len(self.latents) != 1)}"]
         if not self.latents:
             lines = ["no latent for certain; candidates:"]
@@ -73,7 +87,7 @@ def find(model: nn.Module, batch: Any) -> Findings:
 
 def look_at(model: nn.Module, batch: Any) -> Findings:
     """Return the latents that forwards of a batch show. Raises what the model raises."""
-    look, judge = Look(model), Judge(name_hint)
+    look, judge, codes = Look(model), Judge(name_hint), CodeJudge()
     look.any_mode = True
     look.start()
     try:
@@ -82,18 +96,21 @@ def look_at(model: nn.Module, batch: Any) -> Findings:
                 call(model, batch)
                 blocks = look.end_step()
                 if blocks is not None:
-                    judge.add(blocks.take())
-                ranked = judge.ranked()
-                if (
-                    ranked
-                    and all(reading.is_confirmed or not reading.fit.fits for reading in ranked)
-                    and judge.confirmed()
-                ):
+                    seen = blocks.take()
+                    codes.add(seen)
+                    judge.add(seen)
+                unsettled = any(
+                    reading.fit.worst <= MAX_DEVIATION and not reading.is_confirmed for reading in judge.ranked()
+                )
+                if judge.confirmed() and not unsettled:
                     break
     finally:
         look.stop()
-    confirmed = tuple(judge.confirmed())
-    return Findings(confirmed, () if confirmed else tuple(reading for reading in ranked if reading.fit.fits))
+    latents, code = tuple(judge.confirmed()), codes.best()
+    if latents:
+        return Findings(latents)
+    candidates = tuple(reading for reading in judge.ranked() if reading.fit.fits)
+    return Findings((), candidates, None if candidates else code, "; ".join([*judge.remarks, codes.reason]))
 
 
 def call(model: nn.Module, batch: Any) -> Any:

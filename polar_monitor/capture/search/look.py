@@ -17,12 +17,12 @@ import torch
 from torch import Tensor, nn
 from torch.compiler import is_compiling
 
-from .._torch_compat import in_backward, is_capturing, is_plain, is_tracing, stands_for_others
-from ..discovery.evidence.seen import MAX_ROW, Seen, corner_of, tensors_of
-from ..discovery.unwrap import unwrapped
-from .inert import InertHook
-from .output_rows import MANTISSA, refusal
-from .transfer import to_hosts
+from ..._torch_compat import in_backward, is_capturing, is_plain, is_tracing, stands_for_others
+from ...discovery.evidence.seen import MAX_ROW, Seen, corner_of, tensors_of
+from ...discovery.unwrap import unwrapped
+from ..inert import InertHook
+from ..output_rows import MANTISSA, refusal
+from ..transfer import to_hosts
 
 MAX_NUMBERS = 8192
 """Numbers of a tensor that are kept, unless its first row has more."""

@@ -1,0 +1,1 @@
+"""Search of the latent in the first forwards of a model, and checks of it later."""

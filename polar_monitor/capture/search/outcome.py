@@ -1,0 +1,100 @@
+"""Outcome of a search: what the data mean for the latent that names or arguments gave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import nn
+
+from ...discovery.evidence.codes import Code
+from ...discovery.evidence.latents import agrees, best_of, code_latent_of, is_code, latent_of, line_of, overlaps
+from ...discovery.evidence.reading import Reading
+from ...discovery.latent import Latent
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is known before a search."""
+
+    latent: Latent | None
+    """The latent that names or arguments gave."""
+    question: str = ""
+    """What the names leave open."""
+    is_named: bool = False
+    """True if the user's arguments gave the latent: it is never replaced."""
+    wants_all: bool = False
+    """True if all latents of a hierarchical model are wanted."""
+
+    @property
+    def is_watched(self) -> bool:
+        """True if the latent is watched from the start. A code that names alone suggest waits for the data."""
+        return self.latent is not None and (self.is_named or self.latent.kind is not None)
+
+    @property
+    def asked(self) -> str:
+        """What the data have to decide, in words."""
+        if self.latent is None:
+            return self.question
+        return f"{self.latent.why}; does a decoder take exactly this code?"
+
+
+class Outcome(NamedTuple):
+    """Result of a search."""
+
+    latent: Latent | None = None
+    """The latent to watch from now on; None leaves the present one, or none."""
+    why: str = ""
+    """Text for `explain`; '' leaves the present one."""
+    warning: str = ""
+    reading: Reading | None = None
+    """The reading that is watched, if the data confirm it."""
+    others: tuple[Latent, ...] = ()
+    """Other latents of the model."""
+    is_none: bool = False
+    """True if the latent that the names gave is none: nothing is watched any more."""
+
+
+def outcome_of(model: nn.Module, confirmed: Sequence[Reading], given: Given) -> Outcome | None:
+    """Return what confirmed readings mean; None if they say nothing of the given latent."""
+    if not confirmed:
+        return None
+    taken, latent, why = best_of(confirmed), None, ""
+    if given.latent is not None and given.is_watched:
+        matching = next((reading for reading in confirmed if agrees(given.latent, reading)), None)
+        against = next((reading for reading in reversed(confirmed) if overlaps(given.latent, reading)), None)
+        if matching is None and against is None:
+            return None
+        if matching is None and against is not None and given.is_named:
+            return Outcome(warning=_contradiction(given.latent, against))
+        taken = matching or against or taken
+        why = f"{given.latent.why}; confirmed: {taken.evidence}" if matching is not None else ""
+    if not why:
+        latent = latent_of(model, taken)
+        why = latent.why
+    others = tuple(reading for reading in confirmed if reading is not taken)
+    why += "".join(f"; another latent: mean from {other.mean} ({other.evidence})" for other in others)
+    return Outcome(latent, why, "", taken, tuple(latent_of(model, other) for other in others))
+
+
+def code_outcome(model: nn.Module, code: Code, given: Given) -> Outcome | None:
+    """Return what a code without a sample means; None if no name supports it, or it is another one than the given."""
+    if given.latent is not None:
+        if not is_code(given.latent, code):
+            return None
+        latent = None if given.is_watched else given.latent
+        return Outcome(latent, f"{given.latent.why}; confirmed: {code.evidence}")
+    if not code.is_confirmed:
+        return None
+    latent = code_latent_of(model, code)
+    return Outcome(latent, latent.why)
+
+
+def _contradiction(given: Latent, reading: Reading) -> str:
+    line = line_of(reading)
+    remedy = f": write {line}" if line else ""
+    return (
+        f"the arguments of attach() do not fit the data ({given.why}); what fits is mean from {reading.mean} and "
+        f"{reading.form.name} from {reading.spread} ({reading.evidence}){remedy}"
+    )
