@@ -25,10 +25,10 @@ attached_monitors: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakre
 """Monitors that `polar_monitor.attach` made, by model and name: the model keeps them alive until they detach."""
 
 
-def connect(model: nn.Module, latent: Latent, loop: EvaluationLoop) -> OptimizerClock:
+def connect(model: nn.Module, latent: Latent, loop: EvaluationLoop, mask: Any = None) -> OptimizerClock:
     """Put hooks on the modules of the latent and return the running clock. Warns of code compiled before."""
     rings = {mode == "train": pipeline.ring for mode, pipeline in loop.pipelines.items()}
-    hooks = HookSet(model, latent, rings, loop.options.strict)
+    hooks = HookSet(model, latent, rings, loop.options.strict, mask)
     loop.connect(hooks)
     if hooks.class_compiled_before:
         warn(
@@ -73,9 +73,10 @@ def judge_batch(loop: EvaluationLoop, watched: weakref.ref[nn.Module] | None, ba
     began = perf_counter()
     try:
         settings, kind = loop.options.settings, next(iter(loop.pipelines.values())).kind
-        means, spreads = latents_of(model, loop.hooks, batch, kind is not None)
+        means, spreads, masks = latents_of(model, loop.hooks, batch, kind is not None)
+        real = None if masks is None else iter(masks)
         chunks, paired = (iter(means), None) if kind is None else (zip(means, spreads, strict=True), True)
-        regime, doubt = judged(chunks, kind, paired, settings.prior, settings.resolution, settings.criterion)
+        regime, doubt = judged(chunks, kind, paired, settings.prior, settings.resolution, settings.criterion, mask=real)
     finally:
         loop.schedule.governor.leave_out(perf_counter() - began)  # the user asked for it: it is no overhead
     if doubt:

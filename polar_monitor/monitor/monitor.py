@@ -16,6 +16,7 @@ from ..alerts.alert_rules import AlertRules
 from ..alerts.custom_rule import Rule
 from ..arrays.layout import checked_layout
 from ..discovery import find
+from ..discovery.mask import MaskReader
 from ..discovery.unwrap import unwrap
 from ..errors import PolarMonitorError
 from ..evaluation import Evaluation, Health
@@ -46,6 +47,10 @@ class PolarMonitor:
         layout: Axes of the latent's tensors, a letter each: n for the inputs, d for the dimensions, others for places,
             as in "ntd", "tnd" or "nhwd"; "..." stands for any number of places. None: as the types of the layers, the
             widths and the sizes of the first batches say; `explain` says how it is read.
+        mask: Where the latent has padding: the name of an argument of the model's forward, or a callable on all of
+            them, that gives a tensor which is True (or 1) at real data and has the latent's axes without its
+            dimensions, as (n, T) beside (n, T, D); or (n,). Padding becomes no row. It is read in eager forwards of the
+            model itself; compiled ones are not recorded then.
         prior: (mean, variance), numbers or arrays (D,); None is N(0, 1). It changes `kl` only. Or, for a conditional
             prior, a callable on the output that contains the latent: it returns (mean, variance) of each row or a
             distribution, the rows are standardised by it, and the labels describe what goes beyond the prior. Every
@@ -98,6 +103,7 @@ class PolarMonitor:
         logstd: Any = None,
         latent: Any = None,
         layout: str | None = None,
+        mask: Any = None,
         prior: Any = None,
         resolution: float | None = None,
         log_dir: str | os.PathLike[str] | None = None,
@@ -123,7 +129,7 @@ class PolarMonitor:
         )  # fmt: skip
         self.name = options.name
         self._named = (mean, {"logvar": logvar, "var": var, "std": std, "logstd": logstd}, latent)
-        self._layout = checked_layout(layout)
+        self._layout, self._mask = checked_layout(layout), mask
         self._prior = prior if callable(prior) else None
         self._standardised = None if self._prior is None else True
         """True if each row is standardised by its prior, False if none is; None before the first."""
@@ -150,11 +156,12 @@ class PolarMonitor:
         if self._loop.hooks is not None:
             raise PolarMonitorError("this monitor is attached already: make another one for another model or latent")
         model = unwrap(model)
+        reader = None if self._mask is None else MaskReader(self._mask, model)
         latent = find.in_layout(find.find(model, *self._named), self._layout)
         if self._prior is not None:
             latent = find.in_units_of_prior(latent, self._prior)
         self._standardised = self._prior is not None
-        self._named, self._prior = (None, {}, None), None  # they may hold the model
+        self._named, self._prior, self._mask = (None, {}, None), None, None  # they may hold the model
         self._loop.make_pipelines(latent.kind, latent.dimensions)
         self._open(replacing)
         if replacing is not None:
@@ -162,7 +169,7 @@ class PolarMonitor:
                 warn_of_replacement(self.name)
             replacing.detach()
         self._why = latent.why
-        self._clock = connect(model, latent, self._loop)
+        self._clock = connect(model, latent, self._loop, reader)
         self._model = weakref.ref(model)
         return self
 
@@ -265,11 +272,12 @@ class PolarMonitor:
 
     def observe(
         self, mean: Any, *, logvar: Any = None, var: Any = None, std: Any = None, logstd: Any = None, prior: Any = None,
-        layout: str | None = None, mode: str = "train",
+        layout: str | None = None, mask: Any = None, mode: str = "train",
     ) -> None:  # fmt: skip
         """Record latents by hand: (n, D) or spatial tensors or arrays, with at most one spread of the same shape.
 
-        Without a `layout`, here or of the monitor, they are (n, D), (n, T, D) or (n, C, H, W).
+        Without a `layout`, here or of the monitor, they are (n, D), (n, T, D) or (n, C, H, W). `mask` is True at real
+        data, and False at padding, which is left out: (n, T) for (n, T, D), or (n,).
         `prior`, of each row, standardises them: a distribution, or (mean, variance), each of the shape of `mean`, (D,)
         or a number. Raises PolarMonitorError for bad arguments. Rows count towards the evaluation at the next step.
         After `detach` it does nothing.
@@ -278,7 +286,7 @@ class PolarMonitor:
         if loop.ended:
             return
         spreads = {"logvar": logvar, "var": var, "std": std, "logstd": logstd}
-        rows = read_rows(mean, spreads, layout or self._layout, mode=mode, modes=loop.options.modes)
+        rows = read_rows(mean, spreads, layout or self._layout, mask, mode=mode, modes=loop.options.modes)
         if not loop.pipelines:
             self._open()
             loop.make_pipelines(rows.kind, None)

@@ -46,6 +46,7 @@ class ModePipeline:
         self.kind = kind
         self.settings = settings
         self.ring = PairedRingBuffer(2 * settings.window, kind is not None)
+        self.ring.in_training = mode == "train"
         self.stream = None if dimensions is None else self._new_stream(dimensions)
         self.snapshot: Snapshot | None = None
         self.regime: Regime | None = None
@@ -146,7 +147,7 @@ class ModePipeline:
                 self.dropped += len(batch.mean)
                 return
             variance = to_variance(batch.spread, self.kind)
-        self.stream.update(batch.mean, variance, batch.begins, self.ring.mantissa, batch.steps)
+        self.stream.update(batch.mean, variance, batch.inputs, self.ring.mantissa, batch.steps)
         self.seen += batch.mean.shape[0]
         self.observed += batch.mean.shape[0]
 
