@@ -12,7 +12,7 @@ from torch.compiler import is_compiling
 from .._torch_compat import in_backward, is_tracing
 from ..discovery.latent import Part
 from .inert import InertHook
-from .inputs import batch_size_of, token_of
+from .inputs import batch_size_of, flat, token_of
 from .ring import PairedRingBuffer
 
 
@@ -20,7 +20,7 @@ class ForwardWatch:
     """Forward pre-hook. It returns at once in code that is being compiled."""
 
     def __init__(self, rings: Sequence[PairedRingBuffer], is_model: bool, mask: Any, strict: bool) -> None:
-        """`mask` reads the mask from the arguments of the model's forward, as a `discovery.mask.MaskReader`; None for none."""
+        """`mask` reads the mask of a forward of the model, as a `discovery.mask.MaskReader` does; None for none."""
         self.rings: Sequence[PairedRingBuffer] = rings
         self._is_model, self._mask, self._strict = is_model, mask, strict
         self.muted = False
@@ -46,12 +46,12 @@ class ForwardWatch:
         self.nanoseconds += perf_counter_ns() - begin
 
     def _note(self, args: Any, kwargs: Any) -> None:
-        arguments = (args, kwargs)
-        token = token_of(arguments)
+        values = flat(args, kwargs)
+        token = token_of(values)
         for ring in self.rings:
             if self._is_model:
                 ring.begin_group(token, in_forward=self._mask is None)
-                ring.numbers.inputs = batch_size_of(arguments)
+                ring.numbers.inputs = batch_size_of(values)
             else:
                 ring.numbers.see(token)
         if self._mask is not None and self._is_model:

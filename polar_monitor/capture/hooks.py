@@ -162,6 +162,7 @@ class HookSet:
             if self.ended:
                 for hook in self._all:
                     hook.end()
+                self.mask = None
 
     def _put(self, place: int, tap: Tap) -> None:
         """Put a tap on its module. It keeps its key, so that a pause costs two changes of a table."""

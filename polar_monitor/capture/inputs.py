@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -110,21 +110,17 @@ def are_parts(calls: int, first: int, inputs: int | None) -> bool:
     return inputs is not None and 0 < first < inputs and calls == -(-inputs // first)
 
 
-def token_of(arguments: Any) -> Token | None:
-    """Return what recognises the arguments of a forward, by weak references; None if they cannot be recognised.
+def token_of(values: Sequence[Any]) -> Token | None:
+    """Return what recognises the arguments of a forward (`flat`), by weak references; None if nothing does.
 
     Numbers and strings do not count: they are no data.
     """
-    token = []
+    if not values or len(values) > MAX_ARGUMENTS:
+        return None
     try:
-        for value in _flat(arguments):
-            version = value._version if isinstance(value, Tensor) else 0
-            token.append((weakref.ref(value), version))
-            if len(token) > MAX_ARGUMENTS:
-                return None
+        return tuple([(weakref.ref(value), value._version if isinstance(value, Tensor) else 0) for value in values])
     except (TypeError, RuntimeError):  # no weak reference; a tensor without a version
         return None
-    return tuple(token) or None
 
 
 def same_arguments(one: Token | None, other: Token | None) -> bool:
@@ -135,13 +131,13 @@ def same_arguments(one: Token | None, other: Token | None) -> bool:
     return all(a() is not None and a() is b() and version == before for (a, version), (b, before) in pairs)
 
 
-def batch_size_of(arguments: Any) -> int | None:
-    """Return the number of inputs of a forward; None if its arguments do not show it.
+def batch_size_of(values: Sequence[Any]) -> int | None:
+    """Return the number of inputs of a forward with these arguments (`flat`); None if they do not show it.
 
     It is the length of the first tensor. A sequence, or a table of integers, may have its steps first: then it is that
     of a vector, such as the lengths, if it is as long as one of its two first axes.
     """
-    tensors = [value for value in _flat(arguments) if isinstance(value, Tensor) and value.dim()]
+    tensors = [value for value in values if isinstance(value, Tensor) and value.dim()]
     if not tensors:
         return None
     shape = tensors[0].shape
@@ -150,12 +146,21 @@ def batch_size_of(arguments: Any) -> int | None:
     return next((len(other) for other in tensors[1:] if other.dim() == 1 and len(other) in shape[:2]), None)
 
 
-def _flat(value: Any) -> Iterator[Any]:
-    """Yield the arguments, those in tuples, lists and dicts too."""
+def flat(args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> list[Any]:
+    """Return the arguments that may be data, those in tuples, lists and dicts too, up to a limit."""
+    if len(args) == 1 and not kwargs and type(args[0]) is Tensor:
+        return [args[0]]
+    values: list[Any] = []
+    _collect((args, kwargs), values)
+    return values
+
+
+def _collect(value: Any, into: list[Any]) -> None:
     if isinstance(value, Mapping):
         value = tuple(value.values())
     if isinstance(value, tuple | list):
         for item in value[: MAX_ARGUMENTS + 1]:
-            yield from _flat(item)
+            if len(into) <= MAX_ARGUMENTS:
+                _collect(item, into)
     elif value is not None and not isinstance(value, bool | int | float | str):
-        yield value
+        into.append(value)

@@ -17,7 +17,7 @@ from ..discovery.latent import Reader
 from ..errors import PolarMonitorError
 from .axes import Axes
 from .hooks import HookSet
-from .inputs import are_parts, batch_size_of
+from .inputs import are_parts, batch_size_of, flat
 from .output_rows import refusal, rows_of
 from .undisturbed import undisturbed
 
@@ -76,7 +76,7 @@ def latents_of(model: nn.Module, hooks: HookSet, batch: Any, paired: bool) -> La
 
     def read_mask(model: nn.Module, args: Any, kwargs: Any) -> None:
         for probe in probes:
-            probe.inputs = batch_size_of((args, kwargs))
+            probe.inputs = batch_size_of(flat(args, kwargs))
             try:
                 probe.mask = None if hooks.mask is None else hooks.mask(args, kwargs)
             except Exception as failure:

@@ -18,7 +18,7 @@ from ..discovery.latent import Reader
 from .axes import Axes
 from .compiled import follow_device, may_not_write, stands_for_others
 from .inert import InertHook
-from .inputs import token_of
+from .inputs import flat, token_of
 from .output_rows import MANTISSA, refusal, rows_of
 from .ring import PairedRingBuffer
 from .row_buffer import RowBuffer
@@ -91,7 +91,7 @@ class Tap:
             return
         before, self._gradient = self._gradient, _gradient_of(module)
         if numbers.ended:
-            numbers.see(token_of(args))
+            numbers.see(token_of(flat(args)))
             ring.begin_group()
         elif calls and (before != self._gradient or self._gradient is None):
             ring.begin_group()

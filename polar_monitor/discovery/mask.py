@@ -15,7 +15,16 @@ REMEDY = 'write mask="<argument of the forward>", or mask=lambda x, …: a tenso
 
 
 class MaskReader:
-    """Reader of the mask from the arguments of a model's forward: an argument's name, or a callable on all of them."""
+    """Reader of the mask from the arguments of a model's forward: an argument's name, or a callable on all of them.
+
+    Example:
+        >>> class Vae(nn.Module):
+        ...     def forward(self, x, lengths):
+        ...         return x
+        >>> read = MaskReader(lambda x, lengths: torch.arange(x.shape[1]) < lengths[:, None], Vae())
+        >>> read((torch.zeros(2, 3, 8), torch.tensor([3, 1])), {}).tolist()
+        [[True, True, True], [True, False, False]]
+    """
 
     def __init__(self, mask: Any, model: nn.Module) -> None:
         """Raises PolarMonitorError for anything else, and for a name that the forward does not have."""

@@ -11,7 +11,7 @@ from torch import nn
 from watching import watched
 
 from polar_monitor import PolarMonitor
-from polar_monitor.capture.inputs import InputNumbers, are_parts, batch_size_of, same_arguments, token_of
+from polar_monitor.capture.inputs import InputNumbers, are_parts, batch_size_of, flat, same_arguments, token_of
 from polar_monitor.capture.step_ledger import inputs_of
 
 
@@ -226,17 +226,17 @@ def test_a_tensor_that_changes_has_other_inputs(change: str) -> None:
 
 def test_arguments_are_recognised_by_weak_references() -> None:
     x, grid = torch.randn(4, 2), torch.arange(3.0)
-    before = token_of(((grid, x), {"scale": 2.0}))
-    assert same_arguments(token_of(((grid, x), {"scale": 3.0})), before)
-    assert not same_arguments(token_of(((grid, x.clone()), {})), before)
+    before = token_of(flat((grid, x), {"scale": 2.0}))
+    assert same_arguments(token_of(flat((grid, x), {"scale": 3.0})), before)
+    assert not same_arguments(token_of(flat((grid, x.clone()))), before)
     x.mul_(1.0)
-    assert not same_arguments(token_of(((grid, x), {})), before)
-    before = token_of(((x,), {}))
+    assert not same_arguments(token_of(flat((grid, [x]))), before)
+    before = token_of(flat((x,)))
     del x
     assert not same_arguments(before, before)  # nothing holds it
-    assert token_of((("text", 3), {})) is None
+    assert token_of(flat(("text", 3))) is None
     with torch.inference_mode():
-        assert token_of(((torch.ones(2),), {})) is None
+        assert token_of(flat((torch.ones(2),))) is None
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_arguments_are_recognised_by_weak_references() -> None:
     ],
 )  # fmt: skip
 def test_the_number_of_inputs(shapes: list[tuple[int, ...]], expected: int | None) -> None:
-    assert batch_size_of((tuple(torch.zeros(shape) for shape in shapes), {})) == expected
+    assert batch_size_of([torch.zeros(shape) for shape in shapes]) == expected
 
 
 def test_parts_are_as_many_calls_as_the_batch_needs() -> None:
