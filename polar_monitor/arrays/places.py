@@ -35,6 +35,11 @@ ABSENT = 0x7FC5A11D
 """Bits of a float32, a NaN of our own, in the first dimension of a row that is no data."""
 
 
+def positions_of(points: Any) -> Any:
+    """Return where the place of each point lies along the only axis, from 0 to 1."""
+    return (points % PERIOD * FRACTIONS[1][0] % 2**BITS) / 2**BITS
+
+
 def ranks_of(points: Any, counts: Any, taken: int) -> Any:
     """Return which of the `counts` (n, 1) places of each input that are data are taken, (n, taken).
 

@@ -215,7 +215,8 @@ class PairedRingBuffer:
             if first < self._committed:
                 spread = None if self.spread is None else self.spread.storage
                 steps, inputs = self._ledger.steps(first, self._committed), self._ledger.inputs(first, self._committed)
-                transfers.append(HostTransfer(self.mean.storage, spread, first, steps, inputs, self.masked))
+                number = self._rows_read + first
+                transfers.append(HostTransfer(self.mean.storage, spread, first, steps, inputs, self.masked, number))
             else:  # a step that was dropped has overwritten all of them
                 self.misaligned += self._committed
             self._rows_read += self._committed

@@ -30,6 +30,8 @@ class Batch:
     """Rows that were overwritten."""
     steps: NDArray[np.int64]
     """(n,): optimiser step at which each row was recorded, in ascending order."""
+    number: int | None = None
+    """Number of the first row among all of its ring, as the choice of places counts; None where it is not known."""
 
 
 def _to_host(tensor: Tensor) -> Tensor:
@@ -67,16 +69,18 @@ class HostTransfer:
         steps: NDArray[np.int64],
         inputs: NDArray[Any] | None,
         masked: bool = False,
+        number: int | None = None,
     ) -> None:
         """Read one row for each of `steps`, from the row `first` on, counted since the last read.
 
         The rows before have been overwritten. `inputs` is that of `Batch`. If `masked`, some rows are `ABSENT`.
+        `number` is that of the first row.
         """
         assert mean is not None
         capacity, end = mean.shape[0], first + len(steps)
         part, self._first = (slice(first, end), 0) if end <= capacity else (slice(None), first % capacity)
         self._inputs, self._dropped, self._kept, self._steps = inputs, first, len(steps), steps
-        self._masked = masked
+        self._masked, self._number = masked, number
         self._hosts, self._events = to_hosts([side[part] for side in (mean, spread) if side is not None])
 
     def ready(self) -> bool:
@@ -98,7 +102,7 @@ class HostTransfer:
             data = mean.view(np.int32)[:, 0] != ABSENT
             mean, steps = mean[data], steps[data]
             spread, inputs = (None if side is None else side[data] for side in (spread, inputs))
-        return Batch(mean, spread, inputs, self._dropped, steps)
+        return Batch(mean, spread, inputs, self._dropped, steps, None if self._masked else self._number)
 
 
 class CompiledTransfer(HostTransfer):
@@ -119,7 +123,7 @@ class CompiledTransfer(HostTransfer):
         in_training: bool = False,
     ) -> None:
         self._in_training = in_training
-        self._report, self._between, self._masked = report, between, False
+        self._report, self._between, self._masked, self._number = report, between, False, None
         hosts, self._events = to_hosts([*traced, *(cursor.clone() for cursor in cursors)])
         self._hosts, self._cursors = hosts[: len(traced)], hosts[len(traced) :]
         for cursor in cursors:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 from watching import warned, watched
 
-from polar_monitor import PolarMonitor, PolarMonitorError, classify
+from polar_monitor import PolarMonitor, PolarMonitorError, PolarMonitorWarning, classify
 
 N, T = 512, 30
 DRAW = torch.Generator().manual_seed(0)
@@ -160,6 +160,34 @@ def test_through_hooks(mask: Any, how: dict[str, bool], steps: bool) -> None:
     else:
         run(model, lambda x, real: model(x, real))
     np.testing.assert_allclose(kl(monitor), EXPECTED, rtol=0.15)
+
+
+def test_padding_without_a_mask_is_pointed_out_once() -> None:
+    model = Tokens()
+    with pytest.warns(
+        PolarMonitorWarning, match="they look like padding, which counts as data. If so, write mask="
+    ) as said:
+        monitor = watched(model, every=5)
+        run(model, lambda x, real: model(x, real))
+    assert len(said) == 1
+    assert monitor.health().errors == 0
+
+
+@pytest.mark.parametrize("kind", ["no padding", "a first token", "frequent tokens", "a mask"])
+def test_equal_vectors_that_are_no_padding_are_not(kind: str) -> None:
+    model = Tokens()
+    watched(model, every=5, mask="mask")
+
+    def forward(x: torch.Tensor, real: torch.Tensor) -> None:
+        if kind != "a mask":
+            x = torch.randn(x.shape, generator=DRAW)
+        if kind == "a first token":
+            x[:, 0] = 1.0
+        if kind == "frequent tokens":
+            x[torch.rand(x.shape[:2], generator=DRAW) < 0.3] = 1.0
+        model(x, real if kind == "a mask" else None)
+
+    run(model, forward)
 
 
 def test_a_batch_in_between_has_its_mask() -> None:
