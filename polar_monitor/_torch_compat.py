@@ -107,6 +107,11 @@ def forward_hooks(module: nn.Module) -> dict[int, Callable[..., Any]]:
     return getattr(module, "_forward_hooks", {})
 
 
+def forward_pre_hooks(module: nn.Module) -> dict[int, Callable[..., Any]]:
+    """Return the table of the hooks before a module's forward, by the id of their handle."""
+    return getattr(module, "_forward_pre_hooks", {})
+
+
 def is_compiled(model: nn.Module) -> bool:
     """Return True if `torch.compile` was given this model, or one that holds it, and its result still exists.
 

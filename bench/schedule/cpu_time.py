@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
 import polar_monitor.capture.tap
-import polar_monitor.monitor.connection
+import polar_monitor.monitor.sources.connection
 import polar_monitor.schedule.governor
 import polar_monitor.schedule.schedule
 import polar_monitor.statistics.precompile
@@ -27,7 +27,7 @@ def cpu_time() -> Iterator[None]:
         return process_time_ns() + int(1e9 * slept[0])
 
     package = polar_monitor
-    readers = (package.monitor.connection, package.statistics.precompile)
+    readers = (package.monitor.sources.connection, package.statistics.precompile)
     with ExitStack() as patches:
         patches.enter_context(patch.object(time, "sleep", sleep))
         for module in (time, *readers, package.schedule.governor, package.schedule.schedule):

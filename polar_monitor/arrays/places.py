@@ -31,6 +31,28 @@ FRACTIONS = tuple(_fractions(axes) for axes in range(9))
 """α_i by the number of axes: a table, as compiled code takes it for constants."""
 
 
+ABSENT = 0x7FC5A11D
+"""Bits of a float32, a NaN of our own, in the first dimension of a row that is no data."""
+
+
+def positions_of(points: Any) -> Any:
+    """Return where the place of each point lies along the only axis, from 0 to 1."""
+    return (points % PERIOD * FRACTIONS[1][0] % 2**BITS) / 2**BITS
+
+
+def ranks_of(points: Any, counts: Any, taken: int) -> Any:
+    """Return which of the `counts` (n, 1) places of each input that are data are taken, (n, taken).
+
+    `points` (n, taken) are consecutive integers of 64 bits. Where there are fewer places than `taken`, the excess has
+    numbers from `counts` on.
+    """
+    order = points - points[:, :1]
+    shift = points[:, :1] % PERIOD * FRACTIONS[1][0] % 2**BITS
+    spread = (order * 2**BITS + shift) * counts // (taken * 2**BITS)
+    few = (counts <= taken).astype(order.dtype) if hasattr(counts, "astype") else (counts <= taken).long()
+    return few * order + (1 - few) * spread
+
+
 def taken_of(places: int) -> int:
     """Return how many of so many places of an input are taken."""
     return min(places, MAX_ROWS_PER_INPUT)

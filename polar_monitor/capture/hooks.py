@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from .._torch_compat import forward_hooks, has_run_compiled, is_compiled
+from .._torch_compat import forward_hooks, forward_pre_hooks, has_run_compiled, is_compiled
 from ..discovery.latent import Latent
 from .axes import Axes
 from .compiled import is_compiled_in
+from .forward_watch import ForwardWatch, parts_around
 from .ring import PairedRingBuffer
 from .tap import Tap
 
@@ -21,7 +22,9 @@ from .tap import Tap
 class HookSet:
     """Taps on the modules of a latent; `rings` are by `module.training`."""
 
-    def __init__(self, model: nn.Module, latent: Latent, rings: dict[bool, PairedRingBuffer], strict: bool) -> None:
+    def __init__(
+        self, model: nn.Module, latent: Latent, rings: dict[bool, PairedRingBuffer], strict: bool, mask: Any = None
+    ) -> None:
         # The later device of a model without storage yet (meta) is unknown; the CPU is a guess.
         device = next((p.device for p in model.parameters() if not p.is_meta), torch.device("cpu"))
         self._model = weakref.ref(model)
@@ -42,10 +45,17 @@ class HookSet:
         for part in latent.parts:
             self.taps.append(Tap(rings, part.reader, part.side, axes, strict))
             self._modules.append(weakref.ref(part.module))
+        self._watches = [
+            (ForwardWatch(tuple(rings.values()), part is model, mask, strict), weakref.ref(part))
+            for part in parts_around(latent.parts, model)
+        ]
+        """Hooks before the forwards of the model, and of the parts around the latent."""
+        for ring in rings.values():
+            ring.watched, ring.mask_needed = True, mask is not None
         if latent.likely is not None:
             for ring in rings.values():
                 ring.prepare_traced(latent.likely, device)
-        self._rings = tuple(rings.values())
+        self._rings, self.mask = tuple(rings.values()), mask
         self._off: set[str] = set()
         """Reasons for which the hooks are off."""
         self._set()
@@ -59,6 +69,11 @@ class HookSet:
         """Put the hooks back on, unless they are off for another reason too."""
         self._off.discard(why)
         self._set()
+
+    @property
+    def _all(self) -> tuple[ForwardWatch | Tap, ...]:
+        """All hooks, in the order in which a forward calls them."""
+        return (*(watch for watch, _ in self._watches), *self.taps)
 
     @property
     def ended(self) -> bool:
@@ -77,6 +92,10 @@ class HookSet:
         model = self._model()
         return model is not None and has_run_compiled(model)
 
+    def class_compiled_now(self) -> bool:
+        """Return True if a model of this class has run compiled."""
+        return self._runs_compiled()
+
     @property
     def moved(self) -> bool:
         """True if the model has been compiled and is on another device than the memory of its compiled code."""
@@ -87,21 +106,28 @@ class HookSet:
 
     def mute(self, muted: bool) -> None:
         """Leave the hooks on, but record no eager forward."""
-        for tap in self.taps:
-            tap.muted = muted
+        for hook in self._all:
+            hook.muted = muted
 
     @contextmanager
-    def probing(self, probes: Sequence[Callable[..., Any]]) -> Iterator[None]:
-        """Put a probe in the place of each tap, on or off, and mute the taps of all monitors of the model."""
+    def probing(self, probes: Sequence[Callable[..., Any]], before: Callable[..., None]) -> Iterator[None]:
+        """Put a probe in the place of each tap, on or off, and mute the hooks of all monitors of the model.
+
+        `before` is called before the forward, with the model, its arguments and its keyword arguments.
+        """
         model, mine = self._model(), dict(zip(self.taps, probes, strict=True))
+        quiet = [watch for watch in _watches_of(model) if not watch.muted]
         tables = [forward_hooks(module) for module in (() if model is None else model.modules())]
         taps = [(table, key, tap) for table in tables for key, tap in table.items() if isinstance(tap, Tap)]
         muted = {tap for _, _, tap in taps if not tap.muted}
         placed = [(table, key, tap) for table, key, tap in taps if tap in mine]
         handles: list[Any] = []
+        hooks: tuple[Tap | ForwardWatch, ...] = (*muted, *quiet)
         try:
-            for tap in muted:
-                tap.muted = True
+            for hook in hooks:
+                hook.muted = True
+            if model is not None:
+                handles.append(model.register_forward_pre_hook(before, with_kwargs=True))
             for table, key, tap in placed:
                 table[key] = mine[tap]
             for reference, tap in zip(self._modules, self.taps, strict=True):
@@ -115,23 +141,28 @@ class HookSet:
             for table, key, tap in placed:
                 if table.get(key) is mine[tap]:  # a forward may take hooks off
                     table[key] = tap
-            for tap in muted:
-                tap.muted = False
+            for hook in hooks:
+                hook.muted = False
 
     def _set(self) -> None:
         """Put the hooks on or take them off, as the reasons say."""
         if not self._off and not self._placed:
             for place, tap in enumerate(self.taps):
                 self._put(place, tap)
+            for watch, reference in self._watches:
+                watch.put(reference())
             self._placed = True
         elif self._off:
             if self._placed or self.ended:
                 for place, tap in enumerate(self.taps):
                     self._take(place, tap)
+            for watch, _ in self._watches:
+                watch.take()
             self._placed = False
             if self.ended:
-                for tap in self.taps:
-                    tap.end()
+                for hook in self._all:
+                    hook.end()
+                self.mask = None
 
     def _put(self, place: int, tap: Tap) -> None:
         """Put a tap on its module. It keeps its key, so that a pause costs two changes of a table."""
@@ -164,18 +195,25 @@ class HookSet:
 
     def seconds(self) -> float:
         """Return the time spent in the taps since the last call."""
-        total = sum(tap.nanoseconds for tap in self.taps) * 1e-9
-        for tap in self.taps:
-            tap.nanoseconds = 0
+        total = sum(hook.nanoseconds for hook in self._all) * 1e-9
+        for hook in self._all:
+            hook.nanoseconds = 0
         return total
 
     @property
     def errors(self) -> int:
-        """Exceptions that the taps have swallowed."""
-        return sum(tap.errors for tap in self.taps)
+        """Exceptions that the hooks have swallowed."""
+        return sum(hook.errors for hook in self._all)
 
     @property
     def last_error(self) -> str:
         """One of these exceptions, as "Type: message", or ''."""
-        failure = next((tap.failure for tap in self.taps if tap.failure is not None), None)
+        failure = next((hook.failure for hook in self._all if hook.failure is not None), None)
         return "" if failure is None else f"{type(failure).__name__}: {failure}"
+
+
+def _watches_of(model: nn.Module | None) -> list[ForwardWatch]:
+    """Return the hooks of all monitors before the forwards of a model and of its parts."""
+    modules = () if model is None else model.modules()
+    hooks = (hook for module in modules for hook in forward_pre_hooks(module).values())
+    return [hook for hook in hooks if isinstance(hook, ForwardWatch)]

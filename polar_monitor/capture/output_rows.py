@@ -8,7 +8,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from ..arrays.places import PERIOD, places_of, taken_of
+from ..arrays.places import ABSENT, PERIOD, places_of, ranks_of, taken_of
 
 MANTISSA = {torch.bfloat16: 7, torch.float16: 10}
 """Mantissa bits of low-precision types; 23 for all others, as rows are kept in float32."""
@@ -18,23 +18,23 @@ MAX_INDICES = 256
 """Indices of places that are kept for later forwards."""
 
 
-def rows_of(tensor: Tensor, letters: str, before: int | Tensor = 0) -> Tensor:
+def rows_of(tensor: Tensor, letters: str, before: int | Tensor = 0, valid: Tensor | None = None) -> Tensor:
     """Return (n, D) as it is, and a spatial latent or a sequence as (n, p, D) with p ≤ `MAX_ROWS_PER_INPUT`.
 
     `letters` are those of its axes (`arrays.layout`). `before` is the number of rows recorded so far, since every row
-    continues the choice of places: a tensor in compiled code.
+    continues the choice of places: a tensor in compiled code. Where `valid` (n, P) is given, places are chosen among
+    those that are True, and a row without one is `ABSENT`.
     """
+    if valid is not None:
+        return _valid_rows(tensor, letters, before, valid)
     if letters == "nd":
         return tensor
     if letters == "n":
         return tensor.unsqueeze(1)
-    inputs, dimensions = letters.index("n"), letters.index("d")
-    places = [axis for axis in range(len(letters)) if axis not in (inputs, dimensions)]
-    sizes = tuple(tensor.shape[axis] for axis in places)
-    ordered = tensor.permute(inputs, *places, dimensions)
+    places = _places(letters)
     if not places:
-        return ordered
-    flat = ordered.flatten(1, -2)
+        return tensor.T
+    flat, sizes = _flat(tensor, letters), tuple(tensor.shape[axis] for axis in places)
     taken = taken_of(flat.shape[1])
     if taken == flat.shape[1]:
         return flat
@@ -43,6 +43,40 @@ def rows_of(tensor: Tensor, letters: str, before: int | Tensor = 0) -> Tensor:
     else:
         index = _index(flat.shape[0], taken, sizes, before, tensor.device)
     return flat.gather(1, index.expand(-1, -1, flat.shape[2]))
+
+
+def _places(letters: str) -> list[int]:
+    """Return the axes of the places."""
+    return [axis for axis, letter in enumerate(letters) if letter not in "nd"]
+
+
+def _flat(tensor: Tensor, letters: str) -> Tensor:
+    """Return a latent as (n, P, D), all its places in one axis."""
+    if letters == "n":
+        return tensor.reshape(-1, 1, 1)
+    inputs, dimensions = letters.index("n"), letters.index("d")
+    ordered = tensor.permute(inputs, *_places(letters), dimensions)
+    return ordered.flatten(1, -2) if len(letters) > 2 else ordered.unsqueeze(1)
+
+
+def _valid_rows(tensor: Tensor, letters: str, before: int | Tensor, valid: Tensor) -> Tensor:
+    flat = _flat(tensor, letters)
+    inputs, places, dimensions = flat.shape
+    taken, valid = taken_of(places), valid.to(flat.device).expand(-1, places)
+    counts = valid.sum(1, keepdim=True)
+    points = torch.arange(inputs * taken, device=flat.device).view(inputs, taken) + before
+    ranks = ranks_of(points, counts, taken) if places > 1 else torch.zeros_like(points)
+    chosen = torch.searchsorted(valid.cumsum(1), ranks + 1).clamp_(max=places - 1)
+    rows = flat.gather(1, chosen.unsqueeze(2).expand(-1, -1, dimensions)).float()
+    present = (ranks < counts).unsqueeze(2)
+    return torch.where(present, rows, _absent(flat.device))
+
+
+@lru_cache(MAX_INDICES)
+@torch.inference_mode(False)
+def _absent(device: torch.device) -> Tensor:
+    """Return the number that marks a row that is no data."""
+    return torch.tensor(ABSENT, dtype=torch.int32, device=device).view(torch.float32)
 
 
 def _index(inputs: int, taken: int, sizes: Sequence[int], before: int | Tensor, device: torch.device) -> Tensor:

@@ -6,14 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
+from ..arrays.masks import places_of_mask
+from ..arrays.places import ABSENT, MAX_ROWS_PER_INPUT
 from ..discovery.latent import Reader
 from ..errors import PolarMonitorError
 from .axes import Axes
 from .hooks import HookSet
+from .inputs import are_parts, batch_size_of, flat
 from .output_rows import refusal, rows_of
 from .undisturbed import undisturbed
 
@@ -23,6 +27,10 @@ class Probe:
 
     def __init__(self, reader: Reader | None, side: str, axes: Axes) -> None:
         self._reader, self._side, self._axes = reader, side, axes
+        self.inputs: int | None = None
+        """Number of inputs of the forward, if its arguments show it."""
+        self.mask: Tensor | None = None
+        """Real data of the forward, if the user gave a mask."""
         self.means: list[Tensor] = []
         self.spreads: list[Tensor] = []
         self.failure: Exception | None = None
@@ -37,26 +45,44 @@ class Probe:
                 mean, spread = None, mean
             for kept, tensor in ((self.means, mean), (self.spreads, spread)):
                 if tensor is not None:
-                    kept.append(self._rows(tensor, sum(rows.shape[:-1].numel() for rows in kept)))
+                    kept.append(self._rows(tensor, kept))
         except Exception as failure:
             self.failure = self.failure or failure
 
-    def _rows(self, tensor: Tensor, before: int) -> Tensor:
+    def _rows(self, tensor: Tensor, kept: list[Tensor]) -> Tensor:
         if reason := refusal(tensor):
             raise ValueError(reason)
-        return rows_of(tensor.detach(), self._axes.of(tensor.shape), before).clone()
+        letters, before = self._axes.of(tensor.shape), sum(rows.shape[:-1].numel() for rows in kept)
+        valid = None if self.mask is None else places_of_mask(self.mask, letters, tensor.shape, len(kept))
+        return rows_of(tensor.detach(), letters, before, valid).clone()
 
 
-def latents_of(model: nn.Module, hooks: HookSet, batch: Any, paired: bool) -> tuple[list[Tensor], list[Tensor]]:
-    """Run a model on a batch and return mean and, if `paired`, spread of each call of the latent's modules.
+class Latents(NamedTuple):
+    """Latents of a batch, a tensor for each call of the modules: (n, D), or (n, p, D) for p rows of an input."""
 
-    They are (n, D), or (n, p, D) for p places of an input.
+    means: list[Tensor]
+    spreads: list[Tensor]
+    masks: list[Tensor] | None
+    """True at rows that are real data, (n,) or (n, p); None if all are."""
+
+
+def latents_of(model: nn.Module, hooks: HookSet, batch: Any, paired: bool) -> Latents:
+    """Run a model on a batch and return its latents; those of calls on the same inputs are rows of one tensor.
 
     A mapping gives keyword arguments, a tuple or list positional ones, and anything else is the only argument. Raises
     what the model raises, and PolarMonitorError if its forward gives no latent.
     """
     probes = [Probe(tap.reader, tap.side, tap.axes) for tap in hooks.taps]
-    with undisturbed(model), hooks.probing(probes):
+
+    def read_mask(model: nn.Module, args: Any, kwargs: Any) -> None:
+        for probe in probes:
+            probe.inputs = batch_size_of(flat(args, kwargs))
+            try:
+                probe.mask = None if hooks.mask is None else hooks.mask(args, kwargs)
+            except Exception as failure:
+                probe.failure = probe.failure or failure
+
+    with undisturbed(model), hooks.probing(probes, read_mask):
         if isinstance(batch, Mapping):
             model(**batch)
         elif isinstance(batch, tuple | list):
@@ -80,4 +106,17 @@ def latents_of(model: nn.Module, hooks: HookSet, batch: Any, paired: bool) -> tu
             f"evaluate(batch): expected one spread for each mean, got {len(means)} calls of the mean and "
             f"{len(spreads)} of the spread from {hooks.where}, or other shapes"
         )
-    return means, spreads
+    means, spreads = _together(means, probes[0].inputs), _together(spreads, probes[0].inputs)
+    masks = None if hooks.mask is None else [mean[..., 0].float().view(torch.int32) != ABSENT for mean in means]
+    return Latents(means, spreads, masks)
+
+
+def _together(calls: list[Tensor], inputs: int | None) -> list[Tensor]:
+    """Return some calls of a forward on all `inputs`, at even distances, as rows of these; other calls as they are."""
+    if len(calls) < 2 or any(call.shape != calls[0].shape for call in calls):
+        return calls
+    if are_parts(len(calls), len(calls[0]), inputs):
+        return calls
+    taken = min(len(calls), MAX_ROWS_PER_INPUT)
+    chosen = [calls[(2 * place + 1) * len(calls) // (2 * taken)] for place in range(taken)]
+    return [torch.cat([call.reshape(len(call), -1, call.shape[-1]) for call in chosen], 1)]

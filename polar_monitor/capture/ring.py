@@ -7,14 +7,21 @@ both modules were called the same number of times with the same shapes. Every ro
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
+from ..arrays.masks import places_of_mask
+from .inputs import InputNumbers, Token
 from .row_buffer import RowBuffer
 from .step_ledger import StepLedger
 from .transfer import CompiledTransfer, HostTransfer
+
+NO_MASK = (
+    "mask= reads the arguments of the model's forward, but the latent's module was called outside it: call the model "
+    "itself, or pass monitor.observe(mean, mask=…)"
+)
 
 
 class PairedRingBuffer:
@@ -54,6 +61,16 @@ class PairedRingBuffer:
         """Steps of these rows."""
         self._requested = 0
         """Step of the latest read."""
+        self.numbers = InputNumbers()
+        """Numbers of the inputs that the rows belong to."""
+        self.in_training = False
+        """True if an optimiser step ends the forwards that are recorded here."""
+        self.watched = False
+        """True if the forwards of the model are seen, so that calls in one of them can be put together."""
+        self.masked = False
+        """True if some rows are no data: they are `ABSENT`."""
+        self.mask_needed = False
+        """True if the user gave a mask, without which no row may be recorded."""
         self.listener: Callable[[], None] | None = None
         """Called after each eager write of the mean; it must not raise."""
 
@@ -91,9 +108,41 @@ class PairedRingBuffer:
         if buffer is self.mean:
             shape = rows.shape
             self.rows_per_input = per_input = shape[1] if len(shape) == 3 else 1
-            self._ledger.call(shape[0] * per_input, per_input)
+            self._ledger.call(shape[0] * per_input, per_input, self.numbers.number(shape[0]))
             if self.listener is not None:
                 self.listener()
+
+    def begin_group(self, token: Token | None = None, in_forward: bool = False) -> None:
+        """Begin a group of calls on the same inputs: a forward of the model, of the arguments `token`, or one call."""
+        self.numbers.begin(self.mean.group_calls, token, in_forward)
+        for buffer in self.buffers:
+            buffer.group_calls = 0
+
+    def begin_call(self, mask: Tensor | None) -> None:
+        """Begin a call by hand, on inputs of its own."""
+        self.begin_group()
+        self.numbers.mask = mask
+
+    @property
+    def rows_of_input(self) -> int:
+        """Rows that an input has, about: places of each call, and calls of each forward."""
+        return max(self.rows_per_input, 1) * self.numbers.calls_taken
+
+    @property
+    def reads_mask(self) -> bool:
+        """True if the present call has a mask, or should have one."""
+        return self.mask_needed or self.numbers.mask is not None
+
+    def valid_places(self, letters: str, shape: Sequence[int], call: int) -> Tensor | None:
+        """Return which places of a latent are real data, (n, P); None for all. Raises ValueError for no such mask."""
+        mask = self.numbers.mask
+        if mask is None:
+            if self.mask_needed and not self.numbers.in_forward:
+                raise ValueError(NO_MASK)
+            return None
+        self.masked = True
+        valid: Tensor = places_of_mask(mask, letters, shape, call)
+        return valid
 
     def _replace(self, buffer: RowBuffer, rows: Tensor) -> None:
         """Make new storage for a buffer. Rows that wait are dropped on both sides, and the open step if unpaired."""
@@ -136,6 +185,7 @@ class PairedRingBuffer:
             buffer.end_step()
             if self._committed == 0:
                 buffer.highest_written = 0
+        self.numbers.end_step()
 
     @property
     def pending_rows(self) -> int:
@@ -164,8 +214,9 @@ class PairedRingBuffer:
             first = max(0, highest - self.mean.capacity)
             if first < self._committed:
                 spread = None if self.spread is None else self.spread.storage
-                steps, begins = self._ledger.steps(first, self._committed), self._ledger.begins(first, self._committed)
-                transfers.append(HostTransfer(self.mean.storage, spread, first, steps, begins))
+                steps, inputs = self._ledger.steps(first, self._committed), self._ledger.inputs(first, self._committed)
+                number = self._rows_read + first
+                transfers.append(HostTransfer(self.mean.storage, spread, first, steps, inputs, self.masked, number))
             else:  # a step that was dropped has overwritten all of them
                 self.misaligned += self._committed
             self._rows_read += self._committed
@@ -178,7 +229,8 @@ class PairedRingBuffer:
             sides = [(side.traced, side.traced_cursor) for side in self.buffers]
             traced = [rows for rows, _ in sides if rows is not None]
             cursors = [cursor for _, cursor in sides if cursor is not None]
-            transfers.append(CompiledTransfer(traced, cursors, (self._requested, step), self._count_compiled))
+            between = self._requested, step
+            transfers.append(CompiledTransfer(traced, cursors, between, self._count_compiled, self.in_training))
         self._requested = step
         return transfers
 

@@ -45,6 +45,8 @@ class RowBuffer:
         """Rows of the open step."""
         self.step_calls = 0
         """Calls of the open step, refused ones included."""
+        self.group_calls = 0
+        """Calls of the present group of calls on the same inputs (`inputs.InputNumbers`), skipped ones included."""
         self.step_pattern = 0
         """Hash of the calls of the open step that were recorded, and of their shapes."""
         self.traced: Tensor | None = None

@@ -18,6 +18,7 @@ from ..discovery.latent import Reader
 from .axes import Axes
 from .compiled import follow_device, may_not_write, stands_for_others
 from .inert import InertHook
+from .inputs import flat, token_of
 from .output_rows import MANTISSA, refusal, rows_of
 from .ring import PairedRingBuffer
 from .row_buffer import RowBuffer
@@ -47,6 +48,8 @@ class Tap:
         self.failure: Exception | None = None
         """The last exception that was swallowed."""
         self.strict = strict
+        self._gradient: Any = None
+        """State of a parameter's gradient at the latest call."""
         self.copied = False
         """True if the model has been copied or pickled since."""
         self.__name__ = "polar_monitor.Tap"
@@ -62,6 +65,7 @@ class Tap:
         begin = perf_counter_ns()
         try:
             if not in_backward() and not is_tracing():
+                self._begin_call(ring, module, args)
                 self.record(ring, output)
         except Exception as failure:
             self.errors += 1
@@ -69,6 +73,28 @@ class Tap:
             if self.strict:
                 raise
         self.nanoseconds += perf_counter_ns() - begin
+
+    def _begin_call(self, ring: PairedRingBuffer, module: nn.Module, args: Any) -> None:
+        """Begin another group of inputs unless this call belongs to the group before.
+
+        All calls in one forward of the model do. Where the model's forward is not called (`model.encode(x)` in the
+        loop), those calls of one step do between which no gradient has come: with one, or without gradients at all,
+        each call has inputs of its own.
+        """
+        numbers, buffers = ring.numbers, ring.sides[self.side]
+        if numbers.in_forward or not buffers:
+            return
+        calls = buffers[0].group_calls
+        if not ring.watched:
+            if calls:
+                ring.begin_group()
+            return
+        before, self._gradient = self._gradient, _gradient_of(module)
+        if numbers.ended:
+            numbers.see(token_of(flat(args)))
+            ring.begin_group()
+        elif calls and (before != self._gradient or self._gradient is None):
+            ring.begin_group()
 
     def end(self) -> None:
         """Do nothing from now on, and hold nothing: a tool may have put the hook where it cannot be taken off."""
@@ -80,8 +106,12 @@ class Tap:
         A call that is refused is counted too: the k-th mean of a step belongs to the k-th spread.
         """
         buffers, both = ring.sides[self.side], self.side == "both"
+        call = buffers[0].group_calls if buffers else 0
         for buffer in buffers:
             buffer.step_calls += 1
+            buffer.group_calls += 1
+        if not ring.numbers.takes(call):
+            return
         mean, mean_is_due = None, self.side != "spread"
         try:
             value = output if self.reader is None else self.reader(output)
@@ -94,7 +124,7 @@ class Tap:
             for buffer in buffers:
                 tensor = spread if both and buffer is not ring.mean else mean
                 if is_plain(tensor):
-                    self._write(ring, buffer, tensor)
+                    self._write(ring, buffer, tensor, call)
                 mean_is_due = False
         except Exception:
             if mean_is_due:
@@ -112,11 +142,11 @@ class Tap:
         except Exception:
             return 0
 
-    def _write(self, ring: PairedRingBuffer, buffer: RowBuffer, tensor: Tensor) -> None:
+    def _write(self, ring: PairedRingBuffer, buffer: RowBuffer, tensor: Tensor, call: int) -> None:
         """Write a tensor that holds numbers. A plain float32 matrix, the usual one, needs no look at what it is."""
         shape, dtype, kind = tensor.shape, tensor.dtype, type(tensor)
         plain = kind is Tensor and dtype is torch.float32 and tensor.layout is torch.strided
-        if plain and len(shape) == 2 and shape[1] and self.axes.given is None:
+        if plain and len(shape) == 2 and shape[1] and self.axes.given is None and not ring.reads_mask:
             rows = tensor.detach()
         else:
             reason = refusal(tensor)
@@ -124,8 +154,9 @@ class Tap:
                 raise ValueError(reason)
             if kind is not Tensor and hasattr(tensor, "to_local"):
                 raise ValueError("expected a plain tensor, got DTensor: pass mean=lambda out: out.to_local()")
-            letters = self.axes.of(shape)
-            rows = rows_of(tensor.detach(), letters, ring.rows_before(buffer))
+            letters = self.axes.of(shape, ring.numbers.inputs)
+            valid = ring.valid_places(letters, shape, call)
+            rows = rows_of(tensor.detach(), letters, ring.rows_before(buffer), valid)
             if buffer is ring.mean and letters != ring.letters:
                 ring.letters, ring.shape = letters, shape
             shape = rows.shape
@@ -144,7 +175,7 @@ class Tap:
         if is_exporting():
             return
         ring = self.rings.get(module.training)
-        if ring is None:
+        if ring is None or ring.mask_needed:
             return
         try:
             value = output if self.reader is None else self.reader(output)
@@ -175,6 +206,15 @@ class Tap:
     def __reduce__(self) -> tuple[type[InertHook], tuple[()]]:
         self.copied = True
         return InertHook, ()
+
+
+def _gradient_of(module: nn.Module) -> Any:
+    """Return what changes when a gradient comes to a module's parameters; None without them, or without gradients."""
+    parameter = next(module.parameters(), None) if torch.is_grad_enabled() else None
+    if parameter is None or not parameter.requires_grad:
+        return None
+    gradient = parameter.grad
+    return (0, 0) if gradient is None else (id(gradient), gradient._version)
 
 
 def was_copied(model: nn.Module) -> bool:

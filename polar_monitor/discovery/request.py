@@ -22,6 +22,8 @@ class LatentRequest:
     latent: Any = None
     """A module, or a `Latent` that an earlier search gave."""
     layout: str | None = None
+    mask: Any = None
+    """Name of an argument of the model's forward, or a callable on all of them."""
     prior: Callable[[Any], Any] | None = None
     """Callable that reads the prior of each row; None for a prior of all rows."""
     example: Any = None

@@ -15,7 +15,7 @@ from typing import Any, Concatenate, ParamSpec
 from torch import nn
 
 from ..discovery.unwrap import unwrap
-from .connection import attached_monitors
+from .sources.connection import attached_monitors
 from .monitor import PolarMonitor
 
 log = logging.getLogger("polar_monitor")

@@ -127,6 +127,11 @@ def _may_be_compiled(pipeline: ModePipeline) -> bool:
 
 def _cause(ring: PairedRingBuffer, hooks: HookSet | None) -> str:
     """Name the likely cause of a silence, and what to do."""
+    if ring.mask_needed and hooks is not None and hooks.class_compiled_now():
+        return (
+            "mask= is read in eager forwards only, and the model runs compiled: do not compile it, or call "
+            "monitor.observe(mean, mask=…) in the loop"
+        )
     if ring.misaligned:
         names = () if hooks is None else hooks.names
         pair = " and ".join(names) if len(names) == 2 else "the modules of the mean and of the spread"

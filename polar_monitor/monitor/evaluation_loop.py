@@ -27,7 +27,7 @@ from .publisher import Publisher
 from .training_context import TrainingContextBuffer
 
 if TYPE_CHECKING:
-    from .latent_search import LatentSearch
+    from .sources.latent_search import LatentSearch
 
 
 class EvaluationLoop:

@@ -25,10 +25,10 @@ from ..schedule.optimizer_clock import OptimizerClock
 from ..sinks import Sink
 from ..statistics.snapshot import Snapshot
 from . import checkpoint, summary
-from .connection import forget, judge_batch, warn_of_replacement, without_hooks
+from .sources.connection import forget, judge_batch, warn_of_replacement, without_hooks
 from .evaluation_loop import EvaluationLoop
-from .latent_search import LatentSearch
-from .observe import checked_mode, read_rows
+from .sources.latent_search import LatentSearch
+from .sources.observe import checked_mode, read_rows
 from .options import checked
 from .outputs import Outputs, close_in
 
@@ -53,6 +53,10 @@ class PolarMonitor:
         layout: Axes of the latent's tensors, a letter each: n for the inputs, d for the dimensions, others for places,
             as in "ntd", "tnd" or "nhwd"; "..." stands for any number of places. None: as the types of the layers, the
             widths and the sizes of the first batches say; `explain` says how it is read.
+        mask: Where the latent has padding: the name of an argument of the model's forward, or a callable on all of
+            them, that gives a tensor which is True (or 1) at real data and has the latent's axes without its
+            dimensions, as (n, T) beside (n, T, D); or (n,). Padding becomes no row. It is read in eager forwards of the
+            model itself; compiled ones are not recorded then.
         prior: (mean, variance), numbers or arrays (D,); None is N(0, 1). It changes `kl` only. Or, for a conditional
             prior, a callable on the output that contains the latent: it returns (mean, variance) of each row or a
             distribution, the rows are standardised by it, and the labels describe what goes beyond the prior. Every
@@ -107,6 +111,7 @@ class PolarMonitor:
         example: Any = None,
         latents: str = "main",
         layout: str | None = None,
+        mask: Any = None,
         prior: Any = None,
         resolution: float | None = None,
         log_dir: str | os.PathLike[str] | None = None,
@@ -133,10 +138,11 @@ class PolarMonitor:
         )  # fmt: skip
         self.name = options.name
         spreads = {"logvar": logvar, "var": var, "std": std, "logstd": logstd}
+        row_prior = prior if callable(prior) else None
         self._request = LatentRequest(
-            mean, spreads, latent, checked_layout(layout), prior if callable(prior) else None, example, latents
+            mean, spreads, latent, checked_layout(layout), mask, row_prior, example, latents
         )
-        self._standardised = None if self._request.prior is None else True
+        self._standardised = None if row_prior is None else True
         """True if each row is standardised by its prior, False if none is; None before the first."""
         self._outputs = Outputs(log_dir, sinks, name=options.name, strict=options.strict)
         self._loop = EvaluationLoop(options, self._outputs.group, self._disable)
@@ -291,11 +297,12 @@ class PolarMonitor:
 
     def observe(
         self, mean: Any, *, logvar: Any = None, var: Any = None, std: Any = None, logstd: Any = None, prior: Any = None,
-        layout: str | None = None, mode: str = "train",
+        layout: str | None = None, mask: Any = None, mode: str = "train",
     ) -> None:  # fmt: skip
         """Record latents by hand: (n, D) or spatial tensors or arrays, with at most one spread of the same shape.
 
-        Without a `layout`, here or of the monitor, they are (n, D), (n, T, D) or (n, C, H, W).
+        Without a `layout`, here or of the monitor, they are (n, D), (n, T, D) or (n, C, H, W). `mask` is True at real
+        data, and False at padding, which is left out: (n, T) for (n, T, D), or (n,).
         `prior`, of each row, standardises them: a distribution, or (mean, variance), each of the shape of `mean`, (D,)
         or a number. Raises PolarMonitorError for bad arguments. Rows count towards the evaluation at the next step.
         After `detach` it does nothing.
@@ -304,7 +311,7 @@ class PolarMonitor:
         if loop.ended:
             return
         spreads = {"logvar": logvar, "var": var, "std": std, "logstd": logstd}
-        rows = read_rows(mean, spreads, layout or self._request.layout, mode=mode, modes=loop.options.modes)
+        rows = read_rows(mean, spreads, layout or self._request.layout, mask, mode=mode, modes=loop.options.modes)
         if not loop.pipelines:
             self._open()
             loop.make_pipelines(rows.kind, None)

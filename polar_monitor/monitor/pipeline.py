@@ -15,6 +15,7 @@ from ..alerts.custom_rule import to_json
 from ..alerts.engine import AlertEngine
 from ..alerts.observation import Observation
 from ..arrays.layout import described
+from ..arrays.padding import PaddingLook
 from ..arrays.spread import UNITS, ends_of, to_variance, unit_doubt
 from ..capture.ring import PairedRingBuffer
 from ..capture.transfer import Batch, HostTransfer
@@ -46,6 +47,7 @@ class ModePipeline:
         self.kind = kind
         self.settings = settings
         self.ring = PairedRingBuffer(2 * settings.window, kind is not None)
+        self.ring.in_training = mode == "train"
         self.stream = None if dimensions is None else self._new_stream(dimensions)
         self.snapshot: Snapshot | None = None
         self.regime: Regime | None = None
@@ -68,6 +70,7 @@ class ModePipeline:
         """True if the latest evaluation differs from the one before, or raised an alert."""
         self.spread_name = ""
         """Quoted name of the module that gives the spread, for messages; '' without such a module."""
+        self._padding = PaddingLook()
         self._letters = ""
         """Letters of the axes of the rows in the stream."""
         self.refused_unit = False
@@ -146,7 +149,9 @@ class ModePipeline:
                 self.dropped += len(batch.mean)
                 return
             variance = to_variance(batch.spread, self.kind)
-        self.stream.update(batch.mean, variance, batch.begins, self.ring.mantissa, batch.steps)
+        if len(self.ring.letters) == 3:
+            self._padding.look(batch.mean, batch.inputs, batch.steps, batch.number)
+        self.stream.update(batch.mean, variance, batch.inputs, self.ring.mantissa, batch.steps)
         self.seen += batch.mean.shape[0]
         self.observed += batch.mean.shape[0]
 

@@ -3,42 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays.layout import axes_of
-from ..arrays.places import places_of, taken_of
 from ..arrays.rows import F32, Floats
 from ..arrays.spread import UNITS, WRITE_LOGARITHM, to_variance
 from ..errors import PolarMonitorError
+from .batch import Batch, rows_of, valid_rows
+from .masks import Masks
 from .nested_lists import first_array
 from .source import Source, is_chunked, read, read_chunk
 from .standardise import at_least_float32, matching_rows, standardised
 
 
-class Batch(NamedTuple):
-    """Rows of some inputs, `per` consecutive ones of each."""
-
-    mean: F32
-    """(n, D)."""
-    variance: F32 | None
-    per: int
-    mantissa: int
-    """Bits of the type that the means came in."""
-    smallest: float
-    """Smallest value of the spread, in its own unit; inf without one."""
-    largest: float
-
-
 def batches(
-    mean: Any, kind: str | None, spread: Any, prior: tuple[Any, Any] | None = None, layout: str | None = None
+    mean: Any,
+    kind: str | None,
+    spread: Any,
+    prior: tuple[Any, Any] | None = None,
+    layout: str | None = None,
+    mask: Any = None,
 ) -> Iterator[Batch]:
     """Yield the rows of latents in a layout (`arrays.layout`), in units of a prior of each row if given.
 
+    Rows that are not True in the `mask` are left out.
+
     `spread` is True if the chunks of `mean` are pairs (mean, spread). Raises PolarMonitorError.
     """
+    if layout is not None and not is_chunked(mean):
+        mean, spread, prior, mask, layout = _inputs_first(mean, spread, prior, mask, layout)
     means = Source("mean", mean)
+    masks = None if mask is None else Masks(mask, means)
     paired = spread is True
     if paired and means.chunks is None:
         raise PolarMonitorError(f"{kind}: True is for chunks of pairs (mean, {kind}); pass an array beside an array")
@@ -60,20 +58,24 @@ def batches(
             if values.shape != array.shape:
                 raise PolarMonitorError(f"{kind}: expected shape {array.shape}, got {values.shape}")
         sides = [source.matching_rows(start, array) if isinstance(source, Source) else source for source in priors]
+        valid = None if masks is None else masks.of(start, array, letters)
         start += len(array)
         if len(array) == 0:
             continue
-        batch = _batch(array, letters, mantissa, kind, values, sides, rows)
-        rows += len(batch.mean)
+        batch = _batch(array, letters, mantissa, kind, values, sides, rows, valid)
+        rows += batch.chosen
+        if len(batch.mean) == 0:
+            continue
         if dimensions not in (None, batch.mean.shape[1]):
             raise PolarMonitorError(
                 f"mean: expected chunks of {dimensions} dimensions, got one of {batch.mean.shape[1]}"
             )
         dimensions = batch.mean.shape[1]
         yield batch
-    if start == 0:
-        raise PolarMonitorError("mean: expected at least one row, got none")
-    for source in followers:
+    if dimensions is None:
+        padding = " that is no padding" if start else ""
+        raise PolarMonitorError(f"mean: expected at least one row{padding}, got none")
+    for source in (*followers, *([] if masks is None else [masks])):
         source.check_ended(start)
 
 
@@ -85,22 +87,30 @@ def is_of_each_row(value: Any) -> bool:
     return nested or getattr(value, "ndim", 0) > 1
 
 
-def rows_of(array: Floats, letters: str, before: int = 0) -> tuple[Floats, int]:
-    """Return a latent as rows (n · p, D), and the p rows of an input: `capture.output_rows.rows_of` for arrays.
+def _inputs_first(*values: Any) -> tuple[Any, ...]:
+    """Return latents, their spread, prior and mask with the inputs in the first axis, and the layout of that."""
+    mean, spread, prior, mask, layout = values
+    mean = mean if hasattr(mean, "ndim") else read("mean", mean)[0]
+    axes = mean.ndim
+    try:
+        letters = axes_of(layout, axes)
+    except ValueError as failure:
+        raise PolarMonitorError(str(failure)) from None
+    axis = letters.index("n")
+    if axis == 0:
+        return mean, spread, prior, mask, layout
 
-    `letters` are those of its axes (`arrays.layout`). `before` is the number of rows that came earlier, since every row
-    continues the choice of places.
-    """
-    if letters in ("n", "nd"):
-        return array.reshape(len(array), -1), 1
-    inputs, dimensions = letters.index("n"), letters.index("d")
-    array = array.transpose(inputs, *[i for i in range(array.ndim) if i not in (inputs, dimensions)], dimensions)
-    flat, sizes = array.reshape(len(array), -1, array.shape[-1]), array.shape[1:-1]
-    taken = taken_of(flat.shape[1])
-    if taken < flat.shape[1]:
-        points = before + np.arange(len(flat) * taken).reshape(-1, taken)
-        flat = flat[np.arange(len(flat))[:, None], places_of(points, sizes)]
-    return flat.reshape(-1, flat.shape[-1]), taken
+    def moved(value: Any, axis: int = axis) -> Any:
+        if getattr(value, "ndim", 0) <= axis:
+            return value
+        return value.movedim(axis, 0) if hasattr(value, "movedim") else np.moveaxis(value, axis, 0)
+
+    if prior is not None:
+        prior = tuple(moved(side) if getattr(side, "ndim", 0) == axes else side for side in prior)
+    others = letters.replace("d", "")
+    if getattr(mask, "shape", None) == tuple(mean.shape[letters.index(letter)] for letter in others):
+        mask = moved(mask, others.index("n"))
+    return moved(mean), moved(spread), prior, mask, "n" + letters.replace("n", "")
 
 
 def _letters(layout: str | None, array: Floats) -> str:
@@ -118,11 +128,14 @@ def _batch(
     spread: Floats | None,
     prior: list[Floats],
     before: int,
+    valid: NDArray[np.bool_] | None,
 ) -> Batch:
     mean, smallest, largest = at_least_float32(mean), np.inf, -np.inf
     if spread is not None:
         spread = at_least_float32(spread)
-        smallest, largest = float(np.fmin.reduce(spread, axis=None)), float(np.fmax.reduce(spread, axis=None))
+        seen = spread if valid is None else valid_rows(spread, letters, before, valid)[0]
+        smallest = float(np.fmin.reduce(seen, axis=None, initial=np.inf))
+        largest = float(np.fmax.reduce(seen, axis=None, initial=-np.inf))
         if UNITS[str(kind)].positive and smallest < 0:
             raise PolarMonitorError(f"{kind}: expected values of 0 or more, got {smallest:.3g}: {WRITE_LOGARITHM}")
     if prior:
@@ -130,9 +143,16 @@ def _batch(
             mean, kind, spread, [matching_rows(mean, at_least_float32(side), letters) for side in prior]
         )
         mantissa = 23
-    rows, per = rows_of(mean, letters, before)
-    variance = None if spread is None else to_variance(_float32(rows_of(spread, letters, before)[0]), str(kind))
-    return Batch(_float32(rows), variance, per, min(mantissa, 23), smallest, largest)
+    per: int | NDArray[np.int64]
+    if valid is None:
+        rows, per = rows_of(mean, letters, before)
+        spreads = None if spread is None else rows_of(spread, letters, before)[0]
+        chosen = len(rows)
+    else:
+        rows, per, chosen = valid_rows(mean, letters, before, valid)
+        spreads = None if spread is None else valid_rows(spread, letters, before, valid)[0]
+    variance = None if spreads is None else to_variance(_float32(spreads), str(kind))
+    return Batch(_float32(rows), variance, per, min(mantissa, 23), smallest, largest, chosen)
 
 
 def _pair(chunk: Any, kind: str) -> tuple[Any, Any]:

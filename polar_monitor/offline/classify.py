@@ -27,6 +27,7 @@ def classify(
     std: Any = None,
     logstd: Any = None,
     layout: str | None = None,
+    mask: Any = None,
     prior: Any = None,
     resolution: float | None = None,
     criterion: str = "information",
@@ -43,6 +44,8 @@ def classify(
             the chunks of `mean` are pairs (mean, spread). Without one no dimension is called mixed.
         layout: Letters of the axes of `mean`, where they are not (n, D), (n, T, D) or (n, C, H, W): n for the inputs, d
             for the dimensions, others for places, as in "tnd" or "nhwd".
+        mask: Where `mean` has padding: True at real data, False at padding, which is left out. It has the axes of
+            `mean` without its dimensions, as (n, T) beside (n, T, D), or is (n,); chunks beside chunks.
         prior: (mean, variance), each a number or (D,), enters `kl` alone; None is N(0, 1). A conditional prior has at
             least one side of the shape of `mean`, or chunks: rows are standardised by it, (μ − μp) / σp and σ² / σp²,
             and the labels are those beyond the prior. Or a normal distribution of either kind.
@@ -69,7 +72,7 @@ def classify(
         (['active', 'passive'], 'polarised')
     """
     kind, spread = one_spread(logvar=logvar, var=var, std=std, logstd=logstd)
-    regime, doubt = judged(mean, kind, spread, prior, resolution, criterion, layout)
+    regime, doubt = judged(mean, kind, spread, prior, resolution, criterion, layout, mask)
     if doubt:
         warnings.warn(f"polar_monitor: {doubt}", PolarMonitorWarning, stacklevel=2)
     return regime
@@ -83,6 +86,7 @@ def judged(
     resolution: float | None,
     criterion: str,
     layout: str | None = None,
+    mask: Any = None,
 ) -> tuple[Regime, str]:
     """Return the regime of `classify`, and its doubt about the unit of the spread ('' for none).
 
@@ -94,7 +98,7 @@ def judged(
     layout = checked_layout(layout)
     shared, conditional = _prior(prior)
     subset, smallest, largest = Subset(shared, checked_resolution(resolution)), float("inf"), -float("inf")
-    for batch in batches(mean, kind, spread, conditional, layout):
+    for batch in batches(mean, kind, spread, conditional, layout, mask):
         subset.add(batch)
         smallest, largest = min(smallest, batch.smallest), max(largest, batch.largest)
     doubt = unit_doubt(kind, smallest, largest) if subset.rows >= MIN_ROWS_FOR_DOUBT else ""

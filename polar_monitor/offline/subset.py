@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import subsampling
-from ..arrays.rows import F32
 from ..statistics.snapshot import Snapshot
 from ..statistics.stream import WINDOW_BYTES, LatentStream
 from ..statistics.windowed_histogram import WindowedHistogram
-from .batches import Batch
+from .batch import Batch
 
 MAX_ROWS = 2**16
 """Rows that statistics are taken over; more than half as many remain if there are more."""
@@ -41,7 +40,7 @@ class Subset:
 
     def add(self, batch: Batch) -> None:
         """Add the rows of a batch."""
-        n = len(batch.mean) // batch.per
+        n = batch.inputs
         finite = np.isfinite(batch.mean)
         if batch.variance is not None:
             finite &= np.isfinite(batch.variance)
@@ -50,10 +49,10 @@ class Subset:
             self._histogram.update_rows(batch.mean)
         taken = subsampling.kept_rows(self.inputs, self.inputs + n, self._level)
         if taken.size:
-            self._held.append((_chosen(batch, taken - self.inputs), taken))
+            self._held.append((batch.some(taken - self.inputs), taken))
         self.inputs += n
         self.rows += len(batch.mean)
-        self._largest = max(self._largest, batch.per)
+        self._largest = max(self._largest, int(np.max(batch.per)))
         level = subsampling.halvings_needed(self.inputs, _max_inputs(batch.mean.shape[1], self._largest))
         if level > self._level:
             self._thin(level)
@@ -71,7 +70,7 @@ class Subset:
         )
         mantissa = min(batch.mantissa for batch, _ in self._held)
         for batch, _ in self._held:
-            stream.update(batch.mean, batch.variance, batch.per, mantissa)
+            stream.update(batch.mean, batch.variance, batch.begins, mantissa)
         snapshot = stream.snapshot(step=0)
         if self._histogram is None:
             return snapshot
@@ -87,7 +86,7 @@ class Subset:
         for batch, inputs in self._held:
             keep = np.flatnonzero(inputs == subsampling.row_of_block(inputs >> level, level))
             if keep.size:
-                held.append((_chosen(batch, keep), inputs[keep]))
+                held.append((batch.some(keep), inputs[keep]))
         self._held, self._level = held, level
 
 
@@ -95,11 +94,3 @@ def _max_inputs(dimensions: int, rows_per_input: int) -> int:
     """Return the number of inputs whose rows fit the window of a stream."""
     rows: int = min(MAX_ROWS, max(512, WINDOW_BYTES // (4 * dimensions)) // 16 * 16)
     return max(rows // rows_per_input, 1)
-
-
-def _chosen(batch: Batch, inputs: NDArray[np.int64]) -> Batch:
-    def rows(side: F32) -> F32:
-        return side.reshape(-1, batch.per, side.shape[1])[inputs].reshape(-1, side.shape[1])
-
-    variance = None if batch.variance is None else rows(batch.variance)
-    return batch._replace(mean=rows(batch.mean), variance=variance)

@@ -131,7 +131,7 @@ class Schedule:
         """Return the steps until there are rows for the automatic rule; 0 if there are."""
         if self.ring is None or self.ring.compiled:
             return 0
-        rows, waited, per_input = self.ring.rows, self.steps - max(self._evaluated, 0), max(self.ring.rows_per_input, 1)
+        rows, waited, per_input = self.ring.rows, self.steps - max(self._evaluated, 0), self.ring.rows_of_input
         missing = per_input * self.looks.missing_rows(rows // per_input, rows - self._rows, waited)
         return min(-(-missing // max(self.duty_cycle.rows_per_step, 1)), FIRST_STEP)
 

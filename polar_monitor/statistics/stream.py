@@ -81,8 +81,12 @@ class LatentStream:
         self._step: NDArray[np.int64] = np.full(self.window, -1, np.int64)
         self._filled = self._place = 0
         self._inputs = 0
+        self._base = 0
+        """Number of the input that the callers' numbers count from."""
         self._several = False
         """True if some input has several rows."""
+        self._scattered = False
+        """True if the rows of some input may lie apart in the window."""
         self.rows = 0
         self._pending = 0
         """Newest rows that the histogram does not have yet."""
@@ -97,13 +101,14 @@ class LatentStream:
         self,
         mean: F32,
         variance: F32 | None = None,
-        per: int | NDArray[np.bool_] | None = 1,
+        per: int | NDArray[Any] | None = 1,
         mantissa: int = 23,
         steps: NDArray[np.int64] | int = -1,
     ) -> None:
         """Add rows (n, D); `mantissa` is the number of bits of their dtype.
 
-        per: the number of consecutive rows of each input, or which rows (n,) begin one; None if every row is an input.
+        per: the number of consecutive rows of each input, which rows (n,) begin one (bool), or the number (n,) of the
+        input of each row, from 0 on in all updates; None if every row is an input.
         `steps`: optimiser steps at which the rows were recorded, a number or (n,); -1 if they are not known.
         A variance below 0 counts as NaN. Raises PolarMonitorError for other shapes.
         """
@@ -133,8 +138,10 @@ class LatentStream:
         self.rows += n
         self._pending += n
 
-    def _numbers(self, n: int, per: int | NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    def _numbers(self, n: int, per: int | NDArray[Any] | None) -> NDArray[np.int64]:
         """Return the number of the input of each of n new rows."""
+        if isinstance(per, np.ndarray) and per.dtype != np.bool_:
+            return self._given_numbers(per)
         if isinstance(per, np.ndarray):
             inputs: NDArray[np.int64] = np.maximum(self._inputs - 1 + np.cumsum(per), 0)
             several = int(inputs[-1]) + 1 - self._inputs < n
@@ -143,8 +150,17 @@ class LatentStream:
             inputs, several = np.arange(self._inputs, self._inputs + n, dtype=np.int64), per > 1
             if several:
                 inputs = self._inputs + np.arange(n, dtype=np.int64) // per
-        self._inputs = int(inputs[-1]) + 1
+        self._inputs = self._base = int(inputs[-1]) + 1
         self._several |= several
+        return inputs
+
+    def _given_numbers(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the numbers of inputs that a caller gives, counted on from those before."""
+        inputs, last = numbers + self._base, self._inputs - 1
+        steps, first = np.diff(inputs), int(inputs[0])
+        self._several |= first <= last or bool((steps <= 0).any())
+        self._scattered |= first < last or bool((steps < 0).any())
+        self._inputs = max(self._inputs, int(inputs.max()) + 1)
         return inputs
 
     def _clean(self, here: slice) -> None:
@@ -177,6 +193,7 @@ class LatentStream:
         self._non_finite += other._non_finite
         self.rows += other.rows
         self._several |= other._several
+        self._scattered |= other._scattered
         self.mantissa = min(self.mantissa, other.mantissa)
         places = (self._place + np.arange(len(inputs))[-self.window :]) % self.window
         self._mean[:, places] = mean[:, -self.window :]
@@ -186,18 +203,29 @@ class LatentStream:
         self._step[places] = other._step[: len(inputs)][-self.window :]
         self._advance(len(inputs))
         self._inputs += int(inputs.max() - inputs.min()) + 1
+        self._base = self._inputs
 
     def _rows(self) -> tuple[F32, F32 | None, NDArray[np.int64]]:
-        """Return the window as (D, n), (D, n) and (n,), contiguous, rows of one input side by side."""
+        """Return the window as (D, n), (D, n) and (n,), contiguous."""
         n = self._filled
         if n == self.window:
             return self._mean, self._variance, self._input
         mean = np.ascontiguousarray(self._mean[:, :n])
         return mean, None if self._variance is None else np.ascontiguousarray(self._variance[:, :n]), self._input[:n]
 
+    def _by_input(self) -> tuple[F32, F32 | None, NDArray[np.int64]]:
+        """Return the window like `_rows`, rows of one input side by side."""
+        mean, variance, inputs = self._rows()
+        if not self._scattered:
+            return mean, variance, inputs
+        order = np.argsort(inputs, kind="stable")
+        sides = [None if side is None else side.take(order, axis=1) for side in (mean, variance)]
+        assert sides[0] is not None
+        return sides[0], sides[1], inputs[order]
+
     def snapshot(self, step: int, full: bool = True) -> Snapshot:
         """Compute the statistics of the window, all of them if `full`. A statistic that cannot be estimated is NaN."""
-        mean, variance, inputs = self._rows()
+        mean, variance, inputs = self._by_input()
         group = self._group(inputs)
         prior = self._prior_mean, self._prior_var
         self._work = work = self._work or WorkSpace(self.dimensions, self.window)
@@ -234,7 +262,7 @@ class LatentStream:
         """
         if snapshot.full:
             return snapshot
-        mean, variance, inputs = self._rows()
+        mean, variance, inputs = self._by_input()
         group, prior = self._group(inputs), (self._prior_mean, self._prior_var)
         if not self._statistics:  # the state was loaded since
             self._statistics = light_statistics(mean, variance, group, *prior, self.resolution)
@@ -264,6 +292,11 @@ class LatentStream:
         if not self._several or not (inputs[1:] == inputs[:-1]).any():
             return None
         return numbered(inputs)
+
+    def _ordered(self) -> NDArray[np.int64]:
+        """Return the numbers of the inputs of the window, the oldest row first."""
+        inputs = self._input[: self._filled]
+        return np.roll(inputs, -self._place) if self._filled == self.window else inputs
 
     def state_dict(self) -> dict[str, Any]:
         """Return arrays and numbers that `load_state_dict` restores, bit for bit."""
@@ -314,6 +347,7 @@ class LatentStream:
         self._surplus = float(state["surplus"])
         self._filled, self._place = n, int(state["place"])
         self._inputs, self._several = int(state["inputs"]), bool(state["several"])
+        self._base, self._scattered = self._inputs, bool((np.diff(self._ordered()) < 0).any())
         self.rows, self.mantissa = int(state["rows"]), int(state["mantissa"])
         self._non_finite = np.asarray(state["non_finite"], np.int64).copy()
 

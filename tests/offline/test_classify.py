@@ -20,7 +20,7 @@ from watching import watched
 from polar_monitor import Label, PolarMonitor, PolarMonitorError, PolarMonitorWarning, classify
 from polar_monitor.arrays.places import MAX_ROWS_PER_INPUT
 from polar_monitor.capture import output_rows
-from polar_monitor.offline import batches, source, subset
+from polar_monitor.offline import batch, source, subset
 from polar_monitor.regime.regime import Regime, Verdict
 from polar_monitor.statistics.snapshot import Snapshot
 
@@ -114,7 +114,7 @@ def test_the_live_path_takes_as_many_places_of_an_input() -> None:
     ):  # fmt: skip
         value = torch.randn(*shape)
         expected = output_rows.rows_of(value, letters).reshape(-1, 3)
-        np.testing.assert_array_equal(batches.rows_of(value.numpy(), letters)[0], expected.numpy())
+        np.testing.assert_array_equal(batch.rows_of(value.numpy(), letters)[0], expected.numpy())
 
 
 @given(

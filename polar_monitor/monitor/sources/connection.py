@@ -12,20 +12,23 @@ from typing import Any
 
 from torch import nn
 
-from ..capture.hooks import HookSet
-from ..capture.probe import latents_of
-from ..discovery.latent import Latent
-from ..errors import PolarMonitorError, PolarMonitorWarning, warn
-from ..offline.classify import judged
-from ..regime.regime import Regime
-from ..schedule.optimizer_clock import OptimizerClock
-from .evaluation_loop import EvaluationLoop
+from ...capture.hooks import HookSet
+from ...capture.probe import latents_of
+from ...discovery.latent import Latent
+from ...discovery.mask import MaskReader
+from ...errors import PolarMonitorError, PolarMonitorWarning, warn
+from ...offline.classify import judged
+from ...regime.regime import Regime
+from ...schedule.optimizer_clock import OptimizerClock
+from ..evaluation_loop import EvaluationLoop
 
 attached_monitors: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
 """Monitors that `polar_monitor.attach` made, by model and name: the model keeps them alive until they detach."""
 
 
-def connect(model: nn.Module, latent: Latent, loop: EvaluationLoop, clock: OptimizerClock) -> None:
+def connect(
+    model: nn.Module, latent: Latent, loop: EvaluationLoop, clock: OptimizerClock, mask: MaskReader | None = None
+) -> None:
     """Put hooks on the modules of a latent, in the place of those of an earlier one. Warns of code compiled before.
 
     The statistics begin anew, unless they were loaded from a state and have the unit of this latent.
@@ -36,7 +39,7 @@ def connect(model: nn.Module, latent: Latent, loop: EvaluationLoop, clock: Optim
     if not (loop.pipelines and all(p.loaded and p.kind == latent.kind for p in loop.pipelines.values())):
         loop.make_pipelines(latent.kind, latent.dimensions)
     rings = {mode == "train": pipeline.ring for mode, pipeline in loop.pipelines.items()}
-    hooks = HookSet(model, latent, rings, loop.options.strict)
+    hooks = HookSet(model, latent, rings, loop.options.strict, mask)
     loop.connect(hooks)
     if "train" in loop.pipelines and before is None and not loop.schedule.steps:
         clock.expect_steps(loop.pipelines["train"].ring)
@@ -81,9 +84,10 @@ def judge_batch(loop: EvaluationLoop, watched: weakref.ref[nn.Module] | None, ba
     began = perf_counter()
     try:
         settings, kind = loop.options.settings, next(iter(loop.pipelines.values())).kind
-        means, spreads = latents_of(model, loop.hooks, batch, kind is not None)
+        means, spreads, masks = latents_of(model, loop.hooks, batch, kind is not None)
+        real = None if masks is None else iter(masks)
         chunks, paired = (iter(means), None) if kind is None else (zip(means, spreads, strict=True), True)
-        regime, doubt = judged(chunks, kind, paired, settings.prior, settings.resolution, settings.criterion)
+        regime, doubt = judged(chunks, kind, paired, settings.prior, settings.resolution, settings.criterion, mask=real)
     finally:
         loop.schedule.governor.leave_out(perf_counter() - began)  # the user asked for it: it is no overhead
     if doubt:

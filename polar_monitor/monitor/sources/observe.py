@@ -10,14 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._torch_compat import is_plain
-from ..arrays.layout import axes_of, checked_layout, dimensions_of
-from ..arrays.spread import ARGUMENTS, UNITS, one_spread
-from ..capture.axes import Axes
-from ..capture.tap import Tap
-from ..discovery.conditional_prior import standardise
-from ..errors import PolarMonitorError
-from .pipeline import ModePipeline
+from ..._torch_compat import is_plain
+from ...arrays.layout import axes_of, checked_layout, dimensions_of
+from ...arrays.masks import places_of_mask
+from ...arrays.spread import ARGUMENTS, UNITS, one_spread
+from ...capture.axes import Axes
+from ...capture.tap import Tap
+from ...discovery.conditional_prior import standardise
+from ...errors import PolarMonitorError
+from ..pipeline import ModePipeline
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class ObservedRows:
     spread: Tensor | None
     layout: str | None = None
     """Layout of the tensors, if the user gave one."""
+    mask: Tensor | None = None
+    """True at real data; None if all of it is."""
 
     def prepared(self, pipeline: ModePipeline, prior: Any, standardised: bool | None) -> ObservedRows:
         """Return the rows for a pipeline, standardised if they have a prior. Raises PolarMonitorError.
@@ -73,6 +76,10 @@ class ObservedRows:
             raise PolarMonitorError(str(failure)) from None
         return replace(self, mean=mean, spread=spread)
 
+    def _can_be_looked_at(self, spread: Tensor) -> bool:
+        """Return True if values below 0 are a wrong unit, and are here to be seen; padding may have any values."""
+        return UNITS[str(self.kind)].positive and spread.device.type == "cpu" and self.mask is None
+
     def record(self, pipeline: ModePipeline) -> None:
         """Write the rows to the ring, and warn of a negative spread. Raises PolarMonitorError if that fails.
 
@@ -80,11 +87,13 @@ class ObservedRows:
         """
         ring = pipeline.ring
         try:
-            if self.kind and UNITS[self.kind].positive and self.spread is not None and self.spread.device.type == "cpu":
+            if self.kind and self.spread is not None and self._can_be_looked_at(self.spread):
                 pipeline.check_unit(self.spread.detach().float().numpy(), self.kind)
-            Tap({}, None, "both", Axes(axes_of(self.layout, self.mean.dim())), strict=True).record(
-                ring, (self.mean, self.spread)
-            )
+            letters = axes_of(self.layout, self.mean.dim())
+            axes = Axes(None if letters == "nd" else letters)
+            ring.begin_call(self.mask)
+            Tap({}, None, "both", axes, strict=True).record(ring, (self.mean, self.spread))
+            ring.numbers.mask = None
         except PolarMonitorError:
             raise
         except (TypeError, ValueError, RuntimeError) as failure:
@@ -92,7 +101,7 @@ class ObservedRows:
 
 
 def read_rows(
-    mean: Any, spreads: dict[str, Any], layout: str | None, *, mode: str, modes: Sequence[str]
+    mean: Any, spreads: dict[str, Any], layout: str | None, mask: Any, *, mode: str, modes: Sequence[str]
 ) -> ObservedRows:
     """Read the arguments of `observe`. Raises PolarMonitorError for those that are no latents, or another mode."""
     kind, value = one_spread(**spreads)
@@ -102,11 +111,14 @@ def read_rows(
     if not is_plain(mean) or mean.dim() < 1 or 0 in mean.shape[1:]:
         raise PolarMonitorError(f"mean: expected a tensor (n, D) with values, got shape {tuple(mean.shape)}")
     checked_mode(mode, modes)
+    real = None if mask is None else _tensor("mask", mask).bool()
     try:
-        axes_of(checked_layout(layout), mean.dim())
+        letters = axes_of(checked_layout(layout), mean.dim())
+        if real is not None:
+            places_of_mask(real, letters, mean.shape)
     except ValueError as failure:
         raise PolarMonitorError(str(failure)) from None
-    return ObservedRows(kind, mean, spread, layout)
+    return ObservedRows(kind, mean, spread, layout, real)
 
 
 def checked_mode(mode: Any, modes: Sequence[str]) -> str:

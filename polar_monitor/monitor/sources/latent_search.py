@@ -7,17 +7,18 @@ from collections.abc import Callable
 
 from torch import nn
 
-from .._torch_compat import runs_compiled_parts
-from ..capture.search.first_forwards import FirstForwards
-from ..capture.search.given_batch import look_at
-from ..capture.search.outcome import Given, Outcome
-from ..discovery import find
-from ..discovery.latent import Latent
-from ..discovery.request import LatentRequest
-from ..errors import PolarMonitorError, warn
-from ..schedule.optimizer_clock import OptimizerClock
+from ..._torch_compat import runs_compiled_parts
+from ...capture.search.first_forwards import FirstForwards
+from ...capture.search.given_batch import look_at
+from ...capture.search.outcome import Given, Outcome
+from ...discovery import find
+from ...discovery.latent import Latent
+from ...discovery.mask import MaskReader
+from ...discovery.request import LatentRequest
+from ...errors import PolarMonitorError, warn
+from ...schedule.optimizer_clock import OptimizerClock
 from .connection import connect
-from .evaluation_loop import EvaluationLoop
+from ..evaluation_loop import EvaluationLoop
 
 
 class LatentSearch:
@@ -35,6 +36,7 @@ class LatentSearch:
     ) -> None:
         self._loop, self._model, self._watch_another = loop, weakref.ref(model), watch_another
         self._request = request
+        self._mask = None if request.mask is None else MaskReader(request.mask, model)
         latent, question = find.find_or_ask(model, request)
         self._given = Given(latent, question, request.is_named, request.which == "all")
         self._outcome: Outcome | None = None
@@ -112,4 +114,4 @@ class LatentSearch:
         model = self._model()
         if model is not None and self._clock is not None:
             self.why = latent.why
-            connect(model, latent, self._loop, self._clock)
+            connect(model, latent, self._loop, self._clock, self._mask)
