@@ -15,8 +15,8 @@ from typing import Any, Concatenate, ParamSpec
 from torch import nn
 
 from ..discovery.unwrap import unwrap
-from .sources.connection import attached_monitors
 from .monitor import PolarMonitor
+from .sources.connection import attached_monitors
 
 log = logging.getLogger("polar_monitor")
 

@@ -6,7 +6,6 @@ import os
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any, overload
 
 from torch import nn
@@ -19,21 +18,21 @@ from ..discovery.latent import Latent
 from ..discovery.request import LatentRequest
 from ..discovery.unwrap import unwrap
 from ..errors import PolarMonitorError
-from ..evaluation import Evaluation, Health
+from ..evaluation import Evaluation
 from ..regime.regime import Regime
 from ..schedule.optimizer_clock import OptimizerClock
 from ..sinks import Sink
-from ..statistics.snapshot import Snapshot
-from . import checkpoint, summary
-from .sources.connection import forget, judge_batch, warn_of_replacement, without_hooks
+from . import checkpoint
 from .evaluation_loop import EvaluationLoop
-from .sources.latent_search import LatentSearch
-from .sources.observe import checked_mode, read_rows
 from .options import checked
 from .outputs import Outputs, close_in
+from .results import Results
+from .sources.connection import forget, judge_batch, warn_of_replacement, without_hooks
+from .sources.latent_search import LatentSearch
+from .sources.observe import read_rows
 
 
-class PolarMonitor:
+class PolarMonitor(Results):
     """Monitor of one latent of one model. `polar_monitor.attach(model, …)` makes one and attaches it.
 
     Args:
@@ -139,9 +138,7 @@ class PolarMonitor:
         self.name = options.name
         spreads = {"logvar": logvar, "var": var, "std": std, "logstd": logstd}
         row_prior = prior if callable(prior) else None
-        self._request = LatentRequest(
-            mean, spreads, latent, checked_layout(layout), mask, row_prior, example, latents
-        )
+        self._request = LatentRequest(mean, spreads, latent, checked_layout(layout), mask, row_prior, example, latents)
         self._standardised = None if row_prior is None else True
         """True if each row is standardised by its prior, False if none is; None before the first."""
         self._outputs = Outputs(log_dir, sinks, name=options.name, strict=options.strict)
@@ -150,16 +147,9 @@ class PolarMonitor:
         self._by_hand = False
         self._model: weakref.ref[nn.Module] | None = None
         self._search: LatentSearch | None = None
-        self._observed = ""
-        """Text for `explain` of latents that are observed by hand."""
         self.latents: dict[str, PolarMonitor] = {}
         """Monitors of the other latents, by name, with `latents="all"`."""
         self._finalizer = weakref.finalize(self, close_in, os.getpid(), self._outputs.group)
-
-    @property
-    def log_dir(self) -> Path | None:
-        """Folder of the default sinks; None without them."""
-        return self._outputs.folder
 
     # -- attach and detach ------------------------------------------------------------------------------------------
 
@@ -338,67 +328,6 @@ class PolarMonitor:
             >>> monitor.log(beta=0.5, learning_rate=1e-3, reconstruction=73.2)
         """
         self._loop.training_context.add(beta, learning_rate, reconstruction)
-
-    # -- results ----------------------------------------------------------------------------------------------------
-
-    def _complete(self, mode: str | None) -> tuple[Snapshot | None, Regime | None]:
-        """Return snapshot and regime of the latest evaluation, with all statistics."""
-        pipeline = self._loop.pipelines.get(checked_mode(mode, self._loop.options.modes))
-        if pipeline is None:
-            return None, None
-        self._loop.complete(pipeline)
-        return pipeline.snapshot, pipeline.regime
-
-    def snapshot(self, mode: str | None = None) -> Snapshot | None:
-        """Return the statistics of the latest evaluation of a mode, or None before the first.
-
-        Without `mode` it is the first of `modes`. Raises PolarMonitorError for a mode that is not watched.
-        """
-        return self._complete(mode)[0]
-
-    def regime(self, mode: str | None = None) -> Regime | None:
-        """Return the labels and the verdict of the latest evaluation of a mode, or None before the first.
-
-        Without `mode` it is the first of `modes`. Raises PolarMonitorError for a mode that is not watched.
-        """
-        return self._complete(mode)[1]
-
-    @property
-    def alerts(self) -> tuple[Alert, ...]:
-        """The newest 10,000 alerts, oldest first, and each mode's first COLLAPSE and NON_FINITE, even if older."""
-        return tuple(self._loop.alerts.alerts)
-
-    @property
-    def should_stop(self) -> bool:
-        """True after a NON_FINITE, and after a COLLAPSE for as long as no dimension is informative.
-
-        A collapsed model that comes into use (again) is no reason to stop.
-        """
-        return self._loop.alerts.should_stop(self._loop.regimes)
-
-    def raise_on_collapse(self) -> None:
-        """Raise CollapseError after a COLLAPSE, for as long as no dimension is informative, for loops that stop then.
-
-        `should_stop` is True then too, and also after a NON_FINITE.
-        """
-        self._loop.alerts.raise_on_collapse(self._loop.regimes)
-
-    def health(self) -> Health:
-        """Return the monitor's counters of its own work: rows, errors, overhead."""
-        return self._loop.health()
-
-    def explain(self, dimension: int | None = None) -> str:
-        """Explain the choice of the latent; with a dimension, the reasons for its label."""
-        regime = self.regime()
-        if dimension is not None:
-            return "nothing has been evaluated yet" if regime is None else regime.explain(dimension)
-        why = self._observed if self._search is None else self._search.why
-        read = next((read for pipeline in self._loop.pipelines.values() if (read := pipeline.reading)), "")
-        return summary.explain(why, read, self._loop.options.modes, self._loop.schedule, self.log_dir)
-
-    def summary(self) -> str:
-        """Format a table of all dimensions, the verdict and the alerts, as plain text."""
-        return summary.summary(self.snapshot(), self.regime(), self.alerts, self.health())
 
     # -- state ------------------------------------------------------------------------------------------------------
 

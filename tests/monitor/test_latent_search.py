@@ -96,7 +96,7 @@ def test_what_names_leave_open_the_first_forwards_decide() -> None:
     assert (monitor.attached, monitor.snapshot(), monitor.regime()) == (True, None, None)
     assert steps(model, 20) == []
     assert "mean from 'first', log σ² from 'second': what enters 'out'" in monitor.explain()
-    assert hooks(model) == 2
+    assert hooks(model) == 3  # of both heads, and of the beginning of a forward
     assert_reads(monitor, model)
 
 
@@ -147,7 +147,7 @@ def test_an_example_decides_at_once_and_changes_nothing(compiled: bool) -> None:
     assert torch.equal(random, torch.get_rng_state())
     assert all(torch.equal(a, b) for a, b in zip(before, model.state_dict().values(), strict=True))
     assert "mean from 'norm', log σ² from 'second'" in monitor.explain()
-    assert hooks(model) == 2
+    assert hooks(model) == 3  # of both heads, and of the beginning of a forward
     assert model.training
 
 

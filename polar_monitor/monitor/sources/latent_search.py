@@ -17,8 +17,8 @@ from ...discovery.mask import MaskReader
 from ...discovery.request import LatentRequest
 from ...errors import PolarMonitorError, warn
 from ...schedule.optimizer_clock import OptimizerClock
-from .connection import connect
 from ..evaluation_loop import EvaluationLoop
+from .connection import connect
 
 
 class LatentSearch:

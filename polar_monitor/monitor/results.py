@@ -1,0 +1,89 @@
+"""What users read of a monitor: numbers, labels, alerts, and texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..alerts.alert import Alert
+from ..evaluation import Health
+from ..regime.regime import Regime
+from ..statistics.snapshot import Snapshot
+from . import summary
+from .evaluation_loop import EvaluationLoop
+from .outputs import Outputs
+from .sources.latent_search import LatentSearch
+from .sources.observe import checked_mode
+
+
+class Results:
+    """Results of a monitor; `PolarMonitor` adds how they come about."""
+
+    _loop: EvaluationLoop
+    _search: LatentSearch | None
+    _observed = ""
+    """Text for `explain` of latents that are observed by hand."""
+    _outputs: Outputs
+
+    @property
+    def log_dir(self) -> Path | None:
+        """Folder of the default sinks; None without them."""
+        return self._outputs.folder
+
+    def _complete(self, mode: str | None) -> tuple[Snapshot | None, Regime | None]:
+        """Return snapshot and regime of the latest evaluation, with all statistics."""
+        pipeline = self._loop.pipelines.get(checked_mode(mode, self._loop.options.modes))
+        if pipeline is None:
+            return None, None
+        self._loop.complete(pipeline)
+        return pipeline.snapshot, pipeline.regime
+
+    def snapshot(self, mode: str | None = None) -> Snapshot | None:
+        """Return the statistics of the latest evaluation of a mode, or None before the first.
+
+        Without `mode` it is the first of `modes`. Raises PolarMonitorError for a mode that is not watched.
+        """
+        return self._complete(mode)[0]
+
+    def regime(self, mode: str | None = None) -> Regime | None:
+        """Return the labels and the verdict of the latest evaluation of a mode, or None before the first.
+
+        Without `mode` it is the first of `modes`. Raises PolarMonitorError for a mode that is not watched.
+        """
+        return self._complete(mode)[1]
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """The newest 10,000 alerts, oldest first, and each mode's first COLLAPSE and NON_FINITE, even if older."""
+        return tuple(self._loop.alerts.alerts)
+
+    @property
+    def should_stop(self) -> bool:
+        """True after a NON_FINITE, and after a COLLAPSE for as long as no dimension is informative.
+
+        A collapsed model that comes into use (again) is no reason to stop.
+        """
+        return self._loop.alerts.should_stop(self._loop.regimes)
+
+    def raise_on_collapse(self) -> None:
+        """Raise CollapseError after a COLLAPSE, for as long as no dimension is informative, for loops that stop then.
+
+        `should_stop` is True then too, and also after a NON_FINITE.
+        """
+        self._loop.alerts.raise_on_collapse(self._loop.regimes)
+
+    def health(self) -> Health:
+        """Return the monitor's counters of its own work: rows, errors, overhead."""
+        return self._loop.health()
+
+    def explain(self, dimension: int | None = None) -> str:
+        """Explain the choice of the latent; with a dimension, the reasons for its label."""
+        regime = self.regime()
+        if dimension is not None:
+            return "nothing has been evaluated yet" if regime is None else regime.explain(dimension)
+        why = self._observed if self._search is None else self._search.why
+        read = next((read for pipeline in self._loop.pipelines.values() if (read := pipeline.reading)), "")
+        return summary.explain(why, read, self._loop.options.modes, self._loop.schedule, self.log_dir)
+
+    def summary(self) -> str:
+        """Format a table of all dimensions, the verdict and the alerts, as plain text."""
+        return summary.summary(self.snapshot(), self.regime(), self.alerts, self.health())
