@@ -16,8 +16,10 @@ FLOOR = 0.003
 """Nats of KL that are no error."""
 VARIANCE = 0.03
 """Share of the variance of a code."""
-MAX_RMS = 1.5
-"""Root mean square of the deviations in units of the stated errors, above which the errors are too small."""
+MAX_RMS, MAX_RMS_OF_FEW = 1.5, 2.0
+"""Root mean square of the deviations in units of the stated errors, above which the errors are too small; the second
+for fewer than `MANY` windows, which leave it uncertain."""
+MANY = 12
 CLASSIFIED = 4096
 """Inputs that `classify` gets."""
 
@@ -73,7 +75,12 @@ def reading(windows: list[Any], regime: Any, true: Reference, inputs: int | None
             faults += [_fault(word, stated.mean(0), truth, off)] if off.any() else []
             scores.append(((stated - truth) / np.sqrt(errors**2 + se**2 + 1e-12)).ravel())
         rms = float(np.sqrt(np.nanmean(np.concatenate(scores) ** 2)))
-    if rms is not None and rms > MAX_RMS and not faults and inputs is None:
+    if (
+        rms is not None
+        and rms > (MAX_RMS if len(windows) >= MANY else MAX_RMS_OF_FEW)
+        and not faults
+        and inputs is None
+    ):
         faults.append(f"errors too small: deviations are {rms:.1f} times the stated errors")
     if inputs is not None and last.independent > 1.3 * inputs:
         faults.append(f"{last.independent} independent inputs are stated, {inputs} are different")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
+import numpy as np
 import torch
 
 from .structure import Structure
@@ -21,6 +23,8 @@ class Run:
         self.optimisers = structure.optimisers(self.model)
         self.batches = structure.batches(SEED)
         torch.manual_seed(SEED)
+        random.seed(SEED)  # packages draw from these too
+        np.random.seed(SEED)  # noqa: NPY002
 
     def train(self, steps: int) -> None:
         """Take some steps."""

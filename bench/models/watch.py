@@ -106,6 +106,8 @@ def watched(structure: Structure, steps: int, windows: int, line: str | None = N
             snapshots = windows_of(run, monitor, windows)
             regime = monitor.regime()
             result["windows"] = len(snapshots)
+            if regime is not None and not snapshots:
+                result["crashed"] = f"no complete window in {MAX_FROZEN_SECONDS:.0f} s"
             if snapshots and regime is not None:
                 truth = references(structure, run.model, SEED, HEAVY_INPUTS if structure.heavy else INPUTS)
                 result["reading"] = best_reading(snapshots, regime, truth, structure.inputs)

@@ -14,7 +14,7 @@ def cells(seed: int) -> Iterator[dict[str, Tensor]]:
     """Yield counts (64, 50) of cells with three programs, with the columns that the modules look for."""
     generator = torch.Generator().manual_seed(seed)
     programs = torch.randn(3, GENES, generator=torch.Generator().manual_seed(5))
-    zeros = torch.zeros(CELLS, 1)
+    zeros = torch.zeros(CELLS, 1, dtype=torch.long)
     while True:
         rates = (torch.randn(CELLS, 3, generator=generator) @ programs * 0.6 + 1).exp()
         label = torch.randint(3, (CELLS, 1), generator=generator).float()

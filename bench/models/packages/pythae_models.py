@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pythae.models
-from torch import Tensor
+import torch
+from torch import Tensor, optim
 
 from ..blocks import seeded
 from ..data import WIDTH, vectors
@@ -15,9 +16,11 @@ from ..structure import Posterior, Structure
 LATENTS = 6
 WITH_VARIANCE = (
     "VAE", "BetaVAE", "DisentangledBetaVAE", "BetaTCVAE", "FactorVAE", "INFOVAE_MMD", "IWAE", "CIWAE", "MIWAE", "PIWAE",
-    "VAMP", "VAE_IAF", "VAE_LinNF", "HVAE", "VAEGAN",
+    "VAMP", "VAE_IAF", "VAE_LinNF", "HVAE", "VAEGAN", "Adversarial_AE",
 )  # fmt: skip
-CODES = ("AE", "RAE_L2", "RAE_GP", "WAE_MMD", "Adversarial_AE")
+CODES = ("AE", "RAE_L2", "RAE_GP", "WAE_MMD")
+ADVERSARIAL = ("FactorVAE", "Adversarial_AE")
+"""Models with a loss for each of two optimisers."""
 
 
 def _batches(seed: int) -> Iterator[dict[str, Tensor]]:
@@ -30,6 +33,18 @@ def _loss(model: Any, batch: dict[str, Tensor]) -> Tensor:
     if "loss" in output:
         return output["loss"]
     return sum(value for name, value in output.items() if name.endswith("_loss") and name != "recon_loss")
+
+
+def _adversarial_step(model: Any, optimisers: list[optim.Optimizer], batch: dict[str, Tensor]) -> None:
+    """Each side gets the gradient of its own loss, as the package's adversarial trainer does."""
+    output = model(batch)
+    critic = list(model.discriminator.parameters())
+    others = [p for name, p in model.named_parameters() if not name.startswith("discriminator.")]
+    for loss, parameters in ((output["autoencoder_loss"], others), (output["discriminator_loss"], critic)):
+        gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+    optimisers[0].step()
 
 
 def _truth(model: Any, batch: dict[str, Tensor]) -> Posterior:
@@ -50,7 +65,7 @@ def _make(name: str) -> Any:
 STRUCTURES = tuple(
     Structure(
         name, "pythae", "encoder.embedding, encoder.log_var", seeded(lambda name=name: _make(name)), _batches,
-        _code if name in CODES else _truth, _loss,
+        _code if name in CODES else _truth, _loss, own_step=_adversarial_step if name in ADVERSARIAL else None,
     )
     for name in (*WITH_VARIANCE, *CODES)
 )  # fmt: skip
