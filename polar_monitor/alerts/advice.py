@@ -184,23 +184,31 @@ def make_alert(
     evidence: Mapping[str, float],
     *,
     dimensions: Sequence[int] = (),
+    subject: Sequence[int] | None = None,
     forecast: Forecast | None = None,
     last_healthy_step: int | None = None,
-    cause: Cause = Cause.UNKNOWN,
+    cause: Cause | Sequence[Cause] = Cause.UNKNOWN,
     texts: KindAdvice | None = None,
+    amends: int | None = None,
 ) -> Alert:
-    """Return an alert with the named cause alone, or with all causes: those given, or those that its kind can have.
+    """Return an alert with the named causes alone, or with all causes: those given, or those that its kind can have.
 
-    The message of an alert about dimensions follows their names: "is lost" becomes "dimension 3 is lost".
+    The message of an alert about dimensions follows their names: "is lost" becomes "dimension 3 is lost". With a
+    `subject` it follows those names alone.
     """
     causes, advice = KIND_ADVICE[kind] if texts is None else texts
-    if cause is not Cause.UNKNOWN:
-        causes, advice = (CAUSE_ADVICE[cause].explanation,), (CAUSE_ADVICE[cause].remedy, *advice)
+    named_causes = (cause,) if isinstance(cause, Cause) else cause
+    if known := [CAUSE_ADVICE[one] for one in named_causes if one is not Cause.UNKNOWN]:
+        causes = tuple(one.explanation for one in known)
+        advice = (*dict.fromkeys(one.remedy for one in known), *advice)
     which = tuple(dimensions)
     if which:
-        message = f"{named(which)} {message}"
+        message = f"{named(which if subject is None else subject)} {message}"
     only = which[0] if len(which) == 1 else None
-    return Alert(kind, step, only, message, evidence, forecast, last_healthy_step, causes, advice, dimensions=which)
+    return Alert(
+        kind, step, only, message, evidence, forecast, last_healthy_step, causes, advice, dimensions=which,
+        amends=amends,
+    )  # fmt: skip
 
 
 def named(dimensions: Sequence[int]) -> str:

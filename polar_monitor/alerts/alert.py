@@ -7,7 +7,7 @@ prior are healthy. `engine` raises them.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableSequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -68,6 +68,8 @@ class Alert:
     mode: str = "train"
     dimensions: tuple[int, ...] = ()
     """All dimensions that it is about; none for the model as a whole."""
+    amends: int | None = None
+    """Step of the earlier alert that this one replaces: more dimensions followed in the same event. None for news."""
 
     def __post_init__(self) -> None:
         """Fill in `dimensions` from the only `dimension`."""
@@ -80,7 +82,7 @@ class Alert:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Alert:
-        """Return the inverse of `to_dict`. Data of an older log have no `dimensions`."""
+        """Return the inverse of `to_dict`. Data of an older log have no `dimensions` and no `amends`."""
         forecast = data["forecast"]
         return cls(
             kind=AlertKind(data["kind"]),
@@ -95,11 +97,34 @@ class Alert:
             name=str(data["name"]),
             mode=str(data["mode"]),
             dimensions=tuple(int(j) for j in data.get("dimensions", ())),
+            amends=None if data.get("amends") is None else int(data["amends"]),
         )
+
+    def replaces(self, earlier: Alert) -> bool:
+        """Return True if this alert amends an earlier one: same event, more dimensions."""
+        return (
+            (earlier.kind, earlier.name, earlier.mode, earlier.step) == (self.kind, self.name, self.mode, self.amends)
+            and set(earlier.dimensions) <= set(self.dimensions)
+        )  # fmt: skip
+
+
+def add_alert(alerts: MutableSequence[Alert], alert: Alert) -> None:
+    """Add an alert to those of a run, oldest first; one that amends another takes its place."""
+    if alert.amends is not None:
+        for place in range(len(alerts) - 1, -1, -1):
+            if alert.replaces(alerts[place]):
+                alerts[place] = alert
+                return
+    alerts.append(alert)
+
+
+def title(alert: Alert) -> str:
+    """Return the kind of an alert, and the step of the one that it amends."""
+    return f"{str(alert.kind).upper()}{'' if alert.amends is None else f' (amends that of step {alert.amends})'}"
 
 
 def format_alert(alert: Alert) -> str:
     """Return an alert as one line of text."""
     back = "" if alert.last_healthy_step is None else f" (last healthy step {alert.last_healthy_step})"
     which = "/".join(part for part in (alert.name, "" if alert.mode == "train" else alert.mode) if part)
-    return f"step {alert.step} {f'{which} ' if which else ''}{str(alert.kind).upper()}: {alert.message}{back}"
+    return f"step {alert.step} {f'{which} ' if which else ''}{title(alert)}: {alert.message}{back}"

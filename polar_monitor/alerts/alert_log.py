@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from ..errors import CollapseError
 from ..regime.regime import Regime
-from .alert import Alert, AlertKind
+from .alert import Alert, AlertKind, add_alert
 
 MAX_ALERTS = 10_000
 """Alerts that are kept, the newest."""
@@ -22,8 +22,12 @@ class AlertLog:
         self.add(alerts)
 
     def add(self, alerts: Iterable[Alert]) -> None:
-        """Add alerts; drop the oldest, except the first of each stopping kind in each mode."""
-        self.alerts += alerts
+        """Add alerts, one that amends another in its place; drop the oldest, except the first that a loop stops for.
+
+        Of each stopping kind the first one in each mode is kept.
+        """
+        for alert in alerts:
+            add_alert(self.alerts, alert)
         excess = len(self.alerts) - MAX_ALERTS
         if excess > 0:
             kept = {

@@ -62,6 +62,19 @@ class AlertRules:
     collapsed_steps: float = 700.0
     """Steps without an informative dimension after which a model that never had one has collapsed."""
 
+    def __new__(cls, *_: Any, **values: Any) -> AlertRules:
+        """Raise PolarMonitorError for a field that counted evaluations, with the line to write."""
+        for name, value in values.items():
+            if name in EARLIER_NAMES:
+                current, factor = EARLIER_NAMES[name]
+                number = isinstance(value, Real) and not isinstance(value, bool)
+                line = f"{current}={factor * float(value):g}" if number else f"{current}=…"
+                raise PolarMonitorError(
+                    f"{name}: expected {current}, as rules do not count evaluations; write AlertRules({line}) for "
+                    f"{value!r} evaluations 25 steps apart"
+                )
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
         """Raise PolarMonitorError for values that make no sense."""
         kinds = self.kinds

@@ -13,6 +13,7 @@ import numpy as np
 from .alert import Alert
 from .alert_rules import AlertRules
 from .builtin import BUILTIN_RULES, check_states
+from .builtin.collapse import Collapse
 from .builtin.drain import Drain
 from .builtin.rule import raises_in_warmup, state_in_warmup
 from .custom_rule import NamedRule, plain
@@ -67,7 +68,8 @@ class AlertEngine:
             passed = pace(before, s.step, observation.observed, s.n)
             history, changes = follow(history, s, regime, rules, passed, observation.context)
             last_healthy_step = Drain.last_healthy_step(self.states[Drain.name])
-            signals = Signals(s, regime, rules, passed, history, changes, last_healthy_step)
+            collapsed = Collapse.has_collapsed(self.states[Collapse.name])
+            signals = Signals(s, regime, rules, passed, history, changes, last_healthy_step, collapsed)
         observation = Observation(observation.step, observation.observed, s, regime, observation.context, signals)
         states, alerts = dict[str, Any](), list[Alert]()
         for rule in BUILTIN_RULES:

@@ -13,7 +13,10 @@ log = logging.getLogger("polar_monitor")
 
 
 class Publisher:
-    """Gives evaluations to everybody who waits for them. `failed` gets what the callback raises."""
+    """Gives evaluations to everybody who waits for them. `failed` gets what the callback raises.
+
+    The callback is called once for each event: an alert that amends another is logged as information.
+    """
 
     def __init__(
         self, sinks: SinkGroup, on_alert: Callable[[Alert], None] | None, failed: Callable[[Exception], None]
@@ -37,8 +40,10 @@ class Publisher:
             if alerts:
                 self.sinks.flush()
             for alert in alerts:
-                log.log(logging.INFO if alert.kind in NOTES else logging.WARNING, "%s", format_alert(alert))
-                self._call(alert)
+                quiet = alert.kind in NOTES or alert.amends is not None
+                log.log(logging.INFO if quiet else logging.WARNING, "%s", format_alert(alert))
+                if alert.amends is None:
+                    self._call(alert)
                 if loads() != before:
                     return
         finally:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from ..alerts.advice import KIND_ADVICE
+import numpy as np
+
+from ..alerts.advice import KIND_ADVICE, named
 from ..alerts.alert import Alert, AlertKind, format_alert
 from ..alerts.few_evaluations import few_evaluations
 from ..evaluation import Health
@@ -13,6 +16,8 @@ from ..regime.regime import Regime
 from ..schedule.schedule import Schedule
 from ..statistics.snapshot import Snapshot
 
+MIN_NOT_FINITE = 0.01
+"""Share of the window that is NaN or infinite, and is named from there on."""
 SILENT = "likely causes: " + "; ".join(KIND_ADVICE[AlertKind.SILENT].causes)
 """Likely causes of a silence, as text."""
 
@@ -51,6 +56,7 @@ def summary(snapshot: Snapshot | None, regime: Regime | None, alerts: tuple[Aler
         f"step {snapshot.step:,}{now}: {regime.verdict}; {counts}",
         f"  from {snapshot.n:,} rows{_steps_of_rows(snapshot)}",
         *(f"  {reason}" for reason in regime.reasons),
+        *(f"  {words}" for words in _not_finite(snapshot)),
         "",
         "  dim  label        nats      ± se   reliability    KL   in use by",
     ]
@@ -60,6 +66,16 @@ def summary(snapshot: Snapshot | None, regime: Regime | None, alerts: tuple[Aler
     if alerts:
         lines += ["", *(f"  {format_alert(alert)}" for alert in alerts)]
     return "\n".join([*lines, "", f"  {_counters(health)}"])
+
+
+def _not_finite(s: Snapshot) -> Iterator[str]:
+    """Yield a line if a share of the window is NaN or infinite: the numbers of these dimensions are of the rest."""
+    share = 1.0 - s.finite / max(s.independent, 1)
+    if which := np.flatnonzero(share >= MIN_NOT_FINITE).tolist():
+        worst = max(which, key=lambda j: float(share[j]))
+        up_to, their = ("", "its") if len(which) == 1 else ("up to ", "their")
+        lost = f"{up_to}{share[worst]:.0%} of the rows of {named(which)} are NaN or infinite"
+        yield f"{lost}; {their} numbers are those of the other rows"
 
 
 def _steps_of_rows(s: Snapshot) -> str:

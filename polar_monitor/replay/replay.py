@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..alerts.alert import Alert
+from ..alerts.alert import Alert, add_alert
 from ..alerts.alert_rules import AlertRules, from_plain, to_plain
 from ..alerts.custom_rule import NamedRule, Rule, of_rule
 from ..alerts.engine import AlertEngine
@@ -105,6 +105,7 @@ def replay(
     custom_rules, missing = _available(wanted, choose(extra_rules))
     added = tuple(name for name in custom_rules if name not in wanted)
     engines: dict[tuple[str, str], AlertEngine] = {}
+    live: list[Alert] = []
     replayed: list[Alert] = []
     for line, record in records.items():
         setup, key, where = setups[line], (record.name, record.mode), f"{file}, line {line}"
@@ -114,9 +115,11 @@ def replay(
             engines[key].custom_states |= {name: state for name, state in before.items() if name in added}
         engine = engines.setdefault(key, AlertEngine())
         engine.custom_rules = tuple(custom_rules[name] for name in (*setup.names, *added) if name in custom_rules)
-        replayed += _evaluate(engine, record, setup, where)
-    live = tuple(alert for record in records.values() for alert in record.alerts)
-    return Replay(len(records), live, tuple(replayed), missing, added, torn)
+        for alert in _evaluate(engine, record, setup, where):
+            add_alert(replayed, alert)
+        for alert in record.alerts:
+            add_alert(live, alert)
+    return Replay(len(records), tuple(live), tuple(replayed), missing, added, torn)
 
 
 def log_of(path: str | os.PathLike[str]) -> Path:

@@ -129,6 +129,22 @@ def test_rules_that_cannot_be_meant_are_refused(wrong: dict[str, float], said: s
         AlertRules(**wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("old", "line"),
+    [
+        (
+            {"horizon": 30},
+            r"horizon: expected horizon_steps, .* AlertRules\(horizon_steps=750\) for 30 evaluations",
+        ),
+        ({"patience": 2, "worth": 0.5}, r"write AlertRules\(patience_windows=1\)"),
+        ({"collapsed": "x"}, r"write AlertRules\(collapsed_steps=…\)"),
+    ],
+)
+def test_a_field_that_counted_evaluations_is_refused_with_its_name_of_today(old: dict[str, object], line: str) -> None:
+    with pytest.raises(PolarMonitorError, match=line):
+        AlertRules(**old)  # type: ignore[arg-type]
+
+
 def test_every_kind_and_every_cause_has_its_texts() -> None:
     assert set(KIND_ADVICE) == set(AlertKind)
     assert list(CAUSE_ADVICE) == list(Cause)

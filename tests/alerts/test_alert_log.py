@@ -1,4 +1,4 @@
-"""Alerts that are kept."""
+"""Alerts that are kept, and that are given on."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from polar_monitor import CollapseError, classify
+from polar_monitor import CollapseError, PolarMonitor, classify
 from polar_monitor.alerts import alert_log
 from polar_monitor.alerts.alert import Alert, AlertKind
 from polar_monitor.alerts.alert_log import AlertLog
@@ -29,6 +30,39 @@ def test_the_oldest_go_and_the_first_to_stop_for_stays(monkeypatch: pytest.Monke
     assert log.should_stop({})
     with pytest.raises(CollapseError, match="step 1: message"):
         log.raise_on_collapse({})
+
+
+def test_an_alert_that_amends_another_takes_its_place() -> None:
+    """Only that of its kind, step, latent and mode."""
+    first = replace(alert(AlertKind.FADING, 10), dimensions=(1, 2))
+    others = [replace(first, step=9), replace(first, mode="eval"), replace(first, kind=AlertKind.LOST)]
+    amended = replace(first, step=20, dimensions=(1, 2, 3), amends=10)
+    log = AlertLog([first, *others])
+    log.add([amended])
+    assert log.alerts == [amended, *others]
+    log.add([replace(amended, step=30, amends=20), replace(amended, step=40, amends=11)])
+    assert [kept.step for kept in log.alerts] == [30, 9, 10, 10, 40]
+
+
+def test_one_event_calls_back_and_warns_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Dimensions that plunge one after another: the callback hears of the event once, the list has all of them."""
+    called: list[Alert] = []
+    monitor = PolarMonitor(every=20, max_overhead=1.0, sinks=(), on_alert=called.append)
+    draws = torch.Generator().manual_seed(0)
+    for step in range(1, 700):
+        scale = torch.tensor([2.0 * 0.96 ** max(step - 500 - 15 * k, 0) for k in range(4)] + [2.0] * 3)
+        rows = scale * torch.randn(200, 7, generator=draws)
+        monitor.observe(rows, var=torch.full_like(rows, 0.05))
+        with caplog.at_level("INFO", "polar_monitor"):
+            monitor.step()
+    fading = [one for one in monitor.alerts if one.kind is AlertKind.FADING]
+    assert [one.dimensions for one in fading] == [(0, 1, 2, 3)]
+    assert fading[0].amends is not None
+    assert sum(one.kind is AlertKind.FADING for one in called) == 1
+    assert len(called) == len(monitor.alerts)
+    lines = [(record.levelname, "amends that of" in record.getMessage()) for record in caplog.records]
+    assert ("INFO", True) in lines
+    assert ("WARNING", True) not in lines
 
 
 def test_other_alerts_do_not_stop() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import threading
+from dataclasses import replace
 
 import pytest
 from records import ACTIVE, MIXED, PASSIVE, UNDECIDED, make_alert, make_evaluation, make_run
@@ -80,6 +81,28 @@ def test_a_fading_dimension_is_marked_until_it_is_lost() -> None:
     assert "out of use at about step 600" in shown(view, terminal, step=200, labels=labels)
     lost = make_alert(300, 2, AlertKind.LOST)
     assert "out of use at about" not in shown(view, terminal, step=300, labels=labels, alerts=(lost,))
+
+
+def test_a_forecast_that_is_past_is_not_shown_as_one() -> None:
+    view, terminal = live()
+    labels = (ACTIVE,) * 3
+    fading = make_alert(100, 2)
+    fading = replace(fading, evidence={**fading.evidence, "from": 1.2})
+    shown(view, terminal, labels=labels, information=(2, 2, 0.5), alerts=(fading,))
+    past = shown(view, terminal, step=601, labels=labels, information=(2, 2, 0.5))
+    assert "out of use at about" not in past
+    assert "expected by step 600, still in use" in past
+    assert "still in use" not in shown(view, terminal, step=700, labels=labels, information=(2, 2, 1.1))
+
+
+def test_an_alert_that_amends_another_takes_its_line() -> None:
+    view, terminal = live()
+    first = replace(make_alert(100, 2), dimensions=(2,))
+    shown(view, terminal, labels=(ACTIVE,) * 3, alerts=(first,))
+    amended = replace(first, step=140, dimension=None, dimensions=(1, 2), amends=100)
+    text = shown(view, terminal, step=140, labels=(ACTIVE,) * 3, alerts=(amended,))
+    assert text.count("FADING") == 1
+    assert "step 140 FADING (amends that of step 100)" in text
 
 
 def test_more_dimensions_than_lines_shows_the_extremes() -> None:

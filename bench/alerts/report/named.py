@@ -47,9 +47,9 @@ QUANTILES = (0.05, 0.1, 0.5, 0.85, 0.9, 0.95)
 
 
 def cause(alert: Alert) -> str:
-    """Return the short name of the one cause that an alert names, or "unknown"."""
+    """Return the short name of the cause that an alert names first, or "unknown"."""
     names = {(one.explanation,): one.name for one in CAUSE_ADVICE.values()}
-    return names.get(alert.causes, NAMES[Cause.UNKNOWN])
+    return names.get(alert.causes[:1], NAMES[Cause.UNKNOWN])
 
 
 def confusion(runs: Sequence[Run], told: bool = True) -> str:

@@ -50,18 +50,39 @@ class Warned(NamedTuple):
 
 
 def plain(alerts: Iterable[Alert]) -> list[Warned]:
-    """The monitor's alerts as the score takes them: one that lists several dimensions counts for each of them."""
+    """The monitor's alerts as the score takes them: one that lists several dimensions counts for each of them.
+
+    One that amends another counts for the dimensions that it adds, with their own forecast.
+    """
     found = []
+    known = dict[tuple[str, int], set[int]]()
     for alert in alerts:
         kind = str(alert.kind)
         listed: Sequence[int] = getattr(alert, "dimensions", ())
         if kind in OF_ALL:
             found.append(Warned(kind, alert.step))
         elif listed:
-            found += [Warned(kind, alert.step, int(j), alert.forecast, tuple(listed)) for j in listed]
+            before = set() if alert.amends is None else known.get((kind, alert.amends), set())
+            known.setdefault((kind, alert.step), set()).update(listed)
+            added = tuple(j for j in listed if j not in before)
+            forecast = forecast_of(alert, added)
+            found += [Warned(kind, alert.step, int(j), forecast, added) for j in added]
         else:
             found.append(Warned(kind, alert.step, alert.dimension, alert.forecast))
     return found
+
+
+def forecast_of(alert: Alert, dimensions: Sequence[int]) -> Forecast | None:
+    """The forecast of an alert about the first one to go of some of its dimensions."""
+    if len(dimensions) == len(alert.dimensions):
+        return alert.forecast
+    steps = {j: alert.evidence[f"forecast_{j}"] for j in dimensions if f"forecast_{j}" in alert.evidence}
+    first = min(steps, key=lambda j: (steps[j], j), default=None)
+    if first is None:
+        return None
+    high = alert.evidence.get(f"forecast_high_{first}")
+    low = int(alert.evidence[f"forecast_low_{first}"])
+    return Forecast(int(steps[first]), low, None if high is None else int(high))
 
 
 @dataclass

@@ -34,12 +34,22 @@ def check_states(saved: Mapping[str, Any]) -> dict[str, Any]:
     starts = {rule.name: rule.start() for rule in BUILTIN_RULES}
     _refuse_more(saved, starts)
     for name, start in starts.items():
-        _refuse_more(saved[name], start)
-        for field, first in start.items():
-            value = saved[name][field]
-            if not (isinstance(value, int | float) or (value is None and first is None)):
-                raise PolarMonitorError(f"state: expected {name} {field} to be a number, got {type(value).__name__}")
+        _check_fields(saved[name], start, name)
     return {name: dict(saved[name]) for name in starts}
+
+
+def _check_fields(saved: Mapping[str, Any], expected: Mapping[str, Any], where: str) -> None:
+    """Compare a state with that before the first evaluation: numbers, lists of numbers, None, and fields in fields."""
+    _refuse_more(saved, expected)
+    for field, first in expected.items():
+        value = saved[field]
+        if isinstance(first, Mapping):
+            _check_fields(value, first, f"{where} {field}")
+        elif isinstance(first, list):
+            if not (isinstance(value, list) and all(isinstance(one, int | float) for one in value)):
+                raise PolarMonitorError(f"state: expected {where} {field} to be a list of numbers, got {value!r:.60}")
+        elif not (isinstance(value, int | float) or (value is None and first is None)):
+            raise PolarMonitorError(f"state: expected {where} {field} to be a number, got {type(value).__name__}")
 
 
 def _refuse_more(saved: Mapping[str, Any], expected: Mapping[str, Any]) -> None:

@@ -9,9 +9,9 @@ from typing import TypedDict
 import numpy as np
 
 from ...regime.regime import Verdict
-from ...statistics.snapshot import Snapshot
+from ...statistics.snapshot import Array, Snapshot
 from ...statistics.thresholds import PASSIVE
-from ..advice import NEVER_IN_USE, Cause, make_alert
+from ..advice import NEVER_IN_USE, Cause, make_alert, named
 from ..alert import Alert, AlertKind
 from ..observation import Observation
 from ..signals.attribution import is_constant, most_common
@@ -20,12 +20,18 @@ from .rule import CLEAN
 
 MIN_WINDOWS = 1.5
 """Independent windows without an informative dimension that a model which never had one needs."""
+MIN_FAINT_WINDOWS = 2.5
+"""The same of a faint code, whose growth must have had the time to show."""
 LARGE = 1e300
 """The lowest signal before there is one."""
 MIN_GROWTH = math.log(1.15)
 """Growth of the logarithm of the signal since its lowest value that is a sign of life."""
 DEAD_SIGNAL, FAINT_FACTOR = 1.5e-4, 4.0
-"""A code with a larger signal, or one that grows, is faint, not dead: the rule takes so much longer."""
+"""A code with a larger signal of which a dimension grows is faint, not dead: the rule takes so much longer."""
+STRETCH = 250.0
+"""Steps of a stretch; growth counts from the lowest signal of the last two."""
+MIN_GROWTH_OF_ONE, GROWTH_ERRORS = 0.3, 6.0
+"""The same growth of the signal of one dimension, which is noisier; and standard errors that it has to exceed."""
 MIN_SIGNAL = 1e-12
 """The signal of a code that is constant."""
 
@@ -45,6 +51,12 @@ class CollapseState(TypedDict):
     """The lowest `_signal` while the model is collapsed."""
     since_lowest: float
     """Steps since then."""
+    lowest: list[float]
+    """The lowest signal of each dimension in the present stretch of `STRETCH` steps; none while not collapsed."""
+    lowest_before: list[float]
+    """The same of the stretch before."""
+    stretch: float
+    """Steps of the present stretch."""
 
 
 class Collapse:
@@ -61,11 +73,19 @@ class Collapse:
             collapses=0,
             lowest_signal=LARGE,
             since_lowest=0.0,
+            lowest=[],
+            lowest_before=[],
+            stretch=0.0,
         )
 
     def reset_in_warmup(self, state: CollapseState) -> CollapseState:
         """Return the state as if the model had not collapsed."""
         return self.start()
+
+    @staticmethod
+    def has_collapsed(state: CollapseState) -> bool:
+        """Return True while a collapse lasts that was, or would have been, an alert: a signal that others read."""
+        return state["collapsed_streak"] > 0 and state["since_collapse"] == 0.0
 
     def update(self, state: CollapseState, observation: Observation) -> tuple[CollapseState, Sequence[Alert]]:
         """Return the state after one evaluation, and the alert."""
@@ -90,7 +110,10 @@ class Collapse:
 
 def _longer(state: CollapseState, signals: Signals) -> CollapseState:
     """Return the state after one more evaluation of a collapsed model."""
-    signal, pace = _signal(signals.snapshot), signals.pace
+    signal, pace, ratios = _signal(signals.snapshot), signals.pace, _ratios(signals.snapshot)
+    ratios = np.nan_to_num(ratios, nan=LARGE, posinf=LARGE)
+    fits = len(state["lowest"]) == len(ratios)
+    ends = fits and state["stretch"] >= STRETCH
     lower = signal <= state["lowest_signal"]
     return {
         **state,
@@ -98,6 +121,9 @@ def _longer(state: CollapseState, signals: Signals) -> CollapseState:
         "windows": state["windows"] + pace.windows,
         "lowest_signal": signal if lower else state["lowest_signal"],
         "since_lowest": 0.0 if lower else state["since_lowest"] + pace.steps,
+        "lowest": np.minimum(state["lowest"], ratios).tolist() if fits and not ends else ratios.tolist(),
+        "lowest_before": state["lowest"] if ends else state["lowest_before"] if fits else [],
+        "stretch": pace.steps if ends else state["stretch"] + pace.steps,
     }
 
 
@@ -106,22 +132,40 @@ def _signal(s: Snapshot) -> float:
 
     It is measured with a relative error, so the growth of a code that still carries next to nothing shows in it.
     """
-    ratios = s.variance / s.posterior_variance if s.has_variance else 2.0 * s.information
+    ratios = _ratios(s)
     known = ratios[np.isfinite(ratios)]
     return max(float(np.add.reduce(known)) / max(known.size, 1), MIN_SIGNAL)
+
+
+def _ratios(s: Snapshot) -> Array:
+    """Return the signal of each dimension (D,); NaN where it is not known."""
+    ratios = s.variance / s.posterior_variance if s.has_variance else 2.0 * s.information
+    return np.maximum(ratios, MIN_SIGNAL)
+
+
+def _one_grows(state: CollapseState, s: Snapshot) -> bool:
+    """Return True if the signal of some dimension is surely larger than at its lowest in the last two stretches."""
+    lowest = np.array(state["lowest"])
+    if len(state["lowest_before"]) == len(lowest):
+        lowest = np.minimum(lowest, state["lowest_before"])
+    growth = np.log(_ratios(s) / lowest)
+    limit = max(MIN_GROWTH_OF_ONE, GROWTH_ERRORS * math.sqrt(2 / max(s.independent, 1)))
+    return bool(np.nanmax(growth, initial=0.0) > limit)
 
 
 def _never_in_use(state: CollapseState, signals: Signals) -> bool:
     """Return True if no dimension has come into use for long enough, and none is about to.
 
-    The signal of a dead code shrinks all the time. At a saddle it stays faint, and then grows exponentially: a model
-    that would leave it within the time of the rule is waited for.
+    The signal of a dead code shrinks all the time, or stays as it is. At a saddle it stays faint, and then it grows
+    exponentially, in one dimension first: a model that would leave it within the time of the rule is waited for.
     """
     signal, wanted = _signal(signals.snapshot), signals.rules.collapsed_steps
-    growth = math.log(signal / state["lowest_signal"])
-    if signal > DEAD_SIGNAL or growth > MIN_GROWTH:
+    growth, windows = math.log(signal / state["lowest_signal"]), MIN_WINDOWS
+    if signal > DEAD_SIGNAL and not _one_grows(state, signals.snapshot):
+        growth, windows = 0.0, MIN_FAINT_WINDOWS
+    elif signal > DEAD_SIGNAL or growth > MIN_GROWTH:
         wanted *= FAINT_FACTOR
-    if state["collapsed_streak"] < wanted or state["windows"] < MIN_WINDOWS:
+    if state["collapsed_streak"] < wanted or state["windows"] < windows:
         return False
     if growth <= MIN_GROWTH or state["since_lowest"] <= 0:
         return True
@@ -138,5 +182,13 @@ def _alert(signals: Signals, had_any: bool) -> Alert:
         return make_alert(AlertKind.COLLAPSE, s.step, message, evidence, texts=NEVER_IN_USE)
     used = history.was_used
     cause = Cause.DEAD_ENCODER if is_constant(s, used) else most_common(history.cause[used])
-    message, healthy = "no informative dimension is left", signals.last_healthy_step
+    message, healthy = f"no informative dimension is left{_going(signals)}", signals.last_healthy_step
     return make_alert(AlertKind.COLLAPSE, s.step, message, evidence, last_healthy_step=healthy, cause=cause)
+
+
+def _going(signals: Signals) -> str:
+    """Return the dimensions that have not lost all yet: their loss is part of the collapse, and no alert of its own."""
+    going = np.flatnonzero(signals.history.used).tolist()
+    if not going:
+        return ""
+    return f"; {named(going)} {'is undecided and belongs' if len(going) == 1 else 'are undecided and belong'} to it"

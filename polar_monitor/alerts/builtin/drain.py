@@ -17,6 +17,10 @@ from ..signals.falls import is_plunge, plunge_share, plunged, still_falls
 from ..signals.follow import MAX_HEALTHY_DROP
 from ..signals.recent import earlier
 from ..signals.signals import Signals
+from ..signals.story import wait_of
+
+MIN_TURN = 1e-9
+"""Steps right after a DRAIN or a recovery."""
 
 
 class DrainState(TypedDict):
@@ -34,7 +38,11 @@ class DrainState(TypedDict):
     falling_streak: float
     """Independent windows in a row with one."""
     warned: bool
-    """True if a DRAIN was raised and the total has neither recovered nor stopped falling."""
+    """True if a DRAIN was raised, and its story lasts: the total has not been stable for long enough since."""
+    since_turn: float
+    """Steps since the newest DRAIN, or since the total last recovered; 0 before the first DRAIN."""
+    swing: float
+    """The longest time from a DRAIN to a recovery, or from a recovery to the next fall, in steps."""
     last_healthy_step: int | None
     """The last step before the total began to fall."""
 
@@ -55,12 +63,21 @@ class Drain:
             stable_streak=0.0,
             falling_streak=0.0,
             warned=False,
+            since_turn=0.0,
+            swing=0.0,
             last_healthy_step=None,
         )
 
     def reset_in_warmup(self, state: DrainState) -> DrainState:
         """Return the state as if nothing had been falling: a fall that goes on is reported after the warm-up."""
-        return {**state, "baseline_drop": state["drop"], "falling_streak": 0.0, "warned": False}
+        return {
+            **state,
+            "baseline_drop": state["drop"],
+            "falling_streak": 0.0,
+            "warned": False,
+            "since_turn": 0.0,
+            "swing": 0.0,
+        }
 
     @staticmethod
     def last_healthy_step(state: DrainState) -> int | None:
@@ -96,8 +113,12 @@ class Drain:
             among = used & history.used if steep and broke_out(history.recent, pace.scale) else None
             falling = falling and not taken_over(history.recent, start, rules.taken_over)
             steep = steep and not taken_over(history.recent, start, rules.taken_over, among)
-        stable_streak = 0.0 if falling or steep else state["stable_streak"] + pace.steps
-        stopped = state["warned"] and stable_streak >= rules.stable_steps
+        deepest_before = state["deepest_drop"]
+        turned = state["warned"] and deepest_before > drop_of(rules.drain) and recovers(drop, deepest_before)
+        since_turn = state["since_turn"] + pace.steps if state["warned"] or state["since_turn"] else 0.0
+        swing = max(state["swing"], since_turn) if turned else state["swing"]
+        stable_streak = 0.0 if falling or steep or turned else state["stable_streak"] + pace.steps
+        stopped = state["warned"] and stable_streak >= wait_of(swing, rules)
         known = bool(np.isfinite(signals.snapshot.information[used]).all())
         healthy = known and (stopped or drop - baseline <= MAX_HEALTHY_DROP)
         new = DrainState(
@@ -108,12 +129,14 @@ class Drain:
             baseline_drop=drop if stopped else baseline,
             stable_streak=stable_streak,
             falling_streak=state["falling_streak"] + pace.windows if falling else 0.0,
-            warned=state["warned"] and not stopped and not recovers(drop, state["deepest_drop"]),
+            warned=state["warned"] and not stopped,
+            since_turn=MIN_TURN if turned else since_turn,
+            swing=swing,
             last_healthy_step=signals.snapshot.step if healthy else state["last_healthy_step"],
         )
         if new["warned"] or not (new["falling_streak"] >= max(rules.patience_windows, 1e-9) or steep):
             return new, ()
-        return {**new, "warned": True}, [_alert(new, signals)]
+        return {**new, "warned": True, "since_turn": MIN_TURN, "swing": max(swing, since_turn)}, [_alert(new, signals)]
 
 
 def _drops(state: DrainState) -> Drops:

@@ -1,8 +1,8 @@
 """FADING, LOST, REVIVED and SETTLING: the alerts about single dimensions.
 
-They share one state, the history of the dimensions, which is a signal that other alerts read too: `signals/follow.py`
-follows it and says when a dimension fades, is lost or comes back. What happens to several dimensions in one evaluation
-for one cause is one alert.
+They share the history of the dimensions, which is a signal that other alerts read too: `signals/follow.py` follows it
+and says when a dimension fades, is lost or comes back. What happens to several dimensions in one event is one alert,
+whatever the causes: `event.py`. What is lost after a COLLAPSE is part of that.
 """
 
 from __future__ import annotations
@@ -12,23 +12,34 @@ from typing import TypedDict
 
 import numpy as np
 
+from ...regime.regime import Verdict
 from ...statistics.snapshot import Array, Snapshot
 from ...statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY
-from ..advice import Cause, make_alert
+from ..advice import Cause, make_alert, named
 from ..alert import Alert, AlertKind, Forecast
 from ..observation import Observation
-from ..signals.attribution import is_constant
+from ..signals.attribution import by_frequency, is_constant
 from ..signals.falls import Falls
 from ..signals.follow import DimensionChanges
-from ..signals.history import NEVER, Flags
+from ..signals.history import Flags
+from ..signals.shared import NEVER
 from ..signals.signals import Signals
+from ..signals.story import wait_of, wait_of_lost
+from .event import Event, begins, followers, healthy_of_all, joined, no_event
 
 MAX_NUMBERS = 3
 """Dimensions whose numbers stand in a message."""
 
 
 class FadingState(TypedDict):
-    """State of FADING, LOST, REVIVED and SETTLING: nothing beside the shared history."""
+    """The newest event of each kind."""
+
+    revived: Event
+    settling: Event
+    lost: Event
+    unsteady: Event
+    """Dimensions that are lost once more."""
+    fading: Event
 
 
 class Fading:
@@ -38,74 +49,120 @@ class Fading:
 
     def start(self) -> FadingState:
         """Return the state before the first evaluation."""
-        return FadingState()
-
-    def reset_in_warmup(self, state: FadingState) -> FadingState:
-        """Return the state as it is: the engine resets the shared history."""
-        return state
+        return FadingState(
+            revived=no_event(), settling=no_event(), lost=no_event(), unsteady=no_event(), fading=no_event()
+        )
 
     def update(self, state: FadingState, observation: Observation) -> tuple[FadingState, Sequence[Alert]]:
         """Return the state, and the alerts of one evaluation."""
         signals = observation.signals
         if signals is None or signals.changes is None:
             return state, ()
-        return state, sorted(_alerts(signals, signals.changes), key=lambda alert: alert.dimensions[0])
+        alerts, events = list[Alert](), dict[str, Event]()
+        for name, where in _happens(signals, signals.changes):
+            before: Event = state[name]  # type: ignore[literal-required]
+            event = joined(before, where, signals.snapshot.step, signals.pace)
+            if event is None:
+                continue
+            now, new = event
+            steps = signals.changes.healthy_step[new].tolist()
+            now["last_healthy_step"] = healthy_of_all([now["last_healthy_step"], *(s for s in steps if s != NEVER)])
+            events[name] = now
+            alerts.append(_alert(name, signals, signals.changes, now, new, before["newest_step"]))
+        return {**state, **events}, sorted(alerts, key=lambda alert: alert.dimensions[0])  # type: ignore[typeddict-item]
 
 
-def _alerts(signals: Signals, changes: DimensionChanges) -> Iterator[Alert]:
-    s, story = signals.snapshot, changes.story
+def _happens(signals: Signals, changes: DimensionChanges) -> Iterator[tuple[str, Flags]]:
+    """Yield the names of the events of this evaluation, with their dimensions."""
+    story, collapsed = changes.story, signals.collapsed and signals.regime.verdict is Verdict.COLLAPSED
     if story is not None:
-        for which in _one(story.revived):
+        yield "revived", story.revived
+        yield "settling", story.settled
+        if not collapsed:
+            yield "lost", story.lost
+            yield "unsteady", story.unsteady
+    if changes.falls is not None and changes.fading is not None and not collapsed:
+        yield "fading", changes.fading
+
+
+def _alert(
+    name: str, signals: Signals, changes: DimensionChanges, event: Event, new: list[int], newest_step: int | None
+) -> Alert:
+    """Return the alert about all dimensions of an event, of which some are `new`."""
+    s, used = signals.snapshot, signals.history.used
+    inside = used if name in ("revived", "fading") else ~used
+    which = [j for j in event["dimensions"] if j in new or inside[j]]
+    more = followers(event, new, [j for j in event["dimensions"] if j not in which])
+    forecast, evidence = None, _evidence(s, which, event["dimensions"])
+    kind, causes, healthy = AlertKind.LOST, _causes(signals, event["dimensions"]), event["last_healthy_step"]
+    match name:
+        case "revived":
+            kind, causes, healthy = AlertKind.REVIVED, (), None
             message = f"{_are(which)} in use again with {_numbers(s.information, which)} nats"
-            yield make_alert(AlertKind.REVIVED, s.step, message, _evidence(s, which), dimensions=which)
-        for which in _one(story.settled):
+        case "settling":
+            kind, causes, healthy = AlertKind.SETTLING, (), None
             message = f"went out of use while others took over: {_left(signals, which)}"
-            yield make_alert(AlertKind.SETTLING, s.step, message, _evidence(s, which), dimensions=which)
-        for which in _by_cause(signals, story.lost):
-            yield _lost(signals, changes, which, f"{_are(which)} lost: {_left(signals, which)}")
-        for which in _by_cause(signals, story.unsteady):
-            until = f"no more is said until {'it has' if len(which) == 1 else 'they have'} been stable for "
-            until += f"{_grouped(signals.rules.stable_steps * signals.pace.scale)} steps"
+        case "lost":
+            message = f"{_are(which)} lost: {_left(signals, which)}"
+        case "unsteady":
             comes = "comes and goes" if len(which) == 1 else "come and go"
-            yield _lost(signals, changes, which, f"{comes}: lost once more, {_left(signals, which)}; {until}")
-    if changes.falls is not None and changes.fading is not None:
-        for which in _by_cause(signals, changes.fading):
-            yield _fading(signals, changes, changes.falls, which)
-
-
-def _one(where: Flags) -> Iterator[list[int]]:
-    """Yield all dimensions, if there are any."""
-    if where.any():
-        yield np.flatnonzero(where).tolist()
-
-
-def _by_cause(signals: Signals, where: Flags) -> Iterator[list[int]]:
-    """Yield the dimensions that have one cause, cause by cause."""
-    causes = signals.history.cause
-    for cause in dict.fromkeys(causes[where].tolist()):
-        yield np.flatnonzero(where & (causes == cause)).tolist()
-
-
-def _lost(signals: Signals, changes: DimensionChanges, which: list[int], message: str) -> Alert:
-    s, history = signals.snapshot, signals.history
-    constant = is_constant(s, np.isin(np.arange(s.dimensions), which))
+            message = f"{comes}: lost once more, {_left(signals, which)}"
+            more += f"; no more is said until {_stable(signals, which)}"
+        case _:
+            kind = AlertKind.FADING
+            message, forecast, more_evidence = _fading(signals, changes, which, event["dimensions"])
+            evidence |= more_evidence
+            message += _once_more(signals, changes)
+    if kind is AlertKind.LOST and is_constant(s, np.isin(np.arange(s.dimensions), which)):
+        causes = (Cause.DEAD_ENCODER,)
     return make_alert(
-        AlertKind.LOST,
+        kind,
         s.step,
-        message,
-        _evidence(s, which),
-        dimensions=which,
-        last_healthy_step=_last_healthy_step(changes, which),
-        cause=Cause.DEAD_ENCODER if constant else Cause(history.cause[which[0]]),
+        message + more,
+        evidence,
+        dimensions=event["dimensions"],
+        subject=which,
+        forecast=forecast,
+        last_healthy_step=healthy,
+        cause=causes,
+        amends=None if begins(event, new) else newest_step,
     )
 
 
-def _fading(signals: Signals, changes: DimensionChanges, falls: Falls, which: list[int]) -> Alert:
-    s, history = signals.snapshot, signals.history
-    forecasts = {j: falls.outlook.forecast(j, s.step, bool(falls.plunged[j])) for j in which}
+def _causes(signals: Signals, which: list[int]) -> tuple[Cause, ...]:
+    """Return the known causes of the falls of some dimensions, the most frequent one first."""
+    return by_frequency(signals.history.cause[which])
+
+
+def _stable(signals: Signals, which: list[int]) -> str:
+    """Say how long dimensions that come and go have to be stable."""
+    has = "it has" if len(which) == 1 else "they have"
+    steps = float(np.max(wait_of_lost(signals.history.swing[which], signals.rules)))
+    return f"{has} been stable for {_grouped(steps * signals.pace.scale)} steps"
+
+
+def _once_more(signals: Signals, changes: DimensionChanges) -> str:
+    """Say which dimensions fade for the second time; nothing if none does."""
+    if changes.once_more is None or not changes.once_more.any():
+        return ""
+    which = np.flatnonzero(changes.once_more).tolist()
+    steps = float(np.max(wait_of(signals.history.fading_swing[which], signals.rules)))
+    fades = "fades" if len(which) == 1 else "fade"
+    return (
+        f"; {named(which)} {fades} once more, of which no more is said until "
+        f"{_grouped(steps * signals.pace.scale)} steps have passed without it"
+    )
+
+
+def _fading(
+    signals: Signals, changes: DimensionChanges, which: list[int], listed: list[int]
+) -> tuple[str, Forecast | None, dict[str, float]]:
+    """Return the message of a FADING about some of the dimensions listed, its forecast, and the numbers behind it."""
+    s, history, falls = signals.snapshot, signals.history, changes.falls
+    forecasts = {j: _forecast(signals, falls, j) for j in which}
     known = {j: forecast for j, forecast in forecasts.items() if forecast is not None}
-    first = min(known, key=lambda j: (falls.outlook.ahead[j], j), default=None)
-    expected = {} if len(which) == 1 else {f"forecast_{j}": float(one.step) for j, one in known.items()}
+    first = min(known, key=lambda j: (known[j].step, j), default=None)
+    expected = {} if len(listed) == 1 else _each(known)
     highest = s.information * np.exp(history.cusum.unreported_drop)
     message = f"{_are(which)} fading: {_numbers(s.information, which)} of {_numbers(highest, which)} nats are left, "
     if first is None:
@@ -116,16 +173,26 @@ def _fading(signals: Signals, changes: DimensionChanges, falls: Falls, which: li
         message += f"{who}expected to be out of use {_when(known[first], s)}"
         if unknown := [str(j) for j in which if j not in known]:
             message += f"; dimension{'s' if len(unknown) > 1 else ''} {', '.join(unknown)} may go sooner"
-    return make_alert(
-        AlertKind.FADING,
-        s.step,
-        message,
-        _evidence(s, which, {"from": highest}) | expected,
-        dimensions=which,
-        forecast=None if first is None else known[first],
-        last_healthy_step=_last_healthy_step(changes, which),
-        cause=Cause(history.cause[which[0]]),
-    )
+    evidence = _numbers_of({"from": highest}, which, listed) | expected
+    return message, None if first is None else known[first], evidence
+
+
+def _each(forecasts: dict[int, Forecast]) -> dict[str, float]:
+    """Return the forecasts of several dimensions as numbers with the dimension in the name; no end has none."""
+    numbers = dict[str, float]()
+    for j, one in forecasts.items():
+        ends = {"forecast": one.step, "forecast_low": one.low, "forecast_high": one.high}
+        numbers |= {f"{name}_{j}": float(step) for name, step in ends.items() if step is not None}
+    return numbers
+
+
+def _forecast(signals: Signals, falls: Falls | None, dimension: int) -> Forecast | None:
+    """Return the forecast of a dimension; None for one whose fall has no trend at this evaluation."""
+    if falls is None or not np.isfinite(falls.outlook.ahead[dimension]):
+        return None
+    shrinks = signals.history.cause[dimension] == Cause.MEANS_SHRINK
+    plunged = bool(falls.plunged[dimension])
+    return falls.outlook.forecast(dimension, signals.snapshot.step, plunged, bool(shrinks))
 
 
 def _cut(s: Snapshot) -> float:
@@ -164,14 +231,13 @@ def _numbers(values: Array, which: list[int]) -> str:
     return f"{', '.join(first)} and {last}"
 
 
-def _last_healthy_step(changes: DimensionChanges, which: list[int]) -> int | None:
-    steps = [step for step in changes.healthy_step[which].tolist() if step != NEVER]
-    return min(steps, default=None)
+def _evidence(s: Snapshot, which: list[int], listed: list[int]) -> dict[str, float]:
+    """Return the information of some of the dimensions that an alert lists."""
+    return _numbers_of({"information": s.information, "information_se": s.information_se}, which, listed)
 
 
-def _evidence(s: Snapshot, which: list[int], more: dict[str, Array] | None = None) -> dict[str, float]:
-    """Return the numbers of the only dimension, or those of each with its number in the name."""
-    numbers = {"information": s.information, "information_se": s.information_se} | (more or {})
-    if len(which) == 1:
+def _numbers_of(numbers: dict[str, Array], which: list[int], listed: list[int]) -> dict[str, float]:
+    """Return the numbers of the only dimension, or those of each with the dimension in the name."""
+    if len(listed) == 1:
         return {name: float(values[which[0]]) for name, values in numbers.items()}
     return {f"{name}_{j}": float(values[j]) for j in which for name, values in numbers.items()}

@@ -87,7 +87,12 @@ def is_constant(s: Snapshot, where: Flags) -> bool:
     return bool(known.any()) and bool(np.median(s.kl[known] - s.information[known]) > MIN_KL_EXCESS)
 
 
+def by_frequency(causes: Ints) -> tuple[Cause, ...]:
+    """Return the causes that are known, the most frequent one first."""
+    counts = np.bincount(causes[causes != Cause.UNKNOWN])
+    return tuple(Cause(int(k)) for k in np.argsort(-counts, kind="stable") if counts[k])
+
+
 def most_common(causes: Ints) -> Cause:
     """Return the most frequent cause that is known."""
-    known = causes[causes != Cause.UNKNOWN]
-    return Cause(int(np.bincount(known).argmax())) if known.size else Cause.UNKNOWN
+    return next(iter(by_frequency(causes)), Cause.UNKNOWN)

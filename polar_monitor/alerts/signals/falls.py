@@ -25,6 +25,8 @@ from .pace import Pace, scale_at
 from .recent import BETA, RATE, Remembered, earlier
 from .trend import rates, spans
 
+RISE_ERRORS = 1.0
+"""Standard errors by which a level that falls may rise from one evaluation to the next: a slow fall is within them."""
 PLUNGE_STEPS, MAX_PLUNGE = 40.0, 0.5
 """Steps in which a plunge takes its share, and the largest share of a longer interval."""
 MIN_INTERVALS_AHEAD = 2.0
@@ -78,9 +80,10 @@ def find_falls(
     if len(recent) < 2:
         return None
     before, now = earlier(recent).level, recent[-1].level
+    noise = RISE_ERRORS * np.hypot(earlier(recent).error, recent[-1].error)
     cut = INFORMATIVE if s.has_variance else INFORMATIVE_MEAN_ONLY
     sure = cusum.drop * now >= rules.significance * recent[-1].error
-    due = established & sure & (now < before) & (now > PASSIVE)
+    due = established & sure & (now < before + noise) & (now > PASSIVE)
     falls = due & (now > cut) & cusum.exceeds(rules.fall)
     plunges = due & cusum.exceeds(rules.plunge) & plunged(recent, rules)
     due = falls | plunges
@@ -90,7 +93,8 @@ def find_falls(
     steps = np.array([one.step for one in recent], np.float64)
     windows, errors = np.array([one.windows for one in recent]), np.array([one.error for one in recent])
     ahead = outlook(information, errors, steps, windows, pace, due, starts, cut, context[:, BETA], context[:, RATE])
-    soon = ahead.ahead <= max(rules.horizon_steps * pace.scale, MIN_INTERVALS_AHEAD * pace.interval)
+    soonest = ahead.ahead if ahead.soonest is None else ahead.soonest
+    soon = soonest <= max(rules.horizon_steps * pace.scale, MIN_INTERVALS_AHEAD * pace.interval)
     falls &= soon
     plunges &= soon
     plunges &= plunges.sum() >= min(2, established.sum())  # one alone may be trading places

@@ -19,12 +19,12 @@ from ..alert_rules import AlertRules
 from .attribution import causes_of_falls
 from .cusum import MAX_RECOVERED_DROP, MIN_RECOVERED_SHARE, Cusum, recovers
 from .falls import Falls, find_falls, least_drop
-from .history import NEVER, DimensionHistory, Flags, Ints
+from .history import DimensionHistory, Flags, Ints
 from .pace import Pace
 from .recent import Remembered, context_before, keep, remember
-from .shared import no_time, nowhere, same_context, zeros
-from .story import Story, follow_story
-from .usage import usage_of
+from .shared import NEVER, no_time, nowhere, same_context, zeros
+from .story import Story, follow_fading, follow_story
+from .usage import COMES_AND_GOES, SILENCE, usage_of
 
 MAX_HEALTHY_DROP = 0.05
 """A smaller drop of the logarithm is no trouble yet."""
@@ -38,6 +38,8 @@ class DimensionChanges:
     """Those that went, or came back; None if there is none."""
     fading: Flags | None
     """Those that fade; None if there is none."""
+    once_more: Flags | None
+    """Those among them that faded before, and recovered."""
     falls: Falls | None
     """The dimensions that fall, with their forecast."""
     healthy_step: Ints
@@ -72,24 +74,31 @@ def follow(
     if cause is not zeros(s.dimensions):
         cause = np.where(going if healthy is None else healthy & going, Cause.UNKNOWN, cause)
         cause = cause if cause.any() else zeros(s.dimensions)
-    story, since_change, news = follow_story(history, usage, recent, rules, pace)
+    story, since_change, swing, news = follow_story(history, usage, recent, rules, pace)
     fading = None
     if falls is not None:
-        falls = falls.without_choices(recent, history.healthy_step, established, story != 0, rules, pace.scale)
+        others = (story == COMES_AND_GOES) | ((story != SILENCE) & (since_change < rules.stable_steps))
+        falls = falls.without_choices(recent, history.healthy_step, established, others, rules, pace.scale)
         falling_streak = np.where(falls.falling, history.falling_streak + pace.windows, 0.0)
         fading = _some(((falling_streak >= rules.patience_windows) | falls.plunged) & ~warned)
+    fading_step, fading_swing, once_more, silent = history.fading_step, history.fading_swing, None, None
+    if fading is not None:
+        fading_step, fading_swing, once_more, known = follow_fading(history, fading, s.step, rules, pace)
+        fading, silent = _some(fading & ~known), _some(known)
+    if silent is not None:
+        warned = warned | silent
     if falls is not None and fading is not None:
         before = replace(history, recent=recent, cusum=cusum, was_used=was_used)
         causes = causes_of_falls(before, s, falls.plunged)
         cause, warned = np.where(fading & (cause == Cause.UNKNOWN), causes, cause), warned | fading
     new = DimensionHistory(
         recent, cusum, moments, contexts, cause, counts, was_used, falling_streak, warned, steps, going, story,
-        since_change,
+        since_change, swing, fading_step, fading_swing,
     )  # fmt: skip
     if news is None and fading is None:
         return new, None
     healthy_step = np.where(going, new.healthy_step, history.healthy_step)
-    return new, DimensionChanges(news, fading, falls, healthy_step)
+    return new, DimensionChanges(news, fading, once_more, falls, healthy_step)
 
 
 def _advance(

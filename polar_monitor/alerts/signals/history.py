@@ -16,16 +16,15 @@ from ...arrays.finite_json import finite_json
 from ...statistics.snapshot import Array
 from .cusum import Cusum
 from .recent import CONTEXT_VALUES, UNKNOWN_CONTEXT, Remembered
-from .shared import no_time, nowhere, same_context, zeros
+from .shared import NEVER, never, no_time, nowhere, same_context, zeros
 
-NEVER = -1
-"""Stands for no step."""
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 PLAIN_NAMES = (
     "steps", "windows", "information", "errors", "context", "cusum", "healthy_variance", "healthy_noise",
     "healthy_context", "cause", "in_use", "above_worth", "above_worth_incl_warmup", "was_used",
-    "falling_streak", "stable_streak", "warned", "story", "since_change", "healthy_step",
+    "falling_streak", "stable_streak", "warned", "story", "since_change", "swing", "fading_step",
+    "fading_swing", "healthy_step",
 )  # fmt: skip
 """Names of the plain data of a history, in their order."""
 
@@ -63,7 +62,13 @@ class DimensionHistory:
     story: Ints
     """The last alert about its coming and going, a place in `usage`; 0 for none."""
     since_change: Array
-    """Steps since it came into use or went; 0 while there is no story."""
+    """Steps since it came into use or went; 0 before its first story."""
+    swing: Array
+    """Longest time from one coming or going to the next, in steps; 0 before a dimension has come back."""
+    fading_step: Ints
+    """Step of the newest FADING, or of one that the story of the dimension kept silent; `NEVER` for none."""
+    fading_swing: Array
+    """Longest time from one FADING to the next, in steps; 0 before the second one."""
 
     @classmethod
     def empty(cls, dimensions: int) -> DimensionHistory:
@@ -79,10 +84,13 @@ class DimensionHistory:
             was_used=np.zeros(dimensions, np.bool_),
             falling_streak=no_time(dimensions),
             warned=no,
-            healthy_steps=np.full(dimensions, NEVER, np.int64),
+            healthy_steps=never(dimensions),
             used=no,
             story=zero,
             since_change=no_time(dimensions),
+            swing=no_time(dimensions),
+            fading_step=never(dimensions),
+            fading_swing=no_time(dimensions),
         )
 
     @property
@@ -167,7 +175,7 @@ class DimensionHistory:
         counts = np.array((self.in_use, self.stable_streak, nothing, self.above_worth_incl_warmup))
         return replace(
             self, falling_streak=nothing, warned=nowhere(self.dimensions), counts=counts, cusum=self.cusum.rebase(),
-            story=none, since_change=nothing,
+            story=none, since_change=nothing, swing=nothing, fading_step=never(self.dimensions), fading_swing=nothing,
         )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:

@@ -14,10 +14,20 @@ MAX_CACHED = 8
 """Shared arrays of a kind."""
 
 
+NEVER = -1
+"""Stands for no step."""
+
+
 @lru_cache(MAX_CACHED)
 def zeros(dimensions: int) -> NDArray[np.int64]:
     """Return a count of nothing for each dimension; an array that cannot be written."""
     return _read_only(np.zeros(dimensions, np.int64))
+
+
+@lru_cache(MAX_CACHED)
+def never(dimensions: int) -> NDArray[np.int64]:
+    """Return no step for each dimension; an array that cannot be written."""
+    return _read_only(np.full(dimensions, NEVER, np.int64))
 
 
 @lru_cache(MAX_CACHED)

@@ -29,3 +29,5 @@ class Signals:
     """The dimensions that fade, are lost or are in use again now; None if there are none."""
     last_healthy_step: int | None
     """The last step at which the model as a whole was healthy, as it was known before this evaluation."""
+    collapsed: bool
+    """True if the model had collapsed before this evaluation, and there was an alert of it."""

@@ -45,6 +45,10 @@ def slopes(values: Array, times: Array | None = None) -> Array:
     return np.asarray(0.5 * (pairwise[(len(pairwise) - 1) // 2] + pairwise[len(pairwise) // 2]))
 
 
+SLOWING_ERRORS, MIN_SLOWING = 2.0, 0.05
+"""Standard errors by which a rate must have become lower to be one that slows, and the least share of it."""
+
+
 class Spans(NamedTuple):
     """The rows of a trend: places of the first recent one, and of the first early one."""
 
@@ -90,6 +94,17 @@ def rates(values: Array, times: Array, rows: Spans, errors: Array | None = None)
         )
     growth = np.maximum(growth, 0.0) / apart
     return now + (times[-1] - middle) * growth, growth
+
+
+def slows(values: Array, times: Array, rows: Spans, errors: Array) -> NDArray[np.bool_]:
+    """Return which columns of `values` (h, D) surely fall at a lower rate now than before (D,)."""
+    if len(values) < 2 or rows.recent == rows.early:
+        return np.zeros(values.shape[1], np.bool_)
+    now, early = slice(rows.recent, None), slice(rows.early, rows.recent + 1)
+    before = slopes(values[early], times[early])
+    gain = slopes(values[now], times[now]) - before
+    error = np.hypot(_slope_error(errors[now], times[now]), _slope_error(errors[early], times[early]))
+    return np.asarray(gain > np.maximum(SLOWING_ERRORS * error, -MIN_SLOWING * before))
 
 
 def _slope_error(errors: Array, times: Array) -> Array:

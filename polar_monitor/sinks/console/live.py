@@ -5,6 +5,7 @@ Needs rich. No thread: nothing moves between two evaluations.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from typing import Any
@@ -15,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ...alerts.alert import NOTES, Alert, AlertKind, format_alert
+from ...alerts.alert import NOTES, Alert, AlertKind, add_alert, format_alert
 from ...evaluation import Evaluation
 from ...regime.label import Label
 from ...regime.regime import Regime
@@ -27,6 +28,8 @@ STYLES = {Label.ACTIVE: "bold cyan", Label.MIXED: "yellow", Label.PASSIVE: "dim"
 GOOD = {AlertKind.REVIVED}
 MAX_TREND = 24
 """Evaluations in a trend."""
+RECOVERED_SHARE = 0.9
+"""Share of its highest level with which a dimension fades no more."""
 MAX_ALERTS = 6
 """Alerts that stay in view."""
 OTHER_LINES = 8 + MAX_ALERTS
@@ -69,8 +72,8 @@ class LiveConsole:
     def view(self, evaluation: Evaluation) -> Group:
         """Return the view of one evaluation: progress, verdict, table of the dimensions, last alerts."""
         key = (evaluation.name, evaluation.mode)
-        self._alerts.extend(evaluation.alerts)
         for alert in evaluation.alerts:
+            add_alert(self._alerts, alert)
             for j in alert.dimensions:
                 self._fading.pop((*key, j), None)
                 if alert.kind is AlertKind.FADING:
@@ -119,15 +122,22 @@ class LiveConsole:
                 f"{s.information[j]:.3f}",
                 f"{s.information_se[j]:.3f}",
                 Text(self._spark([row[j] for row in self._history[key] if len(row) > j]), STYLES[label]),
-                Text(self._remark(key, j, label), "red"),
+                Text(self._remark(key, j, label, s), "red"),
             )
         return table
 
-    def _remark(self, key: tuple[str, str], j: int, label: Label) -> str:
+    def _remark(self, key: tuple[str, str], j: int, label: Label, s: Snapshot) -> str:
         alert = self._fading.get((*key, j))
         if alert is None or label is Label.PASSIVE or alert.forecast is None:
             return ""
-        return f"fading, out of use at about step {alert.evidence.get(f'forecast_{j}', alert.forecast.step):.0f}"
+        several = len(alert.dimensions) > 1
+        highest = alert.evidence.get(f"from_{j}" if several else "from", math.inf)
+        if s.information[j] >= RECOVERED_SHARE * highest:
+            return ""
+        expected = alert.evidence.get(f"forecast_{j}", alert.forecast.step)
+        if s.step > expected:
+            return f"expected by step {expected:.0f}, still in use"
+        return f"fading, out of use at about step {expected:.0f}"
 
     def _spark(self, values: list[float]) -> str:
         top = max([v for v in values if v == v] + [INFORMATIVE])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
+from ...alerts.alert import title
 from ...evaluation import Evaluation
 from ..scalars import LETTERS, label_letters
 
@@ -50,7 +51,7 @@ class PlainConsole:
         """Print one evaluation."""
         self.say(plain_line(evaluation, self.total))
         for alert in evaluation.alerts:
-            self.say(f"  {str(alert.kind).upper()}: {alert.message}")
+            self.say(f"  {title(alert)}: {alert.message}")
 
     def flush(self) -> None:
         """Do nothing: every line is flushed."""

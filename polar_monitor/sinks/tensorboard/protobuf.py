@@ -87,7 +87,8 @@ def add_text(values: Any, tag: str, markdown: str) -> None:
 def alert_markdown(alert: Alert) -> str:
     """Return an alert as markdown, for people."""
     where = f", {named(alert.dimensions)}" if alert.dimensions else ""
-    lines = [f"**{alert.kind.upper()}** at step {alert.step}{where}", "", escape(alert.message), ""]
+    before = "" if alert.amends is None else f", in place of that of step {alert.amends}"
+    lines = [f"**{alert.kind.upper()}** at step {alert.step}{where}{before}", "", escape(alert.message), ""]
     if alert.forecast is not None:
         f = alert.forecast
         until = "no end" if f.high is None else f"{f.high}"

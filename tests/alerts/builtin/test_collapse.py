@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from alert_histories import RAMP, kinds, run
 
 from polar_monitor.alerts.alert import AlertKind
@@ -33,6 +34,20 @@ def test_a_code_that_grows_out_of_a_saddle_is_no_collapse() -> None:
     assert run([growing, [0.0] * 60], noise=0.0) == []
     slow = [2e-6 * math.exp(t / 400) for t in range(60)]
     assert kinds(run([slow, [0.0] * 60], noise=0.0)) == ["collapse"]
+
+
+@pytest.mark.parametrize("nats", [4.5e-4, 5e-3])
+@pytest.mark.parametrize("every", [20, 50, 100])
+def test_a_faint_code_that_stays_as_it_is_collapses_as_a_dead_one_does(nats: float, every: int) -> None:
+    """Its signal is far above that of a dead code, and does not grow."""
+    (alert,) = run([[nats] * (1200 // every)] * 8, noise=0.01 * nats, every=every, rows=96 * every)
+    assert (alert.kind, alert.step) == (AlertKind.COLLAPSE, 700)
+
+
+def test_a_faint_code_of_which_one_dimension_grows_is_waited_for() -> None:
+    """The mean of all shrinks at the same time."""
+    one, others = [2e-4 * math.exp(t / 20) for t in range(60)], [4e-3 * math.exp(-t / 20) for t in range(60)]
+    assert run([one, *[others] * 7], noise=0.0) == []
 
 
 def test_each_further_collapse_needs_twice_the_time_without_one() -> None:

@@ -19,6 +19,19 @@ def test_a_second_drain_after_one_that_stopped_is_news() -> None:
     assert kinds(run([twice] * 3)).count("drain") == 2
 
 
+def test_a_total_that_bounces_is_one_drain() -> None:
+    fall, rest = [2.0 * 0.88**t for t in range(10)], [1.85 * 0.8**t for t in range(15)]
+    assert kinds(run([[2.0] * 12 + fall + [1.0, 1.3, 1.6, 1.85] + rest] * 4)).count("drain") == 1
+    swings = [*fall, 1.0, 1.3, 1.6, 1.85] * 8
+    assert kinds(run([[2.0] * 12 + swings] * 4)).count("drain") == 1
+
+
+def test_a_drain_long_after_a_bounce_is_news() -> None:
+    fall = [2.0 * 0.88**t for t in range(10)]
+    twice = [2.0] * 12 + fall + fall[::-1] + [2.0] * 80 + [2.0 * 0.8**t for t in range(15)]
+    assert kinds(run([twice] * 4)).count("drain") == 2
+
+
 def test_what_is_not_finite_has_not_fallen() -> None:
     """One of four dimensions is NaN from step 40 on, the others carry on: NON_FINITE, and no alert of a fall."""
     monitor = PolarMonitor(every=1, max_overhead=1.0, sinks=())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from alert_histories import RAMP, RULES, STEADY, kinds, run
 from records import PASSIVE, make_snapshot
 
@@ -28,6 +30,28 @@ def test_fading_comes_before_lost_and_forecasts_it() -> None:
     assert fading.forecast.high is None or truth <= fading.forecast.high
     assert fading.last_healthy_step is not None
     assert 250 <= fading.last_healthy_step <= 400
+
+
+@pytest.mark.parametrize("every", [20, 50, 100])
+@pytest.mark.parametrize("rate", [0.001, 0.002, 0.004])
+def test_the_forecast_of_an_exponential_decay_holds(rate: float, every: int) -> None:
+    """From 3 nats: the fall is far from the cut when it is seen."""
+    nats = [3.0 * math.exp(-rate * max(every * (t + 1) - 800, 0)) for t in range(int(800 + 4 / rate) // every)]
+    alerts = run([nats, [2.5] * len(nats)], every=every, rows=min(96 * every, 4096))
+    forecast = next(alert.forecast for alert in alerts if alert.kind is AlertKind.FADING)
+    if forecast is not None:
+        assert forecast.high is not None
+        assert forecast.low <= 800 + math.log(3.0 / 0.15) / rate <= forecast.high
+
+
+@pytest.mark.parametrize("noise", [0.005, 0.03])
+def test_a_slow_ramp_is_warned_of_although_single_evaluations_rise(noise: float) -> None:
+    """I = ½ log(8 / β) with β from 1 to 8 in 4,000 steps; each evaluation has a sixth or more of a window."""
+    for every, rows in ((20, 640), (50, 1600), (100, 3200)):
+        beta = [1 + 7 * max(every * (t + 1) - 800, 0) / 4000 for t in range(6000 // every)]
+        nats = [max(0.5 * math.log(8 / one), 0.001) for one in beta]
+        alerts = run([nats, [2.5] * len(nats), [2.5] * len(nats)], every=every, rows=rows, noise=noise)
+        assert [str(alert.kind) for alert in alerts if alert.dimensions == (0,)] == ["fading", "lost"]
 
 
 def test_steady_noise_is_silent() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from polar_monitor.alerts.signals import forecast as forecasts
 from polar_monitor.alerts.signals.forecast import HIGH_FACTOR, LOW_FACTOR, Outlook
 from polar_monitor.alerts.signals.pace import Pace
-from polar_monitor.alerts.signals.trend import Spans, crossing, rates, slopes, spans
+from polar_monitor.alerts.signals.trend import Spans, crossing, rates, slopes, slows, spans
 
 ALL, NO = np.array([True]), np.array([False])
 CUT = 0.15
@@ -91,6 +91,38 @@ def test_the_crossing_of_a_line_is_exact(rate: float, start: float, gaps: list[i
     assert abs(forecast.step - 1000 - exact) <= 2 + 1e-6 * exact
     assert forecast.low == pytest.approx(1000 + max(LOW_FACTOR * exact, 1), abs=1)
     assert forecast.high == pytest.approx(1000 + HIGH_FACTOR * max(exact, steps[-1] - steps[-2]), abs=2)
+
+
+@pytest.mark.parametrize("start", [1.0, 2.0, 4.0])
+@pytest.mark.parametrize("rate", [0.001, 0.004])
+def test_the_crossing_of_an_exponential_is_exact_once_it_is_seen_to_slow_down(start: float, rate: float) -> None:
+    """Far from the prior the trend takes a fall for a line, which would be at its end in half the time."""
+    steps = np.arange(0.0, 0.7 / rate, 25.0)
+    nats = start * np.exp(-rate * steps)[:, None]
+    exact = math.log(nats[-1, 0] / 0.15) / rate
+    seen = outlook(nats, steps=steps, start=-1)
+    assert seen.ahead[0] == pytest.approx(exact, rel=0.02)
+    assert seen.soonest is not None
+    assert seen.soonest[0] < 0.8 * exact
+
+
+def test_what_slows_down_within_its_own_error_is_a_line() -> None:
+    times, rows = 25 * np.arange(9.0), Spans(4, 0)
+    level = 2.0 * np.exp(-0.004 * times)[:, None]
+    assert slows(level, times, rows, np.full((9, 1), 0.001)).all()
+    assert not slows(level, times, rows, np.full((9, 1), 0.2)).any()
+    assert not slows(3.0 - level[::-1], times, rows, np.full((9, 1), 0.001)).any()
+    assert not slows(2.0 - 0.004 * times[:, None], times, rows, np.full((9, 1), 0.001)).any()
+    assert not slows(level, times, Spans(4, 4), np.full((9, 1), 0.001)).any()
+
+
+def test_a_fall_by_shrinking_means_ends_before_its_trend() -> None:
+    trend, shrinking = (Outlook(np.array([100.0]), 25, NO, NO).forecast(0, 1000, shrinks=one) for one in (False, True))
+    assert trend is not None and shrinking is not None
+    assert (trend.low, trend.step, trend.high) == (1055, 1100, 1150)
+    assert (shrinking.low, shrinking.step, shrinking.high) == (1040, 1065, 1120)
+    driven = Outlook(np.array([100.0]), 25, np.array([True]), NO)
+    assert driven.forecast(0, 1000, shrinks=True) == driven.forecast(0, 1000)
 
 
 def test_a_rate_that_grows_is_followed() -> None:

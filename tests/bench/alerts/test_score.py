@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -248,6 +249,8 @@ def test_an_alert_that_lists_dimensions_counts_for_each() -> None:
         dimension: int | None
         dimensions: tuple[int, ...]
         forecast: Forecast | None
+        amends: int | None = None
+        evidence: Mapping[str, float] = {}
 
     both = made(np.stack([GONE, GONE, STEADY], 1))
     forecast = Forecast(at(38), at(36), at(40))
@@ -256,6 +259,9 @@ def test_an_alert_that_lists_dimensions_counts_for_each() -> None:
     assert [(w.kind, w.dimension) for w in warned] == [("fading", 0), ("fading", 2), ("drain", None)]
     found = tally(both, warned)
     assert (found.own, found.false, found.held) == ([True, False], 1, [True])
+    own = {"forecast_1": at(44), "forecast_low_1": at(42)}
+    amended: Any = [Listing("fading", at(35), None, (0, 1, 2), forecast, at(33), own)]
+    assert plain(alerts + amended)[3:] == [Warned("fading", at(35), 1, Forecast(at(44), at(42), None), (1,))]
 
 
 def test_the_first_use_of_a_dimension_is_known() -> None:
