@@ -127,7 +127,7 @@ class ModePipeline:
         variance = None
         if self.kind is not None and batch.spread is not None:
             self.check_unit(batch.spread, self.kind)
-            variance = to_variance(batch.spread, self.kind)
+            variance = to_variance(batch.spread, self.kind, out=batch.spread)  # the ring's memory, which is read once
         self.stream.update(batch.mean, variance, batch.begins, self.ring.mantissa, batch.steps)
         self.seen += batch.mean.shape[0]
         self.observed += batch.mean.shape[0]
