@@ -58,7 +58,7 @@ FDLIBM = (
     1.479819860511658591e-01,
 )
 """Coefficients of log (1 + f) in powers of (f / (2 + f))²."""
-MAX_BLOCK_NUMBERS, MAX_ORDERED_NUMBERS = 1 << 16, 1 << 15
+MAX_BLOCK_NUMBERS, MAX_ORDERED_NUMBERS = 1 << 17, 1 << 15
 """Numbers of the dimensions that are estimated at once: no work space is as large as a wide window. With the numbers of
 the rows the work space is twice as large, and is to stay in the second-level cache."""
 
