@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 
 import polar_monitor
 
@@ -57,3 +58,16 @@ def test_a_light_evaluation_makes_no_temporary_as_large_as_the_window(
     light = [peak for peak, full in zip(peaks, kinds, strict=True) if not full]
     assert len(light) >= 3
     assert max(light[1:]) < SMALL
+
+
+@pytest.mark.parametrize("rows", [64, 4096, 5000])
+@pytest.mark.parametrize("tensor", [False, True])
+def test_the_callers_arrays_stay(rows: int, tensor: bool) -> None:
+    monitor = polar_monitor.PolarMonitor(every=1, max_overhead=1.0, sinks=())
+    given = np.random.default_rng(1).normal(size=(rows, 3)).astype(np.float32)
+    before, argument = given.copy(), torch.from_numpy(given) if tensor else given
+    for _ in range(3):
+        monitor.observe(argument, logvar=argument)
+        monitor.step()
+    np.testing.assert_array_equal(given, before)
+    assert monitor.health().errors == 0
