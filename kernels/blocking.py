@@ -22,6 +22,10 @@ MAX_CORRELATION = 0.9
 STUDENT = 1.21
 """(z² + 1) / 4 at z = 1.96: Student's quantile with ν degrees of freedom is about z (1 + STUDENT / ν) (Fisher 1926)."""
 
+DEPENDENCE_BIAS = 3.5
+"""Bias in nats, times the number of independent rows that n dependent ones are worth. From simulations of Gaussian
+autoregressions: 2.8 to 3.4 (φ = 0.9 to 0.99, n = 1024 to 16,384) for the entropy, less for the information."""
+
 
 @helper
 def _level(blocks, m, out, join):
@@ -102,6 +106,16 @@ def square(terms: NDArray[Any]) -> F64:
         longer = (1 + rho) / (1 - rho)
         wider = 1 + STUDENT / np.maximum(blocks / longer - 1, 2.0)
         return np.asarray(spread[chosen] / counts[0] * blocks / np.maximum(blocks - 1, 1) * longer * wider**2)
+
+
+def with_bias(error: F64, alone: F64, rows: Any) -> F64:
+    """Return the error (D,) of `rows` in the order of time, with the bias of their slow movements added in squares.
+
+    `alone`: the error of as many independent rows. Slow movements make the sample narrower than the law.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):  # no rows, or a constant: NaN
+        bias = DEPENDENCE_BIAS * np.maximum((error / alone) ** 2 - 1.0, 0.0) / rows
+    return np.asarray(np.hypot(error, np.where(alone > 0.0, bias, 0.0)))
 
 
 @kernel("void(float32[:, ::1], int64[::1], float64[:, ::1])")

@@ -174,16 +174,24 @@ def _kth(ends, sign, ranked):
 def _select(bits, segments, bottom, top, apart):
     """Put the places of keys not between bottom and top into apart.
 
-    Return their number, and the least and the greatest of the other keys.
+    Of those that equal either only EXTREMES are taken, as an atom at an end has many: twice as many if both ends meet,
+    and all if they may be infinite. Return the number of places, and the least and the greatest of the other keys.
     """
     chosen, least, most = 0, LARGEST, SMALLEST
+    at_bottom = at_top = (-EXTREMES if bottom >= top else 0) if bottom > -INFINITE - 1 and top < INFINITE else -ROWS
     for s in range(segments.shape[1]):
         below, above = segments[0, s], segments[1, s]
         if below <= bottom or above >= top:
             part, below, above = bits[s * SEGMENT : (s + 1) * SEGMENT], LARGEST, SMALLEST
             for i in range(part.shape[0]):
                 key = _key(part[i])
-                inside = (key > bottom) & (key < top)
+                inside = (
+                    (key > bottom) & (key < top)
+                    | (key == bottom) & (at_bottom >= EXTREMES)
+                    | (key == top) & (at_top >= EXTREMES)
+                )
+                at_bottom += key == bottom
+                at_top += key == top
                 apart[chosen] = s * SEGMENT + i
                 chosen += not inside
                 below = key if inside and key < below else below

@@ -40,9 +40,6 @@ SHARED = 3
 SHARES, SHARES_OF_ALL = 3.2, 2.0
 """Variance that the distances add to the mean, times k n: for a chosen k, and with one k for all ranks. From
 simulations on the uniform distribution, whose log f does not vary (n = 32 to 10^5, k = 1 to 237)."""
-DEPENDENCE_BIAS = 3.5
-"""Bias in nats, times the number of independent rows that n dependent ones are worth. From simulations of Gaussian
-autoregressions: 2.8 to 3.4 (φ = 0.9 to 0.99, n = 1024 to 16,384)."""
 GAP = 16
 """Number of rows that may have a gap between them."""
 MIN_GAP_RATIO = 16.0
@@ -61,7 +58,7 @@ FDLIBM = (
     1.479819860511658591e-01,
 )
 """Coefficients of log (1 + f) in powers of (f / (2 + f))²."""
-MAX_BLOCK_NUMBERS, MAX_ORDERED_NUMBERS = 1 << 18, 1 << 15
+MAX_BLOCK_NUMBERS, MAX_ORDERED_NUMBERS = 1 << 17, 1 << 15
 """Numbers of the dimensions that are estimated at once: no work space is as large as a wide window. With the numbers of
 the rows the work space is twice as large, and is to stay in the second-level cache."""
 
@@ -320,10 +317,8 @@ def estimate(
         square = blocking.square(centred) if cluster is None else blocking.cluster_square(centred, cluster)
     result = flagged(sums[:, 0], square, tally, sums)
     if dependent and cluster is None:
-        with np.errstate(divide="ignore", invalid="ignore"):  # no rows: NaN
-            alike = (result.standard_error / flagged(sums[:, 0], sums[:, 1], tally, sums).standard_error) ** 2
-            bias = DEPENDENCE_BIAS * np.maximum(alike - 1.0, 0.0) / result.rows
-        np.hypot(result.standard_error, bias, out=result.standard_error)
+        alone = flagged(sums[:, 0], sums[:, 1], tally, sums).standard_error
+        result.standard_error[:] = blocking.with_bias(result.standard_error, alone, result.rows)
     result.value[result.floor], result.standard_error[result.floor] = np.log(tally[result.floor, ties.CELL]), 0.0
     return result
 

@@ -35,10 +35,13 @@ def negentropy(
         value = 0.5 * np.log(2 * math.pi * math.e * variance) - sums[:, 0]
         rows = 0.5 * (apart * apart / variance[:, None] - 1.0) - influence
         rows -= (np.nansum(rows, axis=1) / n)[:, None]
+    value, alone = np.maximum(value, 0.0), np.nansum(rows * rows, axis=1) / n
     if cluster is not None:
-        square = blocking.cluster_square(rows, cluster)
+        result = knn_1d.flagged(value, blocking.cluster_square(rows, cluster), tally, sums)
     else:
-        square = blocking.square(rows) if dependent else np.nansum(rows * rows, axis=1) / n
-    result = knn_1d.flagged(np.maximum(value, 0.0), square, tally, sums)
+        result = knn_1d.flagged(value, blocking.square(rows) if dependent else alone, tally, sums)
+    if dependent and cluster is None:
+        error = knn_1d.flagged(value, alone, tally, sums).standard_error
+        result.standard_error[:] = blocking.with_bias(result.standard_error, error, result.rows)
     result.value[~(variance > 0)] = result.standard_error[~(variance > 0)] = np.nan
     return result

@@ -50,7 +50,8 @@ def _counts(mean, variance, log_variance, low, scale, prior, bins, near):
         for i in range(mean.shape[1]):
             x = np.float64(mean[d, i])
             if x == x:
-                counts[min(int((x - left) * by), last)] += 1
+                place = int((x - left) * by)
+                counts[place - (place > last)] += 1  # no branch, which an atom at the end would make hard to predict
     least, most = (1.0 - STANDARD) ** 2, (1.0 + STANDARD) ** 2
     for d in range(variance.shape[0]):
         centre, precision = prior[0, d], 1.0 / prior[1, d]

@@ -22,10 +22,11 @@ POOL = 4
 """Windows of rows, which are observed in turns."""
 TRAINING_SET = 1000
 """Number of inputs that repeat."""
-ROWS_PER_INPUT = 16
+PLACES, ROWS_PER_INPUT = 16, 4
+"""Places of a map, and those of them that the monitor takes as rows: a window holds 1024 maps."""
 STEPS_BETWEEN = 3
 """Steps of the model between two evaluations: they leave nothing of ours in the caches."""
-CASES = ("clean", "inputs repeat", "ties of bfloat16", "NaN", "clusters")
+CASES = ("clean", "inputs repeat", "ties of bfloat16", "atoms", "NaN", "clusters")
 
 
 def windows(dimensions: int, case: str) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -34,19 +35,21 @@ def windows(dimensions: int, case: str) -> list[tuple[torch.Tensor, torch.Tensor
     active = np.arange(dimensions) % 2 == 0
     pairs = []
     for _ in range(POOL):
-        n = TRAINING_SET if case == "inputs repeat" else WINDOW
+        n = {"inputs repeat": TRAINING_SET, "clusters": WINDOW * PLACES // ROWS_PER_INPUT}.get(case, WINDOW)
         mean = rng.normal(size=(n, dimensions)) * np.where(active, 1.0, 0.02)
         logvar = np.log(np.where(active, 0.02, 1.0) * rng.lognormal(0.0, 0.1, (n, dimensions)))
         if case == "inputs repeat":
             order = np.concatenate([rng.permutation(n) for _ in range(-(-WINDOW // n))])[:WINDOW]
             mean, logvar = mean[order], logvar[order]
+        if case == "atoms":
+            mean = np.where(rng.random((n, dimensions)) < 0.5, 0.5, mean)
         if case == "NaN":
             mean[:, ::8] = np.where(rng.random((WINDOW, len(mean[0, ::8]))) < 0.01, np.nan, mean[:, ::8])
         pair = [torch.from_numpy(part.astype(np.float32)) for part in (mean, logvar)]
         if case == "ties of bfloat16":
             pair = [part.bfloat16() for part in pair]
         if case == "clusters":
-            side = int(ROWS_PER_INPUT**0.5)
+            side = int(PLACES**0.5)
             pair = [part.reshape(-1, side, side, dimensions).permute(0, 3, 1, 2).contiguous() for part in pair]
         pairs.append((pair[0], pair[1]))
     return pairs

@@ -12,11 +12,26 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bench.intervals import NOISE, POPULATIONS, Array, Population, Rows, entropy_of, in_clusters, truths
+from bench.intervals import (
+    NOISE,
+    POPULATIONS,
+    QUIET,
+    Array,
+    Population,
+    Rows,
+    entropy_of,
+    in_clusters,
+    normal,
+    truths,
+)  # fmt: skip
+from polar_monitor.arrays.places import MAX_ROWS_PER_INPUT, places_of
 from polar_monitor.statistics.window import light_statistics
 
 ROWS, DIMENSIONS = 4096, 8
 FAR, FAR_SHARE = 40.0, 0.125
+SIDE, SHARED = 8, 0.5
+TREND = np.linspace(-1.5, 1.5, SIDE)
+"""Places along each axis of a map, the variance that all places of an input share, of 1, and the mean at a place."""
 GAUSSIAN = 0.5 * math.log1p(1.0 / NOISE)
 """Information of a standard normal mean at the noise."""
 
@@ -57,6 +72,14 @@ def of(population: Population) -> Callable[[np.random.Generator], Rows]:
     return lambda rng: population.draw(rng, DIMENSIONS, ROWS)
 
 
+def maps(rng: np.random.Generator) -> Rows:
+    """Maps of SIDE × SIDE places with a trend along one axis, of which the rows of `arrays/places.py` are read."""
+    inputs, here = ROWS // MAX_ROWS_PER_INPUT, places_of(np.arange(ROWS), (SIDE, SIDE))
+    shared = np.repeat(rng.normal(size=(DIMENSIONS, inputs)), MAX_ROWS_PER_INPUT, axis=1)
+    own = rng.normal(size=(DIMENSIONS, ROWS))
+    return TREND[here % SIDE] + math.sqrt(SHARED) * shared + math.sqrt(1 - SHARED) * own, np.full(own.shape, NOISE)
+
+
 NEARLY = in_clusters(0.35, 0.33, 0.32)
 GROUPS = -sum(p * math.log(p) for p in (FAR_SHARE, 1 - FAR_SHARE))
 WINDOWS: dict[str, tuple[float, Callable[[np.random.Generator], Rows]]] = {
@@ -67,8 +90,11 @@ WINDOWS: dict[str, tuple[float, Callable[[np.random.Generator], Rows]]] = {
     "1,000 inputs by chance": (GAUSSIAN, by_chance),
     "far groups": (GROUPS + GAUSSIAN, far_groups),
     "ties of bfloat16": (GAUSSIAN, bfloat16),
+    "maps, 4 places each": (entropy_of(lambda z: sum(normal(z, m, 1 + NOISE) for m in TREND) / SIDE) - QUIET, maps),
 }
 """True information, and how to draw a window of means and variances."""
+OF_MAPS = ("maps, 4 places each",)
+"""Windows in which each input has several rows."""
 
 
 def estimates(name: str, seeds: int) -> tuple[Array, Array]:
@@ -76,7 +102,8 @@ def estimates(name: str, seeds: int) -> tuple[Array, Array]:
     found = []
     for seed in range(-(-seeds // DIMENSIONS)):
         mean, variance = (x.astype(np.float32) for x in WINDOWS[name][1](np.random.default_rng(seed)))
-        s = light_statistics(np.ascontiguousarray(mean), variance, None, 0.0, 1.0)
+        group = np.arange(ROWS, dtype=np.int32) // MAX_ROWS_PER_INPUT if name in OF_MAPS else None
+        s = light_statistics(np.ascontiguousarray(mean), variance, group, 0.0, 1.0)
         found.append(np.stack([s["information"], s["information_se"]]))
     value, error = np.concatenate(found, axis=1)[:, :seeds]
     return value, error

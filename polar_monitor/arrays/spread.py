@@ -25,8 +25,8 @@ CLEARLY_POSITIVE = 0.5
 class Unit(NamedTuple):
     """One unit of a spread."""
 
-    variance: Callable[[Any, Any], Any]
-    """(spread, xp) → σ²."""
+    variance: Callable[..., Any]
+    """(spread, xp, out=None) → σ², which is written to `out` if this unit is not σ² itself."""
     rescaled: Callable[[Any, Any, Any], Any]
     """(spread, prior's variance, xp) → the spread of z / σp, in the same unit."""
     positive: bool = False
@@ -63,26 +63,26 @@ def _negative(unit: str, smallest: float) -> str:
 
 UNITS: dict[str, Unit] = {
     "logvar": Unit(
-        variance=lambda spread, xp: xp.exp(spread),
+        variance=lambda spread, xp, out=None: xp.exp(spread, out=out),
         rescaled=lambda spread, prior, xp: spread - xp.log(prior),
         doubt=_doubt_log_variance,
         settles=lambda smallest: smallest < 0,
     ),
     "var": Unit(
         positive=True,
-        variance=lambda spread, xp: spread,
+        variance=lambda spread, xp, out=None: spread,
         rescaled=lambda spread, prior, xp: spread / prior,
         doubt=_doubt_variance,
     ),
     "std": Unit(
         positive=True,
-        variance=lambda spread, xp: xp.square(spread),
+        variance=lambda spread, xp, out=None: xp.square(spread, out=out),
         rescaled=lambda spread, prior, xp: spread / xp.sqrt(prior),
         hides_negative=True,
         doubt=_doubt_deviation,
     ),
     "logstd": Unit(
-        variance=lambda spread, xp: xp.exp(2.0 * spread),
+        variance=lambda spread, xp, out=None: xp.exp(xp.multiply(spread, 2.0, out=out), out=out),
         rescaled=lambda spread, prior, xp: spread - 0.5 * xp.log(prior),
     ),
 }
@@ -103,12 +103,18 @@ def one_spread(**spreads: Any) -> tuple[str | None, Any]:
     return given[0] if given else (None, None)
 
 
-def to_variance(spread: NDArray[Any], unit: str) -> NDArray[Any]:
-    """Return σ² of a spread in its unit; NaN where a unit hides that a value is negative. A negative σ² stays."""
+def to_variance(spread: NDArray[Any], unit: str, out: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Return σ² of a spread in its unit; NaN where a unit hides that a value is negative. A negative σ² stays.
+
+    With `out=spread` the result takes the memory of the spread.
+    """
     row = UNITS[unit]
+    negative = spread < 0 if row.hides_negative else None
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        variance: NDArray[Any] = row.variance(spread, np)
-        return np.where(spread < 0, np.float32("nan"), variance) if row.hides_negative else variance
+        variance: NDArray[Any] = row.variance(spread, np, out)
+    if negative is not None:
+        variance[negative] = np.nan
+    return variance
 
 
 def unit_doubt(unit: str | None, smallest: float, largest: float) -> str:

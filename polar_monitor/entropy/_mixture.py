@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays.columns import Columns
 from ..arrays.rows import as_rows
@@ -15,6 +16,7 @@ from ._estimate import Estimate
 from ._nearest import repeats
 from ._per_dimension import Ids, PerDimension
 
+F64 = NDArray[np.float64]
 MAX_ROWS = 2**16
 """Largest number of components of a mixture: its bias, at most S/2n, is far below its error then."""
 MAX_LOG_NOISE = 40.0
@@ -92,7 +94,19 @@ def resolved(x: Any, tau: Any, *, groups: Any = None, dependent: bool = True) ->
 def _put(results: PerDimension, part: Columns, log_noise: Any, cluster: Ids, dependent: bool) -> None:
     """Store the information of `part`, whose rows have a spread of about 1, at the noise exp(`log_noise`)."""
     variance = np.exp(2.0 * np.clip(log_noise, -MAX_LOG_NOISE, MAX_LOG_NOISE)).astype(np.float32)
-    square = blocking.square if dependent and cluster is None else None
-    value, error = mixture.information(part.rows, np.ascontiguousarray(variance), cluster, square=square)
-    independent, ties = repeats(part.rows, part.mantissa)
-    results.put(part, {"value": value, "standard_error": error / np.sqrt(independent), "ties": ties})
+    in_time = dependent and cluster is None
+    squares: list[F64] = []  # n times the variance of the mean, of rows in time order and of independent ones
+
+    def square(terms: F64) -> F64:
+        squares.extend((blocking.square(terms), (terms * terms).mean(axis=1)))
+        return squares[0]
+
+    rows, noise = part.rows, np.ascontiguousarray(variance)
+    value, error = mixture.information(rows, noise, cluster, square=square if in_time else None)
+    independent, ties = repeats(rows, part.mantissa)
+    error = error / np.sqrt(independent)
+    if in_time:
+        with np.errstate(divide="ignore", invalid="ignore"):  # a constant: NaN
+            alone = error * np.sqrt(squares[1] / squares[0])
+        error = blocking.with_bias(error, alone, rows.shape[1] * independent)
+    results.put(part, {"value": value, "standard_error": error, "ties": ties})

@@ -148,7 +148,7 @@ class ModePipeline:
                 self.refused_unit = True
                 self.dropped += len(batch.mean)
                 return
-            variance = to_variance(batch.spread, self.kind)
+            variance = to_variance(batch.spread, self.kind, out=batch.spread)  # the ring's memory, which is read once
         if len(self.ring.letters) == 3:
             self._padding.look(batch.mean, batch.inputs, batch.steps, batch.number)
         self.stream.update(batch.mean, variance, batch.inputs, self.ring.mantissa, batch.steps)

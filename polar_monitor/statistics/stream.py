@@ -31,6 +31,8 @@ WINDOW_BYTES = 64 * 2**20
 """Largest memory of the window's means. Very wide latents get a shorter window."""
 MIN_VARIANCE = np.finfo(np.float32).tiny
 """Smallest variance that is kept, so that every variance has a logarithm."""
+CLEANED_AT_ONCE = 2**17
+"""Numbers that are searched for NaN at once: what is made for it stays in the cache."""
 NO_BITS = NO_ROWS.view(np.int32)
 NO_PACKED = np.empty((len(NAMES) - 1, 0), np.uint8)
 BLOCK_AND_NUMBERS = frozenset(NAMES) - {"non_finite"} | {"resolution", "repeats"}
@@ -165,13 +167,16 @@ class LatentStream:
 
     def _clean(self, here: slice) -> None:
         """Count the rows that are not finite, turn a negative variance into NaN, and raise a variance of zero."""
-        parts = [rows[:, here] for rows in (self._mean, self._variance) if rows is not None]
-        finite = np.logical_and.reduce([np.isfinite(rows) for rows in parts])
-        self._non_finite += finite.shape[1] - finite.sum(axis=1)
-        if self._variance is not None:
-            variance = parts[1]
-            variance[variance < 0] = np.nan
-            np.maximum(variance, MIN_VARIANCE, out=variance)
+        size = max(CLEANED_AT_ONCE // (here.stop - here.start), 1)
+        for first in range(0, self.dimensions, size):
+            part = slice(first, first + size)
+            finite = np.isfinite(self._mean[part, here])
+            if self._variance is not None:
+                variance = self._variance[part, here]
+                finite &= np.isfinite(variance)
+                np.copyto(variance, np.float32(np.nan), where=variance < 0)
+                np.maximum(variance, MIN_VARIANCE, out=variance)
+            self._non_finite[part] += finite.shape[1] - np.count_nonzero(finite, axis=1)
 
     def _advance(self, count: int) -> None:
         self._place = (self._place + count) % self.window

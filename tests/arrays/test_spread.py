@@ -96,3 +96,12 @@ def test_one_spread_is_taken() -> None:
 )
 def test_values_of_another_unit_are_pointed_out(unit: str | None, smallest: float, largest: float, said: str) -> None:
     assert re.fullmatch(said, unit_doubt(unit, smallest, largest))
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_variance_may_take_the_memory_of_the_spread(unit: str) -> None:
+    spread = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    spread[0] = np.nan, np.inf, 0.0
+    expected, own = to_variance(spread.copy(), unit), spread.copy()
+    assert np.shares_memory(to_variance(own, unit, out=own), own)
+    np.testing.assert_array_equal(own, expected)

@@ -43,7 +43,7 @@ def test_only_units_in_logarithms_are_settled_by_the_name_of_a_module() -> None:
 
 NEW_UNIT = """
 UNITS["precision"] = Unit(
-    variance=lambda spread, xp: 1.0 / spread,
+    variance=lambda spread, xp, out=None: xp.reciprocal(spread, out=out),
     rescaled=lambda spread, prior, xp: spread * prior,
 )
 """

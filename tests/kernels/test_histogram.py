@@ -67,6 +67,25 @@ def test_state_is_the_slow_twins(values, bins, cut):
     assert window(histogram).counts.sum() + used + tallies[1:].sum() == len(values)
 
 
+LARGEST = float(np.finfo(np.float32).max)
+
+
+@pytest.mark.parametrize("n", [230, 600, 1500])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.99, 1.0])
+@pytest.mark.parametrize("ends", [(9.0,), (-9.0,), (-9.0, 9.0), (LARGEST, -LARGEST), (np.inf,), (np.inf, LARGEST, 0.0)])
+def test_atoms_at_an_end_are_the_slow_twins(ends, share, n):
+    rng = np.random.default_rng(n)
+    x = rng.normal(size=(1, n)).astype(np.float32)
+    atom = rng.random(n) < share
+    x[0, atom] = rng.choice(np.array(ends, np.float32), atom.sum())
+    histogram, cut = WindowedHistogram(1, 64), n // 5
+    for part in (x[:, cut:], x[:, :cut]):
+        histogram.update(np.ascontiguousarray(part))
+    expected = slow.state(x[0].tolist(), 64, EXTREMES)
+    for name, ours in zip(Pane._fields, window(histogram), strict=True):
+        np.testing.assert_array_equal(ours[:, 0] if name == "tallies" else ours[0], expected[name], err_msg=name)
+
+
 def test_any_order_split_and_merge_gives_the_same_bits():
     blocks = stream_of_scales()
     rows = np.concatenate(blocks, axis=1)
