@@ -70,14 +70,16 @@ def dimensions_of(letters: str, shape: Sequence[int]) -> int:
     return int(shape[letters.index("d")]) if "d" in letters else 1
 
 
-def described(letters: str, shape: Sequence[int]) -> str:
-    """Describe how a latent is read.
+def described(letters: str, shape: Sequence[int] | None, dimensions: int = 0) -> str:
+    """Describe how a latent is read; where its shape is not known, with the number of its dimensions.
 
     Example:
         >>> described("ndt", (16, 3, 40))
         'D = 3 from (16, 3, 40): inputs × dimensions × places'
     """
     words = " × ".join(WORDS.get(letter, "places") for letter in letters)
+    if shape is None:
+        return f"D = {dimensions}: {words}"
     return f"D = {dimensions_of(letters, shape)} from {tuple(shape)}: {words}"
 
 

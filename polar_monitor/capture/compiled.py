@@ -13,6 +13,8 @@ from .row_buffer import BUFFERS_BY_KEY
 
 _compiled: set[str] = set()
 """Keys of the buffers whose taps have been compiled."""
+_letters: dict[str, str] = {}
+"""Letters of the axes that compiled code reads, by the key of the buffer."""
 WRITABLE = {"tag_activation_checkpoint", "wrap_activation_checkpoint", "invoke_subgraph", "Function"}
 """Operators that take functions which may write to outer tensors; the last is `autograd.Function`."""
 
@@ -42,9 +44,21 @@ def may_not_write(key: str) -> bool:
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def note_letters(key: str, letters: str) -> bool:
+    """Note how the axes of the tensors of this buffer are read."""
+    _letters[key] = letters
+    return True
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def stands_for_others(kind: type) -> bool:
     """Return True if tensors of this type stand for others, as those of DTensor do."""
     return _torch_compat.stands_for_others(kind)
+
+
+def letters_of(key: str) -> str:
+    """Return the letters of the axes that compiled code reads for this buffer; '' if none was compiled."""
+    return _letters.get(key, "")
 
 
 def is_compiled_in(key: str) -> bool:

@@ -16,7 +16,7 @@ from torch.compiler import is_compiling
 from .._torch_compat import forward_hooks, in_backward, is_exporting, is_plain, is_tracing
 from ..discovery.latent import Reader
 from .axes import Axes
-from .compiled import follow_device, may_not_write, stands_for_others
+from .compiled import follow_device, may_not_write, note_letters, stands_for_others
 from .inert import InertHook
 from .inputs import flat, token_of
 from .output_rows import MANTISSA, refusal, rows_of
@@ -195,7 +195,9 @@ class Tap:
         traced = buffer.traced
         if traced is not None and traced.device == tensor.device and not refusal(tensor):
             before = 0 if buffer.traced_cursor is None else buffer.traced_cursor[0]
-            buffer.write_traced(rows_of(tensor.detach(), self.axes.traced(tensor.dim()), before))
+            letters = self.axes.traced(tensor.dim())
+            note_letters(buffer.key, letters)
+            buffer.write_traced(rows_of(tensor.detach(), letters, before))
         else:
             buffer.skip_traced()
 

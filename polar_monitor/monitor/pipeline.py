@@ -17,6 +17,7 @@ from ..alerts.observation import Observation
 from ..arrays.layout import described
 from ..arrays.padding import PaddingLook
 from ..arrays.spread import UNITS, ends_of, to_variance, unit_doubt
+from ..capture.compiled import letters_of
 from ..capture.ring import PairedRingBuffer
 from ..capture.transfer import Batch, HostTransfer
 from ..context import Context
@@ -91,6 +92,9 @@ class ModePipeline:
     def reading(self) -> str:
         """Text that says how the axes of the first latent are read; '' before it."""
         letters, shape = self.ring.letters, self.ring.shape
+        compiled = letters_of(self.ring.mean.key)
+        if not letters and compiled and self.stream is not None:
+            return described(compiled, None, self.stream.dimensions)
         return described(letters, shape) if letters else ""
 
     @property

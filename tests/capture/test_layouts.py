@@ -164,3 +164,51 @@ def test_a_negative_spread_is_a_wrong_unit_and_not_a_nan(unit: str) -> None:
     assert not monitor.should_stop
     assert {str(alert.kind) for alert in monitor.alerts} <= {"silent"}
     assert (monitor.health().rows_seen, monitor.health().rows_dropped) == (0, 960)
+
+
+class Small(nn.Module):
+    """A VAE of sequences in the layout of a linear layer, or of a convolution."""
+
+    def __init__(self, layout: str) -> None:
+        super().__init__()
+        layer: Any = nn.Linear if layout == "ntd" else lambda a, b: nn.Conv1d(a, b, 1)
+        self.encoder, self.mu, self.logvar, self.decoder = layer(4, 8), layer(8, 3), layer(8, 3), layer(3, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the loss."""
+        h = self.encoder(x).tanh()
+        mu, logvar = self.mu(h), self.logvar(h)
+        z = mu + torch.randn_like(mu) * (0.5 * logvar).exp()
+        loss: torch.Tensor = (self.decoder(z) - x).square().mean() + 0.01 * (mu**2 + logvar.exp() - logvar).mean()
+        return loss
+
+
+def train_small(layout: str, backend: str | None, monitored: bool) -> tuple[torch.Tensor, ...]:
+    """Train at a size of the batch and a length that change in every call."""
+    torch._dynamo.reset()
+    torch.manual_seed(0)
+    model = Small(layout)
+    monitor = watched(model, every=5) if monitored else None
+    forward: Any = model if backend is None else torch.compile(model, backend=backend, dynamic=True)
+    optimizer, generator = torch.optim.Adam(model.parameters(), 1e-2), torch.Generator().manual_seed(1)
+    for _ in range(10):
+        n, t = (int(torch.randint(2, 12, (), generator=generator)) for _ in range(2))
+        loss = forward(torch.randn((n, t, 4) if layout == "ntd" else (n, 4, t), generator=generator))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    if monitor is not None:
+        monitor.evaluate()
+        health, snapshot = monitor.health(), monitor.snapshot()
+        assert snapshot is not None
+        assert (snapshot.dimensions, health.errors, health.rows_dropped) == (3, 0, 0)
+        words = "inputs × places × dimensions" if layout == "ntd" else "inputs × dimensions × places"
+        assert words in monitor.explain() and "D = 3" in monitor.explain()
+    return *(parameter.detach().clone() for parameter in model.parameters()), torch.get_rng_state()
+
+
+@pytest.mark.parametrize(("layout", "backend"), [("ntd", None), ("ndt", None), ("ndt", "aot_eager")])
+def test_training_is_the_same_at_any_length_eager_and_compiled(layout: str, backend: str | None) -> None:
+    pairs = zip(train_small(layout, backend, True), train_small(layout, backend, False), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+    torch._dynamo.reset()

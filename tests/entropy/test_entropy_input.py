@@ -177,7 +177,7 @@ def test_arguments_are_checked(x: Array) -> None:
         entropy.histogram(x, bins=100)
     with pytest.raises(PolarMonitorError, match="tau: expected a number above 0"):
         entropy.resolved(x, 0.0)
-    with pytest.raises(PolarMonitorError, match="one of var, logvar, std; got none"):
+    with pytest.raises(PolarMonitorError, match="one of var, logvar, std, logstd; got none"):
         entropy.information(x)
     with pytest.raises(PolarMonitorError, match="at most one"):
         entropy.information(x, np.ones_like(x), std=np.ones_like(x))
