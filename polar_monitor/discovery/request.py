@@ -14,7 +14,7 @@ WHICH = ("main", "all")
 
 @dataclass(frozen=True)
 class LatentRequest:
-    """What the user says of the latent. It may hold the model."""
+    """Arguments about the latent. They may hold the model."""
 
     mean: Any = None
     spreads: Mapping[str, Any] = field(default_factory=dict)

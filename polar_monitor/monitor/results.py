@@ -1,4 +1,4 @@
-"""What users read of a monitor: numbers, labels, alerts, and texts."""
+"""Results of a monitor for its user: numbers, labels, alerts, and texts."""
 
 from __future__ import annotations
 

@@ -16,12 +16,12 @@ from ...discovery.latent import Latent
 
 @dataclass(frozen=True)
 class Given:
-    """What is known before a search."""
+    """Facts that are known before a search."""
 
     latent: Latent | None
     """The latent that names or arguments gave."""
     question: str = ""
-    """What the names leave open."""
+    """Question that the names leave open."""
     is_named: bool = False
     """True if the user's arguments gave the latent: it is never replaced."""
     wants_all: bool = False
@@ -34,7 +34,7 @@ class Given:
 
     @property
     def asked(self) -> str:
-        """What the data have to decide, in words."""
+        """Question for the data, in words."""
         if self.latent is None:
             return self.question
         return f"{self.latent.why}; does a decoder take exactly this code?"
