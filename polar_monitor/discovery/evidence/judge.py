@@ -14,7 +14,7 @@ from .samples import SampleSlot
 from .seen import Seen
 from .step import Step
 from .trial import Hint, Trial
-from .views import has_zeros
+from .views import are_rows, has_zeros
 
 MAX_TRIALS = 32
 """Samples that are tried."""
@@ -65,8 +65,9 @@ class Judge:
                 is_part = not sample.slot.view.is_complete
                 if sample.slot in self._rejected:
                     continue
-                ways: tuple[Way, ...] = ("mask", "dropout") if has_zeros(sample.values) else ("",)
-                ways = ("covariance", *ways) if step.has_covariance else ways
+                ways: tuple[Way, ...] = ("covariance", "") if step.has_covariance else ("",)
+                if has_zeros(sample.values):
+                    ways = ("mask",) if are_rows(sample.values) else ("mask", "dropout")
                 several = [trial for way in ways if (trial := opened(step, sample, way, self.remarks)) is not None]
                 several = [trial for trial in several if trial.is_possible(self._hint)]
                 trials += sorted(several, key=lambda trial: -trial.log_likelihood)[:1]

@@ -117,9 +117,11 @@ class Trial:
 
     @property
     def log_likelihood(self) -> float:
-        """Log-likelihood for a number of the best reading, less that of noise of as large residuals."""
+        """Log-likelihood of the best reading."""
         assert self._tally is not None
-        return float(np.where(self._allowed(), self._tally.likelihood - RARITY, -np.inf).max())
+        raised = np.log(dropout_factor(self.sample.values)) if self._way == "dropout" else 0.0
+        best = np.where(self._allowed(), self._tally.likelihood - RARITY, -np.inf).max()
+        return float(best - raised * self._tally.numbers)
 
     @property
     def is_open(self) -> bool:
