@@ -12,9 +12,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from polar_monitor.capture.look import Look
 from polar_monitor.discovery.evidence.judge import Judge
@@ -23,7 +25,13 @@ from polar_monitor.discovery.evidence.reading import Reading
 from .cost import costs
 from .random_vaes import RandomVae
 
-SAME = {"σ = softplus(·)": "std", "σ² = softplus(·)": "var"}
+SIGMA: dict[str, Callable[[Tensor], Tensor]] = {
+    "logvar": lambda spread: (spread / 2).exp(),
+    "logstd": torch.exp,
+    "var": torch.sqrt,
+    "std": torch.abs,
+}
+"""Unit → σ."""
 
 
 def is_right(reading: Reading, model: RandomVae) -> bool:
@@ -40,15 +48,15 @@ def is_right(reading: Reading, model: RandomVae) -> bool:
         std = model.std(spread).abs()
     for handle in handles:
         handle.remove()
-    found = reading.mean.read(outputs[reading.mean.module])
+    mean_read = reading.mean.read(outputs[reading.mean.module])
     given = reading.spread.read(outputs[reading.spread.module])
     given = given if reading.form.read is None else reading.form.read(given)
     scale = {"logvar": lambda s: (s / 2).exp(), "logstd": torch.exp, "var": torch.sqrt, "std": torch.abs}[
         reading.form.unit
     ](given)
-    if found.shape != mean.shape or scale.shape != std.shape:
+    if mean_read.shape != mean.shape or scale.shape != std.shape:
         return False
-    return bool(torch.allclose(found, mean, atol=1e-4)) and float((scale / std).log().abs().mean()) < 0.02
+    return bool(torch.allclose(mean_read, mean, atol=1e-4)) and float((scale / std).log().abs().mean()) < 0.02
 
 
 def discovered(seed: int, steps: int, hint: Any) -> tuple[int, Reading | None, RandomVae]:

@@ -18,7 +18,9 @@ from .views import are_rows, has_zeros
 
 MAX_TRIALS = 32
 """Samples that are tried."""
-PAUSES = (0, 0, 1, 3, 7, 15)
+MANY = 80
+"""Tensors of a step above which samples among other columns are looked for in every second search only."""
+PAUSES = (0, 1, 3, 7, 15)
 """Steps between searches that find nothing to try."""
 
 
@@ -61,7 +63,8 @@ class Judge:
         """Return the trials of the first views of a tensor that can be a sample: a complete one, and a part."""
         trials: list[Trial] = []
         try:
-            for sample in step.samples_in(entry):
+            joined = len(step.seen) <= MANY or self._searches % 2 == 0
+            for sample in step.samples_in(entry, joined):
                 is_part = not sample.slot.view.is_complete
                 if sample.slot in self._rejected:
                     continue
