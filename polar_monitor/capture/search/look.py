@@ -55,9 +55,9 @@ class Look:
         model = self._model()
         for name, module in () if model is None else hookable_modules(model):
             if names is None or name in names:
-                hook = LookHook(self, name, module)
-                self._handles.append(module.register_forward_pre_hook(hook.before, with_kwargs=True))
-                self._handles.append(module.register_forward_hook(hook))
+                before, after = LookBefore(self, name, module), LookHook(self, name, module)
+                self._handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
+                self._handles.append(module.register_forward_hook(after))
 
     def stop(self) -> None:
         """Take all hooks off."""
@@ -101,18 +101,11 @@ class Look:
 
 
 class LookHook:
-    """The hooks of one module: `before` sees its inputs, a call of the object itself its output."""
+    """Hook on the output of one module."""
 
     def __init__(self, look: Look, name: str, module: nn.Module) -> None:
         self._look, self._name, self._layer, self._kind = look, name, is_layer(module), type(module).__name__
         self.__name__ = "polar_monitor.LookHook"
-
-    def before(self, module: nn.Module, args: Any, kwargs: Any) -> None:
-        """Keep the inputs of a call."""
-        if not is_compiling():
-            self._keep(module, False, args)
-            if kwargs:
-                self._keep(module, False, kwargs)
 
     def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
         """Keep the output of a call."""
@@ -133,6 +126,17 @@ class LookHook:
 
     def __reduce__(self) -> tuple[type[InertHook], tuple[()]]:
         return InertHook, ()
+
+
+class LookBefore(LookHook):
+    """Hook on the inputs of one module: an object of its own, as copies of a model copy it alone."""
+
+    def __call__(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        """Keep the inputs of a call."""
+        if not is_compiling():
+            self._keep(module, False, args)
+            if kwargs:
+                self._keep(module, False, kwargs)
 
 
 class Blocks:

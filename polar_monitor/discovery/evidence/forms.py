@@ -56,7 +56,7 @@ FORMS = (
     Form("σ, negative in places", "std", lambda s: _log(np.abs(s)), lambda s: s.abs(), rarity=3),
     Form("σ = softplus(·)", "std", lambda s: _log(_softplus(s)), softplus, rarity=4),
     Form("σ² = softplus(·)", "var", lambda s: _log(_softplus(s)) / 2, softplus, rarity=5),
-    Form("log σ² = −|·|", "logvar", lambda s: -np.abs(s) / 2, lambda s: -s.abs(), rarity=9),
+    Form("log σ² = −|·|", "logvar", lambda s: -np.abs(s) / 2, lambda s: -s.abs(), rarity=5),
     Form("σ² = elu(·) + 1", "var", lambda s: _log(_elu(s)) / 2, lambda s: elu(s) + 1, rarity=9),
     Form("σ = softplus(·) + 0.1", "std", lambda s: _log(_softplus(s) + 0.1), lambda s: softplus(s) + 0.1, rarity=6),
     Form(

@@ -14,11 +14,13 @@ from .samples import SampleSlot
 from .seen import Seen
 from .step import Step
 from .trial import Hint, Trial
-from .views import has_zeros
+from .views import are_rows, has_zeros
 
 MAX_TRIALS = 32
 """Samples that are tried."""
-PAUSES = (0, 0, 1, 3, 7, 15)
+MANY = 80
+"""Tensors of a step above which samples among other columns are looked for in every second search only."""
+PAUSES = (0, 1, 3, 7, 15)
 """Steps between searches that find nothing to try."""
 
 
@@ -61,12 +63,14 @@ class Judge:
         """Return the trials of the first views of a tensor that can be a sample: a complete one, and a part."""
         trials: list[Trial] = []
         try:
-            for sample in step.samples_in(entry):
+            joined = len(step.seen) <= MANY or self._searches % 2 == 0
+            for sample in step.samples_in(entry, joined):
                 is_part = not sample.slot.view.is_complete
                 if sample.slot in self._rejected:
                     continue
-                ways: tuple[Way, ...] = ("mask", "dropout") if has_zeros(sample.values) else ("",)
-                ways = ("covariance", *ways) if step.has_covariance else ways
+                ways: tuple[Way, ...] = ("covariance", "") if step.has_covariance else ("",)
+                if has_zeros(sample.values):
+                    ways = ("mask",) if are_rows(sample.values) else ("mask", "dropout")
                 several = [trial for way in ways if (trial := opened(step, sample, way, self.remarks)) is not None]
                 several = [trial for trial in several if trial.is_possible(self._hint)]
                 trials += sorted(several, key=lambda trial: -trial.log_likelihood)[:1]

@@ -16,7 +16,9 @@ from .trial import SLACK, Trial, in_a_pair, numbers_of, scales_in
 from .views import View
 
 SCREEN = 512
-"""Numbers of a sample that the first look uses."""
+"""Numbers of a sample in which forms are tried at first."""
+SCREEN_MEANS = 4096
+"""Numbers in which means are."""
 MAX_GIVEN = 12
 """Readings that are compared with what the modules around them take."""
 
@@ -31,36 +33,47 @@ def opened(step: Step, sample: Sample, way: Way = "", remarks: list[str] | None 
     `remarks` gets words for a sample with the same σ in all inputs, which no module gives.
     """
     pieces = step.candidates(sample)
-    result = numbers_of(step, sample, pieces, SCREEN, way) if pieces else None
+    result = numbers_of(step, sample, pieces, SCREEN_MEANS, way) if pieces else None
     if result is None:
         return None
-    lines = result.values
+    means = possible_means(_thinned(result.values, SCREEN_MEANS))
+    if not means.any():
+        return None
+    lines, every = _thinned(result.values, SCREEN), max(result.values.shape[1] // SCREEN, 1)
     pieces = [pieces[place] for place in result.places]
-    means = possible_means(lines)
     linked = step.links(pieces) & means[:, None]
     plausible = np.zeros((0, 0, 0), bool)
     if linked.any():
-        sums = tally(lines, linked, scales_in(step, sample, pieces, result))
+        sums = tally(lines, linked, scales_in(step, sample, pieces, lines, result.key))
         plausible = sums.plausible(5.0, SLACK) & linked[:, :, None]
     if not plausible.any():
         if remarks is not None and means.any() and sample.slot.view == View("") and not way:
             remarks += _with_constant_spread(sample, pieces, lines, result.width, means)
         return None
-    likely = np.where(plausible, sums.likelihood, -np.inf)
     pairs: Bools = np.any(plausible, 2)
-    for i, j in sorted(np.argwhere(pairs).tolist(), key=lambda at: -likely[at[0], at[1]].max())[:MAX_GIVEN]:
-        with np.errstate(all="ignore"):
-            scale = FORMS[int(likely[i, j].argmax())].log_scale(lines[1 + j])
-            residual = (lines[0] - lines[1 + i]) / np.exp(scale)
-        if not way and step.is_given(residual, sample, pieces[i]):
-            raise Given
     keep = in_a_pair(pairs)
     if not keep.any():
         return None
     kept = [piece for piece, stays in zip(pieces, keep, strict=True) if stays]
     trial = Trial(sample, kept, pairs[keep][:, keep], way)
     trial.take(step, sample, kept)
-    return trial if trial.is_open else None
+    if not trial.is_open:
+        return None
+    if not way:
+        likely = np.where(plausible, sums.likelihood, -np.inf)
+        for i, j in sorted(np.argwhere(pairs).tolist(), key=lambda at: -likely[at[0], at[1]].max())[:MAX_GIVEN]:
+            with np.errstate(all="ignore"):
+                scale = FORMS[int(likely[i, j].argmax())].log_scale(lines[1 + j])
+                residual = (lines[0] - lines[1 + i]) / np.exp(scale)
+            if step.is_given(residual, sample, pieces[i], every):
+                raise Given
+    return trial
+
+
+def _thinned(lines: F32, limit: int) -> F32:
+    """Return at most so many of the numbers, from all over them."""
+    every = lines.shape[1] // limit
+    return np.ascontiguousarray(lines[:, ::every][:, :limit]) if every > 1 else lines
 
 
 def _with_constant_spread(sample: Sample, pieces: list[Piece], lines: F32, width: int, means: Bools) -> list[str]:
@@ -69,6 +82,7 @@ def _with_constant_spread(sample: Sample, pieces: list[Piece], lines: F32, width
     place = int(left.argmin())
     if lines.shape[1] / 2 * np.log(lines[0].var() / max(left[place], 1e-30)) < MIN_GAIN:
         return []
+    width = width if lines.shape[1] % width == 0 else 1
     z, mean = (line.reshape(-1, width).astype(np.float64) for line in (lines[0], lines[1 + place]))
     spread = np.broadcast_to((z - mean).std(0), z.shape)
     if len(z) < MIN_ROWS or not spread.all() or not fit(mean, np.log(spread), z, False).fits:

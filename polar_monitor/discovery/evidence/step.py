@@ -21,6 +21,8 @@ MIN_NUMBERS = 2
 MAX_CANDIDATES = 48
 """Pieces that are tried as mean and as spread of one sample: the latest before it."""
 
+NOT_JOINED = ("Norm", "Norm1d", "Norm2d", "Norm3d", "ReLU", "GELU", "SiLU", "Tanh", "Sigmoid", "Softmax", "Dropout")
+"""Ends of the names of layers that no model gives a sample and conditions side by side."""
 SAME_CORRELATION = 0.8
 """Correlation above which residuals are another tensor's numbers."""
 
@@ -33,6 +35,7 @@ class Step:
         self.pieces: dict[int, list[Piece]] = defaultdict(list)
         """Pieces by their numbers, in the order in which they were seen."""
         self._scales: dict[object, Scales] = {}
+        self._marks: dict[Slot, bytes] = {}
         self._inputs: dict[str, bytes] = {}
         """First input of each module."""
         self._begins: dict[str, int] = {}
@@ -98,10 +101,10 @@ class Step:
             if not (entry.is_layer if entry.is_output else entry.module == outermost):
                 yield entry
 
-    def samples_in(self, entry: Seen) -> Iterator[Sample]:
-        """Yield the views of a tensor that have the size of some piece."""
+    def samples_in(self, entry: Seen, joined: bool = True) -> Iterator[Sample]:
+        """Yield the views of a tensor that have the size of some piece; with other columns beside it if `joined`."""
         known: set[bytes] = set()
-        for view in views_of(entry.shape, entry.is_output, self.sizes):
+        for view in views_of(entry.shape, not joined or entry.is_output or entry.kind.endswith(NOT_JOINED), self.sizes):
             sample = self.sample(entry, view)
             if sample is not None:
                 mark = fingerprint(sample.values) + sample.values.flat[-64:].tobytes()
@@ -153,10 +156,14 @@ class Step:
             self._given[numbers] = [(entry.module, entry.order, part.reshape(-1)) for entry, part in parts]
         return self._given[numbers]
 
-    def is_given(self, residual: F32, sample: Sample, mean: Piece) -> bool:
-        """Return True if residuals are a part of what a module around the mean takes: a flow's coupling, no noise."""
+    def is_given(self, residual: F32, sample: Sample, mean: Piece, every: int) -> bool:
+        """Return True if residuals are a part of what a module around the mean takes: a flow's coupling, no noise.
+
+        They are those of every so many numbers of the sample.
+        """
         for module, order, part in self.given(prod(sample.shape)):
             if order < sample.order and mean.slot.module.startswith(f"{module}." if module else ""):
+                part = part[::every]
                 size = min(part.size, residual.size)
                 if _follows(residual[:size], part[:size]):
                     return True
@@ -168,13 +175,20 @@ class Step:
         They come before the sample; or from a module around all of it, which may give its mean and spread again.
         """
         own = fingerprint(sample.values)
-        pieces = [
-            piece
-            for piece in self.pieces[prod(sample.shape)]
-            if (piece.seen.order < sample.order or self._encloses(piece, sample)) and fingerprint(piece.values) != own
-        ]
-        pieces.sort(key=lambda piece: (piece.seen.order > sample.order, -piece.seen.order))
-        return sorted(pieces[:MAX_CANDIDATES], key=_preference)
+        before: list[Piece] = []
+        after: list[Piece] = []
+        for piece in reversed(self.pieces.get(prod(sample.shape), ())):
+            if piece.seen.order < sample.order:
+                before.append(piece)
+            elif self._encloses(piece, sample):
+                after.append(piece)
+        latest = (before + after)[:MAX_CANDIDATES]
+        return sorted((piece for piece in latest if self._mark(piece) != own), key=_preference)
+
+    def _mark(self, piece: Piece) -> bytes:
+        if piece.slot not in self._marks:
+            self._marks[piece.slot] = fingerprint(piece.values)
+        return self._marks[piece.slot]
 
     def _encloses(self, piece: Piece, sample: Sample) -> bool:
         """Return True if the module of a piece had begun before the sample was seen, and is no layer."""

@@ -88,8 +88,10 @@ class Scales(NamedTuple):
 
     sums: F64
     """(forms,): sum of log σ; NaN where the form cannot be."""
-    inverse: F32
-    """(forms, n): 1 / σ, or 1 / b."""
+    weights: F32
+    """(forms, n): 1 / σ², or 1 / b²."""
+    laplace: F32
+    """(Laplace's forms, n): 1 / b."""
 
 
 def scales_of(spread: F32, sample: F32 | None = None, mantissa: int = FULL_MANTISSA) -> Scales:
@@ -101,7 +103,8 @@ def scales_of(spread: F32, sample: F32 | None = None, mantissa: int = FULL_MANTI
     if sample is not None:
         scale = with_rounding(scale, sample, mantissa)
     sums = np.where(possible, scale.sum(1, dtype=np.float64), np.nan)
-    return Scales(sums, np.exp(-scale).astype(np.float32))
+    inverse = np.exp(-scale).astype(np.float32, copy=False)
+    return Scales(sums, inverse * inverse, inverse[IS_LAPLACE])
 
 
 def tally(lines: F32, pairs: Bools, scales: Callable[[int], Scales]) -> Tally:
@@ -113,14 +116,14 @@ def tally(lines: F32, pairs: Bools, scales: Callable[[int], Scales]) -> Tally:
     means, spreads = np.flatnonzero(pairs.any(1)), np.flatnonzero(pairs.any(0))
     likelihood, squares = (np.full((count, count, len(IS_LAPLACE)), filler) for filler in (-np.inf, np.nan))
     forms = [scales(place) for place in spreads.tolist()]
-    sums, inverse = np.stack([form.sums for form in forms]), np.stack([form.inverse for form in forms])
+    sums = np.stack([form.sums for form in forms])
+    weights, laplace = (np.concatenate(part) for part in zip(*(form[1:] for form in forms), strict=True))
     distance = np.abs(z - lines[1:][means])
     with np.errstate(all="ignore"):
-        table = (distance * distance) @ np.square(inverse).reshape(-1, numbers).T
+        table = (distance * distance) @ weights.T
         normal = table.reshape(len(means), *sums.shape).astype(np.float64)
-        absolute = inverse[:, IS_LAPLACE].reshape(-1, numbers)
         exponent = normal / 2
-        exponent[:, :, IS_LAPLACE] = (distance @ absolute.T).reshape(len(means), len(spreads), -1)
+        exponent[:, :, IS_LAPLACE] = (distance @ laplace.T).reshape(len(means), len(spreads), -1)
         value = -exponent - sums - np.where(IS_LAPLACE, np.log(2), LOG_2PI / 2) * numbers
     at = np.ix_(means, spreads)
     likelihood[at] = np.where(np.isfinite(value), value, -np.inf)
@@ -143,10 +146,11 @@ def with_rounding(log_scale: F64, sample: F32, mantissa: int) -> F64:
 
 def possible_means(lines: F32) -> Bools:
     """Return which pieces can be the mean of a sample: what is left does not depend on them, and is not nothing."""
-    means = lines[1:].astype(np.float64)
+    means = lines[1:]
     left = lines[0] - means
     products = left * means
-    slack = MAX_SLOPE * np.sqrt((products * products).sum(1)) + 1e-30
-    exact = np.abs(left).max(1) <= SAME_NUMBERS * np.abs(lines[0]).max()
-    can: Bools = (np.abs(products.sum(1)) <= slack) & (not exact.any())
+    with np.errstate(all="ignore"):
+        slack = MAX_SLOPE * np.sqrt(np.einsum("pn,pn->p", products, products)) + 1e-30
+        exact = np.abs(left).max(1) <= SAME_NUMBERS * np.abs(lines[0]).max()
+        can: Bools = (np.abs(products.sum(1)) <= slack) & (not exact.any())
     return can

@@ -96,7 +96,7 @@ class Trial:
         lines, width = result.values, result.width
         self.sample, self._pieces = sample, pieces
         self.takers |= step.takers(sample)
-        new = tally(lines, self._linked, scales_in(step, sample, pieces, result))
+        new = tally(lines, self._linked, scales_in(step, sample, pieces, lines, result.key))
         self._tally = new if self._tally is None else self._tally.plus(new)
         self._kept.append(Kept(lines, width))
         while sum(kept.lines.shape[1] for kept in self._kept) > MAX_KEPT and len(self._kept) > 1:
@@ -117,9 +117,11 @@ class Trial:
 
     @property
     def log_likelihood(self) -> float:
-        """Log-likelihood for a number of the best reading, less that of noise of as large residuals."""
+        """Log-likelihood of the best reading."""
         assert self._tally is not None
-        return float(np.where(self._allowed(), self._tally.likelihood - RARITY, -np.inf).max())
+        raised = np.log(dropout_factor(self.sample.values)) if self._way == "dropout" else 0.0
+        best = np.where(self._allowed(), self._tally.likelihood - RARITY, -np.inf).max()
+        return float(best - raised * self._tally.numbers)
 
     @property
     def is_open(self) -> bool:
@@ -209,14 +211,14 @@ class Trial:
         return fit(mean, scale, z, FORMS[at.form].laplace)
 
 
-def scales_in(step: Step, sample: Sample, pieces: list[Piece], lines: Lines) -> Callable[[int], Scales]:
-    """Return what gives the forms of one of the pieces."""
+def scales_in(step: Step, sample: Sample, pieces: list[Piece], lines: F32, key: object) -> Callable[[int], Scales]:
+    """Return what gives the forms of one of the pieces; lines of equal keys and lengths are the same in a step."""
 
     def scales(place: int) -> Scales:
-        line = lines.values[1 + place]
+        line = lines[1 + place]
         if sample.mantissa < FULL_MANTISSA:
-            return scales_of(line, lines.values[0], sample.mantissa)
-        return step.scales(pieces[place], line, lines.key)
+            return scales_of(line, lines[0], sample.mantissa)
+        return step.scales(pieces[place], line, (key, len(line)))
 
     return scales
 

@@ -139,6 +139,12 @@ def has_zeros(values: F32) -> bool:
     return DROPPED[0] < share_of_zeros(values) < DROPPED[1]
 
 
+def are_rows(values: F32) -> bool:
+    """Return True if the zeros are complete rows of the last axis: of a mask, not of dropout."""
+    zeros = values == 0
+    return values.ndim > 1 and values.shape[-1] > 1 and bool((zeros.all(-1) == zeros.any(-1)).all())
+
+
 def is_rectified(values: F32) -> bool:
     """Return True if no number is negative and some are 0: the output of a ReLU."""
     return float(values.min()) >= 0 and has_zeros(values)

@@ -1,0 +1,111 @@
+"""Codes without a sample, and the reasons why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from evidence_runs import H, N, Net, Toy, X, look_once, mlp, rows
+from torch import Tensor, nn
+
+from polar_monitor.discovery.evidence.codes import Code, CodeJudge
+
+data = rows(N, X)
+
+
+def judged(model: nn.Module, batch: Callable[[], Any], steps: int = 3) -> tuple[Code | None, str]:
+    torch.manual_seed(0)
+    judge = CodeJudge()
+    for _ in range(steps):
+        judge.add(look_once(model, batch()))
+    return judge.best(), judge.reason
+
+
+def tokens(model: Any, x: Tensor) -> Tensor:
+    return model.decoder(model.encoder(model.embed(x).flatten(1))).view(-1, 12, 30)
+
+
+def mean_only(model: Any, x: Tensor) -> Tensor:
+    h = model.body(x).relu()
+    model.fc_ln_var(h)
+    return model.dec(model.fc_mu(h))
+
+
+CODES: dict[str, tuple[nn.Module, Callable[[], Any], str]] = {
+    "MLP": (Net(lambda s, x: s.decoder(s.encoder(x)), encoder=mlp(X, H, 6), decoder=mlp(6, H, X)), data, "encoder.2"),
+    "maps": (
+        Net(
+            lambda s, x: s.decoder(s.encoder(x)), encoder=nn.Conv2d(3, 4, 4, 4), decoder=nn.ConvTranspose2d(4, 3, 4, 4)
+        ), rows(8, 3, 16, 16), "encoder",
+    ),
+    "tokens": (
+        Net(tokens, embed=nn.Embedding(30, 4), encoder=mlp(48, H, 6), decoder=mlp(6, H, 360)),
+        lambda: torch.randint(0, 30, (8, 12)), "encoder.2",
+    ),
+    "a mean beside a head that nothing uses": (
+        Net(mean_only, body=mlp(X, H), fc_mu=nn.Linear(H, 6), fc_ln_var=nn.Linear(H, 6), dec=mlp(6, X)), data, "fc_mu",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CODES)
+def test_what_the_decoder_takes_exactly_is_the_code(kind: str) -> None:
+    model, batch, name = CODES[kind]
+    code, _ = judged(model, batch)
+    assert code is not None
+    assert code.is_confirmed
+    assert code.mean.module == name
+    assert code.spread is None
+    assert "is exactly what" in code.evidence
+    early, _ = judged(model, batch, 2)
+    assert early is not None
+    assert not early.is_confirmed
+
+
+def test_a_code_that_no_name_supports_is_shown_but_not_taken() -> None:
+    code, _ = judged(mlp(X, H, 4, H, X), data)
+    assert code is not None
+    assert code.mean.module == "2"
+    assert not code.is_confirmed
+
+
+def test_a_sample_is_no_code() -> None:
+    assert judged(Toy(), data)[0] is None
+
+
+def skips(model: Any, x: Tensor) -> Tensor:
+    a = model.encoder(x)
+    return model.last(torch.cat([model.decoder(model.bottleneck(a)), a], 1))
+
+
+class VectorQuantizer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.book = nn.Embedding(8, 6)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.book(torch.cdist(z, self.book.weight).argmin(1))
+
+
+NONE: dict[str, tuple[nn.Module, Callable[[], Any], str]] = {
+    "a policy": (mlp(X, H, 4), data, "a policy or a regressor?"),
+    "no bottleneck": (mlp(X, H, X), data, "no tensor that one module gives and another takes is narrower"),
+    "a U-Net": (
+        Net(skips, encoder=mlp(X, 16), bottleneck=mlp(16, 4), decoder=mlp(4, 16), last=mlp(32, X)), data,
+        "'last' takes what an earlier module gives: it goes around 'bottleneck",
+    ),
+    "a VQ-VAE": (
+        Net(lambda s, x: s.decoder(s.vq(s.encoder(x))), encoder=mlp(X, H, 6), vq=VectorQuantizer(), decoder=mlp(6, X)),
+        data, "is one of a list of codes",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", NONE)
+def test_what_is_no_code_is_said(kind: str) -> None:
+    model, batch, words = NONE[kind]
+    code, reason = judged(model, batch)
+    assert code is None
+    assert words in reason
