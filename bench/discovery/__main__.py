@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polar_monitor.capture.look import Look
+from polar_monitor.capture.search.look import Look
 from polar_monitor.discovery.evidence.judge import Judge
 from polar_monitor.discovery.evidence.reading import Reading
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from polar_monitor.capture.look import Look
+from polar_monitor.capture.search.look import Look
 from polar_monitor.discovery.evidence.judge import Judge
 
 STEPS = 50

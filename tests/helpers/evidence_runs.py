@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from polar_monitor.capture.look import Look
+from polar_monitor.capture.search.look import Look
 from polar_monitor.discovery.evidence.judge import Judge
 from polar_monitor.discovery.evidence.pieces import Slot
 from polar_monitor.discovery.evidence.reading import Reading

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch._dynamo.testing import CompileCounterWithBackend
 from torch.utils.checkpoint import checkpoint
 
-from polar_monitor.capture.look import Look, hookable_modules
+from polar_monitor.capture.search.look import Look, hookable_modules
 
 
 class Small(nn.Module):
