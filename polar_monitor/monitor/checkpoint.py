@@ -162,7 +162,7 @@ def _pipeline(loop: EvaluationLoop, mode: str, saved: Mapping[str, Any]) -> Mode
     from ..statistics.histogram_state import check_histogram
 
     present, kind = loop.pipelines.get(mode), saved["kind"]
-    if present is not None and present.kind != kind and loop.search is None:
+    if present is not None and present.kind != kind and not (loop.search and loop.search.is_open):
         raise PolarMonitorError(f"expected {present.kind or 'no variance'}, got {kind or 'no variance'}")
     loaded = ModePipeline(mode, kind, loop.options.settings, None)
     for word in ("written", "dropped", "skipped", "seen", "observed"):

@@ -90,11 +90,12 @@ class EvaluationLoop:
         if self.suspended or self.ended or forks() != self._forks:
             return
         due = self.schedule.count()
-        if not (due or self.search is not None) or self.publisher.busy:
+        looks = self.search is not None and self.schedule.steps >= self.search.due
+        if not (due or looks) or self.publisher.busy:
             return
         self.schedule.start_charging()
         try:
-            if self.search is not None:
+            if looks and self.search is not None:
                 self.search.step()
             if due and not self.schedule.wakes():
                 self._step()

@@ -129,9 +129,17 @@ class FirstForwards:
         """Return the outcome for a latent that the names or the user gave, and the data did not confirm."""
         latent = given.latent
         why = "" if latent is None else f"{latent.why}; not confirmed: no module was seen that takes a sample of it"
-        if self._is_frozen or latent is None or given.is_named:
+        model = self._model()
+        if self._is_frozen or latent is None or model is None:
             return Outcome(None if given.is_watched else latent, why)
-        untaken = [r for r in self._judge.ranked() if agrees(latent, r) and r.fit.fits and not r.is_taken]
+        possible = any(
+            agrees(latent, reading) and reading.fit.worst <= MAX_DEVIATION for reading in self._judge.ranked()
+        )
+        if not possible and (outcome := outcome_of(model, self._judge.confirmed(), given, is_last=True)) is not None:
+            return outcome
+        if given.is_named:
+            return Outcome(why=why)
+        untaken = [reading for reading in own if reading.fit.fits and not reading.is_taken]
         if untaken and not self._codes.gives_back:
             line = line_of(untaken[0])
             doubt = f"{untaken[0].doubt} {self._codes.reason}".strip()

@@ -56,18 +56,21 @@ class Outcome(NamedTuple):
     """True if the latent that the names gave is none: nothing is watched any more."""
 
 
-def outcome_of(model: nn.Module, confirmed: Sequence[Reading], given: Given) -> Outcome | None:
-    """Return what confirmed readings mean; None if they say nothing of the given latent."""
+def outcome_of(model: nn.Module, confirmed: Sequence[Reading], given: Given, is_last: bool = False) -> Outcome | None:
+    """Return what confirmed readings mean; None if they say nothing of the given latent, unless this is the last look.
+
+    A latent that the user's arguments gave stays, with a warning if another reading fits.
+    """
     if not confirmed:
         return None
     taken, latent, why = best_of(confirmed), None, ""
     if given.latent is not None and given.is_watched:
         matching = next((reading for reading in confirmed if agrees(given.latent, reading)), None)
         against = next((reading for reading in reversed(confirmed) if overlaps(given.latent, reading)), None)
-        if matching is None and against is None:
+        if matching is None and against is None and not is_last:
             return None
-        if matching is None and against is not None and given.is_named:
-            return Outcome(warning=_contradiction(given.latent, against))
+        if matching is None and given.is_named:
+            return Outcome(warning=_contradiction(given.latent, against or taken))
         taken = matching or against or taken
         why = f"{given.latent.why}; confirmed: {taken.evidence}" if matching is not None else ""
     if not why:

@@ -134,8 +134,10 @@ def agrees(latent: Latent, reading: Reading) -> bool:
 
 
 def overlaps(latent: Latent, reading: Reading) -> bool:
-    """Return True if a latent and a reading share a module: they cannot both be right unless they agree."""
-    return bool({part.name for part in latent.parts} & {reading.mean.module, reading.spread.module})
+    """Return True if a latent and a reading share a module, or one is inside the other: only one can be right."""
+    given = [f"{part.name}." for part in latent.parts]
+    seen = [f"{slot.module}." for slot in (reading.mean, reading.spread)]
+    return any(a.startswith(b) or b.startswith(a) for a in given for b in seen if a != "." and b != ".")
 
 
 def _layout(model: nn.Module, module: nn.Module, reading: Reading | Code) -> str:

@@ -10,6 +10,7 @@ from torch import nn
 from ..._torch_compat import runs_compiled_parts
 from ...capture.search.first_forwards import FirstForwards
 from ...capture.search.given_batch import look_at
+from ...capture.search.later_check import LaterCheck
 from ...capture.search.outcome import Given, Outcome
 from ...discovery import find
 from ...discovery.latent import Latent
@@ -50,6 +51,7 @@ class LatentSearch:
         if self._latent is not None:
             loop.make_pipelines(self._latent.kind, self._latent.dimensions)
         self._forwards: FirstForwards | None = None
+        self._later: LaterCheck | None = None
         self._clock: OptimizerClock | None = None
         self.why = ""
         """Text for `explain`: the latent and its reason."""
@@ -70,28 +72,46 @@ class LatentSearch:
         self._request = LatentRequest(layout=request.layout, prior=request.prior)  # the rest may hold the model
         return clock
 
+    @property
+    def is_open(self) -> bool:
+        """True until the first forwards have decided."""
+        return self._forwards is not None
+
+    @property
+    def due(self) -> int:
+        """Step at which `step` has something to do."""
+        return 0 if self._later is None else self._later.due
+
     def step(self) -> None:
         """Judge what the latest training step has shown."""
-        forwards = self._forwards
-        if forwards is None:
-            return
-        outcome = forwards.step()
-        self._loop.schedule.governor.own += forwards.seconds
-        if forwards.ended:
-            self.stop()
-        if outcome is not None:
-            self._finish(outcome)
+        if self._forwards is not None:
+            outcome = self._forwards.step()
+            self._loop.schedule.governor.own += self._forwards.seconds
+            if self._forwards.ended:
+                self.stop()
+            if outcome is not None:
+                self._finish(outcome)
+        elif self._later is not None:
+            warning = self._later.step(self._loop.schedule.steps)
+            self._loop.schedule.governor.own += self._later.seconds
+            if self._later.ended:
+                self.stop()
+            if warning:
+                self.why = f"{self.why}; later: {warning}"
+                warn(warning)
 
     def pause(self) -> None:
         """Take the hooks of the search off until the next step."""
-        if self._forwards is not None:
-            self._forwards.pause()
+        for part in (self._forwards, self._later):
+            if part is not None:
+                part.pause()
 
     def stop(self) -> None:
-        """End the search; the latent stays."""
-        if self._forwards is not None:
-            self._forwards.stop()
-        self._forwards = self._loop.search = None
+        """End the search and its later checks; the latent stays."""
+        for part in (self._forwards, self._later):
+            if part is not None:
+                part.stop()
+        self._forwards = self._later = self._loop.search = None
 
     def _finish(self, outcome: Outcome) -> None:
         warning = outcome.warning
@@ -105,6 +125,10 @@ class LatentSearch:
         if outcome.is_none and self._loop.hooks is not None:
             self._loop.hooks.off("ended")
             self._loop.pipelines.clear()
+        model = self._model()
+        if outcome.reading is not None and model is not None:
+            self._later = LaterCheck(model, outcome.reading, self._loop.schedule.steps)
+            self._loop.search = self
         self.why = outcome.why or (warning if outcome.is_none else self.why)
         if warning:
             warn(warning)
