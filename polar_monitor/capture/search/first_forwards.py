@@ -13,8 +13,9 @@ from torch import nn
 from ..._torch_compat import runs_compiled_parts
 from ...discovery.evidence.codes import CodeJudge
 from ...discovery.evidence.judge import Judge
-from ...discovery.evidence.latents import agrees, line_of, name_hint
+from ...discovery.evidence.latents import name_hint
 from ...discovery.evidence.noise import MAX_DEVIATION
+from .late import frozen_outcome, late_outcome
 from .look import Blocks, Look
 from .outcome import Given, Outcome, code_outcome, outcome_of
 
@@ -24,8 +25,6 @@ MAX_STEPS_TO_CONFIRM = 20
 """Training steps in which a latent that the names gave may be confirmed."""
 STEPS_FOR_OTHERS, STEPS_FOR_ALL = 4, 30
 """Looked steps after which readings that are not confirmed yet are not waited for; for one latent, and for all."""
-MAX_CANDIDATES = 5
-"""Candidates that the warning lists."""
 
 
 class FirstForwards:
@@ -121,51 +120,7 @@ class FirstForwards:
         if self._steps < (MAX_STEPS_TO_CONFIRM if given.is_watched else MAX_STEPS):
             return None
         self.stop()
-        if given.latent is not None and (given.is_watched or self._is_frozen):
-            return self._unconfirmed(given)
-        return Outcome(warning=self._give_up())
-
-    def _unconfirmed(self, given: Given) -> Outcome:
-        """Return the outcome for a latent that the names or the user gave, and the data did not confirm."""
-        latent = given.latent
-        why = "" if latent is None else f"{latent.why}; not confirmed: no module was seen that takes a sample of it"
         model = self._model()
-        if self._is_frozen or latent is None or model is None:
-            return Outcome(None if given.is_watched else latent, why)
-        possible = any(
-            agrees(latent, reading) and reading.fit.worst <= MAX_DEVIATION for reading in self._judge.ranked()
-        )
-        if not possible and (outcome := outcome_of(model, self._judge.confirmed(), given, is_last=True)) is not None:
-            return outcome
-        if given.is_named:
-            return Outcome(why=why)
-        untaken = [reading for reading in own if reading.fit.fits and not reading.is_taken]
-        if untaken and not self._codes.gives_back:
-            line = line_of(untaken[0])
-            doubt = f"{untaken[0].doubt} {self._codes.reason}".strip()
-            return Outcome(
-                warning=f"nothing is watched any more: {doubt}. If it is a latent, write {line}", is_none=True
-            )
-        if self._codes.steps and not self._codes.gives_back:
-            return Outcome(
-                why=why,
-                warning=f"{latent.why}; but no module takes a sample of it, and {self._codes.reason} If this is an "
-                "encoder alone, all is well; a policy or a regressor has no latent",
-            )
-        return Outcome(why=why)
-
-    def _give_up(self) -> str:
-        if self._is_frozen:
-            return (
-                "the model is compiled, which hides the tensors that would show its latent: pass example=batch to "
-                f"attach(). {self._given.question}"
-            )
-        ranked = self._judge.ranked()
-        reasons = [reading.doubt for reading in ranked if reading.doubt][:MAX_CANDIDATES]
-        reasons = reasons or [*self._judge.remarks[:MAX_CANDIDATES], self._codes.reason]
-        text = f"the first {self._steps} steps did not show a latent: {'; '.join(reasons)}"
-        fitting = [reading for reading in ranked if reading.fit.fits][:MAX_CANDIDATES]
-        lines = [f"    {line}   # {reading.evidence}" for reading in fitting if (line := line_of(reading))]
-        if lines:
-            return "\n".join([f"{text}. If one of these is the latent, write its line:", *lines])
-        return f"{text}. {self._given.question}"
+        if self._is_frozen or model is None:
+            return frozen_outcome(given)
+        return late_outcome(model, given, self._judge, self._codes, self._steps)

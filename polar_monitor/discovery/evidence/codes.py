@@ -193,5 +193,10 @@ def _words(entry: Seen) -> set[str]:
     """Return the words of a module's name and class."""
     if "Transformer" in entry.kind:  # an encoder, but of no code
         return set()
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", f"{entry.module}.{entry.kind}")
+    return words_of(f"{entry.module}.{entry.kind}")
+
+
+def words_of(name: str) -> set[str]:
+    """Return the words of a name, in small letters."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
     return {word for word in re.split(r"[^a-z]+", spaced.lower()) if word}

@@ -107,6 +107,14 @@ def line_of(reading: Reading) -> str:
     return f'attach(model, mean="{mean.module}", {unit}="{spread.module}")'
 
 
+def line_of_latent(latent: Latent) -> str:
+    """Return the line of code that names a latent which the names of modules gave."""
+    if len(latent.parts) == 2:
+        return f'attach(model, mean="{latent.parts[0].name}", {latent.kind}="{latent.parts[1].name}")'
+    word = "mean" if latent.kind is None else "latent"
+    return f'attach(model, {word}="{latent.parts[0].name}")'
+
+
 def _written(slot: Slot) -> str:
     value, cut = f"out{shown(slot.path)}", slot.cut
     if cut is None:
