@@ -20,7 +20,7 @@ MAX_TRIALS = 32
 """Samples that are tried."""
 MANY = 80
 """Tensors of a step above which samples among other columns are looked for in every second search only."""
-PAUSES = (0, 1, 3, 7, 15)
+PAUSES = (0, 0, 6, 20)
 """Steps between searches that find nothing to try."""
 
 
