@@ -18,6 +18,8 @@ from .views import are_rows, has_zeros
 
 MAX_TRIALS = 32
 """Samples that are tried."""
+MIN_ZEROS = 1000
+"""Numbers of a sample with single zeros that tell how many of them dropout sets."""
 MANY = 80
 """Tensors of a step above which samples among other columns are looked for in every second search only."""
 PAUSES = (0, 0, 6, 20)
@@ -71,6 +73,7 @@ class Judge:
                 ways: tuple[Way, ...] = ("covariance", "") if step.has_covariance else ("",)
                 if has_zeros(sample.values):
                     ways = ("mask",) if are_rows(sample.values) else ("mask", "dropout")
+                    ways = ways if sample.values.size >= MIN_ZEROS or len(ways) == 1 else ()
                 several = [trial for way in ways if (trial := opened(step, sample, way, self.remarks)) is not None]
                 several = [trial for trial in several if trial.is_possible(self._hint)]
                 trials += sorted(several, key=lambda trial: -trial.log_likelihood)[:1]

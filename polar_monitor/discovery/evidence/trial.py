@@ -36,8 +36,8 @@ ODDITY = {"": 0.0, "half": 0.0, "alternate": 3.0, "token": 3.0}
 """Log-likelihood that a piece must be ahead by, by its cut."""
 LATER = 3.0
 """The same for what a module around the sample gives after it."""
-MIXED = 8.0
-"""The same for parts of two tensors, or a part and a complete one."""
+MIXED = 1000.0
+"""The same for parts of two tensors, or a part and a complete one: never."""
 Hint = Callable[[Slot, Slot, str], float]
 """(mean, spread, unit) → support by the names, from -1 to 1."""
 
@@ -94,6 +94,9 @@ class Trial:
         if result is None or len(result.places) < len(pieces):
             return
         lines, width = result.values, result.width
+        if not self._way and not lines[0].all():  # something sets numbers to 0, as no noise does
+            self._tally = None
+            return
         self.sample, self._pieces = sample, pieces
         self.takers |= step.takers(sample)
         new = tally(lines, self._linked, scales_in(step, sample, pieces, lines, result.key))
@@ -168,6 +171,7 @@ class Trial:
             lead=float(score[top] - max(rivals.max(), self._tally.null)),
             order=self.sample.order,
             takers=frozenset(self.takers),
+            support=hint(pieces[best.mean].slot, pieces[best.spread].slot, FORMS[best.form].unit),
             way=self._way,
         )
 
