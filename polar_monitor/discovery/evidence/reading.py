@@ -28,7 +28,7 @@ WAYS: dict[Way, str] = {
 """Things that are done to the noise, in words."""
 NAMED = 0.5
 """Support of the names with which `NAMED_SIGNAL` is enough."""
-NAMED_SIGNAL = 16.0
+NAMED_SIGNAL = 36.0
 """Evidence that is enough then, in the units of `noise.MIN_SIGNAL`."""
 CRITICS = {"critic", "critics", "discriminator", "disc", "qf", "qf1", "qf2", "q1", "q2", "value", "vf"}
 """Words of modules that judge a sample, but decode nothing."""

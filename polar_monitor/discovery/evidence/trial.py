@@ -18,7 +18,7 @@ from .step import Step
 from .tally import F64, FULL_MANTISSA, Bools, Scales, Tally, scales_of, tally, with_rounding
 from .views import dropout_factor
 
-HINT = 3.0
+HINT = 2.0
 """Log-likelihood that a name is worth."""
 MAX_NUMBERS = 2048
 """Numbers of a sample in a step that the likelihoods and the test of the residuals use."""
@@ -120,11 +120,11 @@ class Trial:
 
     @property
     def log_likelihood(self) -> float:
-        """Log-likelihood of the best reading."""
+        """Log-likelihood of the best reading, for each number."""
         assert self._tally is not None
         raised = np.log(dropout_factor(self.sample.values)) if self._way == "dropout" else 0.0
         best = np.where(self._allowed(), self._tally.likelihood - RARITY, -np.inf).max()
-        return float(best - raised * self._tally.numbers)
+        return float(best - raised * self._tally.numbers) / self._tally.numbers
 
     @property
     def is_open(self) -> bool:
