@@ -20,6 +20,7 @@ from torch import Tensor
 
 from polar_monitor.capture.search.look import Look
 from polar_monitor.discovery.evidence.judge import Judge
+from polar_monitor.discovery.evidence.pieces import Slot
 from polar_monitor.discovery.evidence.reading import Reading
 
 from .cost import costs
@@ -80,12 +81,23 @@ def discovered(seed: int, steps: int, hint: Any) -> tuple[int, Reading | None, R
     return 0, None, model
 
 
+def no_hint(mean: Slot, spread: Slot, unit: str) -> float:
+    """Return that names say nothing."""
+    return 0.0
+
+
+def misleading(mean: Slot, spread: Slot, unit: str) -> float:
+    """Return that names say log σ²."""
+    return 1.0 if unit == "logvar" else -1.0
+
+
 def main() -> None:
     """Print the shares."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=300)
     parser.add_argument("--first", type=int, default=0, help="first seed")
     parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--names", action="store_true", help="names that say log σ² of every model, true or not")
     parser.add_argument("--cost", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -95,7 +107,7 @@ def main() -> None:
     steps, wrong, open_ = [], [], Counter[str]()
     known = 0
     for seed in range(given.first, given.first + given.models):
-        step, reading, model = discovered(seed, given.steps, lambda mean, spread, unit: 0.0)
+        step, reading, model = discovered(seed, given.steps, misleading if given.names else no_hint)
         is_known = model.truth.unit != "none of these"
         known += is_known
         if reading is not None and not is_right(reading, model):
@@ -107,7 +119,8 @@ def main() -> None:
         elif is_known:
             open_[model.truth.unit] += 1
     within = sum(step <= 10 for step in steps)
-    print(f"{given.models} random VAEs, {known} of a known form, names unused")
+    names = "names say log σ²" if given.names else "names unused"
+    print(f"{given.models} random VAEs, {known} of a known form, {names}")
     print(f"confirmed and right within 10 steps {within / known:.2f}, within {given.steps} {len(steps) / known:.2f}")
     print(f"wrong: {len(wrong)}", *wrong, sep="\n")
     print(f"left open: {dict(open_)}")

@@ -47,6 +47,7 @@ def _elu(values: Values) -> Values:
 
 
 SQRT_2 = 2.0**0.5
+LOG_SQRT_2 = float(np.log(SQRT_2))
 
 FORMS = (
     Form("log σ²", "logvar", lambda s: s / 2),
@@ -79,6 +80,15 @@ RARITY = np.array([form.rarity for form in FORMS])
 
 
 def log_scales(values: Values) -> Values:
-    """Return log σ, or log b, by every form: (…, n) → (…, forms, n)."""
+    """Return log σ, or log b, by every form: (…, n) → (…, forms, n), with what they share computed once."""
     with np.errstate(all="ignore"):
-        return np.stack([form.log_scale(values) for form in FORMS], -2)
+        size = _log(np.abs(values))
+        log = np.where(values > 0, size, np.nan)
+        soft, sigmoid = _softplus(values), _sigmoid(values)
+        log_soft = np.log(soft)
+        log_elu, shifted = np.log(_elu(values)), np.log(2 * _sigmoid(values / 2) + 0.1)
+        parts = (
+            values / 2, values, log / 2, log, size, log_soft, log_soft / 2, -np.abs(values) / 2, log_elu / 2,
+            np.log(soft + 0.1), np.log(0.1 + 0.9 * sigmoid), shifted, np.log(sigmoid), log, log - LOG_SQRT_2, values,
+        )  # fmt: skip
+        return np.stack(parts, -2)

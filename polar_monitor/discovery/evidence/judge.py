@@ -18,9 +18,11 @@ from .views import are_rows, has_zeros
 
 MAX_TRIALS = 32
 """Samples that are tried."""
+MIN_ZEROS = 1000
+"""Numbers of a sample with single zeros from which the rate of dropout is known."""
 MANY = 80
 """Tensors of a step above which samples among other columns are looked for in every second search only."""
-PAUSES = (0, 1, 3, 7, 15)
+PAUSES = (0, 0, 6, 20)
 """Steps between searches that find nothing to try."""
 
 
@@ -68,13 +70,16 @@ class Judge:
                 is_part = not sample.slot.view.is_complete
                 if sample.slot in self._rejected:
                     continue
+                if is_part and any(trial.leads(self._hint) for trial in trials):
+                    break
                 ways: tuple[Way, ...] = ("covariance", "") if step.has_covariance else ("",)
                 if has_zeros(sample.values):
                     ways = ("mask",) if are_rows(sample.values) else ("mask", "dropout")
+                    ways = ways if sample.values.size >= MIN_ZEROS or len(ways) == 1 else ()
                 several = [trial for way in ways if (trial := opened(step, sample, way, self.remarks)) is not None]
                 several = [trial for trial in several if trial.is_possible(self._hint)]
                 trials += sorted(several, key=lambda trial: -trial.log_likelihood)[:1]
-                if several and (is_part or several[0].leads(self._hint)):
+                if several and is_part:
                     break
         except Given:
             return []
@@ -87,7 +92,12 @@ class Judge:
     def confirmed(self) -> list[Reading]:
         """Return the confirmed readings, the one nearest to the decoder last: one for each pair of mean and spread."""
         confirmed: list[Reading] = []
-        ranked = self.ranked()
+        views: dict[object, list[Trial]] = {}
+        for slot, trial in self._trials.items():
+            if slot.view.is_complete and trial.is_open:
+                views.setdefault(slot[:4], []).append(trial)
+        best = {max(several, key=lambda trial: trial.log_likelihood).sample.slot for several in views.values()}
+        ranked = [one for one in self.ranked() if one.sample in best or not one.sample.view.is_complete]
         held = {reading.sample[:4] for reading in ranked if reading.sample.view.is_complete and reading.may_hold}
         for reading in ranked:
             is_held = reading.sample[:4] in held and not reading.sample.view.is_complete

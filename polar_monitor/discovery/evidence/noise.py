@@ -23,8 +23,10 @@ MIN_GAIN = 4.0
 """Log-likelihood by which a reading must be ahead of one with a constant σ."""
 MIN_ROWS = 32
 """Rows from which on σ is fitted to each dimension."""
-MIN_SIGNAL = 16.0
-"""Sum of (μ / σ)² that a decision needs: a mean of 0 then is 3,000 times less likely."""
+MIN_SIGNAL = 64.0
+"""Sum of (μ / σ)² that a decision needs: the slope of the sample on its mean is then known to 1 / 8."""
+MAX_SLOPE = 3.5
+"""Standard errors that the slopes of the sample on its mean, and of its squares on σ, may be away for a decision."""
 
 
 class Fit(NamedTuple):
@@ -41,6 +43,8 @@ class Fit(NamedTuple):
     """Sum of (μ / σ)²: the mean of a sample is not known as long as this is small."""
     spread_signal: float = np.inf
     """The same of σ: twice the sum of squares of what log σ differs from its mean."""
+    slope: float = 0.0
+    """Larger deviation of the slopes of the sample on its mean and of its squares on σ, in standard errors."""
     gain: float = np.inf
     """Log-likelihood by which the reading is ahead of one with the same σ in all inputs."""
 
@@ -49,10 +53,10 @@ class Fit(NamedTuple):
         """True if the residual can be noise."""
         return self.worst <= MAX_DEVIATION and self.numbers >= MIN_NUMBERS
 
-    @property
-    def has_moved(self) -> bool:
-        """True if the data would show that there is no mean, or that the spread is always the same."""
-        return self.signal >= MIN_SIGNAL and self.gain >= MIN_GAIN
+    def has_moved(self, signal: float = MIN_SIGNAL) -> bool:
+        """Return True if the data would show that there is no mean, or that the spread is always the same."""
+        is_known = self.signal >= signal and self.spread_signal >= signal and self.slope <= MAX_SLOPE
+        return is_known and self.gain >= MIN_GAIN
 
 
 def fit(mean: F64, log_scale: F64, sample: F64, laplace: bool) -> Fit:
@@ -67,7 +71,8 @@ def fit(mean: F64, log_scale: F64, sample: F64, laplace: bool) -> Fit:
     scores = [off, _z(residual)]
     if not laplace:
         scores.append((float((squares * squares).mean()) - 3 - 12 * (variance - 1)) / np.sqrt(96 / n))
-    scores += [_correlation(residual, mean), _correlation(residual, log_scale), _correlation(squares, log_scale)]
+    slopes = _correlation(residual, mean), _correlation(squares, log_scale)
+    scores += [*slopes, _correlation(residual, log_scale)]
     scores += [_correlation(squares, np.abs(mean))]
     if residual.shape[1] > 1:
         scores.append(_correlation(residual[:, 1:], residual[:, :-1]))
@@ -79,7 +84,7 @@ def fit(mean: F64, log_scale: F64, sample: F64, laplace: bool) -> Fit:
         signal = float(np.square(mean / scale).sum())
         moved = 2 * float(np.square(log_scale - log_scale.mean()).sum())
     worst, gain = float(max(abs(score) for score in scores)), _gain(sample - mean, log_scale, residual, laplace)
-    return Fit(variance, float(error), worst, n, signal, moved, gain)
+    return Fit(variance, float(error), worst, n, signal, moved, max(map(abs, slopes)), gain)
 
 
 def _gain(difference: F64, log_scale: F64, residual: F64, laplace: bool) -> float:

@@ -26,6 +26,10 @@ WAYS: dict[Way, str] = {
     "covariance": " of a covariance matrix",
 }
 """Things that are done to the noise, in words."""
+NAMED = 0.5
+"""Support of the names with which `NAMED_SIGNAL` is enough."""
+NAMED_SIGNAL = 36.0
+"""Evidence that is enough then, in the units of `noise.MIN_SIGNAL`."""
 CRITICS = {"critic", "critics", "discriminator", "disc", "qf", "qf1", "qf2", "q1", "q2", "value", "vf"}
 """Words of modules that judge a sample, but decode nothing."""
 
@@ -47,14 +51,15 @@ class Reading:
     """Position of the sample in the step: the nearest to the decoder comes last."""
     takers: frozenset[str] = frozenset()
     """Modules that take the sample."""
+    support: float = 0.0
+    """Support of the names, from -1 to 1."""
     way: Way = ""
     """Key of `WAYS` if something else is done to the noise."""
 
     @property
     def is_confirmed(self) -> bool:
         """True if the residuals are noise, no other reading comes near, and a module takes the sample."""
-        needed = MIN_SIGNAL if self.form.rarity < RARE else RARE_SIGNAL
-        moved = self.fit.has_moved and self.fit.spread_signal >= needed
+        moved = self.has_moved and (self.form.rarity < RARE or self.fit.spread_signal >= RARE_SIGNAL)
         return self.fit.fits and moved and self.lead >= MIN_LEAD and self.is_taken
 
     @property
@@ -66,9 +71,14 @@ class Reading:
             return f"{heads}: {'too few numbers so far' if few else 'what is left of the sample is not noise'}"
         if not self.is_taken:
             return f"{heads}: no module but a critic takes a sample of them; a policy or a regressor?"
-        if not self.fit.has_moved:
+        if not self.has_moved:
             return f"{heads}: the mean is too near 0, or σ too even, to say that they are mean and σ"
         return "" if self.is_confirmed else f"{heads}: another reading is nearly as likely"
+
+    @property
+    def has_moved(self) -> bool:
+        """True if mean and spread differ enough between inputs for a decision; less is enough if names agree."""
+        return self.fit.has_moved(MIN_SIGNAL if self.support < NAMED else NAMED_SIGNAL)
 
     @property
     def may_hold(self) -> bool:

@@ -18,9 +18,11 @@ from .views import Sizes, View, is_rectified, views_of
 
 MIN_NUMBERS = 2
 """Numbers of the smallest sample that is looked at."""
-MAX_CANDIDATES = 48
+MAX_CANDIDATES = 32
 """Pieces that are tried as mean and as spread of one sample: the latest before it."""
 
+NOT_DECODERS = ("Norm", "Norm1d", "Norm2d", "Norm3d", "GELU", "SiLU", "Softmax")
+"""Ends of the names of layers that no model gives a sample to, unless a module around them takes it."""
 NOT_JOINED = ("Norm", "Norm1d", "Norm2d", "Norm3d", "ReLU", "GELU", "SiLU", "Tanh", "Sigmoid", "Softmax", "Dropout")
 """Ends of the names of layers that no model gives a sample and conditions side by side."""
 SAME_CORRELATION = 0.8
@@ -92,7 +94,7 @@ class Step:
         known: set[bytes] = set()
         outermost = self.seen[0].module if self.seen else ""
         for entry in self.seen:
-            if entry.block is None:
+            if entry.block is None or (entry.is_layer and not entry.is_output and entry.kind.endswith(NOT_DECODERS)):
                 continue
             mark = fingerprint(entry.block)
             if mark in known or (entry.is_output and entry.call and not entry.is_layer):
@@ -161,11 +163,13 @@ class Step:
 
         They are those of every so many numbers of the sample.
         """
+        centred = residual - residual.mean()
         for module, order, part in self.given(prod(sample.shape)):
             if order < sample.order and mean.slot.module.startswith(f"{module}." if module else ""):
-                part = part[::every]
-                size = min(part.size, residual.size)
-                if _follows(residual[:size], part[:size]):
+                part = part[::every][: residual.size]
+                own = centred[: part.size]
+                scatter = float(part @ part) - float(part.sum()) ** 2 / part.size
+                if float(own @ part) ** 2 > SAME_CORRELATION**2 * float(own @ own) * scatter > 0:
                     return True
         return False
 
@@ -208,11 +212,6 @@ class Step:
         linked: NDArray[np.bool_] = np.where(modules[:, None] == modules, parts, around)
         np.fill_diagonal(linked, False)
         return linked
-
-
-def _follows(first: F32, second: F32) -> bool:
-    a, b = first - first.mean(), second - second.mean()
-    return float((a * b).sum()) ** 2 > SAME_CORRELATION**2 * float((a * a).sum() * (b * b).sum()) > 0
 
 
 def _numbered(keys: Sequence[object]) -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ from .step import Step
 from .tally import F64, FULL_MANTISSA, Bools, Scales, Tally, scales_of, tally, with_rounding
 from .views import dropout_factor
 
-HINT = 3.0
+HINT = 2.0
 """Log-likelihood that a name is worth."""
 MAX_NUMBERS = 2048
 """Numbers of a sample in a step that the likelihoods and the test of the residuals use."""
@@ -36,8 +36,8 @@ ODDITY = {"": 0.0, "half": 0.0, "alternate": 3.0, "token": 3.0}
 """Log-likelihood that a piece must be ahead by, by its cut."""
 LATER = 3.0
 """The same for what a module around the sample gives after it."""
-MIXED = 8.0
-"""The same for parts of two tensors, or a part and a complete one."""
+MIXED = 1000.0
+"""The same for parts of two tensors, or a part and a complete one: never."""
 Hint = Callable[[Slot, Slot, str], float]
 """(mean, spread, unit) → support by the names, from -1 to 1."""
 
@@ -94,6 +94,9 @@ class Trial:
         if result is None or len(result.places) < len(pieces):
             return
         lines, width = result.values, result.width
+        if not self._way and not lines[0].all():  # something sets numbers to 0, as no noise does
+            self._tally = None
+            return
         self.sample, self._pieces = sample, pieces
         self.takers |= step.takers(sample)
         new = tally(lines, self._linked, scales_in(step, sample, pieces, lines, result.key))
@@ -117,11 +120,11 @@ class Trial:
 
     @property
     def log_likelihood(self) -> float:
-        """Log-likelihood of the best reading."""
+        """Log-likelihood of the best reading, for each number."""
         assert self._tally is not None
         raised = np.log(dropout_factor(self.sample.values)) if self._way == "dropout" else 0.0
         best = np.where(self._allowed(), self._tally.likelihood - RARITY, -np.inf).max()
-        return float(best - raised * self._tally.numbers)
+        return float(best - raised * self._tally.numbers) / self._tally.numbers
 
     @property
     def is_open(self) -> bool:
@@ -168,6 +171,7 @@ class Trial:
             lead=float(score[top] - max(rivals.max(), self._tally.null)),
             order=self.sample.order,
             takers=frozenset(self.takers),
+            support=hint(pieces[best.mean].slot, pieces[best.spread].slot, FORMS[best.form].unit),
             way=self._way,
         )
 

@@ -16,7 +16,7 @@ from .seen import F32
 
 MAX_COPIES = 64
 """Samples of one input that are looked for."""
-DROPPED = (0.02, 0.98)
+DROPPED = (0.0, 0.98)
 """Shares of exact zeros that dropout leaves."""
 
 

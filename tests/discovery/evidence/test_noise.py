@@ -70,10 +70,10 @@ def test_few_numbers_do_not_fit() -> None:
 
 def test_a_mean_and_a_spread_that_hardly_move_decide_nothing() -> None:
     mean, log_scale, eps = drawn(0)
-    assert of(0).has_moved
-    assert not fit(mean * 0.01, log_scale, mean * 0.01 + np.exp(log_scale) * eps, False).has_moved
+    assert of(0).has_moved()
+    assert not fit(mean * 0.01, log_scale, mean * 0.01 + np.exp(log_scale) * eps, False).has_moved()
     still = log_scale * 0.01
-    assert not fit(mean, still, mean + np.exp(still) * eps, False).has_moved
+    assert not fit(mean, still, mean + np.exp(still) * eps, False).has_moved()
 
 
 def test_the_gain_is_the_difference_of_two_likelihoods() -> None:
