@@ -112,6 +112,7 @@ class LatentSearch:
             if part is not None:
                 part.stop()
         self._forwards = self._later = self._loop.search = None
+        self._latent, self._given = None, Given(None)  # they hold modules, and functions of the user
 
     def _finish(self, outcome: Outcome) -> None:
         warning = outcome.warning
