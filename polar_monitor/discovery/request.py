@@ -43,6 +43,6 @@ class LatentRequest:
 
     @property
     def is_decided(self) -> bool:
-        """True if an earlier search gave the latent, or functions of the user read it, which no name can tell."""
+        """True if an earlier search gave the latent, or functions of the user read it, which have no name."""
         read = (self.mean, *self.spreads.values())
         return isinstance(self.latent, Latent) or any(callable(r) and not isinstance(r, nn.Module) for r in read)

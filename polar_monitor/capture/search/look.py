@@ -146,8 +146,8 @@ class LookHook:
 class LookBefore(LookHook):
     """Hook on the inputs of one module: an object of its own, as copies of a model copy it alone."""
 
-    def __call__(self, module: nn.Module, args: Any, kwargs: Any) -> None:
-        """Keep the inputs of a call."""
+    def __call__(self, module: nn.Module, args: Any, kwargs: Any = None) -> None:
+        """Keep the inputs of a call. A thread that is in one while the hooks come off passes no `kwargs`."""
         if not is_compiling():
             self._keep(module, False, args)
             if kwargs:
