@@ -54,7 +54,7 @@ def check(reading: Reading, seen: Sequence[Seen]) -> Check | None:
     sample = step.find(reading.sample)
     if sample is None:
         return None
-    pieces = {piece.slot: piece for piece in step.pieces.get(int(np.prod(sample.shape)), ())}
+    pieces = step.paired(sample)
     if reading.mean not in pieces or reading.spread not in pieces:
         return None
     lines = numbers_of(step, sample, [pieces[reading.mean], pieces[reading.spread]], MAX_NUMBERS, reading.way)

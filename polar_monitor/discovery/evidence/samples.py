@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from .pieces import Piece, arranged
 from .seen import F32, Path
 from .views import WORDS, View
+
+Pairing = Literal["latest", "first"]
 
 
 class SampleSlot(NamedTuple):
@@ -21,6 +23,9 @@ class SampleSlot(NamedTuple):
     path: Path
     call: int
     view: View
+    pairing: Pairing = "latest"
+    """Call of each module that the sample belongs to, of those before it: the latest, or the first of all, as for the
+    first of samples that are stacked."""
 
     def __str__(self) -> str:
         name = repr(self.module) if self.module else "the model"
