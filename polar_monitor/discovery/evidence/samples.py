@@ -57,6 +57,8 @@ class Lines(NamedTuple):
     """Numbers of a row."""
     key: object
     """Equal for two samples of a step if the numbers of their pieces are."""
+    sizes: tuple[int, ...] = ()
+    """Shape of these numbers; () if they are a selection."""
 
 
 def stacked(sample: Sample, pieces: Sequence[Piece], limit: int) -> Lines | None:
@@ -75,7 +77,7 @@ def stacked(sample: Sample, pieces: Sequence[Piece], limit: int) -> Lines | None
     sizes[0] = min(sizes[0], max(1, limit // max(width, 1)))
     corner = tuple(slice(size) for size in sizes)
     lines = [part[corner].reshape(-1) for part in (own, *(part for _, part in fitting))]
-    return Lines(np.stack(lines), [place for place, _ in fitting], width, (target, *sizes))
+    return Lines(np.stack(lines), [place for place, _ in fitting], width, (target, *sizes), tuple(sizes))
 
 
 def fingerprint(values: F32) -> bytes:
