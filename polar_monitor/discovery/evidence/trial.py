@@ -24,6 +24,8 @@ MAX_NUMBERS = 2048
 """Numbers of a sample in a step that the likelihoods and the test of the residuals use."""
 MAX_KEPT = 8192
 """Numbers that are kept for the test of the residuals."""
+MANY_LOOKS, MANY_KEPT = 24, 32_768
+"""Steps that a trial has taken from which on more are kept, as mean and spread have hardly moved so far."""
 DEVIATIONS = 6.0
 """Standard errors that a residual variance may be away from 1."""
 SLACK = 0.03
@@ -71,6 +73,7 @@ class Trial:
         self._linked = linked
         self._tally: Tally | None = None
         self._kept: deque[Kept] = deque()
+        self._looks = 0
         self._oddity = _oddity(pieces, sample)
 
     @property
@@ -83,8 +86,7 @@ class Trial:
         sample = step.find(self.sample.slot)
         if sample is None:
             return
-        numbers = int(np.prod(sample.shape))
-        places = {piece.slot: piece for piece in step.pieces.get(numbers, ())}
+        places = step.paired(sample)
         if all(piece.slot in places for piece in self._pieces):
             self.take(step, sample, [places[piece.slot] for piece in self._pieces])
 
@@ -102,7 +104,9 @@ class Trial:
         new = tally(lines, self._linked, scales_in(step, sample, pieces, lines, result.key))
         self._tally = new if self._tally is None else self._tally.plus(new)
         self._kept.append(Kept(lines, width))
-        while sum(kept.lines.shape[1] for kept in self._kept) > MAX_KEPT and len(self._kept) > 1:
+        self._looks += 1
+        limit = MAX_KEPT if self._looks < MANY_LOOKS else MANY_KEPT
+        while sum(kept.lines.shape[1] for kept in self._kept) > limit and len(self._kept) > 1:
             self._kept.popleft()
         self._narrow()
 
@@ -117,6 +121,11 @@ class Trial:
         """Return True if the best reading is already far ahead."""
         best = self.best(hint)
         return best is not None and best.lead >= MIN_LEAD
+
+    @property
+    def numbers(self) -> int:
+        """Numbers of the sample that were tried."""
+        return 0 if self._tally is None else self._tally.numbers
 
     @property
     def log_likelihood(self) -> float:
