@@ -46,8 +46,11 @@ class PairReader:
 
 
 def best_of(readings: Sequence[Reading]) -> Reading:
-    """Return the reading with most dimensions, the one nearest to the decoder among equals."""
-    return max(readings, key=lambda reading: (reading.size, reading.order))
+    """Return the reading with most dimensions, the one nearest to the decoder among equals.
+
+    One whose sample is decoded to the data comes before one that is drawn beside it, as for a label or a prior.
+    """
+    return max(readings, key=lambda reading: (reading.decodes, reading.size, reading.order))
 
 
 def latent_of(model: nn.Module, reading: Reading) -> Latent:
@@ -66,7 +69,8 @@ def latent_of(model: nn.Module, reading: Reading) -> Latent:
     layout = _layout(model, modules[mean.module], reading)
     dimensions = dimensions_of(axes_of(layout, len(reading.shape)), reading.shape)
     why = f"mean from {mean}, {reading.form.name} from {spread}: {reading.evidence}"
-    return Latent(parts, reading.form.unit, dimensions, layout, why, dimensions)
+    only = reading.first_call_only
+    return Latent(parts, reading.form.unit, dimensions, layout, why, dimensions, first_call_only=only)
 
 
 def code_latent_of(model: nn.Module, code: Code) -> Latent:

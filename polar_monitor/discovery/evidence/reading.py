@@ -55,6 +55,10 @@ class Reading:
     """Support of the names, from -1 to 1."""
     way: Way = ""
     """Key of `WAYS` if something else is done to the noise."""
+    decodes: bool = False
+    """True if a module that is called after the sample gives tensors of the data's size."""
+    first_call_only: bool = False
+    """True if the modules are called again in a forward, but a sample is drawn from their first call alone."""
 
     @property
     def is_confirmed(self) -> bool:

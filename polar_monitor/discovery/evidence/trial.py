@@ -66,6 +66,7 @@ class Trial:
         self.sample = sample
         self.takers: set[str] = set()
         """Modules that take the sample."""
+        self._decodes = False
         self._way = way
         self._pieces = pieces
         self._linked = linked
@@ -99,6 +100,7 @@ class Trial:
             return
         self.sample, self._pieces = sample, pieces
         self.takers |= step.takers(sample)
+        self._decodes = self._decodes or step.gives_data_after(sample)
         new = tally(lines, self._linked, scales_in(step, sample, pieces, lines, result.key))
         self._tally = new if self._tally is None else self._tally.plus(new)
         self._kept.append(Kept(lines, width))
@@ -173,6 +175,7 @@ class Trial:
             takers=frozenset(self.takers),
             support=hint(pieces[best.mean].slot, pieces[best.spread].slot, FORMS[best.form].unit),
             way=self._way,
+            decodes=self._decodes,
         )
 
     def _same(self, top: Index) -> tuple[Bools, Bools]:
