@@ -41,8 +41,6 @@ class InputNumbers:
         """Real data of the present forward, as the user's `mask` gives it."""
         self.inputs: int | None = None
         """Number of inputs of the present forward, where its arguments show it."""
-        self.first_call_only = False
-        """True if later calls of a group are no inputs."""
         self._sliced = False
         """True if the forwards of the model give their inputs to the latent's modules in parts, one after the other."""
         self._offset = 0
@@ -82,8 +80,6 @@ class InputNumbers:
     def takes(self, call: int) -> bool:
         """Return True if this call of the group, counted from 0, is recorded."""
         expected = self._expected
-        if self.first_call_only:
-            return call == 0
         if self._sliced:
             return True
         if expected == 0:
@@ -96,7 +92,7 @@ class InputNumbers:
     @property
     def calls_taken(self) -> int:
         """Calls of a group that are recorded, about."""
-        return 1 if self._sliced or self.first_call_only else min(max(self._expected, 1), MAX_ROWS_PER_INPUT)
+        return 1 if self._sliced else min(max(self._expected, 1), MAX_ROWS_PER_INPUT)
 
     def number(self, inputs: int) -> int:
         """Return the number of the first of so many inputs of a call."""

@@ -40,5 +40,3 @@ class Latent:
     """D if the layers only suggest it; used to reserve memory for compiled forwards, which cannot do so themselves."""
     layout_given: bool = False
     """True if the layout is the user's, so that no shape changes it."""
-    first_call_only: bool = False
-    """True if later calls of the modules in one forward are no inputs, and are left out."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from torch import nn
@@ -72,13 +72,10 @@ def outcome_of(model: nn.Module, confirmed: Sequence[Reading], given: Given, is_
         if matching is None and given.is_named:
             return Outcome(warning=_contradiction(given.latent, against or taken))
         taken = matching or against or taken
-        if matching is not None:
-            why = f"{given.latent.why}; confirmed: {taken.evidence}"
-            latent = replace(given.latent, first_call_only=True) if taken.first_call_only else None
+        why = f"{given.latent.why}; confirmed: {taken.evidence}" if matching is not None else ""
     if not why:
         latent = latent_of(model, taken)
         why = latent.why
-    why += "; later calls of a forward are left out: no sample is drawn from them" if taken.first_call_only else ""
     others = tuple(reading for reading in confirmed if reading is not taken)
     why += "".join(f"; another latent: mean from {other.mean} ({other.evidence})" for other in others)
     return Outcome(latent, why, "", taken, tuple(latent_of(model, other) for other in others))

@@ -7,9 +7,7 @@ something else, and if a module takes the sample.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from ..later_calls import draws_from_first_call_only
 from .opening import Given, opened
 from .reading import Reading, Way
 from .samples import SampleSlot
@@ -38,7 +36,6 @@ class Judge:
         self.steps = 0
         self.remarks: list[str] = []
         """Words for what the latest search saw that is no reading: noise of a constant σ."""
-        self._latest: Sequence[Seen] = ()
         self._searches = 0
 
     @property
@@ -50,7 +47,6 @@ class Judge:
         """Take the tensors of one step: of all modules, or of `modules()` as it was before."""
         step, shows_all = Step(seen), not self._trials
         self.steps += 1
-        self._latest = seen
         for slot, trial in list(self._trials.items()):
             trial.add(step)
             if not trial.is_possible(self._hint):
@@ -106,8 +102,7 @@ class Judge:
         for reading in ranked:
             is_held = reading.sample[:4] in held and not reading.sample.view.is_complete
             if reading.is_confirmed and not is_held and not any(reading.overlaps(other) for other in confirmed):
-                only = draws_from_first_call_only(reading, self._latest)
-                confirmed.append(replace(reading, first_call_only=True) if only else reading)
+                confirmed.append(reading)
         return sorted(confirmed, key=lambda reading: reading.order)
 
     def ranked(self) -> list[Reading]:

@@ -69,8 +69,7 @@ def latent_of(model: nn.Module, reading: Reading) -> Latent:
     layout = _layout(model, modules[mean.module], reading)
     dimensions = dimensions_of(axes_of(layout, len(reading.shape)), reading.shape)
     why = f"mean from {mean}, {reading.form.name} from {spread}: {reading.evidence}"
-    only = reading.first_call_only
-    return Latent(parts, reading.form.unit, dimensions, layout, why, dimensions, first_call_only=only)
+    return Latent(parts, reading.form.unit, dimensions, layout, why, dimensions)
 
 
 def code_latent_of(model: nn.Module, code: Code) -> Latent:

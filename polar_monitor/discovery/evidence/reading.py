@@ -57,8 +57,6 @@ class Reading:
     """Key of `WAYS` if something else is done to the noise."""
     decodes: bool = False
     """True if a module that is called after the sample gives tensors of the data's size."""
-    first_call_only: bool = False
-    """True if the modules are called again in a forward, but a sample is drawn from their first call alone."""
 
     @property
     def is_confirmed(self) -> bool:

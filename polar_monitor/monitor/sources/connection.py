@@ -39,8 +39,6 @@ def connect(
     if not (loop.pipelines and all(p.loaded and p.kind == latent.kind for p in loop.pipelines.values())):
         loop.make_pipelines(latent.kind, latent.dimensions)
     rings = {mode == "train": pipeline.ring for mode, pipeline in loop.pipelines.items()}
-    for ring in rings.values():
-        ring.numbers.first_call_only = latent.first_call_only
     hooks = HookSet(model, latent, rings, loop.options.strict, mask)
     loop.connect(hooks)
     if "train" in loop.pipelines and before is None and not loop.schedule.steps:
