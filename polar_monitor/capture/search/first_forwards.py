@@ -82,7 +82,7 @@ class FirstForwards:
         self._looked += 1
         outcome = self._decide()
         if outcome is None:
-            self._pause = self._judge.pause
+            self._pause = 0 if self._codes.best() is not None else self._judge.pause
             self._set(None if self._pause else self._judge.modules())
             return self._late()
         self.stop()

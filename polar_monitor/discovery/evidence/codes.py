@@ -137,7 +137,12 @@ def code_of(seen: Sequence[Seen]) -> tuple[Code | None, str]:
     for entry in (given, after):
         if heads := _heads_of_a_sample(seen, entry):
             return None, f"what {entry.module!r} gives may be a sample that it draws from {' and '.join(heads)}"
-    if _is_listed(given.block) or _is_listed(after.block) or _words(taken) & QUANTISERS or _words(after) & QUANTISERS:
+    if (
+        _is_listed(given.block, data.block)
+        or _is_listed(after.block, data.block)
+        or _words(taken) & QUANTISERS
+        or _words(after) & QUANTISERS
+    ):
         return None, f"what {after.module!r} gives is one of a list of codes, not a continuous latent"
     hints = tuple(sorted((_words(given) | _words(taken)) & HINTS))
     slot = SampleSlot(taken.module, False, taken.path, taken.call, View(""))
@@ -209,15 +214,13 @@ def _handed_over(seen: Sequence[Seen]) -> list[tuple[Seen, Seen]]:
 
 def _goes_around(seen: Sequence[Seen], given: Seen, taken: Seen, end: int) -> str | None:
     """Return the module after a code that takes what was given before it, alone or beside other columns."""
-    before = {
-        fingerprint(entry.block)
-        for entry in seen
-        if entry.block is not None and entry.order < given.order and entry.row_size > given.row_size
-    }
+    earlier = [entry for entry in seen if entry.order < given.order and entry.row_size > given.row_size]
+    before = {fingerprint(entry.block) for entry in earlier if entry.block is not None}
+    widths = {size for entry in earlier for size in (entry.shape[1], entry.row_size)}
     for entry in seen:
         if entry.is_output or entry.block is None or not taken.order < entry.order <= end:
             continue
-        for width in (0, *range(1, entry.shape[1] if len(entry.shape) > 1 else 0)):
+        for width in (0, *sorted(widths & set(range(1, entry.shape[1] if len(entry.shape) > 1 else 0)))):
             for kind in ("first", "last") if width else ("",):
                 part = View(kind, width).of(entry.block, entry.shape)
                 if part is not None and part[0].size >= given.row_size and fingerprint(part[0]) in before:
@@ -225,10 +228,15 @@ def _goes_around(seen: Sequence[Seen], given: Seen, taken: Seen, end: int) -> st
     return None
 
 
-def _is_listed(block: F32 | None) -> bool:
-    """Return True if the numbers of a code repeat: it was chosen from a list."""
-    values = np.zeros(0) if block is None else block[block != 0]
-    return len(values) >= 16 and len(np.unique(values)) < MIN_DISTINCT * len(values)
+def _is_listed(block: F32 | None, data: F32 | None) -> bool:
+    """Return True if the numbers of a code repeat more than the inputs do: it was chosen from a list."""
+    if block is None:
+        return False
+    rows = (
+        len(block) if data is None else len(np.unique(data[: len(block)].reshape(len(data[: len(block)]), -1), axis=0))
+    )
+    values = block[block != 0]
+    return len(values) >= 16 and len(np.unique(values)) < MIN_DISTINCT * len(values) * min(rows / len(block), 1.0)
 
 
 def _words(entry: Seen) -> set[str]:

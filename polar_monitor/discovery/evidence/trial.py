@@ -73,6 +73,8 @@ class Trial:
         self._tally: Tally | None = None
         self._kept: deque[Kept] = deque()
         self._oddity = _oddity(pieces, sample)
+        self._best: tuple[Reading | None] | None = None
+        """The most likely reading, until another step is taken."""
 
     @property
     def modules(self) -> set[str]:
@@ -91,6 +93,7 @@ class Trial:
 
     def take(self, step: Step, sample: Sample, pieces: list[Piece]) -> None:
         """Add the numbers of a step; `pieces` are those of the trial."""
+        self._best = None
         result = numbers_of(step, sample, pieces, MAX_NUMBERS, self._way)
         if result is None or len(result.places) < len(pieces):
             return
@@ -151,7 +154,12 @@ class Trial:
         self._kept = deque(Kept(kept.lines[lines], kept.width) for kept in self._kept)
 
     def best(self, hint: Hint) -> Reading | None:
-        """Return the most likely reading; None if none is possible."""
+        """Return the most likely reading; None if none is possible. `hint` is the same in all calls."""
+        if self._best is None:
+            self._best = (self._most_likely(hint),)
+        return self._best[0]
+
+    def _most_likely(self, hint: Hint) -> Reading | None:
         if not self.is_open or self._tally is None:
             return None
         allowed, pieces = self._allowed(), self._pieces
