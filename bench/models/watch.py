@@ -9,12 +9,13 @@ import re
 import tempfile
 import time
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from . import lines
+from . import discovery_time, lines
 from .judge import Reading, best_reading
 from .structure import Structure
 from .training import SEED, Run, equal
@@ -23,7 +24,7 @@ from .truth import INPUTS, ablation, references
 WINDOW = 4096
 ALERT = re.compile(r"step [\d,]+ [A-Z_]+:")
 """Beginning of an alert, which says something of the training; SILENT says something of the reading."""
-HEAVY_STEPS, HEAVY_INPUTS = 20, 1024
+HEAVY_STEPS, HEAVY_INPUTS = 60, 1024
 MAX_FROZEN_SECONDS = 60.0
 """Seconds for the windows at frozen weights."""
 
@@ -86,7 +87,10 @@ def watched(structure: Structure, steps: int, windows: int, line: str | None = N
     handler, result = Messages(), {"error": None, "messages": [], "reading": None, "first_label": None}
     logging.getLogger("polar_monitor").addHandler(handler)
     logging.getLogger("polar_monitor").propagate = False
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as caught:
+    with ExitStack() as context:
+        folder = context.enter_context(tempfile.TemporaryDirectory())
+        caught = context.enter_context(warnings.catch_warnings(record=True))
+        search = context.enter_context(discovery_time.measured())
         warnings.simplefilter("always")
         os.chdir(folder)
         run = Run(structure)
@@ -116,8 +120,8 @@ def watched(structure: Structure, steps: int, windows: int, line: str | None = N
         else:
             monitor.evaluate()
         result["explain"] = monitor.explain()
-        stated = re.search(r"([\d.]+) ms", result["explain"])
-        result["discovery_ms"] = float(stated[1]) if stated else None
+        result["discovery_ms"] = sum(search) if search else None
+        result["discovery_steps"] = len(search)
         result["alerts"] = sorted({str(alert.kind) for alert in monitor.alerts})
         result["judged"] = monitor.regime() is not None
         result["errors"] = monitor.health().last_error

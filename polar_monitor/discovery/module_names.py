@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .vocabulary import MEAN_MODULES, NEUTRAL_WORDS, OTHER_PARTS, POSTERIOR_WORDS, SPREAD_MODULES
+
+NAMES = 1024
+"""Names whose role is kept."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Role:
         return set(self.stem) <= NEUTRAL_WORDS
 
 
+@lru_cache(NAMES)
 def role(name: str) -> Role | None:
     """Return the role of the module with this name; None if the name states none, or more than one."""
     words = _words(name.rpartition(".")[2])
@@ -44,6 +49,7 @@ def role(name: str) -> Role | None:
     return roles[0] if len(roles) == 1 else None
 
 
+@lru_cache(NAMES)
 def is_other_part(name: str) -> bool:
     """Return True if the module, or one around it, is named as a decoder, a prior or another part of that kind."""
     for part in name.split("."):

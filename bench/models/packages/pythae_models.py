@@ -52,6 +52,12 @@ def _truth(model: Any, batch: dict[str, Tensor]) -> Posterior:
     return Posterior(output["embedding"], output["log_covariance"].exp())
 
 
+def _softplus_truth(model: Any, batch: dict[str, Tensor]) -> Posterior:
+    """HVAE reads its second head as σ = softplus(·)."""
+    output = model.encoder(batch["data"])
+    return Posterior(output["embedding"], torch.nn.functional.softplus(output["log_covariance"]) ** 2)
+
+
 def _code(model: Any, batch: dict[str, Tensor]) -> Posterior:
     return Posterior(model.encoder(batch["data"])["embedding"], None)
 
@@ -62,10 +68,14 @@ def _make(name: str) -> Any:
     return getattr(pythae.models, name)(config)
 
 
+def _truth_of(name: str) -> Any:
+    return _code if name in CODES else _softplus_truth if name == "HVAE" else _truth
+
+
 STRUCTURES = tuple(
     Structure(
         name, "pythae", "encoder.embedding, encoder.log_var", seeded(lambda name=name: _make(name)), _batches,
-        _code if name in CODES else _truth, _loss, own_step=_adversarial_step if name in ADVERSARIAL else None,
+        _truth_of(name), _loss, own_step=_adversarial_step if name in ADVERSARIAL else None,
     )
     for name in (*WITH_VARIANCE, *CODES)
 )  # fmt: skip

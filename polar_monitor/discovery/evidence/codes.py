@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
 
 from .pieces import Slot
 from .samples import SampleSlot, fingerprint, is_constant
-from .seen import F32, Seen
+from .seen import F32, Seen, shown
 from .views import View
 
 MIN_STEPS = 3
@@ -55,6 +55,8 @@ class Code:
     """Words of names around it that say so."""
     data: tuple[int, ...]
     """Shape of what the model takes."""
+    output: tuple[int, ...]
+    """Shape of the reconstruction: that of the data, or pairs of a graph's nodes."""
     spread: None = None
     form: None = None
 
@@ -72,9 +74,10 @@ class Code:
     def evidence(self) -> str:
         """The evidence in words."""
         width, of = prod(self.shape[1:]), prod(self.data[1:])
+        after = "an output of its size" if self.output == self.data else f"an output of {self.output} for its pairs"
         return (
             f"{self.sample} is exactly what {self.mean} gives, in {self.steps} steps: {width} numbers for the {of} of "
-            f"an input, and an output of the input's size comes after it"
+            f"an input, and {after} comes after it"
         )
 
 
@@ -98,7 +101,7 @@ class CodeJudge:
         if match is not None:
             times = self._codes.setdefault((match.mean, match.sample), [0])
             times[0] += 1
-            self._latest = Code(match.mean, match.sample, match.shape, match.order, times[0], match.hints, match.data)
+            self._latest = replace(match, steps=times[0])
 
     def best(self) -> Code | None:
         """Return the code of the latest step that has one; None if some step had none, or another."""
@@ -115,12 +118,13 @@ def code_of(seen: Sequence[Seen]) -> tuple[Code | None, str]:
     if data is None or len(data.shape) < 2:
         return None, "the model takes no tensor with a row for each input"
     width = prod(data.shape[1:])
-    back = [entry for entry in seen if entry.is_output and _gives_back(entry, data)]
+    back = [entry for entry in seen if entry.is_output and (_gives_back(entry, data) or _relates(entry, data, seen))]
     if not back:
         shapes = [str(entry.shape) for entry in seen if entry.is_output and entry.module == outermost]
         gives = f"the model gives {', '.join(shapes)}" if shapes else "the model gives no tensor"
         return None, f"{gives} and takes {data.shape}: no output has the size of the input; a policy or a regressor?"
     end = back[-1].order
+    output = data.shape if _gives_back(back[-1], data) else back[-1].shape
     passed = [pair for pair in _handed_over(seen) if pair[1].order < end and pair[0].shape[0] == data.shape[0]]
     narrow = [pair for pair in passed if 0 < pair[0].row_size < width]
     if not narrow:
@@ -130,6 +134,9 @@ def code_of(seen: Sequence[Seen]) -> tuple[Code | None, str]:
     after = [pair for pair in narrow if pair[0].row_size == size][-1][0]
     if (around := _goes_around(seen, given, taken, end)) is not None:
         return None, f"{around!r} takes what an earlier module gives: it goes around {given.module!r}, as in a U-Net"
+    for entry in (given, after):
+        if heads := _heads_of_a_sample(seen, entry):
+            return None, f"what {entry.module!r} gives may be a sample that it draws from {' and '.join(heads)}"
     if (
         _is_listed(given.block, data.block)
         or _is_listed(after.block, data.block)
@@ -139,7 +146,7 @@ def code_of(seen: Sequence[Seen]) -> tuple[Code | None, str]:
         return None, f"what {after.module!r} gives is one of a list of codes, not a continuous latent"
     hints = tuple(sorted((_words(given) | _words(taken)) & HINTS))
     slot = SampleSlot(taken.module, False, taken.path, taken.call, View(""))
-    return Code(Slot(given.module, given.path, None), slot, given.shape, given.order, 1, hints, data.shape), ""
+    return Code(Slot(given.module, given.path, None), slot, given.shape, given.order, 1, hints, data.shape, output), ""
 
 
 def gives_back(seen: Sequence[Seen]) -> bool:
@@ -155,6 +162,40 @@ def _gives_back(entry: Seen, data: Seen) -> bool:
     return entry.shape[0] == data.shape[0] and entry.row_size == data.row_size
 
 
+def _relates(entry: Seen, data: Seen, seen: Sequence[Seen]) -> bool:
+    """Return True if an output is that of a graph's decoder: a number for each pair of inputs, or of pairs it took."""
+    if entry.is_layer or entry.block is None or entry.module == data.module:
+        return False
+    if entry.shape == (data.shape[0],) * 2 == entry.block.shape:
+        return bool((entry.block == entry.block.T).all())
+    taken = (other.shape for other in seen if other.module == entry.module and not other.is_output)
+    return len(entry.shape) <= 2 and (2, prod(entry.shape)) in taken
+
+
+def _heads_of_a_sample(seen: Sequence[Seen], given: Seen) -> list[str]:
+    """Return two modules that a sample may come from, if a module that is no layer may have drawn it; none for a code.
+
+    They are inside it and take the same tensor, or it takes what they give.
+    """
+    if given.is_layer:
+        return []
+    inside = f"{given.module}." if given.module else ""
+    inputs: dict[str, bytes] = {}
+    heads: dict[bytes, dict[bytes, str]] = {}
+    for entry in seen:
+        if entry.order >= given.order or entry.block is None:
+            continue
+        mark, inner = fingerprint(entry.block), entry.module.startswith(inside) and entry.module != given.module
+        if not entry.is_output:
+            inputs.setdefault(entry.module, mark)
+        if entry.shape == given.shape and (inner if entry.is_output else entry.module == given.module):
+            around = inputs.get(entry.module, mark) if entry.is_output else b""
+            heads.setdefault(around, {}).setdefault(mark, entry.module if entry.is_output else shown(entry.path))
+    own = fingerprint(given.block) if given.block is not None else b""
+    pairs = (list(pair.values())[-2:] for pair in heads.values() if len(pair) > 1)
+    return [] if any(own in pair for pair in heads.values()) else next(pairs, [])
+
+
 def _handed_over(seen: Sequence[Seen]) -> list[tuple[Seen, Seen]]:
     """Return the pairs of an output and of the input of another module that equals it, in the order of the inputs."""
     given: dict[bytes, Seen] = {}
@@ -164,7 +205,8 @@ def _handed_over(seen: Sequence[Seen]) -> list[tuple[Seen, Seen]]:
             continue
         mark = fingerprint(entry.block)
         if entry.is_output:
-            given.setdefault(mark, entry)
+            if mark not in given or not given[mark].is_layer:
+                given[mark] = entry
         elif mark in given and np.array_equal(given[mark].block.ravel(), entry.block.ravel()):  # type: ignore[union-attr]
             pairs.append((given[mark], entry))
     return pairs
@@ -172,15 +214,13 @@ def _handed_over(seen: Sequence[Seen]) -> list[tuple[Seen, Seen]]:
 
 def _goes_around(seen: Sequence[Seen], given: Seen, taken: Seen, end: int) -> str | None:
     """Return the module after a code that takes what was given before it, alone or beside other columns."""
-    before = {
-        fingerprint(entry.block)
-        for entry in seen
-        if entry.block is not None and entry.order < given.order and entry.row_size > given.row_size
-    }
+    earlier = [entry for entry in seen if entry.order < given.order and entry.row_size > given.row_size]
+    before = {fingerprint(entry.block) for entry in earlier if entry.block is not None}
+    widths = {size for entry in earlier for size in (entry.shape[1], entry.row_size)}
     for entry in seen:
         if entry.is_output or entry.block is None or not taken.order < entry.order <= end:
             continue
-        for width in (0, *range(1, entry.shape[1] if len(entry.shape) > 1 else 0)):
+        for width in (0, *sorted(widths & set(range(1, entry.shape[1] if len(entry.shape) > 1 else 0)))):
             for kind in ("first", "last") if width else ("",):
                 part = View(kind, width).of(entry.block, entry.shape)
                 if part is not None and part[0].size >= given.row_size and fingerprint(part[0]) in before:

@@ -46,8 +46,11 @@ class PairReader:
 
 
 def best_of(readings: Sequence[Reading]) -> Reading:
-    """Return the reading with most dimensions, the one nearest to the decoder among equals."""
-    return max(readings, key=lambda reading: (reading.size, reading.order))
+    """Return the reading with most dimensions, the one nearest to the decoder among equals.
+
+    One whose sample is decoded to the data comes before one that is drawn beside it, as for a label or a prior.
+    """
+    return max(readings, key=lambda reading: (reading.decodes, reading.size, reading.order))
 
 
 def latent_of(model: nn.Module, reading: Reading) -> Latent:

@@ -32,7 +32,7 @@ def opened(step: Step, sample: Sample, way: Way = "", remarks: list[str] | None 
 
     `remarks` gets words for a sample with the same σ in all inputs, which no module gives.
     """
-    pieces = step.candidates(sample)
+    pieces = _with_possible_means(step, sample, step.candidates(sample), way)
     result = numbers_of(step, sample, pieces, SCREEN_MEANS, way) if pieces else None
     if result is None:
         return None
@@ -68,6 +68,19 @@ def opened(step: Step, sample: Sample, way: Way = "", remarks: list[str] | None 
             if step.is_given(residual, sample, pieces[i], every):
                 raise Given
     return trial
+
+
+def _with_possible_means(step: Step, sample: Sample, pieces: list[Piece], way: Way) -> list[Piece]:
+    """Return the pieces that a few numbers leave possible as means, and those beside them."""
+    result = numbers_of(step, sample, pieces, SCREEN, way) if pieces else None
+    if result is None:
+        return []
+    means = possible_means(_thinned(result.values, SCREEN))
+    if not means.any():
+        return []
+    pieces = [pieces[place] for place in result.places]
+    keep = means | in_a_pair(step.links(pieces) & means[:, None])
+    return [piece for piece, stays in zip(pieces, keep, strict=True) if stays]
 
 
 def _thinned(lines: F32, limit: int) -> F32:

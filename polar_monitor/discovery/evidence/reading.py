@@ -77,6 +77,8 @@ class Reading:
     """Key of `WAYS` if something else is done to the noise."""
     calls: Calls = ALL_CALLS
     """Calls of the modules that are of the latent."""
+    decodes: bool = False
+    """True if a module that is called after the sample gives tensors of the data's size."""
 
     @property
     def is_confirmed(self) -> bool:

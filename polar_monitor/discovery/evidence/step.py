@@ -23,6 +23,8 @@ MAX_CANDIDATES = 32
 
 NOT_DECODERS = ("Norm", "Norm1d", "Norm2d", "Norm3d", "GELU", "SiLU", "Softmax")
 """Ends of the names of layers that no model gives a sample to, unless a module around them takes it."""
+SIMPLEX = "Softmax"
+"""The one of them that maps a sample to a simplex, if it takes a matrix; it takes more axes in attention."""
 NOT_JOINED = ("Norm", "Norm1d", "Norm2d", "Norm3d", "ReLU", "GELU", "SiLU", "Tanh", "Sigmoid", "Softmax", "Dropout")
 """Ends of the names of layers that no model gives a sample and conditions side by side."""
 SAME_CORRELATION = 0.8
@@ -94,7 +96,8 @@ class Step:
         known: set[bytes] = set()
         outermost = self.seen[0].module if self.seen else ""
         for entry in self.seen:
-            if entry.block is None or (entry.is_layer and not entry.is_output and entry.kind.endswith(NOT_DECODERS)):
+            layer = entry.is_layer and not entry.is_output and (len(entry.shape) > 2 or entry.kind != SIMPLEX)
+            if entry.block is None or (layer and entry.kind.endswith(NOT_DECODERS)):
                 continue
             mark = fingerprint(entry.block)
             if mark in known or (entry.is_output and entry.call and not entry.is_layer):
@@ -142,6 +145,16 @@ class Step:
                 if any(part is not None and fingerprint(part[0]) == own for part in parts):
                     names.add(entry.module)
         return names
+
+    def gives_data_after(self, sample: Sample) -> bool:
+        """Return True if a module that is called after a sample gives rows as large as those that the model takes."""
+        data, begun = next((entry for entry in self.seen if not entry.is_output), None), set()
+        for entry in self.seen:
+            if entry.order >= sample.order and not entry.is_output:
+                begun.add(entry.module)
+            elif data is not None and entry.module in begun and entry.row_size == data.row_size:
+                return True
+        return False
 
     def given(self, numbers: int) -> list[tuple[str, int, F32]]:
         """Return the parts of modules' inputs of so many numbers: (module, order, first numbers)."""

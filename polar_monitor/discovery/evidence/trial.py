@@ -68,6 +68,7 @@ class Trial:
         self.sample = sample
         self.takers: set[str] = set()
         """Modules that take the sample."""
+        self._decodes = False
         self._way = way
         self._pieces = pieces
         self._linked = linked
@@ -75,6 +76,8 @@ class Trial:
         self._kept: deque[Kept] = deque()
         self._looks = 0
         self._oddity = _oddity(pieces, sample)
+        self._best: tuple[Reading | None] | None = None
+        """The most likely reading, until another step is taken."""
 
     @property
     def modules(self) -> set[str]:
@@ -92,6 +95,7 @@ class Trial:
 
     def take(self, step: Step, sample: Sample, pieces: list[Piece]) -> None:
         """Add the numbers of a step; `pieces` are those of the trial."""
+        self._best = None
         result = numbers_of(step, sample, pieces, MAX_NUMBERS, self._way)
         if result is None or len(result.places) < len(pieces):
             return
@@ -101,6 +105,7 @@ class Trial:
             return
         self.sample, self._pieces = sample, pieces
         self.takers |= step.takers(sample)
+        self._decodes = self._decodes or step.gives_data_after(sample)
         new = tally(lines, self._linked, scales_in(step, sample, pieces, lines, result.key))
         self._tally = new if self._tally is None else self._tally.plus(new)
         self._kept.append(Kept(lines, width))
@@ -158,7 +163,12 @@ class Trial:
         self._kept = deque(Kept(kept.lines[lines], kept.width) for kept in self._kept)
 
     def best(self, hint: Hint) -> Reading | None:
-        """Return the most likely reading; None if none is possible."""
+        """Return the most likely reading; None if none is possible. `hint` is the same in all calls."""
+        if self._best is None:
+            self._best = (self._most_likely(hint),)
+        return self._best[0]
+
+    def _most_likely(self, hint: Hint) -> Reading | None:
         if not self.is_open or self._tally is None:
             return None
         allowed, pieces = self._allowed(), self._pieces
@@ -182,6 +192,7 @@ class Trial:
             takers=frozenset(self.takers),
             support=hint(pieces[best.mean].slot, pieces[best.spread].slot, FORMS[best.form].unit),
             way=self._way,
+            decodes=self._decodes,
         )
 
     def _same(self, top: Index) -> tuple[Bools, Bools]:

@@ -125,14 +125,14 @@ def views_of(shape: tuple[int, ...], is_output: bool, sizes: Sizes) -> Iterator[
             yield View("one")
         if (shape[0], *shape[2:]) in sizes.shapes:
             yield View("each")
-    if is_output:
+    if is_output or not shape:
         return
     for copies in range(2, min(MAX_COPIES, shape[0] // 2) + 1):
         if shape[0] % copies == 0 and (shape[0] // copies, *shape[1:]) in sizes.shapes:
             yield View("tiled", copies)
             yield View("repeated", copies)
     for axis, kinds in ((1, ("first", "last")), (last, ("front", "back"))):
-        if axis >= 1 and (axis > 1 or kinds[0] == "first"):
+        if axis <= last and (axis > 1 or kinds[0] == "first"):
             row = numbers // shape[0] // shape[axis]
             for size in range(min(shape[axis] - 1, MAX_COLUMNS), 0, -1):
                 if (shape[0], size * row) in sizes.rows:

@@ -27,6 +27,34 @@ def tokens(model: Any, x: Tensor) -> Tensor:
     return model.decoder(model.encoder(model.embed(x).flatten(1))).view(-1, 12, 30)
 
 
+class Neighbours(nn.Module):
+    """A layer of a graph network."""
+
+    def __init__(self, width: int, given: int) -> None:
+        super().__init__()
+        self.linear, self.bias = nn.Linear(width, given, bias=False), nn.Parameter(torch.zeros(given))
+
+    def forward(self, x: Tensor, edges: Tensor) -> Tensor:
+        h = self.linear(x)
+        return torch.zeros_like(h).index_add(0, edges[0], h[edges[1]]) + self.bias
+
+
+class Pairs(nn.Module):
+    """The decoder of a graph autoencoder: a number for each pair of nodes."""
+
+    def forward(self, z: Tensor, edges: Tensor) -> Tensor:
+        return (z[edges[0]] * z[edges[1]]).sum(1).sigmoid()
+
+
+class AllPairs(nn.Module):
+    def forward(self, z: Tensor) -> Tensor:
+        return (z @ z.T).sigmoid()
+
+
+def graph() -> tuple[Tensor, Tensor]:
+    return torch.randn(N, X), torch.randint(0, N, (2, 90), generator=torch.Generator().manual_seed(1))
+
+
 def mean_only(model: Any, x: Tensor) -> Tensor:
     h = model.body(x).relu()
     model.fc_ln_var(h)
@@ -46,6 +74,14 @@ CODES: dict[str, tuple[nn.Module, Callable[[], Any], str]] = {
     ),
     "a mean beside a head that nothing uses": (
         Net(mean_only, body=mlp(X, H), fc_mu=nn.Linear(H, 6), fc_ln_var=nn.Linear(H, 6), dec=mlp(6, X)), data, "fc_mu",
+    ),
+    "a graph": (
+        Net(lambda s, x, edges: s.decoder(s.encoder(x, edges), edges), encoder=Neighbours(X, 5), decoder=Pairs()),
+        graph, "encoder",
+    ),
+    "a graph, all pairs": (
+        Net(lambda s, x, edges: s.decoder(s.encoder(x, edges)), encoder=Neighbours(X, 5), decoder=AllPairs()),
+        graph, "encoder",
     ),
 }  # fmt: skip
 
@@ -73,6 +109,38 @@ def test_a_code_that_no_name_supports_is_shown_but_not_taken() -> None:
 
 def test_a_sample_is_no_code() -> None:
     assert judged(Toy(), data)[0] is None
+
+
+class Sampler(nn.Module):
+    """Draws in a form that no table knows."""
+
+    def forward(self, mean: Tensor, spread: Tensor) -> Tensor:
+        return (mean + spread.cosh() * torch.randn_like(mean)).tanh()
+
+
+class SamplingEncoder(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(X, 6), nn.Linear(X, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return Sampler()(self.a(x), self.b(x))
+
+
+SAMPLED: dict[str, nn.Module] = {
+    "inside the encoder": Net(lambda s, x: s.decoder(s.encoder(x)), encoder=SamplingEncoder(), decoder=mlp(6, H, X)),
+    "by a module": Net(
+        lambda s, x: s.decoder(s.draw(s.a(x), s.b(x))),
+        a=nn.Linear(X, 6), b=nn.Linear(X, 6), draw=Sampler(), decoder=mlp(6, H, X),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SAMPLED)
+def test_a_sample_of_an_unknown_form_is_no_code(kind: str) -> None:
+    code, reason = judged(SAMPLED[kind], data)
+    assert code is None
+    assert "may be a sample that it draws from" in reason
 
 
 def skips(model: Any, x: Tensor) -> Tensor:
