@@ -76,9 +76,11 @@ class FirstForwards:
             return self._late()
         seen, self._blocks = self._blocks.take(), None
         self._look.end_step()  # what came while copies were under way
-        if not self._judge.modules():
+        shows_all = not self._judge.modules()
+        if shows_all:
             self._codes.add(seen)
-        self._judge.add(seen)
+        if not (shows_all and self._codes.waits):  # the first and the last step of a code are searched for a sample
+            self._judge.add(seen)
         self._looked += 1
         outcome = self._decide()
         if outcome is None:

@@ -254,7 +254,7 @@ def numbers_of(step: Step, sample: Sample, pieces: list[Piece], limit: int, way:
 
 def in_a_pair(pairs: Bools) -> Bools:
     """Return which pieces are the mean or the spread of some pair."""
-    return np.array([bool(row.any() or column.any()) for row, column in zip(pairs, pairs.T, strict=True)])
+    return np.logical_or(np.any(pairs, 0), np.any(pairs, 1))
 
 
 def _preference(pieces: list[Piece], at: Index) -> tuple[bool, bool, int, int]:

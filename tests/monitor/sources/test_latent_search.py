@@ -121,6 +121,21 @@ def test_arguments_that_do_not_fit_are_one_warning_with_the_line_that_does() -> 
     assert monitor.explain().startswith("mean from 'fc_mu', logvar from 'fc_logvar': as the arguments say")
 
 
+def test_where_the_data_show_a_sample_no_line_of_a_code_is_offered() -> None:
+    torch.manual_seed(0)
+    model = Choice()
+    model.body = nn.Sequential(nn.Linear(X, 4), nn.Linear(4, 32))  # narrower than the latent
+    nn.init.zeros_(model.second.weight)
+    nn.init.zeros_(model.second.bias)
+    model.second.requires_grad_(False)  # σ is the same everywhere: its unit cannot be known
+    watched(model)
+    told = steps(model, 60)
+    assert len(told) == 1
+    lines = [line for line in told[0].splitlines() if line.strip().startswith("attach(")]
+    assert lines
+    assert all('mean="first"' in line and "is mean + σ × noise" in line for line in lines)
+
+
 def test_a_model_without_a_sample_is_one_warning_and_leaves_no_hook() -> None:
     model = Blind()
     monitor = watched(model)
