@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -44,6 +45,7 @@ class Step:
         """First input of each module."""
         self._begins: dict[str, int] = {}
         """Position at which the first call of each module begins."""
+        self._taken: dict[View, dict[bytes, list[tuple[str, int]]]] = {}
         self._given: dict[int, list[tuple[str, int, F32]]] = {}
         for entry in seen:
             if entry.call == 0 and entry.is_output:
@@ -86,7 +88,7 @@ class Step:
         pieces = self.pieces.get(prod(entry.shape[:-1]), ())
         return next((piece for piece in pieces if piece.slot == slot), None)
 
-    @property
+    @cached_property
     def has_covariance(self) -> bool:
         """True if a module gave a distribution with a covariance matrix."""
         return any(entry.path[-1:] == (".scale_tril",) for entry in self.seen)
@@ -138,13 +140,20 @@ class Step:
         if not sample.slot.is_output:
             return {sample.slot.module}
         own, width = fingerprint(sample.values), sample.shape[1] if len(sample.shape) > 1 else 0
-        names = set()
-        for entry in self.seen:
-            if not entry.is_output and entry.block is not None and entry.order > sample.order:
-                parts = (View(kind, width).of(entry.block, entry.shape) for kind in ("", "first", "last"))
-                if any(part is not None and fingerprint(part[0]) == own for part in parts):
-                    names.add(entry.module)
-        return names
+        views = (View(""), View("first", width), View("last", width))
+        taken = [place for view in views for place in self._inputs_by_mark(view).get(own, ())]
+        return {module for module, order in taken if order > sample.order}
+
+    def _inputs_by_mark(self, view: View) -> dict[bytes, list[tuple[str, int]]]:
+        """Return where the inputs of modules, in one view, have these first numbers: (module, order)."""
+        if view not in self._taken:
+            places: dict[bytes, list[tuple[str, int]]] = {}
+            self._taken[view] = places
+            for entry in self.seen:
+                part = None if entry.is_output or entry.block is None else view.of(entry.block, entry.shape)
+                if part is not None:
+                    places.setdefault(fingerprint(part[0]), []).append((entry.module, entry.order))
+        return self._taken[view]
 
     def gives_data_after(self, sample: Sample) -> bool:
         """Return True if a module that is called after a sample gives rows as large as those that the model takes."""

@@ -254,7 +254,9 @@ def numbers_of(step: Step, sample: Sample, pieces: list[Piece], limit: int, way:
 
 def in_a_pair(pairs: Bools) -> Bools:
     """Return which pieces are the mean or the spread of some pair."""
-    return np.logical_or(np.any(pairs, 0), np.any(pairs, 1))
+    spreads: Bools = np.any(pairs, 0)
+    means: Bools = np.any(pairs, 1)
+    return means | spreads
 
 
 def _preference(pieces: list[Piece], at: Index) -> tuple[bool, bool, int, int]:
