@@ -26,7 +26,7 @@ class Calls(NamedTuple):
 
     @property
     def words(self) -> str:
-        """What is recorded, in words; '' for all calls."""
+        """Words for what is recorded; '' for all calls."""
         if self.mean is None:
             return ""
         which = ", ".join(str(place + 1) for place in sorted(self.mean))

@@ -180,9 +180,9 @@ class Step:
         """
         before: dict[Slot, Piece] = {}
         after: dict[Slot, Piece] = {}
-        is_whole = sample.slot.view.is_complete
+        is_complete = sample.slot.view.is_complete
         for piece in self.pieces.get(prod(sample.shape), ()):
-            if not is_whole and piece.shape[:1] != sample.shape[:1]:
+            if not is_complete and piece.shape[:1] != sample.shape[:1]:
                 continue  # what is beside other columns has its rows
             if piece.seen.order < sample.order:
                 if sample.slot.pairing == "latest":
@@ -219,7 +219,10 @@ class Step:
         return not piece.seen.is_layer and begin < sample.order
 
     def links(self, pieces: Sequence[Piece]) -> NDArray[np.bool_]:
-        """Return which pairs can be the heads of one latent: of one module, one parent, or one input."""
+        """Return which pairs can be the heads of one latent: of one module, one parent, or one input.
+
+        Parts are those of one tensor.
+        """
         modules = _numbered([piece.slot.module for piece in pieces])
         parents = _numbered([parent(piece.slot.module) for piece in pieces])
         paths = _numbered([piece.slot.path for piece in pieces])
@@ -230,6 +233,8 @@ class Step:
         parts = (paths[:, None] != paths) | ((cuts[:, None] == cuts) & is_cut)
         around = (parents[:, None] == parents) | (inputs[:, None] == inputs)
         linked: NDArray[np.bool_] = np.where(modules[:, None] == modules, parts, around)
+        wholes = _numbered([piece.slot.cut and (piece.slot[:2], piece.slot.cut[:2]) for piece in pieces])
+        linked &= wholes[:, None] == wholes
         np.fill_diagonal(linked, False)
         return linked
 
