@@ -52,7 +52,7 @@ def find_or_ask(model: nn.Module, request: LatentRequest) -> tuple[Latent | None
 
     Raises PolarMonitorError for arguments that cannot be used, and for a model in which nothing can be a latent.
     """
-    if request.is_decided:
+    if isinstance(request.latent, Latent):
         return request.latent, ""
     try:
         return prepared(find(model, request.mean, dict(request.spreads), request.latent), request), ""

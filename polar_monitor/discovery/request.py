@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from torch import nn
+
 from ..errors import PolarMonitorError
 from .latent import Latent
 
@@ -41,5 +43,6 @@ class LatentRequest:
 
     @property
     def is_decided(self) -> bool:
-        """True if an earlier search gave the latent."""
-        return isinstance(self.latent, Latent)
+        """True if an earlier search gave the latent, or functions of the user read it, which have no name."""
+        read = (self.mean, *self.spreads.values())
+        return isinstance(self.latent, Latent) or any(callable(r) and not isinstance(r, nn.Module) for r in read)

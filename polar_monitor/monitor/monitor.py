@@ -20,6 +20,7 @@ from ..discovery.unwrap import unwrap
 from ..errors import PolarMonitorError
 from ..evaluation import Evaluation
 from ..regime.regime import Regime
+from ..schedule.missing_steps import weak_reference
 from ..schedule.optimizer_clock import OptimizerClock
 from ..sinks import Sink
 from . import checkpoint
@@ -161,7 +162,7 @@ class PolarMonitor(Results):
         if self._search is not None:
             raise PolarMonitorError("this monitor is attached already: make another one for another model or latent")
         model = unwrap(model)
-        search = LatentSearch(self._loop, model, self._request, self._watch_another)
+        search = LatentSearch(self._loop, model, self._request, weak_reference(self._watch_another))
         self._standardised = self._request.prior is not None
         self._request = LatentRequest(layout=self._request.layout)  # the rest may hold the model
         self._open(replacing)

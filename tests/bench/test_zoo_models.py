@@ -47,7 +47,7 @@ def made(family: str) -> tuple[nn.Module, Tensor, Tensor | None]:
 def test_attach_finds_the_latent_of_each_family(family: str) -> None:
     model, x, u = made(family)
     monitor = polar_monitor.attach(model, sinks=(), every=1, strict=True)
-    train(model, x, weight=0.1, steps=2, u=u)
+    train(model, x, weight=0.1, steps=5, u=u)
     snapshot = monitor.snapshot()
     assert snapshot is not None
     assert snapshot.dimensions == LATENTS

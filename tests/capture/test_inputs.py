@@ -64,7 +64,7 @@ def walks(inputs: int, steps: int, seed: int, rho: float = 0.97) -> torch.Tensor
 @pytest.mark.parametrize("call", ["forward", "encode"])
 def test_calls_of_one_forward_are_on_the_same_inputs(call: str) -> None:
     model = Steps()
-    monitor = watched(model, every=10, max_overhead=1.0)
+    monitor = watched(model, mean="mu", logvar="logvar", every=10, max_overhead=1.0)
     train(model, lambda step: (model if call == "forward" else model.encode)(walks(64, 20, step)))
     rows, inputs = counted(monitor)
     assert 3 * inputs <= rows <= 5 * inputs
@@ -75,7 +75,7 @@ def test_calls_of_one_forward_are_on_the_same_inputs(call: str) -> None:
 def test_compiled_calls_of_one_step_are_on_the_same_inputs(length: int) -> None:
     torch._dynamo.reset()
     model = Steps()
-    monitor = watched(model, every=10, max_overhead=1.0)
+    monitor = watched(model, mean="mu", logvar="logvar", every=10, max_overhead=1.0)
     compiled = torch.compile(model, backend="aot_eager")
     train(model, lambda step: compiled(walks(64, length, step)))
     rows, inputs = counted(monitor)
@@ -105,7 +105,7 @@ def test_the_stated_errors_are_those_of_the_windows() -> None:
     """At frozen weights the z-scores of 36 separate windows have a spread of about one."""
     torch.manual_seed(0)
     model = Steps()
-    monitor = watched(model, every=40, max_overhead=1.0, window=2048)
+    monitor = watched(model, mean="mu", logvar="logvar", every=40, max_overhead=1.0, window=2048)
     optimizer, estimates, errors = torch.optim.SGD(model.parameters(), 0.0), [], []
     for step in range(37 * 40):
         with torch.no_grad():
@@ -123,7 +123,7 @@ def test_the_stated_errors_are_those_of_the_windows() -> None:
 
 def test_micro_batches_are_inputs_of_their_own_also_without_the_forward() -> None:
     model = Steps()
-    monitor = watched(model, every=10, max_overhead=1.0)
+    monitor = watched(model, mean="mu", logvar="logvar", every=10, max_overhead=1.0)
 
     def accumulated(step: int) -> torch.Tensor:
         for part in range(6):
@@ -139,7 +139,7 @@ def test_micro_batches_are_inputs_of_their_own_also_without_the_forward() -> Non
 
 def test_validation_without_the_forward_has_inputs_of_its_own_in_each_call() -> None:
     model = Steps()
-    monitor = watched(model, every=10, max_overhead=1.0)
+    monitor = watched(model, mean="mu", logvar="logvar", every=10, max_overhead=1.0)
 
     @torch.no_grad()
     def validated(step: int) -> list[torch.Tensor]:

@@ -152,7 +152,7 @@ MASKS: dict[str, Any] = {
 @pytest.mark.parametrize(("mask", "how"), MASKS.values(), ids=MASKS)
 def test_through_hooks(mask: Any, how: dict[str, bool], steps: bool) -> None:
     model = Tokens(steps)
-    monitor = watched(model, mask=mask, every=40)
+    monitor = watched(model, mean="mu", logvar="logvar", mask=mask, every=40)
     if how.get("lengths"):
         run(model, lambda x, real: model(x, None, lengths=real.sum(1)))
     elif how.get("keyword"):

@@ -72,9 +72,17 @@ def branch_never_taken(model: Any) -> Callable[[], Any]:
     return lambda: model.decoder(X[:, :4])
 
 
+def test_modules_that_were_replaced_before_the_training_are_watched_where_they_are_now() -> None:
+    model = Vae()
+    monitor = watched(model, every=10)
+    forward = submodule_replaced(model)
+    stepped(model, 40, lambda step: forward())
+    assert monitor.snapshot() is not None
+
+
 @pytest.mark.parametrize(
     "silent",
-    [forward_called_directly, submodule_replaced, traced, exported, branch_never_taken],
+    [forward_called_directly, traced, exported, branch_never_taken],
     ids=lambda f: f.__name__,
 )
 def test_a_module_that_is_not_called_is_told_once(silent: Callable[[Any], Callable[[], Any]]) -> None:

@@ -55,6 +55,8 @@ class FirstForwards:
         """True if the model was compiled with the hooks: to take them off would compile it again."""
         self._is_late = False
         """True once the user knows that the first steps did not decide."""
+        self._has_told = False
+        """True if that was a warning."""
         self.ended = False
 
     @property
@@ -97,7 +99,8 @@ class FirstForwards:
         self._looked += 1
         outcome = self._decide()
         if outcome is None:
-            self._pause = 0 if self._wants_all else max(self._judge.pause, LATE_PAUSE if self._is_late else 0)
+            asks_again = self._wants_all or self._codes.best() is not None
+            self._pause = 0 if asks_again else max(self._judge.pause, LATE_PAUSE if self._is_late else 0)
             self._set(None if self._pause else self._wanted())
             return self._late()
         self.stop()
@@ -157,6 +160,8 @@ class FirstForwards:
             self.stop()
         if self._is_frozen or model is None:
             return None if was_late else frozen_outcome(given)
-        if was_late and is_possible:
+        if was_late and (is_possible or self._has_told):
             return None
-        return late_outcome(model, given, self._judge, self._codes, self._steps, self._seen)
+        outcome = late_outcome(model, given, self._judge, self._codes, self._steps, self._seen)
+        self._has_told = bool(outcome.warning)
+        return outcome

@@ -17,7 +17,15 @@ import torch
 from torch import Tensor, nn
 from torch.compiler import is_compiling
 
-from ..._torch_compat import in_backward, is_capturing, is_plain, is_tracing, stands_for_others
+from ..._torch_compat import (
+    forward_hooks,
+    forward_pre_hooks,
+    in_backward,
+    is_capturing,
+    is_plain,
+    is_tracing,
+    stands_for_others,
+)
 from ...discovery.evidence.seen import MAX_CALLS, MAX_ROW, Seen, corner_of, tensors_of
 from ...discovery.unwrap import unwrapped
 from ..inert import InertHook
@@ -58,9 +66,14 @@ class Look:
                 self._handles.append(module.register_forward_hook(after))
 
     def stop(self) -> None:
-        """Take all hooks off."""
+        """Take all hooks off, also those that a tool has put on another module."""
         for handle in self._handles:
             handle.remove()
+        model = self._model() if self._handles else None
+        for module in () if model is None else model.modules():
+            for table in (forward_hooks(module), forward_pre_hooks(module)):
+                for key in [key for key, hook in table.items() if isinstance(hook, LookHook) and hook.look is self]:
+                    del table[key]
         self._handles.clear()
 
     @property
@@ -102,7 +115,7 @@ class LookHook:
     """Hook on the output of one module."""
 
     def __init__(self, look: Look, name: str, module: nn.Module) -> None:
-        self._look, self._name, self._layer, self._kind = look, name, is_layer(module), type(module).__name__
+        self.look, self._name, self._layer, self._kind = look, name, is_layer(module), type(module).__name__
         self.__name__ = "polar_monitor.LookHook"
 
     def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
@@ -111,7 +124,9 @@ class LookHook:
             self._keep(module, True, output)
 
     def _keep(self, module: nn.Module, is_output: bool, value: Any) -> None:
-        begin, look = perf_counter_ns(), self._look
+        begin, look = perf_counter_ns(), self.look
+        if not look.is_on:  # a tool has put the hook where it could not be taken off
+            return
         try:
             if (module.training or look.any_mode) and not (in_backward() or is_tracing() or is_capturing()):
                 look.keep(self._name, is_output, value, self._layer, self._kind)
@@ -129,8 +144,8 @@ class LookHook:
 class LookBefore(LookHook):
     """Hook on the inputs of one module: an object of its own, as copies of a model copy it alone."""
 
-    def __call__(self, module: nn.Module, args: Any, kwargs: Any) -> None:
-        """Keep the inputs of a call."""
+    def __call__(self, module: nn.Module, args: Any, kwargs: Any = None) -> None:
+        """Keep the inputs of a call. A thread that is in one while the hooks come off passes no `kwargs`."""
         if not is_compiling():
             self._keep(module, False, args)
             if kwargs:

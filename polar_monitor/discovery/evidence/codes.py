@@ -130,7 +130,12 @@ def code_of(seen: Sequence[Seen]) -> tuple[Code | None, str]:
     after = [pair for pair in narrow if pair[0].row_size == size][-1][0]
     if (around := _goes_around(seen, given, taken, end)) is not None:
         return None, f"{around!r} takes what an earlier module gives: it goes around {given.module!r}, as in a U-Net"
-    if _is_listed(given.block) or _is_listed(after.block) or _words(taken) & QUANTISERS or _words(after) & QUANTISERS:
+    if (
+        _is_listed(given.block, data.block)
+        or _is_listed(after.block, data.block)
+        or _words(taken) & QUANTISERS
+        or _words(after) & QUANTISERS
+    ):
         return None, f"what {after.module!r} gives is one of a list of codes, not a continuous latent"
     hints = tuple(sorted((_words(given) | _words(taken)) & HINTS))
     slot = SampleSlot(taken.module, False, taken.path, taken.call, View(""))
@@ -183,10 +188,15 @@ def _goes_around(seen: Sequence[Seen], given: Seen, taken: Seen, end: int) -> st
     return None
 
 
-def _is_listed(block: F32 | None) -> bool:
-    """Return True if the numbers of a code repeat: it was chosen from a list."""
-    values = np.zeros(0) if block is None else block[block != 0]
-    return len(values) >= 16 and len(np.unique(values)) < MIN_DISTINCT * len(values)
+def _is_listed(block: F32 | None, data: F32 | None) -> bool:
+    """Return True if the numbers of a code repeat more than the inputs do: it was chosen from a list."""
+    if block is None:
+        return False
+    rows = (
+        len(block) if data is None else len(np.unique(data[: len(block)].reshape(len(data[: len(block)]), -1), axis=0))
+    )
+    values = block[block != 0]
+    return len(values) >= 16 and len(np.unique(values)) < MIN_DISTINCT * len(values) * min(rows / len(block), 1.0)
 
 
 def _words(entry: Seen) -> set[str]:

@@ -144,7 +144,17 @@ def agrees(latent: Latent, reading: Reading) -> bool:
     halves = (mean.cut, spread.cut) == (None, None) or (
         mean.cut is not None and spread.cut is not None and [mean.cut.number, spread.cut.number] == [0, 1]
     )
-    return latent.parts[0].name == mean.module == spread.module and halves and reading.form.name == "log σ²"
+    same = mean.module == spread.module and _ends_in(latent.parts[0], mean.module)
+    return same and halves and reading.form.name == "log σ²"
+
+
+def _ends_in(part: Part, name: str) -> bool:
+    """Return True if a module gives what the module of this name gives: it is that one, or ends in it."""
+    module, around = part.module, part.name
+    while around != name and isinstance(module, nn.Sequential) and len(module):
+        last = list(module._modules)[-1]
+        module, around = module[-1], f"{around}.{last}" if around else last
+    return around == name
 
 
 def overlaps(latent: Latent, reading: Reading) -> bool:

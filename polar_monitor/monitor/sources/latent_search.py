@@ -24,7 +24,7 @@ from .connection import connect
 
 
 class LatentSearch:
-    """Search of one monitor; `watch_another` is called for each other latent that it comes to know.
+    """Search of one monitor; `watch_another` refers weakly to what is called for each other latent.
 
     Raises PolarMonitorError for arguments that cannot be used, and for a model in which nothing can be a latent.
     """
@@ -34,9 +34,9 @@ class LatentSearch:
         loop: EvaluationLoop,
         model: nn.Module,
         request: LatentRequest,
-        watch_another: Callable[[Latent], None],
+        watch_another: Callable[[], Callable[[Latent], None] | None],
     ) -> None:
-        self._loop, self._model, self._watch_another = loop, weakref.ref(model), watch_another
+        self._weak_loop, self._model, self._watch_another = weakref.ref(loop), weakref.ref(model), watch_another
         self._request = request
         self._mask = None if request.mask is None else MaskReader(request.mask, model)
         latent, question = find.find_or_ask(model, request)
@@ -73,7 +73,15 @@ class LatentSearch:
             self._forwards = FirstForwards(model, self._given)
             self._loop.search = self
         self._request = LatentRequest(layout=request.layout, prior=request.prior)  # the rest may hold the model
+        self._latent, self._given = None, Given(None)  # they hold modules, and functions of the user
         return clock
+
+    @property
+    def _loop(self) -> EvaluationLoop:
+        """The loop that holds this search; it lives as long as the monitor."""
+        loop = self._weak_loop()
+        assert loop is not None
+        return loop
 
     @property
     def is_open(self) -> bool:
@@ -130,7 +138,8 @@ class LatentSearch:
             if outcome.latent is not None:
                 self._take(find.prepared(outcome.latent, self._request))
             for latent in outcome.others:
-                self._watch_another(latent)
+                if (watch := self._watch_another()) is not None:
+                    watch(latent)
         except PolarMonitorError as failure:  # raised here, it would end the training
             warning = str(failure)
         if outcome.is_none and self._loop.hooks is not None:
