@@ -113,7 +113,7 @@ def counts(results: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 OWN = "The models are short code of our own after public ones."
-REAL = "The models are those of the packages, as small as their options allow; their training is the one that they document."
+REAL = "The models are those of the packages, as small as their options allow, with their own losses."
 
 
 def page(results: Mapping[str, Mapping[str, Any]], command: str, packages: bool = False) -> str:

@@ -43,7 +43,7 @@ class HookSet:
         """True while the taps are on their modules."""
         axes = Axes(latent.layout if latent.layout_given else None, latent.layout, latent.dimensions or latent.likely)
         for part in latent.parts:
-            self.taps.append(Tap(rings, part.reader, part.side, axes, strict))
+            self.taps.append(Tap(rings, part.reader, part.side, axes, strict, part.calls))
             self._modules.append(weakref.ref(part.module))
         self._watches = [
             (ForwardWatch(tuple(rings.values()), part is model, mask, strict), weakref.ref(part))

@@ -50,7 +50,8 @@ class InputNumbers:
         self._expected = 0
         """Calls of the group before; 0 before the first."""
         self._phase = 0.0
-        self._groups = 0
+        self.groups = 0
+        """Groups so far."""
         self._token: Token | None = None
         """Arguments of the latest forward."""
         self._seen: Token | None = None
@@ -65,8 +66,8 @@ class InputNumbers:
         if calls:
             self._expected, self._sliced = calls, are_parts(calls, *self._sizes)
         self._offset, self._sizes = 0, (0, None)
-        self._groups += 1
-        self._phase = (self._groups * GOLDEN) % 1.0
+        self.groups += 1
+        self._phase = (self.groups * GOLDEN) % 1.0
 
     def see(self, token: Token | None) -> None:
         """Note the arguments of a part of the model, for a group that no forward of the model begins."""

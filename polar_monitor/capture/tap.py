@@ -34,6 +34,7 @@ class Tap:
         side: str,
         axes: Axes | None = None,
         strict: bool = False,
+        calls: frozenset[int] | None = None,
     ) -> None:
         self.rings: dict[bool, PairedRingBuffer] = rings
         """Rings by `module.training`."""
@@ -48,6 +49,10 @@ class Tap:
         self.failure: Exception | None = None
         """The last exception that was swallowed."""
         self.strict = strict
+        self._calls = calls
+        self._place = 0
+        """Place of the next call in its group, if only some places are of the latent."""
+        self._group = (-1, -1)
         self._gradient: Any = None
         """State of a parameter's gradient at the latest call."""
         self.copied = False
@@ -84,7 +89,7 @@ class Tap:
         numbers, buffers = ring.numbers, ring.sides[self.side]
         if numbers.in_forward or not buffers:
             return
-        calls = buffers[0].group_calls
+        calls = buffers[0].group_calls or self._place
         if not ring.watched:
             if calls:
                 ring.begin_group()
@@ -105,6 +110,8 @@ class Tap:
 
         A call that is refused is counted too: the k-th mean of a step belongs to the k-th spread.
         """
+        if self._calls is not None and not self._is_of_latent(ring, self._calls):
+            return
         buffers, both = ring.sides[self.side], self.side == "both"
         call = buffers[0].group_calls if buffers else 0
         for buffer in buffers:
@@ -130,6 +137,14 @@ class Tap:
             if mean_is_due:
                 ring.refused += self._count_rows(ring, mean, output)
             raise
+
+    def _is_of_latent(self, ring: PairedRingBuffer, calls: frozenset[int]) -> bool:
+        """Return True if the present call is one of those of the latent; count it."""
+        group = (id(ring), ring.numbers.groups)
+        if group != self._group:
+            self._group, self._place = group, 0
+        self._place += 1
+        return self._place - 1 in calls
 
     def _count_rows(self, ring: PairedRingBuffer, mean: Any, output: Any) -> int:
         """Return the rows of a mean that was not recorded or, if it could not be read, of its batch; 0 if unknown."""

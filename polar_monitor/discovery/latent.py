@@ -21,6 +21,8 @@ class Part:
     reader: Reader | None
     side: str
     """"mean", "spread" or "both"."""
+    calls: frozenset[int] | None = None
+    """Places, in each forward of the model, of the module's calls that are of the latent; None for all."""
 
 
 @dataclass(frozen=True)

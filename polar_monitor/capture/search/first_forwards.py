@@ -7,6 +7,7 @@ or replaced by the reading that fits.
 from __future__ import annotations
 
 import weakref
+from dataclasses import replace
 
 from torch import nn
 
@@ -15,6 +16,9 @@ from ...discovery.evidence.codes import CodeJudge
 from ...discovery.evidence.judge import Judge
 from ...discovery.evidence.latents import name_hint
 from ...discovery.evidence.noise import MAX_DEVIATION
+from ...discovery.evidence.reading import Reading
+from ...discovery.evidence.seen import Seen
+from .calls import calls_of
 from .late import frozen_outcome, late_outcome
 from .look import Blocks, Look
 from .outcome import Given, Outcome, code_outcome, outcome_of
@@ -23,6 +27,10 @@ MAX_STEPS = 50
 """Training steps in which a latent must be found if the names do not give it."""
 MAX_STEPS_TO_CONFIRM = 20
 """Training steps in which a latent that the names gave may be confirmed."""
+MAX_STEPS_LATER = 2000
+"""Training steps in which a reading that is possible, but not certain after these, may be confirmed."""
+LATE_PAUSE = 9
+"""Steps between looks after these."""
 STEPS_FOR_OTHERS, STEPS_FOR_ALL = 4, 30
 """Looked steps after which readings that are not confirmed yet are not waited for; for one latent, and for all."""
 
@@ -36,11 +44,19 @@ class FirstForwards:
         self._given = given
         self._blocks: Blocks | None = None
         self._steps = self._looked = 0
+        self._seen: list[Seen] = []
+        """Tensors of the latest step."""
+        self._wants_all = False
+        """True if the next step has to show all modules: some module of a confirmed reading is called several times."""
         self._pause = 0
         """Steps that need not be looked at."""
         self._look.start()
         self._is_frozen = False
         """True if the model was compiled with the hooks: to take them off would compile it again."""
+        self._is_late = False
+        """True once the user knows that the first steps did not decide."""
+        self._has_told = False
+        """True if that was a warning."""
         self.ended = False
 
     @property
@@ -66,13 +82,13 @@ class FirstForwards:
         if self._pause:
             self._pause -= 1
             if not self._pause:
-                self._set(self._judge.modules())
+                self._set(self._wanted())
             return self._late()
         if self._blocks is None:
             self._blocks = self._look.end_step()
         if self._blocks is None or not self._blocks.ready():
             if not self._look.is_on:
-                self._set(self._judge.modules())
+                self._set(self._wanted())
             return self._late()
         seen, self._blocks = self._blocks.take(), None
         self._look.end_step()  # what came while copies were under way
@@ -81,14 +97,20 @@ class FirstForwards:
             self._codes.add(seen)
         if not (shows_all and self._codes.waits):  # the first and the last step of a code are searched for a sample
             self._judge.add(seen)
+        self._seen = seen
         self._looked += 1
         outcome = self._decide()
         if outcome is None:
-            self._pause = 0 if self._codes.best() is not None else self._judge.pause
-            self._set(None if self._pause else self._judge.modules())
+            asks_again = self._wants_all or self._codes.best() is not None
+            self._pause = 0 if asks_again else max(self._judge.pause, LATE_PAUSE if self._is_late else 0)
+            self._set(None if self._pause else self._wanted())
             return self._late()
         self.stop()
         return outcome
+
+    def _wanted(self) -> set[str]:
+        """Return the names of the modules that the next step has to show; empty for all."""
+        return set() if self._wants_all else self._judge.modules()
 
     def _set(self, names: set[str] | None) -> None:
         """Put the hooks on these modules, on all if there is no name, or take them off."""
@@ -114,15 +136,34 @@ class FirstForwards:
         patience = STEPS_FOR_ALL if self._given.wants_all else 0 if self._given.is_watched else STEPS_FOR_OTHERS
         if unsettled and self._looked < patience:
             return None
-        return outcome_of(model, confirmed, self._given)
+        confirmed = self._with_calls(confirmed)
+        return None if self._wants_all else outcome_of(model, confirmed, self._given, self._is_late)
+
+    def _with_calls(self, confirmed: list[Reading]) -> list[Reading]:
+        """Return confirmed readings with the calls of their modules that are recorded, or ask for a step that shows."""
+        several = {entry.module for entry in self._seen if entry.call}
+        of_several = any({reading.mean.module, reading.spread.module} & several for reading in confirmed)
+        self._wants_all = of_several and not self._wants_all
+        if not of_several or self._wants_all:
+            return confirmed
+        return [replace(reading, calls=calls_of(reading, self._seen)) for reading in confirmed]
 
     def _late(self) -> Outcome | None:
         """Return the outcome of a search that has lasted too long."""
-        given = self._given
-        if self._steps < (MAX_STEPS_TO_CONFIRM if given.is_watched else MAX_STEPS):
+        given, model = self._given, self._model()
+        is_possible = model is not None and not self._is_frozen and any(one.fit.fits for one in self._judge.ranked())
+        if self._is_late:
+            if is_possible and self._steps < MAX_STEPS_LATER:
+                return None
+        elif self._steps < (MAX_STEPS_TO_CONFIRM if given.is_watched else MAX_STEPS):
             return None
-        self.stop()
-        model = self._model()
+        was_late, self._is_late = self._is_late, True
+        if not is_possible or was_late:
+            self.stop()
         if self._is_frozen or model is None:
-            return frozen_outcome(given)
-        return late_outcome(model, given, self._judge, self._codes, self._steps)
+            return None if was_late else frozen_outcome(given)
+        if was_late and (is_possible or self._has_told):
+            return None
+        outcome = late_outcome(model, given, self._judge, self._codes, self._steps, self._seen)
+        self._has_told = bool(outcome.warning)
+        return outcome

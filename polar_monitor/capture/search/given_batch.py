@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -13,8 +13,10 @@ from ...discovery.evidence.judge import Judge
 from ...discovery.evidence.latents import line_of, name_hint
 from ...discovery.evidence.noise import MAX_DEVIATION
 from ...discovery.evidence.reading import Reading
+from ...discovery.evidence.seen import Seen
 from ...discovery.unwrap import unwrap
 from ..undisturbed import undisturbed
+from .calls import calls_of
 from .look import Look
 from .outcome import Given, Outcome, code_outcome, outcome_of
 
@@ -89,6 +91,7 @@ def look_at(model: nn.Module, batch: Any) -> Findings:
     """Return the latents that forwards of a batch show. Raises what the model raises."""
     look, judge, codes = Look(model), Judge(name_hint), CodeJudge()
     look.any_mode = True
+    seen: list[Seen] = []
     look.start()
     try:
         with undisturbed(model, evaluating=False):
@@ -106,7 +109,8 @@ def look_at(model: nn.Module, batch: Any) -> Findings:
                     break
     finally:
         look.stop()
-    latents, code = tuple(judge.confirmed()), codes.best()
+    latents = tuple(replace(reading, calls=calls_of(reading, seen)) for reading in judge.confirmed())
+    code = codes.best()
     if latents:
         return Findings(latents)
     candidates = tuple(reading for reading in judge.ranked() if reading.fit.fits)

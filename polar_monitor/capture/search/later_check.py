@@ -13,10 +13,13 @@ from ..._torch_compat import runs_compiled_parts
 from ...discovery.evidence.drift import Check, check
 from ...discovery.evidence.latents import line_of
 from ...discovery.evidence.reading import Reading
+from .by_dimension import ByDimension
 from .look import Blocks, Look
 
 FIRST_CHECK, MAX_INTERVAL = 100, 2000
 """Steps before the first check, and the most between two; the interval doubles."""
+STEPS = 8
+"""Steps of a check, one after the other: some dimensions alone show in several only."""
 FAILURES = 3
 """Checks in a row that do not fit, one step apart, before the warning."""
 
@@ -31,6 +34,7 @@ class LaterCheck:
         self._blocks: Blocks | None = None
         self._interval = FIRST_CHECK
         self._failures = 0
+        self._by_dimension = ByDimension(reading.form.laplace)
         self.due = steps + FIRST_CHECK
         """Step at which something has to be done."""
         self.ended = False
@@ -72,25 +76,33 @@ class LaterCheck:
         seen, self._blocks = self._blocks.take(), None
         result = check(self._reading, seen)
         self._failures = 0 if result is None or result.fits else self._failures + 1
-        if self._failures < FAILURES:
-            if not self._failures:
-                self._plan(steps)
+        if self._failures >= FAILURES:
+            self.stop()
+            assert result is not None
+            return self._warning(result, f"residual variance {result.fit.variance:.3g} instead of 1")
+        if self._failures:
             return ""
-        self.stop()
-        assert result is not None
-        return self._warning(result)
+        self._by_dimension.add(None if result is None else result.squares)
+        if self._by_dimension.steps < STEPS:
+            return ""
+        words, self._by_dimension = self._by_dimension.words, ByDimension(self._reading.form.laplace)
+        if words and result is not None:
+            self.stop()
+            return self._warning(result, words)
+        self._plan(steps)
+        return ""
 
     def _plan(self, steps: int) -> None:
         self.due = steps + self._interval
         self._interval = min(2 * self._interval, MAX_INTERVAL)
 
-    def _warning(self, result: Check) -> str:
+    def _warning(self, result: Check, words: str) -> str:
         reading = self._reading
         changed = f": {result.change}" if result.change else ""
         line = "" if result.better is None else line_of(result.better)
         remedy = f" Write {line}" if line else " Read the tensors that enter the sample, or call monitor.observe()"
         return (
             f"the latent does not fit the data any more{changed} (mean from {reading.mean}, {reading.form.name} from "
-            f"{reading.spread}; residual variance {result.fit.variance:.3g} instead of 1), so KL and information are "
+            f"{reading.spread}; {words}), so KL and information are "
             f"not those of the sample.{remedy}"
         )

@@ -26,7 +26,7 @@ from ..._torch_compat import (
     is_tracing,
     stands_for_others,
 )
-from ...discovery.evidence.seen import MAX_ROW, Seen, corner_of, tensors_of
+from ...discovery.evidence.seen import MAX_CALLS, MAX_ROW, Seen, corner_of, tensors_of
 from ...discovery.unwrap import unwrapped
 from ..inert import InertHook
 from ..output_rows import MANTISSA, refusal
@@ -34,8 +34,6 @@ from ..transfer import to_hosts
 
 MAX_NUMBERS = 8192
 """Numbers of a tensor that are kept, unless its first row has more."""
-MAX_CALLS = 3
-"""Calls of one module in a step that are looked at."""
 MAX_BYTES = 64 * 2**20
 """Memory of all blocks of a step."""
 CONTAINERS = nn.Sequential | nn.ModuleList | nn.ModuleDict

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from torch import nn
 
 from ...discovery.evidence.codes import Code
-from ...discovery.evidence.latents import agrees, best_of, code_latent_of, is_code, latent_of, line_of, overlaps
+from ...discovery.evidence.latents import (
+    agrees,
+    best_of,
+    code_latent_of,
+    is_code,
+    latent_of,
+    line_of,
+    of_calls,
+    overlaps,
+)
 from ...discovery.evidence.reading import Reading
 from ...discovery.latent import Latent
 
@@ -73,12 +82,14 @@ def outcome_of(model: nn.Module, confirmed: Sequence[Reading], given: Given, is_
             return Outcome(warning=_contradiction(given.latent, against or taken))
         taken = matching or against or taken
         why = f"{given.latent.why}; confirmed: {taken.evidence}" if matching is not None else ""
+        if matching is not None and matching.calls.mean is not None:
+            latent = replace(of_calls(given.latent, matching.calls), why=why)
     if not why:
         latent = latent_of(model, taken)
         why = latent.why
     others = tuple(reading for reading in confirmed if reading is not taken)
     why += "".join(f"; another latent: mean from {other.mean} ({other.evidence})" for other in others)
-    return Outcome(latent, why, "", taken, tuple(latent_of(model, other) for other in others))
+    return Outcome(latent, why, taken.calls.remark, taken, tuple(latent_of(model, other) for other in others))
 
 
 def code_outcome(model: nn.Module, code: Code, given: Given) -> Outcome | None:

@@ -35,6 +35,8 @@ class Check:
     """Test of the reading."""
     better: Reading | None = None
     """The reading that fits, if this one does not, and another of its unit does."""
+    squares: F64 | None = None
+    """Squared residuals of the reading in the shape of the mean, if the reading fits and they are known."""
     change: str = ""
     """Words for what lies between what is read and the sample."""
 
@@ -54,7 +56,7 @@ def check(reading: Reading, seen: Sequence[Seen]) -> Check | None:
     sample = step.find(reading.sample)
     if sample is None:
         return None
-    pieces = {piece.slot: piece for piece in step.pieces.get(int(np.prod(sample.shape)), ())}
+    pieces = step.paired(sample)
     if reading.mean not in pieces or reading.spread not in pieces:
         return None
     lines = numbers_of(step, sample, [pieces[reading.mean], pieces[reading.spread]], MAX_NUMBERS, reading.way)
@@ -70,7 +72,9 @@ def check(reading: Reading, seen: Sequence[Seen]) -> Check | None:
         own = reading.form.log_scale(spread)
         result = test(mean, own, reading.form.laplace) if np.isfinite(own).all() else NO_FIT
         if result.fits or result.numbers < MIN_CHECKED:
-            return Check(result)
+            residual = (z - mean) * np.exp(-with_rounding(own, z.astype(np.float32), sample.mantissa))
+            residual /= np.sqrt(2) if reading.form.laplace else 1.0
+            return Check(result, squares=None if reading.way else (residual**2).reshape(lines.sizes))
         tried = []
         for form, scale, centre, rarity, change in _changes(reading.form, own, spread, mean, z):
             if np.isfinite(scale).all() and (other := test(centre, scale, reading.form.laplace)).fits:
@@ -78,7 +82,7 @@ def check(reading: Reading, seen: Sequence[Seen]) -> Check | None:
     if not tried:
         return Check(result)
     _, best, form, change = max(tried, key=lambda one: one[0])
-    return Check(result, None if form is None else replace(reading, form=form, fit=best), change)
+    return Check(result, None if form is None else replace(reading, form=form, fit=best), change=change)
 
 
 def _log_likelihood(z: F64, mean: F64, log_scale: F64) -> float:

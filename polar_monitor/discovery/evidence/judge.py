@@ -18,6 +18,8 @@ from .views import are_rows, has_zeros
 
 MAX_TRIALS = 32
 """Samples that are tried."""
+MAX_PARTS = 3
+"""Parts of one tensor that are tried: those with most numbers, which fit least by chance."""
 MIN_ZEROS = 1000
 """Numbers of a sample with single zeros from which the rate of dropout is known."""
 MANY = 80
@@ -56,6 +58,8 @@ class Judge:
             self._searches += 1
             self.remarks.clear()
             for entry in step.places():
+                if entry.call and any(slot[:3] == (entry.module, entry.is_output, entry.path) for slot in self._trials):
+                    continue  # one call of a module is enough
                 for trial in self._search(step, entry):
                     self._trials[trial.sample.slot] = trial
                 if len(self._trials) >= MAX_TRIALS:
@@ -64,26 +68,29 @@ class Judge:
     def _search(self, step: Step, entry: Seen) -> list[Trial]:
         """Return the trials of the first views of a tensor that can be a sample: a complete one, and a part."""
         trials: list[Trial] = []
+        parts: list[Trial] = []
         try:
             joined = len(step.seen) <= MANY or self._searches % 2 == 0
             for sample in step.samples_in(entry, joined):
                 is_part = not sample.slot.view.is_complete
-                if sample.slot in self._rejected:
-                    continue
-                if is_part and any(trial.leads(self._hint) for trial in trials):
+                if is_part and any(trial.leads(self._hint) for trial in trials + parts):
                     break
                 ways: tuple[Way, ...] = ("covariance", "") if step.has_covariance else ("",)
                 if has_zeros(sample.values):
                     ways = ("mask",) if are_rows(sample.values) else ("mask", "dropout")
                     ways = ways if sample.values.size >= MIN_ZEROS or len(ways) == 1 else ()
-                several = [trial for way in ways if (trial := opened(step, sample, way, self.remarks)) is not None]
+                paired = [
+                    sample._replace(slot=sample.slot._replace(pairing=pairing)) for pairing in step.pairings(sample)
+                ]
+                paired = [one for one in paired if one.slot not in self._rejected]
+                opening = [opened(step, one, way, self.remarks) for one in paired for way in ways]
+                several = [trial for trial in opening if trial is not None]
                 several = [trial for trial in several if trial.is_possible(self._hint)]
-                trials += sorted(several, key=lambda trial: -trial.log_likelihood)[:1]
-                if several and is_part:
-                    break
+                side = parts if is_part else trials
+                side += sorted(several, key=lambda trial: -trial.log_likelihood)[:1]
         except Given:
-            return []
-        return trials
+            pass  # what a layer takes of it; smaller parts of it are no samples either
+        return trials + sorted(parts, key=lambda trial: -trial.numbers)[:MAX_PARTS]
 
     def modules(self) -> set[str]:
         """Return the names of the modules that later steps have to show; empty if all have to."""

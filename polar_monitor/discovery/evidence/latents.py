@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -16,7 +16,7 @@ from ..unwrap import unwrapped
 from .codes import Code
 from .forms import Form
 from .pieces import Slot
-from .reading import Reading
+from .reading import Calls, Reading
 from .seen import shown
 
 
@@ -60,16 +60,22 @@ def latent_of(model: nn.Module, reading: Reading) -> Latent:
     read_spread = SpreadReader(spread, reading.form)
     if mean.module == spread.module:
         pair = PairReader(mean, read_spread)
-        parts: tuple[Part, ...] = (Part(modules[mean.module], mean.module, pair, "both"),)
+        parts: tuple[Part, ...] = (Part(modules[mean.module], mean.module, pair, "both", reading.calls.mean),)
     else:
         parts = (
-            Part(modules[mean.module], mean.module, mean.read, "mean"),
-            Part(modules[spread.module], spread.module, read_spread, "spread"),
+            Part(modules[mean.module], mean.module, mean.read, "mean", reading.calls.mean),
+            Part(modules[spread.module], spread.module, read_spread, "spread", reading.calls.spread),
         )
     layout = _layout(model, modules[mean.module], reading)
     dimensions = dimensions_of(axes_of(layout, len(reading.shape)), reading.shape)
     why = f"mean from {mean}, {reading.form.name} from {spread}: {reading.evidence}"
     return Latent(parts, reading.form.unit, dimensions, layout, why, dimensions)
+
+
+def of_calls(latent: Latent, calls: Calls) -> Latent:
+    """Return a latent that names gave with these calls of its modules."""
+    sides = {"mean": calls.mean, "both": calls.mean, "spread": calls.spread}
+    return replace(latent, parts=tuple(replace(part, calls=sides[part.side]) for part in latent.parts))
 
 
 def code_latent_of(model: nn.Module, code: Code) -> Latent:

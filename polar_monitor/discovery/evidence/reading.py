@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from math import prod
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .forms import Form
 from .noise import MAX_DEVIATION, MIN_SIGNAL, Fit
@@ -14,6 +14,26 @@ from .samples import SampleSlot
 
 Way = Literal["", "dropout", "mask", "covariance"]
 """Things that are done to independent noise: numbers set to 0 (dropout raises the others), or correlated."""
+
+
+class Calls(NamedTuple):
+    """Places of the calls that a sample is drawn from in each forward of the model, counted from 0; None for all."""
+
+    mean: frozenset[int] | None = None
+    spread: frozenset[int] | None = None
+    remark: str = ""
+    """Words for the user if some calls are of no sample, and their places are not known."""
+
+    @property
+    def words(self) -> str:
+        """Words for what is recorded; '' for all calls."""
+        if self.mean is None:
+            return ""
+        which = ", ".join(str(place + 1) for place in sorted(self.mean))
+        return f"; of the calls in a forward, number {which} is recorded: no sample of the others is drawn"
+
+
+ALL_CALLS = Calls()
 MIN_LEAD = 8.0
 """Log-likelihood by which a confirmed reading is ahead: 3,000 to 1."""
 RARE = 6.0
@@ -57,6 +77,8 @@ class Reading:
     """Key of `WAYS` if something else is done to the noise."""
     decodes: bool = False
     """True if a module that is called after the sample gives tensors of the data's size."""
+    calls: Calls = ALL_CALLS
+    """Calls of the modules that are of the latent."""
 
     @property
     def is_confirmed(self) -> bool:
@@ -106,4 +128,5 @@ class Reading:
         """The evidence in words."""
         spread = f"{self.fit.variance:.2f} ± {self.fit.error:.2f}"
         after = WAYS.get(self.way, "")
-        return f"{self.sample} is mean + σ × noise{after}: residual variance {spread} over {self.fit.numbers} numbers"
+        noise = f"residual variance {spread} over {self.fit.numbers} numbers"
+        return f"{self.sample} is mean + σ × noise{after}: {noise}{self.calls.words}"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from .pieces import Piece, arranged
 from .seen import F32, Path
 from .views import WORDS, View
+
+Pairing = Literal["latest", "first"]
 
 
 class SampleSlot(NamedTuple):
@@ -21,6 +23,9 @@ class SampleSlot(NamedTuple):
     path: Path
     call: int
     view: View
+    pairing: Pairing = "latest"
+    """Call of each module that the sample belongs to, of those before it: the latest, or the first of all, as for the
+    first of samples that are stacked."""
 
     def __str__(self) -> str:
         name = repr(self.module) if self.module else "the model"
@@ -52,6 +57,8 @@ class Lines(NamedTuple):
     """Numbers of a row."""
     key: object
     """Equal for two samples of a step if the numbers of their pieces are."""
+    sizes: tuple[int, ...] = ()
+    """Shape of these numbers; () if they are a selection."""
 
 
 def stacked(sample: Sample, pieces: Sequence[Piece], limit: int) -> Lines | None:
@@ -70,7 +77,7 @@ def stacked(sample: Sample, pieces: Sequence[Piece], limit: int) -> Lines | None
     sizes[0] = min(sizes[0], max(1, limit // max(width, 1)))
     corner = tuple(slice(size) for size in sizes)
     lines = [part[corner].reshape(-1) for part in (own, *(part for _, part in fitting))]
-    return Lines(np.stack(lines), [place for place, _ in fitting], width, (target, *sizes))
+    return Lines(np.stack(lines), [place for place, _ in fitting], width, (target, *sizes), tuple(sizes))
 
 
 def fingerprint(values: F32) -> bytes:

@@ -24,6 +24,8 @@ MAX_MEMBERS = 16
 DISTRIBUTION_FIELDS = (".mean", ".stddev", ".scale_tril")
 """Properties of a distribution: the last is the Cholesky factor of a covariance matrix."""
 
+MAX_CALLS = 3
+"""Calls of one module in a step that are looked at."""
 MAX_ROW = 65_536
 """Numbers of a row above which nothing of a tensor is kept but its shape."""
 MANY = 8192

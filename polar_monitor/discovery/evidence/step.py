@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..module_names import parent
 from .pieces import Piece, Slot, pieces_of
-from .samples import Sample, SampleSlot, fingerprint, is_constant
+from .samples import Pairing, Sample, SampleSlot, fingerprint, is_constant
 from .seen import F32, Seen
 from .tally import Scales, scales_of
 from .views import Sizes, View, is_rectified, views_of
@@ -40,21 +40,21 @@ class Step:
         self.pieces: dict[int, list[Piece]] = defaultdict(list)
         """Pieces by their numbers, in the order in which they were seen."""
         self._scales: dict[object, Scales] = {}
-        self._marks: dict[Slot, bytes] = {}
-        self._inputs: dict[str, bytes] = {}
-        """First input of each module."""
-        self._begins: dict[str, int] = {}
-        """Position at which the first call of each module begins."""
+        self._marks: dict[object, bytes] = {}
+        self._inputs: dict[tuple[str, int], bytes] = {}
+        """First input of each call of a module."""
+        self._begins: dict[tuple[str, int], int] = {}
+        """Position at which each call of a module begins."""
         self._taken: dict[View, dict[bytes, list[tuple[str, int]]]] = {}
         self._given: dict[int, list[tuple[str, int, F32]]] = {}
         for entry in seen:
-            if entry.call == 0 and entry.is_output:
+            if entry.is_output:
                 for piece in pieces_of(entry):
                     self.pieces[piece.numbers].append(piece)
-            elif entry.call == 0:
-                self._begins.setdefault(entry.module, entry.order)
+            else:
+                self._begins.setdefault((entry.module, entry.call), entry.order)
                 if entry.block is not None:
-                    self._inputs.setdefault(entry.module, fingerprint(entry.block))
+                    self._inputs.setdefault((entry.module, entry.call), fingerprint(entry.block))
 
         shapes = {piece.shape for pieces in self.pieces.values() for piece in pieces}
         rows = {(shape[0], prod(shape[1:])) for shape in shapes if shape}
@@ -63,15 +63,15 @@ class Step:
 
     def scales(self, piece: Piece, line: F32, key: object) -> Scales:
         """Return the forms of a piece, which are computed once for all samples that need the same numbers."""
-        place = (piece.slot, key)
+        place = (piece.slot, piece.seen.call, key)
         if place not in self._scales:
             self._scales[place] = scales_of(line)
         return self._scales[place]
 
     def whitened(self, sample: Sample) -> Sample | None:
         """Return a sample of a multivariate normal as if its numbers were independent; None if there is none."""
-        for entry in self.seen:
-            if not (entry.is_output and entry.call == 0 and entry.path[-1:] == (".scale_tril",)):
+        for entry in reversed(self.seen):
+            if not (entry.is_output and entry.order < sample.order and entry.path[-1:] == (".scale_tril",)):
                 continue
             mean = self._mean_of(entry)
             if entry.block is not None and mean is not None and entry.shape[:-1] == sample.shape == mean.shape:
@@ -86,7 +86,7 @@ class Step:
     def _mean_of(self, entry: Seen) -> Piece | None:
         slot = Slot(entry.module, (*entry.path[:-1], ".mean"), None)
         pieces = self.pieces.get(prod(entry.shape[:-1]), ())
-        return next((piece for piece in pieces if piece.slot == slot), None)
+        return next((piece for piece in pieces if piece.slot == slot and piece.seen.call == entry.call), None)
 
     @cached_property
     def has_covariance(self) -> bool:
@@ -110,29 +110,29 @@ class Step:
 
     def samples_in(self, entry: Seen, joined: bool = True) -> Iterator[Sample]:
         """Yield the views of a tensor that have the size of some piece; with other columns beside it if `joined`."""
-        known: set[bytes] = set()
+        known: set[object] = set()
         for view in views_of(entry.shape, not joined or entry.is_output or entry.kind.endswith(NOT_JOINED), self.sizes):
             sample = self.sample(entry, view)
             if sample is not None:
-                mark = fingerprint(sample.values) + sample.values.flat[-64:].tobytes()
+                mark = (fingerprint(sample.values), sample.values.flat[-64:].tobytes(), sample.shape)
                 if mark not in known:
                     known.add(mark)
                     yield sample
 
-    def sample(self, entry: Seen, view: View) -> Sample | None:
+    def sample(self, entry: Seen, view: View, pairing: Pairing = "latest") -> Sample | None:
         """Return one view of a tensor; None if it can be no sample."""
         assert entry.block is not None
         part = view.of(entry.block, entry.shape)
         if part is None or part[0].size < MIN_NUMBERS or is_constant(part[0]) or is_rectified(part[0]):
             return None
-        slot = SampleSlot(entry.module, entry.is_output, entry.path, entry.call, view)
+        slot = SampleSlot(entry.module, entry.is_output, entry.path, entry.call, view, pairing)
         return Sample(slot, entry.order, part[0], part[1], entry.mantissa)
 
     def find(self, slot: SampleSlot) -> Sample | None:
         """Return the sample that was seen at a place in an earlier step; None if it is not there now."""
         for entry in self.seen:
             if (entry.module, entry.is_output, entry.path, entry.call) == slot[:4] and entry.block is not None:
-                return self.sample(entry, slot.view)
+                return self.sample(entry, slot.view, slot.pairing)
         return None
 
     def takers(self, sample: Sample) -> set[str]:
@@ -195,43 +195,68 @@ class Step:
                     return True
         return False
 
-    def candidates(self, sample: Sample) -> list[Piece]:
-        """Return the pieces that may be mean and spread of a sample, in order of preference where they are equal.
+    def paired(self, sample: Sample) -> dict[Slot, Piece]:
+        """Return the pieces that may belong to a sample, one of each slot: of the latest call before it, or the first.
 
-        They come before the sample; or from a module around all of it, which may give its mean and spread again.
+        A module around all of the sample comes after it, and may give its mean and spread again.
         """
-        own = fingerprint(sample.values)
-        before: list[Piece] = []
-        after: list[Piece] = []
-        for piece in reversed(self.pieces.get(prod(sample.shape), ())):
+        before: dict[Slot, Piece] = {}
+        after: dict[Slot, Piece] = {}
+        is_complete = sample.slot.view.is_complete
+        for piece in self.pieces.get(prod(sample.shape), ()):
+            if not is_complete and piece.shape[:1] != sample.shape[:1]:
+                continue  # what is beside other columns has its rows
             if piece.seen.order < sample.order:
-                before.append(piece)
+                if sample.slot.pairing == "latest":
+                    before.pop(piece.slot, None)  # the order is that of the calls
+                    before[piece.slot] = piece
+                else:
+                    before.setdefault(piece.slot, piece)
             elif self._encloses(piece, sample):
-                after.append(piece)
-        latest = (before + after)[:MAX_CANDIDATES]
+                after.setdefault(piece.slot, piece)
+        return {**dict(reversed(before.items())), **{slot: after[slot] for slot in after if slot not in before}}
+
+    def pairings(self, sample: Sample) -> tuple[Pairing, ...]:
+        """Return the ways to pair a sample with calls: two if a module was called several times before it."""
+        several = any(
+            piece.seen.call and piece.seen.order < sample.order for piece in self.pieces.get(prod(sample.shape), ())
+        )
+        return ("latest", "first") if several else ("latest",)
+
+    def candidates(self, sample: Sample) -> list[Piece]:
+        """Return the pieces that may be mean and spread of a sample, in order of preference where they are equal."""
+        own = fingerprint(sample.values)
+        latest = list(self.paired(sample).values())[:MAX_CANDIDATES]
         return sorted((piece for piece in latest if self._mark(piece) != own), key=_preference)
 
     def _mark(self, piece: Piece) -> bytes:
-        if piece.slot not in self._marks:
-            self._marks[piece.slot] = fingerprint(piece.values)
-        return self._marks[piece.slot]
+        place = (piece.slot, piece.seen.call)
+        if place not in self._marks:
+            self._marks[place] = fingerprint(piece.values)
+        return self._marks[place]
 
     def _encloses(self, piece: Piece, sample: Sample) -> bool:
         """Return True if the module of a piece had begun before the sample was seen, and is no layer."""
-        begin = self._begins.get(piece.slot.module, sample.order)
+        begin = self._begins.get((piece.slot.module, piece.seen.call), sample.order)
         return not piece.seen.is_layer and begin < sample.order
 
     def links(self, pieces: Sequence[Piece]) -> NDArray[np.bool_]:
-        """Return which pairs can be the heads of one latent: of one module, one parent, or one input."""
+        """Return which pairs can be the heads of one latent: of one module, one parent, or one input.
+
+        Parts are those of one tensor.
+        """
         modules = _numbered([piece.slot.module for piece in pieces])
         parents = _numbered([parent(piece.slot.module) for piece in pieces])
         paths = _numbered([piece.slot.path for piece in pieces])
         cuts = _numbered([piece.slot.cut and piece.slot.cut[:2] for piece in pieces])
-        inputs = _numbered([self._inputs.get(piece.slot.module, place) for place, piece in enumerate(pieces)])
+        calls = [(piece.slot.module, piece.seen.call) for piece in pieces]
+        inputs = _numbered([self._inputs.get(call, place) for place, call in enumerate(calls)])
         is_cut = np.array([piece.slot.cut is not None for piece in pieces])
         parts = (paths[:, None] != paths) | ((cuts[:, None] == cuts) & is_cut)
         around = (parents[:, None] == parents) | (inputs[:, None] == inputs)
         linked: NDArray[np.bool_] = np.where(modules[:, None] == modules, parts, around)
+        wholes = _numbered([piece.slot.cut and (piece.slot[:2], piece.slot.cut[:2]) for piece in pieces])
+        linked &= wholes[:, None] == wholes
         np.fill_diagonal(linked, False)
         return linked
 

@@ -24,6 +24,8 @@ MAX_NUMBERS = 2048
 """Numbers of a sample in a step that the likelihoods and the test of the residuals use."""
 MAX_KEPT = 8192
 """Numbers that are kept for the test of the residuals."""
+MANY_LOOKS, MANY_KEPT = 24, 32_768
+"""Steps that a trial has taken from which on more are kept, as mean and spread have hardly moved so far."""
 DEVIATIONS = 6.0
 """Standard errors that a residual variance may be away from 1."""
 SLACK = 0.03
@@ -36,8 +38,6 @@ ODDITY = {"": 0.0, "half": 0.0, "alternate": 3.0, "token": 3.0}
 """Log-likelihood that a piece must be ahead by, by its cut."""
 LATER = 3.0
 """The same for what a module around the sample gives after it."""
-MIXED = 1000.0
-"""The same for parts of two tensors, or a part and a complete one: never."""
 Hint = Callable[[Slot, Slot, str], float]
 """(mean, spread, unit) → support by the names, from -1 to 1."""
 
@@ -72,6 +72,7 @@ class Trial:
         self._linked = linked
         self._tally: Tally | None = None
         self._kept: deque[Kept] = deque()
+        self._looks = 0
         self._oddity = _oddity(pieces, sample)
         self._best: tuple[Reading | None] | None = None
         """The most likely reading, until another step is taken."""
@@ -86,8 +87,7 @@ class Trial:
         sample = step.find(self.sample.slot)
         if sample is None:
             return
-        numbers = int(np.prod(sample.shape))
-        places = {piece.slot: piece for piece in step.pieces.get(numbers, ())}
+        places = step.paired(sample)
         if all(piece.slot in places for piece in self._pieces):
             self.take(step, sample, [places[piece.slot] for piece in self._pieces])
 
@@ -107,7 +107,9 @@ class Trial:
         new = tally(lines, self._linked, scales_in(step, sample, pieces, lines, result.key))
         self._tally = new if self._tally is None else self._tally.plus(new)
         self._kept.append(Kept(lines, width))
-        while sum(kept.lines.shape[1] for kept in self._kept) > MAX_KEPT and len(self._kept) > 1:
+        self._looks += 1
+        limit = MAX_KEPT if self._looks < MANY_LOOKS else MANY_KEPT
+        while sum(kept.lines.shape[1] for kept in self._kept) > limit and len(self._kept) > 1:
             self._kept.popleft()
         self._narrow()
 
@@ -122,6 +124,11 @@ class Trial:
         """Return True if the best reading is already far ahead."""
         best = self.best(hint)
         return best is not None and best.lead >= MIN_LEAD
+
+    @property
+    def numbers(self) -> int:
+        """Numbers of the sample that were tried."""
+        return 0 if self._tally is None else self._tally.numbers
 
     @property
     def log_likelihood(self) -> float:
@@ -271,7 +278,5 @@ def _oddity(pieces: list[Piece], sample: Sample) -> F64:
     """Return the log-likelihood that pairs of pieces must be ahead by, as they are rarely met."""
     own = np.array([ODDITY[piece.slot.cut.kind if piece.slot.cut else ""] for piece in pieces])
     own += np.array([LATER if piece.seen.order > sample.order else 0.0 for piece in pieces])
-    cuts = [piece.slot.cut and (piece.slot[:2], piece.slot.cut[:2]) for piece in pieces]
-    mixed = np.array([[MIXED if a != b else 0.0 for b in cuts] for a in cuts])
-    pairs: F64 = (own[:, None] + own) / 2 + mixed
+    pairs: F64 = (own[:, None] + own) / 2
     return pairs

@@ -48,6 +48,10 @@ class View(NamedTuple):
             return (block[0], shape[1:]) if len(shape) > 2 else None
         if kind == "each":
             return (block[:, 0], (shape[0], *shape[2:])) if len(shape) > 2 else None
+        if kind in PLACED:
+            first, columns = PLACED[kind]
+            one = View(first).of(block, shape)
+            return None if one is None else View(columns, size).of(*one)
         if kind in ("tiled", "repeated"):
             if size < 2 or shape[0] % size:
                 return None
@@ -64,6 +68,12 @@ class View(NamedTuple):
 
 
 COMPLETE = {"", "swapped", "channels moved to the front", "channels moved to the end"}
+PLACED = {
+    f"{columns} at each {place}": (first, columns)
+    for place, first in (("place", "each"), ("step", "one"))
+    for columns in ("front", "back")
+}
+"""Samples that are repeated along the second or the first axis, each time beside other columns."""
 WORDS = {
     "": "",
     "first": "the first {} columns of ",
@@ -72,6 +82,10 @@ WORDS = {
     "back": "the last {} numbers of the last axis of ",
     "one": "the first of several samples in ",
     "each": "the first of several samples in ",
+    "front at each place": "the first {} numbers at each place of ",
+    "back at each place": "the last {} numbers at each place of ",
+    "front at each step": "the first {} numbers at each step of ",
+    "back at each step": "the last {} numbers at each step of ",
     "tiled": "the first of {} samples in ",
     "repeated": "the first of {} samples in ",
     "swapped": "with its first two axes swapped, ",
@@ -123,6 +137,11 @@ def views_of(shape: tuple[int, ...], is_output: bool, sizes: Sizes) -> Iterator[
             for size in range(min(shape[axis] - 1, MAX_COLUMNS), 0, -1):
                 if (shape[0], size * row) in sizes.rows:
                     yield from (View(kind, size) for kind in kinds)
+    if last == 2:
+        for size in range(min(shape[last] - 1, MAX_COLUMNS), 0, -1):
+            for place, rows in (("place", shape[0]), ("step", shape[1])):
+                if (rows, size) in sizes.rows:
+                    yield from (View(f"{kind} at each {place}", size) for kind in ("front", "back"))
 
 
 MAX_COLUMNS = 2048

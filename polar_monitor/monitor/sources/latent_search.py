@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from time import perf_counter
 
 from torch import nn
 
@@ -53,6 +54,8 @@ class LatentSearch:
         self._forwards: FirstForwards | None = None
         self._later: LaterCheck | None = None
         self._clock: OptimizerClock | None = None
+        self._seconds = 0.0
+        """Time that the look at the first forwards has taken, in the hooks and between the steps."""
         self.why = ""
         """Text for `explain`: the latent and its reason."""
 
@@ -86,6 +89,11 @@ class LatentSearch:
         return self._forwards is not None
 
     @property
+    def cost(self) -> str:
+        """Time that the search has taken, in words; '' before it has looked."""
+        return f"the look at the first forwards took {1e3 * self._seconds:.0f} ms" if self._seconds else ""
+
+    @property
     def due(self) -> int:
         """Step at which `step` has something to do."""
         return 0 if self._later is None else self._later.due
@@ -93,8 +101,11 @@ class LatentSearch:
     def step(self) -> None:
         """Judge what the latest training step has shown."""
         if self._forwards is not None:
+            began = perf_counter()
             outcome = self._forwards.step()
-            self._loop.schedule.governor.own += self._forwards.seconds
+            hooks = self._forwards.seconds
+            self._loop.schedule.governor.own += hooks
+            self._seconds += perf_counter() - began + hooks
             if self._forwards.ended:
                 self.stop()
             if outcome is not None:
