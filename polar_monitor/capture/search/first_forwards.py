@@ -55,7 +55,7 @@ class FirstForwards:
         """True if the model was compiled with the hooks: to take them off would compile it again."""
         self._is_late = False
         """True once the user knows that the first steps did not decide."""
-        self._has_told = False
+        self._has_warned = False
         """True if that was a warning."""
         self.ended = False
 
@@ -101,8 +101,8 @@ class FirstForwards:
         self._looked += 1
         outcome = self._decide()
         if outcome is None:
-            asks_again = self._wants_all or self._codes.best() is not None
-            self._pause = 0 if asks_again else max(self._judge.pause, LATE_PAUSE if self._is_late else 0)
+            is_needed = self._wants_all or self._codes.best() is not None
+            self._pause = 0 if is_needed else max(self._judge.pause, LATE_PAUSE if self._is_late else 0)
             self._set(None if self._pause else self._wanted())
             return self._late()
         self.stop()
@@ -162,8 +162,8 @@ class FirstForwards:
             self.stop()
         if self._is_frozen or model is None:
             return None if was_late else frozen_outcome(given)
-        if was_late and (is_possible or self._has_told):
+        if was_late and (is_possible or self._has_warned):
             return None
         outcome = late_outcome(model, given, self._judge, self._codes, self._steps, self._seen)
-        self._has_told = bool(outcome.warning)
+        self._has_warned = bool(outcome.warning)
         return outcome
