@@ -65,7 +65,7 @@ def why(result: Mapping[str, Any]) -> str:
 
 def _short(text: str, length: int = 110) -> str:
     line = text.split("\n")[0].removeprefix("PolarMonitorError: ").removeprefix("polar_monitor: ")
-    return line if len(line) <= length else f"{line[: length - 1]}…"
+    return line if len(line) <= length else f"{line[: length - 1].rpartition(' ')[0]} …"
 
 
 def line(name: str, result: Mapping[str, Any]) -> str:
