@@ -55,6 +55,8 @@ class FirstForwards:
         """True if the model was compiled with the hooks: to take them off would compile it again."""
         self._is_late = False
         """True once the user knows that the first steps did not decide."""
+        self._has_warned = False
+        """True if that was a warning."""
         self.ended = False
 
     @property
@@ -90,15 +92,17 @@ class FirstForwards:
             return self._late()
         seen, self._blocks = self._blocks.take(), None
         self._look.end_step()  # what came while copies were under way
-        if not self._judge.modules():
+        shows_all = not self._judge.modules()
+        if shows_all:
             self._codes.add(seen)
-        self._judge.add(seen)
+        if not (shows_all and self._codes.waits):  # the first and the last step of a code are searched for a sample
+            self._judge.add(seen)
         self._seen = seen
         self._looked += 1
         outcome = self._decide()
         if outcome is None:
-            pause = max(self._judge.pause, LATE_PAUSE if self._is_late else 0)
-            self._pause = 0 if self._wants_all or self._codes.best() is not None else pause
+            is_needed = self._wants_all or self._codes.best() is not None
+            self._pause = 0 if is_needed else max(self._judge.pause, LATE_PAUSE if self._is_late else 0)
             self._set(None if self._pause else self._wanted())
             return self._late()
         self.stop()
@@ -158,6 +162,8 @@ class FirstForwards:
             self.stop()
         if self._is_frozen or model is None:
             return None if was_late else frozen_outcome(given)
-        if was_late and is_possible:
+        if was_late and (is_possible or self._has_warned):
             return None
-        return late_outcome(model, given, self._judge, self._codes, self._steps, self._seen)
+        outcome = late_outcome(model, given, self._judge, self._codes, self._steps, self._seen)
+        self._has_warned = bool(outcome.warning)
+        return outcome
