@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 import polar_monitor
 from polar_monitor import PolarMonitor, PolarMonitorError
+from polar_monitor.capture.search import first_forwards
 
 
 class Blind(nn.Module):
@@ -158,3 +160,66 @@ def test_hooks_of_the_search_are_off_within_detached_and_after_detach() -> None:
     assert hooks(model) == 0
     steps(model, 3)
     assert hooks(model) == 0
+
+
+def test_a_search_that_takes_too_long_ends_and_says_what_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_forwards, "MAX_SECONDS", 0.0)
+    model = Blind()
+    monitor = watched(model)
+    assert "did not show a latent for certain" in steps(model, 3)[0]
+    assert hooks(model) == 0
+    assert monitor.health().errors == 0
+
+
+def test_the_training_goes_on_for_a_while_after_an_expensive_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_forwards, "FREE_SECONDS", 0.0)
+    monkeypatch.setattr(first_forwards, "REST", 1e9)
+    model = Blind()
+    watched(model)
+    steps(model, 1)
+    assert hooks(model) == 0
+
+
+def test_a_failing_search_ends_and_the_named_latent_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no such luck")
+
+    monkeypatch.setattr(first_forwards.Judge, "add", broken)
+    torch.manual_seed(0)
+    model = Named()
+    monitor = watched(model, strict=False)
+    told = steps(model, 20)
+    assert any("the search of the latent in the first forwards failed; the latent stays" in text for text in told)
+    assert monitor.snapshot() is not None
+
+
+def test_forwards_without_a_step_are_told_once() -> None:
+    model = Choice()
+    monitor = watched(model)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(1100):
+            model(torch.zeros(2, X))
+    assert len(caught) == 1
+    assert "call monitor.step() after each update" in str(caught[0].message)
+    monitor.detach()
+    assert hooks(model) == 0
+
+
+def test_hooks_that_a_model_was_compiled_with_come_off_with_the_monitor() -> None:
+    torch._dynamo.reset()
+    model = Choice()
+    monitor = watched(model)
+    compiled = torch.compile(model, backend="eager")
+    steps(model, 30, lambda x: compiled(x))
+    monitor.detach()
+    assert hooks(model) == 0
+    torch._dynamo.reset()
+
+
+def test_training_in_eval_mode_is_searched_if_that_mode_alone_is_watched() -> None:
+    torch.manual_seed(0)
+    model = Choice().eval()
+    monitor = watched(model, modes=("eval",))
+    steps(model, 20)
+    assert "mean from 'first', log σ² from 'second'" in monitor.explain()
