@@ -105,9 +105,8 @@ class Drain:
             drops = update_one(drops, change, rules.allowance * pace.growth)
         drop, deepest, recovered, baseline = drops
         falling = steep = False
-        if (
-            not collapsed and len(levels) >= 2 and len(history.recent) >= 2
-        ):  # FADING covers the fall of a single dimension
+        several = len(levels) >= 2  # FADING covers the fall of a single dimension
+        if several and len(history.recent) >= 2 and not collapsed:
             limit = MIN_RATIO_TO_RECOVERED * recovered
             falling, steep = (drop - baseline >= max(drop_of(share), limit) for share in (rules.drain, rules.plunge))
         if falling or steep:
@@ -130,8 +129,10 @@ class Drain:
         turned = state["warned"] and not collapsed and (comes_back or fell)
         since_turn = state["since_turn"] + pace.steps if state["warned"] or state["since_turn"] else 0.0
         swing = max(state["swing"], since_turn) if turned else state["swing"]
-        told = collapsed and deepest_before > 0 and not state["warned"]  # by the COLLAPSE: the story of a DRAIN begins
-        stable_streak = 0.0 if falling or steep or turned or told else state["stable_streak"] + pace.steps
+        reported = (
+            collapsed and deepest_before > 0 and not state["warned"]
+        )  # by the COLLAPSE: the story of a DRAIN begins
+        stable_streak = 0.0 if falling or steep or turned or reported else state["stable_streak"] + pace.steps
         stopped = state["warned"] and stable_streak >= wait_of(swing, rules)
         known = bool(np.isfinite(signals.snapshot.information[used]).all())
         healthy = known and not collapsed and (stopped or drop - baseline <= MAX_HEALTHY_DROP)
@@ -143,8 +144,8 @@ class Drain:
             baseline_drop=drop if stopped else baseline,
             stable_streak=stable_streak,
             falling_streak=state["falling_streak"] + pace.windows if falling else 0.0,
-            warned=(state["warned"] and not stopped) or told,
-            since_turn=MIN_TURN if turned or told else since_turn,
+            warned=(state["warned"] and not stopped) or reported,
+            since_turn=MIN_TURN if turned or reported else since_turn,
             swing=swing,
             last_healthy_step=signals.snapshot.step if healthy else state["last_healthy_step"],
         )

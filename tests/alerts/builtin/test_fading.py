@@ -88,7 +88,7 @@ def test_what_falls_in_several_dimensions_at_once_is_raised_at_once() -> None:
     first = [alert for alert in alerts if alert.step == 525]
     assert kinds(first) == ["fading", "drain"]
     assert first[0].dimensions == (1, 2, 3)
-    assert first[0].dimension is None
+    assert first[0].dimension == 1
     assert first[0].forecast is None
     assert "without a forecast yet" in first[0].message
     assert first[0].causes == (CAUSE_ADVICE[Cause.ALL_AT_ONCE].explanation,)
