@@ -204,9 +204,9 @@ def make_alert(
     which = tuple(dimensions)
     if which:
         message = f"{named(which if subject is None else subject)} {message}"
-    only = which[0] if len(which) == 1 else None
+    first = which[0] if which else None
     return Alert(
-        kind, step, only, message, evidence, forecast, last_healthy_step, causes, advice, dimensions=which,
+        kind, step, first, message, evidence, forecast, last_healthy_step, causes, advice, dimensions=which,
         amends=amends,
     )  # fmt: skip
 

@@ -55,7 +55,7 @@ class Alert:
     kind: AlertKind
     step: int
     dimension: int | None
-    """The one dimension that it is about; None for several, and for the model as a whole."""
+    """The dimension that it is about, the first of `dimensions`; None for the model as a whole."""
     message: str
     evidence: Mapping[str, float]
     forecast: Forecast | None
@@ -72,9 +72,11 @@ class Alert:
     """Step of the earlier alert that this one replaces: more dimensions followed in the same event. None for news."""
 
     def __post_init__(self) -> None:
-        """Fill in `dimensions` from the only `dimension`."""
+        """Fill in `dimensions` from the only `dimension`, or `dimension` from the first of `dimensions`."""
         if self.dimension is not None and not self.dimensions:
             object.__setattr__(self, "dimensions", (self.dimension,))
+        elif self.dimension is None and self.dimensions:
+            object.__setattr__(self, "dimension", self.dimensions[0])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""

@@ -19,16 +19,16 @@ def alert(kind: AlertKind, step: int) -> Alert:
     return Alert(kind, step, None, "message", {}, None, None, (), ())
 
 
-def test_the_oldest_go_and_the_first_to_stop_for_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_go_and_what_a_loop_stops_for_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alert_log, "MAX_ALERTS", 3)
     log = AlertLog([alert(AlertKind.COLLAPSE, 1), alert(AlertKind.COLLAPSE, 2)])
     for step in range(3, 9):
         log.add([alert(AlertKind.FADING, step)])
     assert [(kept.kind, kept.step) for kept in log.alerts] == [
-        (AlertKind.COLLAPSE, 1), *((AlertKind.FADING, step) for step in (6, 7, 8)),
+        (AlertKind.COLLAPSE, 2), *((AlertKind.FADING, step) for step in (6, 7, 8)),
     ]  # fmt: skip
     assert log.should_stop({})
-    with pytest.raises(CollapseError, match="step 1: message"):
+    with pytest.raises(CollapseError, match="step 2: message"):
         log.raise_on_collapse({})
 
 
@@ -93,7 +93,21 @@ def test_what_is_not_finite_stays_a_reason_to_stop_and_is_no_collapse() -> None:
     log.raise_on_collapse({"train": regime(1.0)})
 
 
-def test_the_first_to_stop_for_is_kept_for_each_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_collapse_that_holds_now_is_named() -> None:
+    log = AlertLog([alert(AlertKind.COLLAPSE, 5), alert(AlertKind.REVIVED, 7), alert(AlertKind.COLLAPSE, 9)])
+    log.add([replace(alert(AlertKind.COLLAPSE, 11), mode="eval")])
+    with pytest.raises(CollapseError, match="step 9: message"):
+        log.raise_on_collapse({"train": regime(0.01), "eval": regime(1.0)})
+
+
+def test_the_first_non_finite_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alert_log, "MAX_ALERTS", 1)
+    log = AlertLog([alert(kind, step) for step in (1, 2) for kind in (AlertKind.NON_FINITE, AlertKind.COLLAPSE)])
+    log.add([alert(AlertKind.LOST, 3)])
+    assert [(str(kept.kind), kept.step) for kept in log.alerts] == [("non_finite", 1), ("collapse", 2), ("lost", 3)]
+
+
+def test_what_a_loop_stops_for_is_kept_for_each_mode(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alert_log, "MAX_ALERTS", 2)
     log = AlertLog([alert(AlertKind.COLLAPSE, 1), replace(alert(AlertKind.COLLAPSE, 2), mode="eval")])
     log.add([alert(AlertKind.LOST, step) for step in range(3, 7)])

@@ -62,9 +62,19 @@ def test_dimensions_in_another_order_give_the_same_alerts() -> None:
     order = rng.permutation(6)
     plain, moved = (run(histories.tolist(), noise=0.0) for histories in (rows, rows[order]))
     assert len(plain) > 3
-    known = {(alert.step, alert.kind, alert.dimension, alert.forecast) for alert in plain}
-    back = {None: None} | dict(enumerate(order.tolist()))
-    assert {(alert.step, alert.kind, back[alert.dimension], alert.forecast) for alert in moved} == known
+    known = {(alert.step, alert.kind, alert.dimensions, alert.forecast) for alert in plain}
+    back = [(alert, tuple(sorted(order[list(alert.dimensions)].tolist()))) for alert in moved]
+    assert {(alert.step, alert.kind, which, alert.forecast) for alert, which in back} == known
+
+
+def test_an_alert_about_dimensions_names_the_first_of_them() -> None:
+    alerts = run([[1.5] * 12 + [0.0] * 12] * 3)
+    assert {(str(a.kind), a.dimension, a.dimensions) for a in alerts} >= {
+        ("lost", 0, (0, 1, 2)), ("collapse", None, ()),
+    }  # fmt: skip
+    (lost,) = (alert for alert in alerts if alert.dimensions)
+    older = lost.to_dict() | {"dimension": None}
+    assert Alert.from_dict(older) == lost
 
 
 NUMBERS = st.one_of(st.floats(0, 20), st.sampled_from([0.0, 0.05, 0.15, 1e-300, 1e300, math.nan, math.inf]))

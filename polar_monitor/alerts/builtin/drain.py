@@ -1,4 +1,7 @@
-"""DRAIN: the total information of the dimensions that were in use falls, by the rules of FADING."""
+"""DRAIN: the total information of the dimensions that were in use falls, by the rules of FADING.
+
+After a COLLAPSE nothing is left to fall: there is no DRAIN until the model comes back, and what comes back begins anew.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TypedDict
 
 import numpy as np
 
+from ...regime.regime import Verdict
 from ..advice import make_alert
 from ..alert import Alert, AlertKind
 from ..observation import Observation
@@ -94,9 +98,15 @@ class Drain:
         levels = now.level[used]
         total = float(np.add.reduce(levels))
         change = log_of(total) - log_of(state["total"])
-        drop, deepest, recovered, baseline = update_one(_drops(state), change, rules.allowance * pace.growth)
+        after_collapse = signals.collapsed and AlertKind.COLLAPSE in rules.kinds
+        collapsed = after_collapse and signals.regime.verdict is Verdict.COLLAPSED
+        drops = (0.0, 0.0, state["recovered_drop"], 0.0) if after_collapse else _drops(state)
+        if not collapsed:
+            drops = update_one(drops, change, rules.allowance * pace.growth)
+        drop, deepest, recovered, baseline = drops
         falling = steep = False
-        if len(levels) >= 2 and len(history.recent) >= 2:  # FADING covers the fall of a single dimension
+        several = len(levels) >= 2  # FADING covers the fall of a single dimension
+        if several and len(history.recent) >= 2 and not collapsed:
             limit = MIN_RATIO_TO_RECOVERED * recovered
             falling, steep = (drop - baseline >= max(drop_of(share), limit) for share in (rules.drain, rules.plunge))
         if falling or steep:
@@ -114,13 +124,18 @@ class Drain:
             falling = falling and not taken_over(history.recent, start, rules.taken_over)
             steep = steep and not taken_over(history.recent, start, rules.taken_over, among)
         deepest_before = state["deepest_drop"]
-        turned = state["warned"] and deepest_before > drop_of(rules.drain) and recovers(drop, deepest_before)
+        comes_back = after_collapse and not collapsed
+        fell = deepest_before > drop_of(rules.drain) and recovers(drop, deepest_before)
+        turned = state["warned"] and not collapsed and (comes_back or fell)
         since_turn = state["since_turn"] + pace.steps if state["warned"] or state["since_turn"] else 0.0
         swing = max(state["swing"], since_turn) if turned else state["swing"]
-        stable_streak = 0.0 if falling or steep or turned else state["stable_streak"] + pace.steps
+        reported = (
+            collapsed and deepest_before > 0 and not state["warned"]
+        )  # by the COLLAPSE: the story of a DRAIN begins
+        stable_streak = 0.0 if falling or steep or turned or reported else state["stable_streak"] + pace.steps
         stopped = state["warned"] and stable_streak >= wait_of(swing, rules)
         known = bool(np.isfinite(signals.snapshot.information[used]).all())
-        healthy = known and (stopped or drop - baseline <= MAX_HEALTHY_DROP)
+        healthy = known and not collapsed and (stopped or drop - baseline <= MAX_HEALTHY_DROP)
         new = DrainState(
             total=total,
             drop=drop,
@@ -129,8 +144,8 @@ class Drain:
             baseline_drop=drop if stopped else baseline,
             stable_streak=stable_streak,
             falling_streak=state["falling_streak"] + pace.windows if falling else 0.0,
-            warned=state["warned"] and not stopped,
-            since_turn=MIN_TURN if turned else since_turn,
+            warned=(state["warned"] and not stopped) or reported,
+            since_turn=MIN_TURN if turned or reported else since_turn,
             swing=swing,
             last_healthy_step=signals.snapshot.step if healthy else state["last_healthy_step"],
         )

@@ -90,7 +90,7 @@ def _alert(
 ) -> Alert:
     """Return the alert about all dimensions of an event, of which some are `new`."""
     s, used = signals.snapshot, signals.history.used
-    inside = used if name in ("revived", "fading") else ~used
+    inside = signals.history.warned if name == "fading" else used if name == "revived" else ~used
     which = [j for j in event["dimensions"] if j in new or inside[j]]
     more = followers(event, new, [j for j in event["dimensions"] if j not in which])
     forecast, evidence = None, _evidence(s, which, event["dimensions"])
@@ -110,7 +110,9 @@ def _alert(
             more += f"; no more is said until {_stable(signals, which)}"
         case _:
             kind = AlertKind.FADING
-            message, forecast, more_evidence = _fading(signals, changes, which, event["dimensions"])
+            listed, numbered = event["dimensions"], [j for j in event["dimensions"] if j in new or used[j]]
+            message, forecast, more_evidence = _fading(signals, changes, which, listed)
+            evidence = _evidence(s, numbered, listed) | _numbers_of({"from": _highest(signals)}, numbered, listed)
             evidence |= more_evidence
             message += _once_more(signals, changes)
     if kind is AlertKind.LOST and is_constant(s, np.isin(np.arange(s.dimensions), which)):
@@ -157,13 +159,12 @@ def _once_more(signals: Signals, changes: DimensionChanges) -> str:
 def _fading(
     signals: Signals, changes: DimensionChanges, which: list[int], listed: list[int]
 ) -> tuple[str, Forecast | None, dict[str, float]]:
-    """Return the message of a FADING about some of the dimensions listed, its forecast, and the numbers behind it."""
-    s, history, falls = signals.snapshot, signals.history, changes.falls
+    """Return the message of a FADING about some of the dimensions listed, its forecast, and those of each."""
+    s, falls = signals.snapshot, changes.falls
     forecasts = {j: _forecast(signals, falls, j) for j in which}
     known = {j: forecast for j, forecast in forecasts.items() if forecast is not None}
     first = min(known, key=lambda j: (known[j].step, j), default=None)
-    expected = {} if len(listed) == 1 else _each(known)
-    highest = s.information * np.exp(history.cusum.unreported_drop)
+    expected, highest = {} if len(listed) == 1 else _each(known), _highest(signals)
     message = f"{_are(which)} fading: {_numbers(s.information, which)} of {_numbers(highest, which)} nats are left, "
     if first is None:
         gone = "may be out of use already" if max(s.information[which]) <= _cut(s) else "without a forecast yet"
@@ -173,8 +174,12 @@ def _fading(
         message += f"{who}expected to be out of use {_when(known[first], s)}"
         if unknown := [str(j) for j in which if j not in known]:
             message += f"; dimension{'s' if len(unknown) > 1 else ''} {', '.join(unknown)} may go sooner"
-    evidence = _numbers_of({"from": highest}, which, listed) | expected
-    return message, None if first is None else known[first], evidence
+    return message, None if first is None else known[first], expected
+
+
+def _highest(signals: Signals) -> Array:
+    """Return the level from which each dimension fell (D,)."""
+    return np.asarray(signals.snapshot.information * np.exp(signals.history.cusum.unreported_drop))
 
 
 def _each(forecasts: dict[int, Forecast]) -> dict[str, float]:

@@ -6,6 +6,7 @@ change is skipped then.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -68,6 +69,9 @@ def follow(
         cusum, warned = _settle(warned, cusum, counts[1], rules)
 
     healthy = None if largest_drop <= MAX_HEALTHY_DROP else (cusum.unreported_drop <= MAX_HEALTHY_DROP) | ~going
+    if not math.isfinite(np.add.reduce(s.information)):  # of what is not known nobody can say that it is healthy
+        known = np.isfinite(s.information) | ~going
+        healthy = known if healthy is None else healthy & known
     contexts, steps, cause = same_context(s.dimensions, context_before(recent)), None, history.cause
     if healthy is not None:
         moments, contexts, steps = _last_healthy(history, healthy, going, moments, contexts, s.step)

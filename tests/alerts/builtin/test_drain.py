@@ -32,6 +32,31 @@ def test_a_drain_long_after_a_bounce_is_news() -> None:
     assert kinds(run([twice] * 4)).count("drain") == 2
 
 
+def test_what_has_collapsed_does_not_drain_after_it() -> None:
+    """An evaluation sees all of the loss, so the COLLAPSE comes before a second one confirms the fall."""
+    gone = [1.5] * 20 + [0.001] * 20
+    assert kinds(run([gone] * 4, every=20)) == ["lost", "collapse"]
+    assert kinds(run([gone] * 4, every=20, kinds={"drain"})) == ["drain"]
+    assert kinds(run([gone] * 4, every=20, kinds={"drain"})) == ["drain"]
+    assert kinds(run([gone + [1.5] * 40 + [0.0] * 20] * 4, every=20)).count("drain") == 0
+    assert kinds(run([gone + [1.5] * 5 + ([0.0] * 10 + [1.5] * 5) * 3] * 4, every=20)).count("drain") == 0
+
+
+def test_what_comes_back_from_a_collapse_is_healthy_at_its_new_level() -> None:
+    """All is lost, comes back with a third of the nats, and is lost again: both alerts go back to the same step."""
+    twice = [1.5] * 20 + [0.0] * 20 + [0.5] * 40 + [0.0] * 10
+    alerts = [a for a in run([twice] * 4, every=20, noise=0.001) if a.kind in (AlertKind.LOST, AlertKind.COLLAPSE)]
+    assert [(str(a.kind), a.step, a.last_healthy_step) for a in alerts] == [
+        ("lost", 420, 400), ("collapse", 420, 400), ("lost", 1620, 1600), ("collapse", 1620, 1600),
+    ]  # fmt: skip
+
+
+def test_a_drain_of_what_came_back_from_a_collapse_is_news() -> None:
+    gone = [1.5] * 20 + [0.0] * 20 + [1.0] * 60 + [0.9**t for t in range(20)]
+    (drain,) = (alert for alert in run([gone] * 4, every=20) if alert.kind is AlertKind.DRAIN)
+    assert drain.step > 2000
+
+
 def test_what_is_not_finite_has_not_fallen() -> None:
     """One of four dimensions is NaN from step 40 on, the others carry on: NON_FINITE, and no alert of a fall."""
     monitor = PolarMonitor(every=1, max_overhead=1.0, sinks=())

@@ -87,6 +87,17 @@ def test_a_dimension_that_is_lost_already_is_not_said_to_fade() -> None:
     assert "from_0" not in alerts[1].evidence
 
 
+def test_a_dimension_that_has_recovered_is_not_said_to_fade() -> None:
+    dip = [1.5] * 20 + [1.5 * 0.85**t for t in range(1, 4)] + [1.5] * 17
+    late = [1.5] * 26 + [1.5 * 0.85**t for t in range(1, 15)]
+    alerts = [a for a in run([dip, late, *[[2.0] * 40] * 3], every=10, rows=3840) if a.kind is AlertKind.FADING]
+    assert [alert.dimensions for alert in alerts] == [(0,), (0, 1)]
+    assert alerts[1].message.startswith("dimension 1 is fading: ")
+    assert "dimension 1 followed what began at step" in alerts[1].message
+    assert "with dimension 0" in alerts[1].message
+    assert alerts[1].evidence["from_0"] < 1.6
+
+
 def test_several_causes_are_one_alert_that_names_each() -> None:
     """Two dimensions whose noise grows, and one whose means shrink, in the same evaluations."""
     engine, regime, alerts = AlertEngine(), None, list[Alert]()

@@ -88,7 +88,7 @@ def test_what_falls_in_several_dimensions_at_once_is_raised_at_once() -> None:
     first = [alert for alert in alerts if alert.step == 525]
     assert kinds(first) == ["fading", "drain"]
     assert first[0].dimensions == (1, 2, 3)
-    assert first[0].dimension is None
+    assert first[0].dimension == 1
     assert first[0].forecast is None
     assert "without a forecast yet" in first[0].message
     assert first[0].causes == (CAUSE_ADVICE[Cause.ALL_AT_ONCE].explanation,)
@@ -166,3 +166,18 @@ def test_a_second_fall_after_one_that_stopped_is_news() -> None:
     assert kinds(alerts) == ["fading", "fading", "lost"]
     assert alerts[1].last_healthy_step is not None
     assert 1400 <= alerts[1].last_healthy_step <= 1525
+
+
+def test_a_stretch_of_nan_is_not_healthy() -> None:
+    """Four dimensions are NaN from step 525 to 600, and two of them are gone after that."""
+    unknown = [float("nan")] * 4
+    stays, goes = [1.5] * 20 + unknown + [1.5] * 10, [1.5] * 20 + unknown + [0.0] * 10
+    (lost,) = (alert for alert in run([stays, stays, goes, goes]) if alert.kind is AlertKind.LOST)
+    assert lost.dimensions == (2, 3)
+    assert lost.last_healthy_step == 500
+
+
+def test_a_dimension_that_is_nan_for_good_does_not_age_the_others() -> None:
+    gone = [1.5] * 20 + [float("nan")] * 20
+    (lost,) = (a for a in run([gone, STEADY, [1.5] * 30 + [0.0] * 10]) if a.kind is AlertKind.LOST)
+    assert (lost.dimensions, lost.last_healthy_step) == ((2,), 750)

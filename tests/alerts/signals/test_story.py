@@ -68,7 +68,7 @@ def test_what_goes_in_one_evaluation_is_one_alert_for_each_cause() -> None:
     assert kinds(alerts).count("lost") == 1
     (lost,) = (alert for alert in alerts if alert.kind is AlertKind.LOST)
     assert lost.dimensions == tuple(range(1, 41))
-    assert lost.dimension is None
+    assert lost.dimension == 1
     assert lost.message.startswith("dimensions 1, 2, 3, 4, 5, 6, 7 and 33 others are lost")
     assert lost.evidence["information_40"] < 0.05
     assert len(lost.evidence) == 80
