@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,10 @@ def main() -> None:
     print(f"\n{report.counts(results)}")
     print("; ".join(sorted({f"package {result['package']}" for result in results.values() if "package" in result})))
     if arguments.write:
-        command = " ".join(["python -m bench.models", *(arg for arg in sys.argv[1:] if arg != "--write")])
+        shown = [
+            arg for before, arg in pairwise(["", *sys.argv[1:]]) if "--json" not in (before, arg) and arg != "--write"
+        ]
+        command = " ".join(["python -m bench.models", *shown])
         page = PACKAGES_PAGE if arguments.packages else PAGE
         page.write_text(report.page(results, command, arguments.packages), encoding="utf-8")
         print(f"written: {page}")
