@@ -61,7 +61,7 @@ class Fading:
         alerts, events = list[Alert](), dict[str, Event]()
         for name, where in _happens(signals, signals.changes):
             before: Event = state[name]  # type: ignore[literal-required]
-            event = joined(before, where, signals.snapshot.step, signals.pace)
+            event = joined(before, where, signals.snapshot.step)
             if event is None:
                 continue
             now, new = event
