@@ -71,3 +71,12 @@ def pytest_collection_finish() -> None:
     """Spare the garbage collector the libraries: tests that collect are several times faster."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _no_search_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search of a latent has time: what a test finds does not depend on the machine."""
+    from polar_monitor.capture.search import first_forwards
+
+    for limit in ("MAX_SECONDS", "MAX_SECONDS_OF_A_LOOK", "FREE_SECONDS"):
+        monkeypatch.setattr(first_forwards, limit, float("inf"))

@@ -19,6 +19,7 @@ from . import report
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "results" / "models.md"
+PACKAGES_PAGE = PAGE.with_name("packages.md")
 
 
 def main() -> None:
@@ -30,7 +31,7 @@ def main() -> None:
     parser.add_argument("--packages", action="store_true", help="models of real packages instead")
     parser.add_argument("--root", type=Path, help="another checkout, whose package runs instead of this one's")
     parser.add_argument("--json", type=Path, help="file for the results")
-    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}, or {PACKAGES_PAGE.name}")
     parser.add_argument("--list", action="store_true", help="print the names and leave")
     arguments = parser.parse_args()
     names = _names(arguments.packages, arguments.only)
@@ -49,8 +50,9 @@ def main() -> None:
     print("; ".join(sorted({f"package {result['package']}" for result in results.values() if "package" in result})))
     if arguments.write:
         command = " ".join(["python -m bench.models", *(arg for arg in sys.argv[1:] if arg != "--write")])
-        PAGE.write_text(report.page(results, command), encoding="utf-8")
-        print(f"written: {PAGE}")
+        page = PACKAGES_PAGE if arguments.packages else PAGE
+        page.write_text(report.page(results, command, arguments.packages), encoding="utf-8")
+        print(f"written: {page}")
 
 
 def _names(packages: bool, only: list[str] | None) -> list[str]:

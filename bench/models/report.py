@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from statistics import median
 from typing import Any
 
 RIGHT, EXPLAINED, LOUD, SILENT, CRASHED = "right", "explained", "wrong and loud", "WRONG AND SILENT", "crashed"
@@ -64,7 +65,7 @@ def why(result: Mapping[str, Any]) -> str:
 
 def _short(text: str, length: int = 110) -> str:
     line = text.split("\n")[0].removeprefix("PolarMonitorError: ").removeprefix("polar_monitor: ")
-    return line if len(line) <= length else f"{line[: length - 1]}…"
+    return line if len(line) <= length else f"{line[: length - 1].rpartition(' ')[0]} …"
 
 
 def line(name: str, result: Mapping[str, Any]) -> str:
@@ -84,12 +85,16 @@ def line(name: str, result: Mapping[str, Any]) -> str:
     return f"{name:<34} {category(result):<16} {'  '.join(marks):<66} {why(result)}".rstrip()
 
 
+def _group(name: str) -> str:
+    return name.split(".")[1].split(":")[0] if name.startswith("packages.") else "own"
+
+
 def counts(results: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the number of models in each category, of the study's own and of each package."""
     groups: dict[str, Counter[str]] = {}
     alone: Counter[str] = Counter()
     for name, result in results.items():
-        group = name.split(".")[1].split(":")[0] if name.startswith("packages.") else "own"
+        group = _group(name)
         groups.setdefault(group, Counter())[category(result)] += 1
         alone[group] += bool(result.get("judged"))
     rows = []
@@ -97,18 +102,28 @@ def counts(results: Mapping[str, Mapping[str, Any]]) -> str:
         total = counter.total()
         named = ", ".join(f"{counter[one]} {one}" for one in CATEGORIES if counter[one])
         read, share = f"{alone[group]} read by attach(model) alone", f"{counter[RIGHT] / total:.0%} right"
-        rows.append(f"{group}: {total} models, {read}; {named} ({share})")
+        spent = [
+            result["discovery_ms"]
+            for name, result in results.items()
+            if _group(name) == group and result.get("discovery_ms")
+        ]
+        search = f"; search {median(spent):.0f} ms in the median" if spent else ""
+        rows.append(f"{group}: {total} models, {read}; {named} ({share}){search}")
     return "\n".join(rows)
 
 
-def page(results: Mapping[str, Mapping[str, Any]], command: str) -> str:
-    """Return the page of the results."""
+OWN = "The models are short code of our own after public ones."
+REAL = "The models are those of the packages, as small as their options allow, with their own losses."
+
+
+def page(results: Mapping[str, Mapping[str, Any]], command: str, packages: bool = False) -> str:
+    """Return the page of the results, of models of our own or of packages."""
     parts = [
-        "# Structures that people train",
+        "# Models of packages" if packages else "# Structures that people train",
         "",
         f"`{command}` trains each model with `attach(model)` and nothing else, and compares what the monitor states",
         "at frozen weights with the model's own posterior, computed outside of the package from a copy of its weights.",
-        "The models are short code of our own after public ones. Right means: the KL of each dimension to 1 % and the",
+        f"{REAL if packages else OWN} Right means: the KL of each dimension to 1 % and the",
         "information to 0.03 nats beside three standard errors, the labels those of `classify`, errors of honest size",
         "(z, the root mean square of the deviations in units of the stated errors), training equal bit for bit.",
         "",
@@ -119,14 +134,16 @@ def page(results: Mapping[str, Mapping[str, Any]], command: str) -> str:
     parts += [f"| {one} | {MEANINGS[one]} | {counter[one]} |" for one in CATEGORIES]
     parts += ["", *(f"* {row}" for row in counts(results).splitlines()), ""]
     parts += [
-        "| model | latent | result | z | labels | first label | remark |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| model | latent | result | z | labels | first label | search, ms | remark |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, result in results.items():
         reading = result.get("reading") or {}
         rms = f"{reading['rms']:.1f}" if reading.get("rms") is not None else "–"
         labels = f"{reading['labels_right']}/{reading['dimensions']}" if reading else "–"
         first = result.get("first_label") if result.get("first_label") is not None else "–"
-        cells = (name, result.get("where", ""), category(result), rms, labels, first, why(result))
+        search = result.get("discovery_ms")
+        spent = "–" if search is None else f"{search:.0f}"
+        cells = (name, result.get("where", ""), category(result), rms, labels, first, spent, why(result))
         parts.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(parts) + "\n"

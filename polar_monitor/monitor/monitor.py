@@ -207,6 +207,8 @@ class PolarMonitor(Results):
             self._loop.hooks.off("ended")
         if self._clock is not None:
             self._clock.stop()
+        if self._search is not None:
+            self._search.end()
 
     def detach(self) -> None:
         """Evaluate what no evaluation has had yet, remove all hooks and close the sinks; results stay readable.

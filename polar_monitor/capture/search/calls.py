@@ -55,7 +55,7 @@ def calls_of(reading: Reading, seen: Sequence[Seen]) -> Calls:
 
 def _pairs(reading: Reading, step: Step, wanted: int) -> list[tuple[Piece, Piece]]:
     """Return the calls of mean and spread that a sample fits."""
-    found: dict[int, tuple[Piece, Piece]] = {}
+    matched: dict[int, tuple[Piece, Piece]] = {}
     views = list(dict.fromkeys((reading.sample.view, View(""))))
     for entry in step.places():
         for view in views:
@@ -63,11 +63,11 @@ def _pairs(reading: Reading, step: Step, wanted: int) -> list[tuple[Piece, Piece
             paired = {} if sample is None else step.paired(sample)
             if sample is not None and reading.mean in paired and reading.spread in paired:
                 mean, spread = paired[reading.mean], paired[reading.spread]
-                if mean.seen.call not in found and _fits(reading, step, sample, mean, spread):
-                    found[mean.seen.call] = mean, spread
-        if len(found) == wanted:
+                if mean.seen.call not in matched and _fits(reading, step, sample, mean, spread):
+                    matched[mean.seen.call] = mean, spread
+        if len(matched) == wanted:
             break
-    return list(found.values())
+    return list(matched.values())
 
 
 def _fits(reading: Reading, step: Step, sample: Sample, mean: Piece, spread: Piece) -> bool:

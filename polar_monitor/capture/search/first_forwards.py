@@ -7,7 +7,9 @@ or replaced by the reading that fits.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from dataclasses import replace
+from time import perf_counter
 
 from torch import nn
 
@@ -29,6 +31,10 @@ MAX_STEPS_TO_CONFIRM = 20
 """Training steps in which a latent that the names gave may be confirmed."""
 MAX_STEPS_LATER = 2000
 """Training steps in which a reading that is possible, but not certain after these, may be confirmed."""
+MAX_SECONDS_OF_A_LOOK, MAX_SECONDS = 0.1, 1.0
+"""Time that one search for new samples, and all looks together, may take: the training waits for it."""
+REST, FREE_SECONDS = 9.0, 0.5
+"""Times that a look has taken, which pass before the next one once all looks have taken so many seconds."""
 LATE_PAUSE = 9
 """Steps between looks after these."""
 STEPS_FOR_OTHERS, STEPS_FOR_ALL = 4, 30
@@ -38,7 +44,9 @@ STEPS_FOR_OTHERS, STEPS_FOR_ALL = 4, 30
 class FirstForwards:
     """Search for the latent of a model in its training."""
 
-    def __init__(self, model: nn.Module, given: Given) -> None:
+    def __init__(
+        self, model: nn.Module, given: Given, any_mode: bool = False, on_flood: Callable[[], None] | None = None
+    ) -> None:
         self._model = weakref.ref(model)
         self._look, self._judge, self._codes = Look(model), Judge(name_hint), CodeJudge()
         self._given = given
@@ -50,11 +58,16 @@ class FirstForwards:
         """True if the next step has to show all modules: some module of a confirmed reading is called several times."""
         self._pause = 0
         """Steps that need not be looked at."""
+        self._rest_until = self._spent = 0.0
+        """Time before which no further look is taken, and seconds of all looks."""
+        self._look.any_mode, self._look.on_flood = any_mode, on_flood
         self._look.start()
         self._is_frozen = False
         """True if the model was compiled with the hooks: to take them off would compile it again."""
         self._is_late = False
         """True once the user knows that the first steps did not decide."""
+        self._has_warned = False
+        """True if that was a warning."""
         self.ended = False
 
     @property
@@ -64,9 +77,13 @@ class FirstForwards:
         return nanoseconds * 1e-9
 
     def stop(self) -> None:
-        """End the search and take all hooks off."""
-        self.ended = True
+        """End the search and take all hooks off. Those that a model was compiled with stay, and do nothing."""
+        self.ended = self._look.muted = True
         self._set(None)
+
+    def remove(self) -> None:
+        """Take off all hooks, also those that a model was compiled with."""
+        self._look.stop()
 
     def pause(self) -> None:
         """Take the hooks off until the next step."""
@@ -76,6 +93,14 @@ class FirstForwards:
         """Judge what the latest step has shown. Returns the outcome once the search has ended."""
         if self.ended:
             return None
+        self._look.muted = False
+        if self._rest_until:
+            if perf_counter() < self._rest_until:
+                return None
+            self._rest_until = 0.0
+            if not self._pause:
+                self._set(self._wanted())
+                return None
         self._steps += 1
         if self._pause:
             self._pause -= 1
@@ -88,21 +113,30 @@ class FirstForwards:
             if not self._look.is_on:
                 self._set(self._wanted())
             return self._late()
-        seen, self._blocks = self._blocks.take(), None
+        began, seen, self._blocks = perf_counter(), self._blocks.take(), None
         self._look.end_step()  # what came while copies were under way
-        if not self._judge.modules():
+        shows_all = not self._judge.modules()
+        if shows_all:
             self._codes.add(seen)
-        self._judge.add(seen)
+        if not (shows_all and self._codes.waits):  # the first and the last step of a code are searched for a sample
+            self._judge.add(seen, MAX_SECONDS_OF_A_LOOK)
         self._seen = seen
         self._looked += 1
         outcome = self._decide()
         if outcome is None:
-            pause = max(self._judge.pause, LATE_PAUSE if self._is_late else 0)
-            self._pause = 0 if self._wants_all or self._codes.best() is not None else pause
-            self._set(None if self._pause else self._wanted())
+            is_needed = self._wants_all or self._codes.best() is not None
+            self._pause = 0 if is_needed else max(self._judge.pause, LATE_PAUSE if self._is_late else 0)
+            self._rest(perf_counter() - began)
+            self._set(None if self._pause or self._rest_until else self._wanted())
             return self._late()
         self.stop()
         return outcome
+
+    def _rest(self, seconds: float) -> None:
+        """Let the training go on for a while after a look that took so many seconds."""
+        self._spent += seconds
+        if self._spent > FREE_SECONDS:
+            self._rest_until = perf_counter() + REST * seconds
 
     def _wanted(self) -> set[str]:
         """Return the names of the modules that the next step has to show; empty for all."""
@@ -148,6 +182,8 @@ class FirstForwards:
         """Return the outcome of a search that has lasted too long."""
         given, model = self._given, self._model()
         is_possible = model is not None and not self._is_frozen and any(one.fit.fits for one in self._judge.ranked())
+        if self._spent > MAX_SECONDS:
+            self._steps = max(self._steps, MAX_STEPS_LATER)
         if self._is_late:
             if is_possible and self._steps < MAX_STEPS_LATER:
                 return None
@@ -158,6 +194,8 @@ class FirstForwards:
             self.stop()
         if self._is_frozen or model is None:
             return None if was_late else frozen_outcome(given)
-        if was_late and is_possible:
+        if was_late and (is_possible or self._has_warned):
             return None
-        return late_outcome(model, given, self._judge, self._codes, self._steps, self._seen)
+        outcome = late_outcome(model, given, self._judge, self._codes, self._steps, self._seen)
+        self._has_warned = bool(outcome.warning)
+        return outcome

@@ -48,8 +48,7 @@ class Findings:
             read = f"mean from {self.code.mean}, no variance: {self.code.evidence}"
             return f'1 code\n{read}\n    attach(model, mean="{self.code.mean.module}")'
         if not (self.latents or self.candidates):
-            mode = "in eval mode a model may take the mean itself: call model.train() first"
-            return f"no latent: {self.reason}; {mode}"
+            return f"no latent: {self.reason}"
         lines = [f"{len(self.latents)} latent{'s' * (len(self.latents) != 1)}"]
         if not self.latents:
             lines = ["no latent for certain; candidates:"]
@@ -114,7 +113,10 @@ def look_at(model: nn.Module, batch: Any) -> Findings:
     if latents:
         return Findings(latents)
     candidates = tuple(reading for reading in judge.ranked() if reading.fit.fits)
-    return Findings((), candidates, None if candidates else code, "; ".join([*judge.remarks, codes.reason]))
+    reasons = [*judge.remarks, codes.reason]
+    if not model.training:
+        reasons.append("in eval mode a model may take the mean itself: call model.train() first")
+    return Findings((), candidates, None if candidates else code, "; ".join(reasons))
 
 
 def call(model: nn.Module, batch: Any) -> Any:

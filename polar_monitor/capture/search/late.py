@@ -83,7 +83,7 @@ def _question(given: Given, judge: Judge, codes: CodeJudge, steps: int) -> str:
     reasons = reasons or [remark for remark in (*judge.remarks[:MAX_CANDIDATES], codes.reason) if remark]
     fitting = [reading for reading in ranked if reading.fit.fits][:MAX_CANDIDATES]
     lines = [f"    {line}   # {reading.evidence}" for reading in fitting if (line := line_of(reading))]
-    if code is not None:
+    if code is not None and not fitting:  # what carries a sample is no code
         lines.append(f'    attach(model, mean="{code.mean.module}")   # {code.evidence}')
     text = f"the first {steps} steps did not show a latent for certain{': ' if reasons else ''}{'; '.join(reasons)}"
     if lines:

@@ -7,7 +7,7 @@ is computed, nothing changes, and no tensor of the model is held.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import replace
 from math import prod
 from time import perf_counter_ns
@@ -34,6 +34,8 @@ from ..transfer import to_hosts
 
 MAX_NUMBERS = 8192
 """Numbers of a tensor that are kept, unless its first row has more."""
+MAX_CALLS_WITHOUT_STEP = 1000
+"""Calls of one module without a step of the training after which the hooks do nothing until one comes."""
 MAX_BYTES = 64 * 2**20
 """Memory of all blocks of a step."""
 CONTAINERS = nn.Sequential | nn.ModuleList | nn.ModuleDict
@@ -50,6 +52,10 @@ class Look:
         self._seen: list[tuple[Seen, Tensor | None]] = []
         self._calls: dict[str, int] = {}
         self._bytes = 0
+        self.muted = False
+        """True if the hooks do nothing, as they could not be taken off."""
+        self.on_flood: Callable[[], None] | None = None
+        """Called once if a module is called `MAX_CALLS_WITHOUT_STEP` times and `end_step` is not; it must not raise."""
         self.any_mode = False
         """True if forwards in eval mode are looked at too."""
         self.nanoseconds = 0
@@ -91,6 +97,10 @@ class Look:
         call = self._calls.get(name, 0)
         if is_output:
             self._calls[name] = call + 1
+            if call == MAX_CALLS_WITHOUT_STEP:
+                self.muted, flood, self.on_flood = True, self.on_flood, None
+                if flood is not None:
+                    flood()
         if call >= MAX_CALLS:
             return
         for path, tensor in tensors_of(value):
@@ -125,7 +135,7 @@ class LookHook:
 
     def _keep(self, module: nn.Module, is_output: bool, value: Any) -> None:
         begin, look = perf_counter_ns(), self.look
-        if not look.is_on:  # a tool has put the hook where it could not be taken off
+        if look.muted or not look.is_on:  # a tool has put the hook where it could not be taken off
             return
         try:
             if (module.training or look.any_mode) and not (in_backward() or is_tracing() or is_capturing()):

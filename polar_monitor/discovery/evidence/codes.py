@@ -103,6 +103,11 @@ class CodeJudge:
             times[0] += 1
             self._latest = replace(match, steps=times[0])
 
+    @property
+    def waits(self) -> bool:
+        """True if there is a code so far, which more steps have to confirm."""
+        return 1 < self.steps < MIN_STEPS and self.best() is not None
+
     def best(self) -> Code | None:
         """Return the code of the latest step that has one; None if some step had none, or another."""
         latest = self._latest
@@ -181,7 +186,7 @@ def _heads_of_a_sample(seen: Sequence[Seen], given: Seen) -> list[str]:
         return []
     inside = f"{given.module}." if given.module else ""
     inputs: dict[str, bytes] = {}
-    heads: dict[bytes, dict[bytes, str]] = {}
+    heads: dict[bytes, dict[str, bytes]] = {}
     for entry in seen:
         if entry.order >= given.order or entry.block is None:
             continue
@@ -190,10 +195,10 @@ def _heads_of_a_sample(seen: Sequence[Seen], given: Seen) -> list[str]:
             inputs.setdefault(entry.module, mark)
         if entry.shape == given.shape and (inner if entry.is_output else entry.module == given.module):
             around = inputs.get(entry.module, mark) if entry.is_output else b""
-            heads.setdefault(around, {}).setdefault(mark, entry.module if entry.is_output else shown(entry.path))
+            heads.setdefault(around, {})[entry.module if entry.is_output else shown(entry.path)] = mark
     own = fingerprint(given.block) if given.block is not None else b""
-    pairs = (list(pair.values())[-2:] for pair in heads.values() if len(pair) > 1)
-    return [] if any(own in pair for pair in heads.values()) else next(pairs, [])
+    pairs = (list(pair)[-2:] for pair in heads.values() if len(pair) > 1)
+    return [] if any(own in pair.values() for pair in heads.values()) else next(pairs, [])
 
 
 def _handed_over(seen: Sequence[Seen]) -> list[tuple[Seen, Seen]]:

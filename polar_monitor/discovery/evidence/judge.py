@@ -7,6 +7,8 @@ something else, and if a module takes the sample.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
+from time import perf_counter
 
 from .opening import Given, opened
 from .reading import Reading, Way
@@ -39,14 +41,19 @@ class Judge:
         self.remarks: list[str] = []
         """Words for what the latest search saw that is no reading: noise of a constant σ."""
         self._searches = 0
+        self._unseen = 0
+        """Place in a step at which the next search begins: those before it were searched when time was up."""
 
     @property
     def pause(self) -> int:
         """Steps that need not be looked at now, as nothing was in question in the latest; 0 while something is."""
-        return 0 if self._trials else PAUSES[min(self._searches, len(PAUSES) - 1)]
+        return 0 if self._trials or self._unseen else PAUSES[min(self._searches, len(PAUSES) - 1)]
 
-    def add(self, seen: Sequence[Seen]) -> None:
-        """Take the tensors of one step: of all modules, or of `modules()` as it was before."""
+    def add(self, seen: Sequence[Seen], seconds: float = inf) -> None:
+        """Take the tensors of one step: of all modules, or of `modules()` as it was before.
+
+        A search for new samples ends after so many seconds; the next one goes on where it ended.
+        """
         step, shows_all = Step(seen), not self._trials
         self.steps += 1
         for slot, trial in list(self._trials.items()):
@@ -57,7 +64,12 @@ class Judge:
         if shows_all:
             self._searches += 1
             self.remarks.clear()
-            for entry in step.places():
+            places, begin, until = list(step.places()), self._unseen, perf_counter() + seconds
+            self._unseen = 0
+            for place, entry in enumerate(places[begin:], begin):
+                if perf_counter() > until:
+                    self._unseen = place
+                    break
                 if entry.call and any(slot[:3] == (entry.module, entry.is_output, entry.path) for slot in self._trials):
                     continue  # one call of a module is enough
                 for trial in self._search(step, entry):

@@ -26,7 +26,7 @@ class Calls(NamedTuple):
 
     @property
     def words(self) -> str:
-        """What is recorded, in words; '' for all calls."""
+        """Words for what is recorded; '' for all calls."""
         if self.mean is None:
             return ""
         which = ", ".join(str(place + 1) for place in sorted(self.mean))
@@ -75,10 +75,10 @@ class Reading:
     """Support of the names, from -1 to 1."""
     way: Way = ""
     """Key of `WAYS` if something else is done to the noise."""
-    calls: Calls = ALL_CALLS
-    """Calls of the modules that are of the latent."""
     decodes: bool = False
     """True if a module that is called after the sample gives tensors of the data's size."""
+    calls: Calls = ALL_CALLS
+    """Calls of the modules that are of the latent."""
 
     @property
     def is_confirmed(self) -> bool:

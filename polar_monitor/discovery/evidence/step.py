@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -44,6 +45,7 @@ class Step:
         """First input of each call of a module."""
         self._begins: dict[tuple[str, int], int] = {}
         """Position at which each call of a module begins."""
+        self._taken: dict[View, dict[bytes, list[tuple[str, int]]]] = {}
         self._given: dict[int, list[tuple[str, int, F32]]] = {}
         for entry in seen:
             if entry.is_output:
@@ -86,7 +88,7 @@ class Step:
         pieces = self.pieces.get(prod(entry.shape[:-1]), ())
         return next((piece for piece in pieces if piece.slot == slot and piece.seen.call == entry.call), None)
 
-    @property
+    @cached_property
     def has_covariance(self) -> bool:
         """True if a module gave a distribution with a covariance matrix."""
         return any(entry.path[-1:] == (".scale_tril",) for entry in self.seen)
@@ -138,13 +140,20 @@ class Step:
         if not sample.slot.is_output:
             return {sample.slot.module}
         own, width = fingerprint(sample.values), sample.shape[1] if len(sample.shape) > 1 else 0
-        names = set()
-        for entry in self.seen:
-            if not entry.is_output and entry.block is not None and entry.order > sample.order:
-                parts = (View(kind, width).of(entry.block, entry.shape) for kind in ("", "first", "last"))
-                if any(part is not None and fingerprint(part[0]) == own for part in parts):
-                    names.add(entry.module)
-        return names
+        views = (View(""), View("first", width), View("last", width))
+        taken = [place for view in views for place in self._inputs_by_mark(view).get(own, ())]
+        return {module for module, order in taken if order > sample.order}
+
+    def _inputs_by_mark(self, view: View) -> dict[bytes, list[tuple[str, int]]]:
+        """Return where the inputs of modules, in one view, have these first numbers: (module, order)."""
+        if view not in self._taken:
+            places: dict[bytes, list[tuple[str, int]]] = {}
+            self._taken[view] = places
+            for entry in self.seen:
+                part = None if entry.is_output or entry.block is None else view.of(entry.block, entry.shape)
+                if part is not None:
+                    places.setdefault(fingerprint(part[0]), []).append((entry.module, entry.order))
+        return self._taken[view]
 
     def gives_data_after(self, sample: Sample) -> bool:
         """Return True if a module that is called after a sample gives rows as large as those that the model takes."""
@@ -193,9 +202,9 @@ class Step:
         """
         before: dict[Slot, Piece] = {}
         after: dict[Slot, Piece] = {}
-        is_whole = sample.slot.view.is_complete
+        is_complete = sample.slot.view.is_complete
         for piece in self.pieces.get(prod(sample.shape), ()):
-            if not is_whole and piece.shape[:1] != sample.shape[:1]:
+            if not is_complete and piece.shape[:1] != sample.shape[:1]:
                 continue  # what is beside other columns has its rows
             if piece.seen.order < sample.order:
                 if sample.slot.pairing == "latest":
@@ -232,7 +241,10 @@ class Step:
         return not piece.seen.is_layer and begin < sample.order
 
     def links(self, pieces: Sequence[Piece]) -> NDArray[np.bool_]:
-        """Return which pairs can be the heads of one latent: of one module, one parent, or one input."""
+        """Return which pairs can be the heads of one latent: of one module, one parent, or one input.
+
+        Parts are those of one tensor.
+        """
         modules = _numbered([piece.slot.module for piece in pieces])
         parents = _numbered([parent(piece.slot.module) for piece in pieces])
         paths = _numbered([piece.slot.path for piece in pieces])
@@ -243,6 +255,8 @@ class Step:
         parts = (paths[:, None] != paths) | ((cuts[:, None] == cuts) & is_cut)
         around = (parents[:, None] == parents) | (inputs[:, None] == inputs)
         linked: NDArray[np.bool_] = np.where(modules[:, None] == modules, parts, around)
+        wholes = _numbered([piece.slot.cut and (piece.slot[:2], piece.slot.cut[:2]) for piece in pieces])
+        linked &= wholes[:, None] == wholes
         np.fill_diagonal(linked, False)
         return linked
 

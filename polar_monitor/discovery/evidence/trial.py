@@ -38,8 +38,6 @@ ODDITY = {"": 0.0, "half": 0.0, "alternate": 3.0, "token": 3.0}
 """Log-likelihood that a piece must be ahead by, by its cut."""
 LATER = 3.0
 """The same for what a module around the sample gives after it."""
-MIXED = 1000.0
-"""The same for parts of two tensors, or a part and a complete one: never."""
 Hint = Callable[[Slot, Slot, str], float]
 """(mean, spread, unit) → support by the names, from -1 to 1."""
 
@@ -263,7 +261,9 @@ def numbers_of(step: Step, sample: Sample, pieces: list[Piece], limit: int, way:
 
 def in_a_pair(pairs: Bools) -> Bools:
     """Return which pieces are the mean or the spread of some pair."""
-    return np.array([bool(row.any() or column.any()) for row, column in zip(pairs, pairs.T, strict=True)])
+    spreads: Bools = np.any(pairs, 0)
+    means: Bools = np.any(pairs, 1)
+    return means | spreads
 
 
 def _preference(pieces: list[Piece], at: Index) -> tuple[bool, bool, int, int]:
@@ -278,7 +278,5 @@ def _oddity(pieces: list[Piece], sample: Sample) -> F64:
     """Return the log-likelihood that pairs of pieces must be ahead by, as they are rarely met."""
     own = np.array([ODDITY[piece.slot.cut.kind if piece.slot.cut else ""] for piece in pieces])
     own += np.array([LATER if piece.seen.order > sample.order else 0.0 for piece in pieces])
-    cuts = [piece.slot.cut and (piece.slot[:2], piece.slot.cut[:2]) for piece in pieces]
-    mixed = np.array([[MIXED if a != b else 0.0 for b in cuts] for a in cuts])
-    pairs: F64 = (own[:, None] + own) / 2 + mixed
+    pairs: F64 = (own[:, None] + own) / 2
     return pairs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 
 from torch import nn
@@ -12,6 +13,7 @@ from ..._torch_compat import runs_compiled_parts
 from ...capture.search.first_forwards import FirstForwards
 from ...capture.search.given_batch import look_at
 from ...capture.search.later_check import LaterCheck
+from ...capture.search.look import MAX_CALLS_WITHOUT_STEP
 from ...capture.search.outcome import Given, Outcome
 from ...discovery import find
 from ...discovery.latent import Latent
@@ -53,6 +55,8 @@ class LatentSearch:
             loop.make_pipelines(self._latent.kind, self._latent.dimensions)
         self._forwards: FirstForwards | None = None
         self._later: LaterCheck | None = None
+        self._left: FirstForwards | None = None
+        """A search that has ended; the hooks of one that a model was compiled with come off with the monitor."""
         self._clock: OptimizerClock | None = None
         self._seconds = 0.0
         """Time that the look at the first forwards has taken, in the hooks and between the steps."""
@@ -70,7 +74,8 @@ class LatentSearch:
         if self._outcome is not None:
             self._finish(self._outcome._replace(latent=None))
         elif not request.is_decided and not runs_compiled_parts(model):
-            self._forwards = FirstForwards(model, self._given)
+            any_mode, flood = "train" not in self._loop.options.modes, partial(_warn_of_no_step, type(model).__name__)
+            self._forwards = FirstForwards(model, self._given, any_mode, flood)
             self._loop.search = self
         self._request = LatentRequest(layout=request.layout, prior=request.prior)  # the rest may hold the model
         self._latent, self._given = None, Given(None)  # they hold modules, and functions of the user
@@ -102,11 +107,12 @@ class LatentSearch:
         """Judge what the latest training step has shown."""
         if self._forwards is not None:
             began = perf_counter()
-            outcome = self._forwards.step()
+            outcome = self._looked(self._forwards)
             hooks = self._forwards.seconds
             self._loop.schedule.governor.own += hooks
             self._seconds += perf_counter() - began + hooks
             if self._forwards.ended:
+                self._left, self._forwards = self._forwards, None
                 self.stop()
             if outcome is not None:
                 self._finish(outcome)
@@ -130,7 +136,25 @@ class LatentSearch:
         for part in (self._forwards, self._later):
             if part is not None:
                 part.stop()
+        self._left = self._forwards or self._left
         self._forwards = self._later = self._loop.search = None
+
+    def end(self) -> None:
+        """End the search with the monitor: no hook of it stays."""
+        self.stop()
+        if self._left is not None:
+            self._left.remove()
+        self._left = None
+
+    def _looked(self, forwards: FirstForwards) -> Outcome | None:
+        """Return the outcome of a step. A failure ends the search, not the monitor."""
+        try:
+            return forwards.step()
+        except Exception as failure:
+            forwards.stop()
+            self._loop.failed(failure, fatal=False)
+            what = "the latent stays" if self._loop.pipelines else "nothing is watched: name the latent"
+            return Outcome(warning=f"the search of the latent in the first forwards failed; {what}. {self.why}")
 
     def _finish(self, outcome: Outcome) -> None:
         warning = outcome.warning
@@ -159,3 +183,11 @@ class LatentSearch:
         if model is not None and self._clock is not None:
             self.why = latent.why
             connect(model, latent, self._loop, self._clock, self._mask)
+
+
+def _warn_of_no_step(model: str) -> None:
+    warn(
+        f"{MAX_CALLS_WITHOUT_STEP} forwards of {model} were seen, but no step of an optimiser that holds its "
+        "parameters, so its latent is not decided and nothing is evaluated. If your loop updates them without "
+        "torch.optim, or compiles the step, call monitor.step() after each update"
+    )

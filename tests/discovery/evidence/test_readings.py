@@ -54,6 +54,11 @@ def sample(change: Callable[[Tensor, Tensor], Tensor], repeated: Callable[[Tenso
     return lambda model, x, m, s: (model.dec(change(noise(repeated(m), (repeated(s) / 2).exp()), x)), m, s)
 
 
+def at_places(z: Tensor, x: Tensor) -> Tensor:
+    """Repeat a sample at five places, each beside a coordinate."""
+    return torch.cat([z[:, None].expand(-1, 5, -1), torch.linspace(0, 1, 5)[:, None].expand(len(z), -1, 1)], -1)
+
+
 SAMPLES: dict[str, tuple[Any, int, tuple[int, ...]]] = {
     "as it is": (None, 0, (N, X)),
     "(K, n, D)": (copies, 0, (N, X)),
@@ -63,6 +68,8 @@ SAMPLES: dict[str, tuple[Any, int, tuple[int, ...]]] = {
     "conditions behind it": (sample(lambda z, x: torch.cat([z, x[:, :4]], 1)), D + 4, (N, X)),
     "conditions in front": (sample(lambda z, x: torch.cat([x[:, :4], z], 1)), D + 4, (N, X)),
     "conditions, in a sequence": (sample(lambda z, x: torch.cat([z, x[..., :4]], -1)), D + 4, (8, 7, X)),
+    "at each place, before conditions": (sample(at_places), D + 1, (N, X)),
+    "at each step, before conditions": (sample(lambda z, x: at_places(z, x).transpose(0, 1)), D + 1, (N, X)),
     "time first": (sample(lambda z, x: z.transpose(0, 1)), 0, (8, 7, X)),
     "time and inputs in one axis": (sample(lambda z, x: z.flatten(0, 1)), 0, (8, 7, X)),
     "rounded to bfloat16": (sample(lambda z, x: z.bfloat16().float()), 0, (N, X)),

@@ -4,46 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
+from searched import Choice, Named, X, hooks, steps, watched
 from torch import Tensor, nn
 
 import polar_monitor
 from polar_monitor import PolarMonitor, PolarMonitorError
-
-X = 24
-
-
-class Choice(nn.Module):
-    """A VAE whose names say nothing; `scale` gives σ of what the second head gives."""
-
-    def __init__(self, scale: Callable[[Tensor], Tensor] = lambda s: (s / 2).exp(), norm: bool = False) -> None:
-        super().__init__()
-        self.body = nn.Sequential(nn.Linear(X, 32), nn.ReLU(), nn.Dropout(0.1))
-        self.first, self.second = nn.Linear(32, 6), nn.Linear(32, 6)
-        self.norm = nn.BatchNorm1d(6) if norm else nn.Identity()
-        self.out = nn.Linear(6, X)
-        self.scale = scale
-        self.given: tuple[Tensor, Tensor] | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        h = self.body(x)
-        mean, std = self.norm(self.first(h)), self.scale(self.second(h))
-        self.given = mean.detach(), std.detach()
-        return self.out(mean + std * torch.randn_like(mean))
-
-
-class Named(Choice):
-    """The same with heads of the usual names."""
-
-    first = property(lambda self: self.fc_mu)
-    second = property(lambda self: self.fc_logvar)
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.fc_mu, self.fc_logvar = self._modules.pop("first"), self._modules.pop("second")
+from polar_monitor.capture.search import first_forwards
 
 
 class Blind(nn.Module):
@@ -55,28 +24,6 @@ class Blind(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.two(self.one(x).relu())
-
-
-def steps(model: nn.Module, count: int, forward: Any = None) -> list[str]:
-    """Train on noise; returns the warnings."""
-    draw = torch.Generator().manual_seed(1)
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        for _ in range(count):
-            x = torch.randn(128, X, generator=draw)
-            optimizer.zero_grad()
-            (forward or model)(x).square().mean().backward()
-            optimizer.step()
-    return [str(warning.message) for warning in caught if "polar_monitor" in str(warning.message)]
-
-
-def watched(model: nn.Module, **options: Any) -> PolarMonitor:
-    return polar_monitor.attach(model, **{"sinks": (), "every": 5, "max_overhead": 1.0, "strict": True, **options})
-
-
-def hooks(model: nn.Module) -> int:
-    return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
 
 
 def assert_reads(monitor: PolarMonitor, model: Choice) -> None:
@@ -119,6 +66,21 @@ def test_arguments_that_do_not_fit_are_one_warning_with_the_line_that_does() -> 
     assert "do not fit the data" in told[0]
     assert 'attach(model, mean="fc_mu", logstd="fc_logvar")' in told[0]
     assert monitor.explain().startswith("mean from 'fc_mu', logvar from 'fc_logvar': as the arguments say")
+
+
+def test_where_the_data_show_a_sample_no_line_of_a_code_is_offered() -> None:
+    torch.manual_seed(0)
+    model = Choice()
+    model.body = nn.Sequential(nn.Linear(X, 4), nn.Linear(4, 32))  # narrower than the latent
+    nn.init.zeros_(model.second.weight)
+    nn.init.zeros_(model.second.bias)
+    model.second.requires_grad_(False)  # σ is the same everywhere: its unit cannot be known
+    watched(model)
+    told = steps(model, 60)
+    assert len(told) == 1
+    lines = [line for line in told[0].splitlines() if line.strip().startswith("attach(")]
+    assert 'mean="first", logvar="second"' in lines[0]
+    assert not any("is exactly what" in line for line in lines)
 
 
 def test_a_model_without_a_sample_is_one_warning_and_leaves_no_hook() -> None:
@@ -198,3 +160,66 @@ def test_hooks_of_the_search_are_off_within_detached_and_after_detach() -> None:
     assert hooks(model) == 0
     steps(model, 3)
     assert hooks(model) == 0
+
+
+def test_a_search_that_takes_too_long_ends_and_says_what_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_forwards, "MAX_SECONDS", 0.0)
+    model = Blind()
+    monitor = watched(model)
+    assert "did not show a latent for certain" in steps(model, 3)[0]
+    assert hooks(model) == 0
+    assert monitor.health().errors == 0
+
+
+def test_the_training_goes_on_for_a_while_after_an_expensive_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_forwards, "FREE_SECONDS", 0.0)
+    monkeypatch.setattr(first_forwards, "REST", 1e9)
+    model = Blind()
+    watched(model)
+    steps(model, 1)
+    assert hooks(model) == 0
+
+
+def test_a_failing_search_ends_and_the_named_latent_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no such luck")
+
+    monkeypatch.setattr(first_forwards.Judge, "add", broken)
+    torch.manual_seed(0)
+    model = Named()
+    monitor = watched(model, strict=False)
+    told = steps(model, 20)
+    assert any("the search of the latent in the first forwards failed; the latent stays" in text for text in told)
+    assert monitor.snapshot() is not None
+
+
+def test_forwards_without_a_step_are_told_once() -> None:
+    model = Choice()
+    monitor = watched(model)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(1100):
+            model(torch.zeros(2, X))
+    assert len(caught) == 1
+    assert "call monitor.step() after each update" in str(caught[0].message)
+    monitor.detach()
+    assert hooks(model) == 0
+
+
+def test_hooks_that_a_model_was_compiled_with_come_off_with_the_monitor() -> None:
+    torch._dynamo.reset()
+    model = Choice()
+    monitor = watched(model)
+    compiled = torch.compile(model, backend="eager")
+    steps(model, 30, lambda x: compiled(x))
+    monitor.detach()
+    assert hooks(model) == 0
+    torch._dynamo.reset()
+
+
+def test_training_in_eval_mode_is_searched_if_that_mode_alone_is_watched() -> None:
+    torch.manual_seed(0)
+    model = Choice().eval()
+    monitor = watched(model, modes=("eval",))
+    steps(model, 20)
+    assert "mean from 'first', log σ² from 'second'" in monitor.explain()
