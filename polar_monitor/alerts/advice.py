@@ -118,7 +118,12 @@ NEVER_IN_USE = KindAdvice(
         "lower β, or warm it up from 0; weaken the decoder",
     ),
 )
-"""Causes and advice of a COLLAPSE of a model in which no dimension ever came into use."""
+"""Causes and advice of a COLLAPSE of a model in which no dimension ever came into use, or only at the very start."""
+USED_LITTLE = KindAdvice(
+    KIND_ADVICE[AlertKind.COLLAPSE].causes,
+    ("stop; go back to a step at which dimensions were in use", KIND_ADVICE[AlertKind.COLLAPSE].advice[1]),
+)
+"""Those of a model whose dimensions were in use for some time, each with little."""
 
 
 CAUSE_ADVICE: dict[Cause, CauseAdvice] = {

@@ -69,7 +69,8 @@ class Alert:
     dimensions: tuple[int, ...] = ()
     """All dimensions that it is about; none for the model as a whole."""
     amends: int | None = None
-    """Step of the earlier alert that this one replaces: more dimensions followed in the same event. None for news."""
+    """Step of the earlier alert that this one replaces: more dimensions followed in the same event. None for the first.
+    """
 
     def __post_init__(self) -> None:
         """Fill in `dimensions` from the only `dimension`, or `dimension` from the first of `dimensions`."""
@@ -108,6 +109,11 @@ class Alert:
             (earlier.kind, earlier.name, earlier.mode, earlier.step) == (self.kind, self.name, self.mode, self.amends)
             and set(earlier.dimensions) <= set(self.dimensions)
         )  # fmt: skip
+
+
+def is_news(alert: Alert) -> bool:
+    """Return True if an alert says more than the earlier ones: its event is new, or more dimensions are lost."""
+    return alert.amends is None or alert.kind is AlertKind.LOST
 
 
 def add_alert(alerts: MutableSequence[Alert], alert: Alert) -> None:

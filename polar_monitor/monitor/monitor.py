@@ -80,7 +80,7 @@ class PolarMonitor(Results):
         alerts: Rules that say when to alert.
         extra_rules: Rules of third parties beside the built-in ones: names of entry points (`polar-monitor replay
             --list-rules`), or rules themselves; see `polar_monitor.rules`.
-        on_alert: Function that is called with the first alert of every event, on the training thread.
+        on_alert: Function that is called with the first alert of every event, and each LOST, on the training thread.
         name: Name of this latent in tags and logs, for a model with several.
         modes: Modes to watch, "train" and/or "eval" (see `module.training`); each has its own statistics.
         strict: True raises the monitor's own errors instead of logging them; for tests.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from ..alerts.alert import NOTES, Alert, format_alert
+from ..alerts.alert import NOTES, Alert, format_alert, is_news
 from ..evaluation import Evaluation
 from ..sinks.group import SinkGroup
 
@@ -15,7 +15,8 @@ log = logging.getLogger("polar_monitor")
 class Publisher:
     """Gives evaluations to everybody who waits for them. `failed` gets what the callback raises.
 
-    The callback is called once for each event: an alert that amends another is logged as information.
+    The callback is called with the first alert of each event, and with a LOST that adds dimensions. Another alert that
+    amends an earlier one is logged as information.
     """
 
     def __init__(
@@ -40,9 +41,9 @@ class Publisher:
             if alerts:
                 self.sinks.flush()
             for alert in alerts:
-                quiet = alert.kind in NOTES or alert.amends is not None
+                quiet = alert.kind in NOTES or not is_news(alert)
                 log.log(logging.INFO if quiet else logging.WARNING, "%s", format_alert(alert))
-                if alert.amends is None:
+                if is_news(alert):
                     self._call(alert)
                 if loads() != before:
                     return

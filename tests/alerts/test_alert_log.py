@@ -44,7 +44,7 @@ def test_an_alert_that_amends_another_takes_its_place() -> None:
     assert [kept.step for kept in log.alerts] == [30, 9, 10, 10, 40]
 
 
-def test_one_event_calls_back_and_warns_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fall_that_others_follow_calls_back_and_warns_once(caplog: pytest.LogCaptureFixture) -> None:
     """Dimensions that plunge one after another: the callback hears of the event once, the list has all of them."""
     called: list[Alert] = []
     monitor = PolarMonitor(every=20, max_overhead=1.0, sinks=(), on_alert=called.append)
@@ -59,10 +59,28 @@ def test_one_event_calls_back_and_warns_once(caplog: pytest.LogCaptureFixture) -
     assert [one.dimensions for one in fading] == [(0, 1, 2, 3)]
     assert fading[0].amends is not None
     assert sum(one.kind is AlertKind.FADING for one in called) == 1
-    assert len(called) == len(monitor.alerts)
-    lines = [(record.levelname, "amends that of" in record.getMessage()) for record in caplog.records]
+    assert len([one for one in called if one.amends is None]) == len(monitor.alerts)
+    fading_lines = [record for record in caplog.records if " FADING" in record.getMessage()]
+    lines = [(record.levelname, "amends that of" in record.getMessage()) for record in fading_lines]
     assert ("INFO", True) in lines
     assert ("WARNING", True) not in lines
+
+
+def test_a_second_loss_of_an_event_calls_back_and_warns(caplog: pytest.LogCaptureFixture) -> None:
+    """Dimension 1 is lost at step 500, three others at step 560."""
+    called: list[Alert] = []
+    monitor = PolarMonitor(every=20, max_overhead=1.0, window=1024, sinks=(), on_alert=called.append)
+    draws = torch.Generator().manual_seed(0)
+    for step in range(1, 640):
+        lost = torch.tensor([step >= at for at in (900, 500, 560, 560, 560, *[900] * 15)])
+        rows = torch.where(lost, 0.0, 2.0) * torch.randn(512, 20, generator=draws)
+        monitor.observe(rows, var=torch.where(lost, 1.0, 0.05).expand_as(rows))
+        with caplog.at_level("INFO", "polar_monitor"):
+            monitor.step()
+    heard = [one.dimensions for one in called if one.kind is AlertKind.LOST]
+    assert heard == [(1,), (1, 2, 3, 4)]
+    levels = [record.levelname for record in caplog.records if " LOST" in record.getMessage()]
+    assert levels == ["WARNING", "WARNING"]
 
 
 def test_other_alerts_do_not_stop() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from ...regime.regime import Verdict
 from ...statistics.snapshot import Array, Snapshot
 from ...statistics.thresholds import PASSIVE
-from ..advice import NEVER_IN_USE, Cause, make_alert, named
+from ..advice import NEVER_IN_USE, USED_LITTLE, Cause, make_alert, named
 from ..alert import Alert, AlertKind
 from ..observation import Observation
 from ..signals.attribution import is_constant, most_common
@@ -57,6 +57,10 @@ class CollapseState(TypedDict):
     """The same of the stretch before."""
     stretch: float
     """Steps of the present stretch."""
+    last_use: int | None
+    """The last step at which a dimension was in use, by its label; None for never."""
+    use: float
+    """Steps with a dimension in use."""
 
 
 class Collapse:
@@ -76,11 +80,13 @@ class Collapse:
             lowest=[],
             lowest_before=[],
             stretch=0.0,
+            last_use=None,
+            use=0.0,
         )
 
     def reset_in_warmup(self, state: CollapseState) -> CollapseState:
         """Return the state as if the model had not collapsed."""
-        return self.start()
+        return {**self.start(), "last_use": state["last_use"], "use": state["use"]}
 
     @staticmethod
     def has_collapsed(state: CollapseState) -> bool:
@@ -92,10 +98,9 @@ class Collapse:
         signals = observation.signals
         if signals is None:
             return state, ()
-        rules, pace = signals.rules, signals.pace
+        rules = signals.rules
         if signals.regime.verdict is not Verdict.COLLAPSED:
-            since = state["since_collapse"] + pace.steps
-            return {**self.start(), "since_collapse": since, "collapses": state["collapses"]}, ()
+            return self._in_use(state, signals), ()
         new = _longer(state, signals)
         had_any = bool(signals.history.was_used.any())
         if not (had_any or _never_in_use(new, signals)):
@@ -105,7 +110,18 @@ class Collapse:
         if since < rules.clean_steps * 2.0 ** (new["collapses"] - 1):
             return new, ()
         new["collapses"] += 1
-        return new, [_alert(signals, had_any)]
+        return new, [_alert(signals, had_any, new)]
+
+    def _in_use(self, state: CollapseState, signals: Signals) -> CollapseState:
+        """Return the state after an evaluation of a model that is not collapsed."""
+        steps, used = signals.pace.steps, bool(signals.history.used.any())
+        return {
+            **self.start(),
+            "since_collapse": state["since_collapse"] + steps,
+            "collapses": state["collapses"],
+            "last_use": signals.snapshot.step if used else state["last_use"],
+            "use": state["use"] + steps * used,
+        }
 
 
 def _longer(state: CollapseState, signals: Signals) -> CollapseState:
@@ -173,13 +189,19 @@ def _never_in_use(state: CollapseState, signals: Signals) -> bool:
     return left * state["since_lowest"] / growth > wanted
 
 
-def _alert(signals: Signals, had_any: bool) -> Alert:
-    s, history = signals.snapshot, signals.history
+def _alert(signals: Signals, had_any: bool, state: CollapseState) -> Alert:
+    s, rules, history = signals.snapshot, signals.rules, signals.history
     largest = float(np.max(np.nan_to_num(s.information), initial=0.0))
     evidence = {"total": float(np.nansum(s.information)), "largest": largest}
     if not had_any:
-        message = f"no dimension ever came into use: the largest carries {largest:.3f} nats"
-        return make_alert(AlertKind.COLLAPSE, s.step, message, evidence, texts=NEVER_IN_USE)
+        message, texts = f"no dimension ever came into use: the largest carries {largest:.3f} nats", NEVER_IN_USE
+        if state["last_use"] is not None:
+            little = (
+                f"none ever carried {rules.worth:g} nats for {rules.established_steps * signals.pace.scale:,.0f} steps"
+            )
+            message = f"no informative dimension is left: the last was in use at step {state['last_use']:,}; {little}"
+            texts = USED_LITTLE if state["use"] >= rules.established_steps else NEVER_IN_USE
+        return make_alert(AlertKind.COLLAPSE, s.step, message, evidence, texts=texts)
     used = history.was_used
     cause = Cause.DEAD_ENCODER if is_constant(s, used) else most_common(history.cause[used])
     message, healthy = f"no informative dimension is left{_going(signals)}", signals.last_healthy_step

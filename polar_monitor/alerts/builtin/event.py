@@ -13,7 +13,6 @@ import numpy as np
 
 from ..advice import named
 from ..signals.history import Flags
-from ..signals.pace import Pace
 
 EVENT_STEPS = 100.0
 """Steps after the first alert of an event within which other dimensions follow."""
@@ -36,14 +35,14 @@ def no_event() -> Event:
     return Event(step=None, newest_step=None, last_healthy_step=None, dimensions=[])
 
 
-def joined(event: Event, where: Flags, step: int, pace: Pace) -> tuple[Event, list[int]] | None:
+def joined(event: Event, where: Flags, step: int) -> tuple[Event, list[int]] | None:
     """Return the event of some dimensions (D,), and those of them that are new to it; None if none is.
 
     The event is the one before if it began within `EVENT_STEPS`, else one that begins now.
     """
     which = np.flatnonzero(where).tolist()
     begun = event["step"]
-    if begun is None or not 0 <= step - begun <= EVENT_STEPS * pace.scale:
+    if begun is None or not 0 <= step - begun <= EVENT_STEPS:
         new = Event(step=step, newest_step=step, last_healthy_step=None, dimensions=which)
         return (new, which) if which else None
     known = set(event["dimensions"])

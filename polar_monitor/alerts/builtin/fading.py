@@ -14,12 +14,11 @@ import numpy as np
 
 from ...regime.regime import Verdict
 from ...statistics.snapshot import Array, Snapshot
-from ...statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY
 from ..advice import Cause, make_alert, named
 from ..alert import Alert, AlertKind, Forecast
 from ..observation import Observation
 from ..signals.attribution import by_frequency, is_constant
-from ..signals.falls import Falls
+from ..signals.falls import Falls, cut_of
 from ..signals.follow import DimensionChanges
 from ..signals.history import Flags
 from ..signals.shared import NEVER
@@ -61,7 +60,7 @@ class Fading:
         alerts, events = list[Alert](), dict[str, Event]()
         for name, where in _happens(signals, signals.changes):
             before: Event = state[name]  # type: ignore[literal-required]
-            event = joined(before, where, signals.snapshot.step, signals.pace)
+            event = joined(before, where, signals.snapshot.step)
             if event is None:
                 continue
             now, new = event
@@ -167,7 +166,7 @@ def _fading(
     expected, highest = {} if len(listed) == 1 else _each(known), _highest(signals)
     message = f"{_are(which)} fading: {_numbers(s.information, which)} of {_numbers(highest, which)} nats are left, "
     if first is None:
-        gone = "may be out of use already" if max(s.information[which]) <= _cut(s) else "without a forecast yet"
+        gone = "may be out of use already" if max(s.information[which]) <= cut_of(s) else "without a forecast yet"
         message += f"{gone}: the window of rows reaches back to before the fall"
     else:
         who = "" if len(which) == 1 else f"dimension {first} "
@@ -200,12 +199,8 @@ def _forecast(signals: Signals, falls: Falls | None, dimension: int) -> Forecast
     return falls.outlook.forecast(dimension, signals.snapshot.step, plunged, bool(shrinks))
 
 
-def _cut(s: Snapshot) -> float:
-    return INFORMATIVE if s.has_variance else INFORMATIVE_MEAN_ONLY
-
-
 def _when(forecast: Forecast, s: Snapshot) -> str:
-    cut = f"{_cut(s)} nats" if s.has_variance else f"{_cut(s)} nats of resolved entropy"
+    cut = f"{cut_of(s)} nats" if s.has_variance else f"{cut_of(s)} nats of resolved entropy"
     latest = "no end" if forecast.high is None else _grouped(forecast.high)
     return (
         f"(below {cut}) within {_grouped(forecast.step - s.step)} steps "

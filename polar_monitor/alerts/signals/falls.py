@@ -81,7 +81,7 @@ def find_falls(
         return None
     before, now = earlier(recent).level, recent[-1].level
     noise = RISE_ERRORS * np.hypot(earlier(recent).error, recent[-1].error)
-    cut = INFORMATIVE if s.has_variance else INFORMATIVE_MEAN_ONLY
+    cut = cut_of(s)
     sure = cusum.drop * now >= rules.significance * recent[-1].error
     due = established & sure & (now < before + noise) & (now > PASSIVE)
     falls = due & (now > cut) & cusum.exceeds(rules.fall)
@@ -99,6 +99,11 @@ def find_falls(
     plunges &= soon
     plunges &= plunges.sum() >= min(2, established.sum())  # one alone may be trading places
     return Falls(falls, plunges, ahead)
+
+
+def cut_of(s: Snapshot) -> float:
+    """Return the nats below which a dimension is out of use, as forecasts have it."""
+    return INFORMATIVE if s.has_variance else INFORMATIVE_MEAN_ONLY
 
 
 def least_drop(rules: AlertRules) -> float:

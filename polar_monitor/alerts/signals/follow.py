@@ -19,7 +19,7 @@ from ..advice import Cause
 from ..alert_rules import AlertRules
 from .attribution import causes_of_falls
 from .cusum import MAX_RECOVERED_DROP, MIN_RECOVERED_SHARE, Cusum, recovers
-from .falls import Falls, find_falls, least_drop
+from .falls import Falls, cut_of, find_falls, least_drop
 from .history import DimensionHistory, Flags, Ints
 from .pace import Pace
 from .recent import Remembered, context_before, keep, remember
@@ -66,6 +66,9 @@ def follow(
     warned = history.warned
     if warned is not nowhere(s.dimensions):
         warned = warned & going & ~recovers(cusum.drop, history.cusum.deepest_drop)
+        counts[1, warned & (now.level <= cut_of(s))] = (
+            0.0  # what is nearly gone has not stopped falling: its story lasts
+        )
         cusum, warned = _settle(warned, cusum, counts[1], rules)
 
     healthy = None if largest_drop <= MAX_HEALTHY_DROP else (cusum.unreported_drop <= MAX_HEALTHY_DROP) | ~going

@@ -82,3 +82,17 @@ def test_a_collapse_soon_after_the_warm_up_is_raised_at_once() -> None:
     alerts = [alert for alert in run([gone, gone], warmup=500) if alert.kind is AlertKind.COLLAPSE]
     assert len(alerts) == 1
     assert alerts[0].step <= 650
+
+
+def test_a_model_whose_dimensions_carried_little_is_not_said_to_have_used_none() -> None:
+    """Dimensions of a quarter of a nat are labelled active; below 0.35 nats there is no alert about one alone."""
+    (alert,) = (a for a in run([[0.25] * 60 + [0.0] * 40] * 8, split=80) if a.kind is AlertKind.COLLAPSE)
+    assert "the last was in use at step 1,5" in alert.message
+    assert "none ever carried 0.35 nats for 125 steps" in alert.message
+    assert any("go back to a step at which dimensions were in use" in advice for advice in alert.advice)
+
+
+def test_noise_before_training_is_not_use_for_long() -> None:
+    (alert,) = run([[0.25] * 4 + [0.001] * 50] * 8, noise=1e-5)
+    assert "the last was in use at step 100" in alert.message
+    assert any("from the start" in cause for cause in alert.causes)

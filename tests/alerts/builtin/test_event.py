@@ -12,10 +12,7 @@ from polar_monitor.alerts.builtin.event import EVENT_STEPS, joined, no_event
 from polar_monitor.alerts.builtin.fading import Fading
 from polar_monitor.alerts.engine import AlertEngine
 from polar_monitor.alerts.observation import Observation
-from polar_monitor.alerts.signals.pace import Pace
 from polar_monitor.regime.judge import judge
-
-PACE = Pace(25.0, 0.5, 0.0, 25, 1.0)
 
 
 def dying(apart: int, dimensions: int = 4, every: int = 20) -> list[Alert]:
@@ -60,20 +57,29 @@ def test_what_follows_later_is_another_event() -> None:
 
 
 def test_an_event_takes_what_follows_within_its_steps_and_each_dimension_once() -> None:
-    started = joined(no_event(), np.array([False, True, False]), 1000, PACE)
+    started = joined(no_event(), np.array([False, True, False]), 1000)
     assert started is not None
     event, new = started
     assert (event["dimensions"], new, event["step"]) == ([1], [1], 1000)
-    assert joined(event, np.array([False, True, False]), 1050, PACE) is None
-    followed = joined(event, np.array([True, True, False]), 1000 + int(EVENT_STEPS), PACE)
+    assert joined(event, np.array([False, True, False]), 1050) is None
+    followed = joined(event, np.array([True, True, False]), 1000 + int(EVENT_STEPS))
     assert followed is not None
     assert (followed[0]["dimensions"], followed[1], followed[0]["step"]) == ([0, 1], [0], 1000)
-    later = joined(event, np.array([True, True, False]), 1001 + int(EVENT_STEPS), PACE)
+    later = joined(event, np.array([True, True, False]), 1001 + int(EVENT_STEPS))
     assert later is not None
     assert (later[0]["dimensions"], later[0]["step"]) == ([0, 1], 1001 + int(EVENT_STEPS))
-    slow = joined(event, np.array([True, False, False]), 1000 + 3 * int(EVENT_STEPS), PACE._replace(scale=3.0))
-    assert slow is not None
-    assert slow[0]["step"] == 1000
+
+
+def test_an_event_of_a_long_run_lasts_as_many_steps() -> None:
+    """Beyond step 10,000 the rules count a step as less; an event is what happens within 100 steps of the training."""
+    engine, regime, alerts = AlertEngine(), None, list[Alert]()
+    for step in range(30_000, 34_000, 50):
+        nats = [1.5, 1.5 if step < 33_000 else 0.0, 1.5 if step < 33_150 else 0.0, *[1.5] * 8]
+        s = make_snapshot(step, [PASSIVE] * 11, information=nats, bins=4)
+        regime = judge(s, regime)
+        alerts += engine.evaluate(Observation(s.step, 4096, s, regime), RULES)
+    lost = [(alert.dimensions, alert.amends) for alert in standing(alerts) if alert.kind is AlertKind.LOST]
+    assert lost == [((1,), None), ((2,), None)]
 
 
 def test_a_dimension_that_is_lost_already_is_not_said_to_fade() -> None:

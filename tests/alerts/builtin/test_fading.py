@@ -181,3 +181,14 @@ def test_a_dimension_that_is_nan_for_good_does_not_age_the_others() -> None:
     gone = [1.5] * 20 + [float("nan")] * 20
     (lost,) = (a for a in run([gone, STEADY, [1.5] * 30 + [0.0] * 10]) if a.kind is AlertKind.LOST)
     assert (lost.dimensions, lost.last_healthy_step) == ((2,), 750)
+
+
+@pytest.mark.parametrize("rise", [0.0, 0.1])
+def test_a_slow_fall_keeps_its_story_below_the_cut(rise: float) -> None:
+    """It stays at 0.1 nats for 1,500 steps before it is passive, while another dimension rises a little at the end."""
+    slow = [1.5] * 20 + [max(0.1, 1.5 * 0.9**t) for t in range(80)] + [0.01] * 20
+    other = [2.0] * 95 + [2.0 + rise] * 25
+    alerts = [alert for alert in run([other, slow], noise=0.002) if alert.dimension == 1]
+    assert kinds(alerts) == ["fading", "lost"]
+    assert [alert.last_healthy_step for alert in alerts] == [alerts[0].last_healthy_step] * 2
+    assert 475 <= alerts[0].last_healthy_step <= 525
