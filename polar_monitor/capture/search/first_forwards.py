@@ -182,15 +182,14 @@ class FirstForwards:
         """Return the outcome of a search that has lasted too long."""
         given, model = self._given, self._model()
         is_possible = model is not None and not self._is_frozen and any(one.fit.fits for one in self._judge.ranked())
-        if self._spent > MAX_SECONDS:
-            self._steps = max(self._steps, MAX_STEPS_LATER)
+        is_over = self._spent > MAX_SECONDS
         if self._is_late:
-            if is_possible and self._steps < MAX_STEPS_LATER:
+            if is_possible and self._steps < MAX_STEPS_LATER and not is_over:
                 return None
-        elif self._steps < (MAX_STEPS_TO_CONFIRM if given.is_watched else MAX_STEPS):
+        elif not is_over and self._steps < (MAX_STEPS_TO_CONFIRM if given.is_watched else MAX_STEPS):
             return None
         was_late, self._is_late = self._is_late, True
-        if not is_possible or was_late:
+        if not is_possible or was_late or is_over:
             self.stop()
         if self._is_frozen or model is None:
             return None if was_late else frozen_outcome(given)
