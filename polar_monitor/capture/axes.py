@@ -40,6 +40,8 @@ class Axes:
         return axes_of(self._hint if self.given is None else self.given, axes)
 
     def _decide(self, shape: tuple[int, ...], inputs: int | None) -> str:
+        if self.given is None and 0 in shape[1:]:  # which is refused, and no evidence
+            return decided([shape], self._width, self._hint, [inputs])
         if self.given is None:
             self._shapes = [*self._shapes[1 - MAX_SHAPES :], (shape, inputs)]
             shapes, sizes = zip(*self._shapes, strict=True)

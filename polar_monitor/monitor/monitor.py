@@ -149,7 +149,6 @@ class PolarMonitor(Results):
         self._model: weakref.ref[nn.Module] | None = None
         self._search: LatentSearch | None = None
         self.latents: dict[str, PolarMonitor] = {}
-        """Monitors of the other latents, by name, with `latents="all"`."""
         self._finalizer = weakref.finalize(self, close_in, os.getpid(), self._outputs.group)
 
     # -- attach and detach ------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..alerts.alert import Alert
@@ -23,6 +24,8 @@ class Results:
     _observed = ""
     """Text for `explain` of latents that are observed by hand."""
     _outputs: Outputs
+    latents: Mapping[str, Results]
+    """Monitors of the other latents, by name, with `latents="all"`."""
 
     @property
     def log_dir(self) -> Path | None:
@@ -87,4 +90,5 @@ class Results:
 
     def summary(self) -> str:
         """Format a table of all dimensions, the verdict and the alerts, as plain text."""
-        return summary.summary(self.snapshot(), self.regime(), self.alerts, self.health())
+        own = summary.summary(self.snapshot(), self.regime(), self.alerts, self.health())
+        return "\n\n".join([own, *(f"latent {name!r}: {other.summary()}" for name, other in self.latents.items())])

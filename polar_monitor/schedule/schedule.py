@@ -135,6 +135,11 @@ class Schedule:
         missing = per_input * self.looks.missing_rows(rows // per_input, rows - self._rows, waited)
         return min(-(-missing // max(self.duty_cycle.rows_per_step, 1)), FIRST_STEP)
 
+    def begin_again(self) -> None:
+        """Expect rows from the next step on: another latent is watched from now on."""
+        self._evaluated, self._rows = self.steps, 0
+        self.next = max(self.next, self.steps + 1)
+
     def expects_rows(self, step: int) -> bool:
         """Return True if training must have given rows for an evaluation at `step`, so that none means silence."""
         return not self.duty_cycle.recent and step > self._evaluated

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from watching import same, stepped, warned, watched
@@ -245,6 +245,16 @@ def errors(monitor: PolarMonitor) -> tuple[int, ...]:
     return tuple(tap.errors for tap in hooks.taps)
 
 
+@example(
+    sent=[torch.empty(0, 1), torch.empty(0, 0, 2, 0, 0), torch.ones(1, 1, 2, 1, 1), None],
+    others=[None] * 4,
+    paired=False,
+)
+@example(
+    sent=[torch.empty(0, 1), torch.empty(0, 0, 1, 0, 0), torch.empty(0, 1, 1, 1, 1), None],
+    others=[None] * 4,
+    paired=False,
+)
 @settings(suppress_health_check=list(HealthCheck))
 @given(
     sent=st.lists(tensors(), min_size=PER_CASE, max_size=PER_CASE),

@@ -185,15 +185,21 @@ class Blocks:
 
 
 def hookable_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Yield the modules that take hooks, by name; none inside a composite layer of PyTorch's own."""
+    """Yield the modules that take hooks, by name; none inside a composite layer of PyTorch's own.
+
+    A wrapper stands for what it wraps, which has the same name.
+    """
     inside: set[int] = set()
+    names: set[str] = set()
     for name, module in model.named_modules():
-        if id(module) in inside or isinstance(module, torch.jit.ScriptModule):
+        short = unwrapped(name)
+        if id(module) in inside or isinstance(module, torch.jit.ScriptModule) or short in names:
             continue
+        names.add(short)
         if is_layer(module):
             inside.update(id(part) for part in module.modules() if part is not module)
         if not isinstance(module, NOT_HOOKED):
-            yield unwrapped(name), module
+            yield short, module
 
 
 def is_layer(module: nn.Module) -> bool:

@@ -10,8 +10,9 @@ from ...discovery.evidence.samples import stacked
 from ...discovery.evidence.seen import Seen
 from ...discovery.evidence.step import Step
 
-MIN_CORRELATION, MIN_NUMBERS = 0.3, 64
-"""Correlation of a sample with its mean, and numbers of both, from which on it is one."""
+MAX_CORRELATION, ERRORS, MIN_NUMBERS = 0.3, 4.5, 64
+"""Correlation of a sample with its mean from which on it is one: so many standard errors, or this if it is less. It is
+known from so many numbers on."""
 MAX_NUMBERS = 4096
 
 
@@ -31,6 +32,7 @@ def near_mean(name: str, seen: Sequence[Seen]) -> str:
             for mean in lines.values[1:]:
                 with np.errstate(all="ignore"):
                     correlation = float(np.corrcoef(z, mean)[0, 1])
-                if correlation > MIN_CORRELATION and not np.allclose(z, mean):
+                enough = min(MAX_CORRELATION, ERRORS / np.sqrt(len(z)))
+                if correlation > enough and not np.allclose(z, mean):
                     return str(sample.slot)
     return ""

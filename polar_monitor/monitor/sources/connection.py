@@ -38,6 +38,8 @@ def connect(
         before.off("ended")
     if not (loop.pipelines and all(p.loaded and p.kind == latent.kind for p in loop.pipelines.values())):
         loop.make_pipelines(latent.kind, latent.dimensions)
+    if loop.schedule.steps:
+        loop.schedule.begin_again()
     rings = {mode == "train": pipeline.ring for mode, pipeline in loop.pipelines.items()}
     hooks = HookSet(model, latent, rings, loop.options.strict, mask)
     loop.connect(hooks)

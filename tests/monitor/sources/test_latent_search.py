@@ -223,3 +223,34 @@ def test_training_in_eval_mode_is_searched_if_that_mode_alone_is_watched() -> No
     monitor = watched(model, modes=("eval",))
     steps(model, 20)
     assert "mean from 'first', log σ² from 'second'" in monitor.explain()
+
+
+class TwoLevels(nn.Module):
+    """A latent above another one: the first decoder takes a sample of its own and what the second one gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.low, self.q1 = nn.Sequential(nn.Linear(X, 48), nn.ReLU()), nn.Linear(48, 16)
+        self.high, self.q2 = nn.Sequential(nn.Linear(48, 32), nn.ReLU()), nn.Linear(32, 8)
+        self.down, self.out = nn.Linear(4, 16), nn.Linear(24, X)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.low(x)
+        samples = []
+        for mean, logvar in (self.q2(self.high(h)).chunk(2, -1), self.q1(h).chunk(2, -1)):
+            samples.append(2 * mean + logvar.exp() * torch.randn_like(mean) - mean)
+        return self.out(torch.cat([samples[1], self.down(samples[0])], -1))
+
+
+def test_all_latents_of_a_hierarchical_model_have_monitors_of_their_own() -> None:
+    torch.manual_seed(0)
+    model = TwoLevels()
+    monitor = watched(model, latents="all")
+    assert steps(model, 60) == []
+    assert set(monitor.latents) == {"q2"}
+    assert "the first half of its last axis of 'q1'" in monitor.explain()
+    other = monitor.latents["q2"]
+    assert (monitor.snapshot().dimensions, other.snapshot().dimensions) == (8, 4)  # type: ignore[union-attr]
+    assert "latent 'q2': step" in monitor.summary()
+    monitor.detach()
+    assert hooks(model) == 0
