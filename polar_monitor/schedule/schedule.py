@@ -135,7 +135,7 @@ class Schedule:
         missing = per_input * self.looks.missing_rows(rows // per_input, rows - self._rows, waited)
         return min(-(-missing // max(self.duty_cycle.rows_per_step, 1)), FIRST_STEP)
 
-    def begin_again(self) -> None:
+    def expect_rows_anew(self) -> None:
         """Expect rows from the next step on: another latent is watched from now on."""
         self._evaluated, self._rows = self.steps, 0
         self.next = max(self.next, self.steps + 1)

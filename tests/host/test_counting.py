@@ -221,14 +221,21 @@ def tensors(draw: st.DrawFn) -> Any:
     return x
 
 
-def rows(x: Any) -> int:
-    """How many rows a tap should take of one output, by the shape alone."""
+def rows_and_inputs(monitor: PolarMonitor, x: Any) -> tuple[int, int]:
+    """How many rows a tap should take of one output, and its inputs, by the axes that it was read with.
+
+    Sizes that vary say which axis holds the dimensions, so the shape alone does not.
+    """
     if not isinstance(x, Tensor) or x.is_meta or x.dim() == 0:
-        return 0
+        return 0, 0
     if x.dim() < 3:
-        return x.shape[0]
-    places = int(np.prod(x.shape[2:] if x.dim() > 3 else x.shape[1:-1]))
-    return x.shape[0] * taken_of(places)
+        return x.shape[0], x.shape[0]
+    hooks = monitor._loop.hooks
+    assert hooks is not None
+    letters = hooks.taps[0].axes.of(tuple(x.shape))
+    inputs = x.shape[letters.index("n")]
+    places = math.prod(size for letter, size in zip(letters, x.shape, strict=True) if letter not in "nd")
+    return inputs * taken_of(places), inputs
 
 
 PER_CASE = 4
@@ -245,6 +252,16 @@ def errors(monitor: PolarMonitor) -> tuple[int, ...]:
     return tuple(tap.errors for tap in hooks.taps)
 
 
+@example(
+    sent=[torch.empty(0, 1), torch.empty(0, 1, 1, 1, 1), torch.ones(1, 2, 1, 1, 1), None],
+    others=[None] * 4,
+    paired=False,
+)
+@example(
+    sent=[torch.empty(0, 1), torch.empty(0, 1, 2, 1, 2), torch.empty(0, 2, 2, 1, 1), None],
+    others=[None] * 4,
+    paired=False,
+)
 @example(
     sent=[torch.empty(0, 1), torch.empty(0, 0, 2, 0, 0), torch.ones(1, 1, 2, 1, 1), None],
     others=[None] * 4,
@@ -277,8 +294,9 @@ def test_whatever_a_module_returns_nothing_is_raised_and_every_row_is_accounted_
             out, _ = model(x, (x if other is None else other) if paired else None)
             assert out is x
             if taken(before[:1], errors(monitor)[:1], x):
-                due += rows(x)
-                empty += x.shape[0] == 0
+                count, inputs = rows_and_inputs(monitor, x)
+                due += count
+                empty += inputs == 0
                 calls += 1
             else:  # rows that are given up are reported as far as their number is known
                 tensors = x if isinstance(x, list | tuple) else [x]

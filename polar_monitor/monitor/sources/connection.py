@@ -39,7 +39,7 @@ def connect(
     if not (loop.pipelines and all(p.loaded and p.kind == latent.kind for p in loop.pipelines.values())):
         loop.make_pipelines(latent.kind, latent.dimensions)
     if loop.schedule.steps:
-        loop.schedule.begin_again()
+        loop.schedule.expect_rows_anew()
     rings = {mode == "train": pipeline.ring for mode, pipeline in loop.pipelines.items()}
     hooks = HookSet(model, latent, rings, loop.options.strict, mask)
     loop.connect(hooks)
