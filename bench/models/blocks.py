@@ -33,6 +33,21 @@ def sample(mean: Tensor, std: Tensor) -> Tensor:
     return mean + std * torch.randn_like(std)
 
 
+class FromLogvar(nn.Module):
+    """VAE whose `encode` gives mean and log-variance, and whose `decoder` takes a sample of them."""
+
+    decoder: nn.Module
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log-variance, (n, D) each."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the output, the mean and the log-variance."""
+        mean, logvar = self.encode(x)
+        return self.decoder(sample(mean, (0.5 * logvar).exp())), mean, logvar
+
+
 def kl_logvar(mean: Tensor, logvar: Tensor) -> Tensor:
     """Return the mean KL of an input from the standard normal, all dimensions and places added."""
     return -0.5 * (1 + logvar - mean**2 - logvar.exp()).sum() / len(mean)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -19,7 +18,7 @@ from .axes import Axes
 from .hooks import HookSet
 from .inputs import are_parts, batch_size_of, flat
 from .output_rows import refusal, rows_of
-from .undisturbed import undisturbed
+from .undisturbed import call, undisturbed
 
 
 class Probe:
@@ -83,12 +82,7 @@ def latents_of(model: nn.Module, hooks: HookSet, batch: Any, paired: bool) -> La
                 probe.failure = probe.failure or failure
 
     with undisturbed(model), hooks.probing(probes, read_mask):
-        if isinstance(batch, Mapping):
-            model(**batch)
-        elif isinstance(batch, tuple | list):
-            model(*batch)
-        else:
-            model(batch)
+        call(model, batch)
     means = [mean for probe in probes for mean in probe.means]
     spreads = [spread for probe in probes for spread in probe.spreads]
     failure = next((probe.failure for probe in probes if probe.failure is not None), None)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +32,13 @@ def undisturbed(model: nn.Module, evaluating: bool = True) -> Iterator[None]:
         stack.enter_context(force_eager())
         stack.enter_context(torch.no_grad())
         yield
+
+
+def call(model: nn.Module, batch: Any) -> Any:
+    """Call a model with a batch: a mapping of keyword arguments, a tuple or list of arguments, or the only argument."""
+    if isinstance(batch, Mapping):
+        return model(**batch)
+    return model(*batch) if isinstance(batch, tuple | list) else model(batch)
 
 
 @contextmanager

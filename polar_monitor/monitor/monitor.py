@@ -48,8 +48,9 @@ class PolarMonitor(Results):
         example: A batch of the model's inputs, as for `evaluate(batch)`: the model runs on it at once, as it is, to see
             which tensors are the latent. None: the first forwards of the training show it. Needed if the model is
             compiled and its names leave a choice.
-        latents: "main": the latent with most dimensions, nearest to the decoder. "all": every latent that the forwards
-            show gets a monitor of its own, in `monitor.latents`, for hierarchical models.
+        latents: "main": the latent that is decoded to the data; of several, the one with most dimensions, then the
+            nearest to the decoder. "all": every latent that the forwards show gets a monitor of its own, in
+            `monitor.latents`, for hierarchical models.
         layout: Axes of the latent's tensors, a letter each: n for the inputs, d for the dimensions, others for places,
             as in "ntd", "tnd" or "nhwd"; "..." stands for any number of places. None: as the types of the layers, the
             widths and the sizes of the first batches say; `explain` says how it is read.

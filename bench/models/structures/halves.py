@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..blocks import elbo, mlp, sample, seeded
+from ..blocks import FromLogvar, elbo, mlp, seeded
 from ..data import WIDTH, vectors
 from ..structure import Posterior, Structure
 
 LATENTS = 6
 
 
-class MuLogvarGen(nn.Module):
+class MuLogvarGen(FromLogvar):
     """disentangling-vae: one layer, seen as (n, D, 2) and unbound, so the sides are interleaved."""
 
     def __init__(self) -> None:
@@ -28,12 +28,8 @@ class MuLogvarGen(nn.Module):
         mean, logvar = both.view(-1, LATENTS, 2).unbind(-1)
         return mean, logvar
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        mean, logvar = self.encode(x)
-        return self.decoder(sample(mean, (0.5 * logvar).exp())), mean, logvar
 
-
-class QParams(nn.Module):
+class QParams(FromLogvar):
     """β-TCVAE: parameters (n, D, 2) of a Normal with log σ, drawn by a module of its own kind."""
 
     def __init__(self) -> None:
@@ -44,10 +40,6 @@ class QParams(nn.Module):
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         params = self.encoder(x).view(len(x), LATENTS, 2)
         return params[..., 0], 2 * params[..., 1]
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        mean, logvar = self.encode(x)
-        return self.decoder(sample(mean, (0.5 * logvar).exp())), mean, logvar
 
 
 class Chunked(nn.Module):

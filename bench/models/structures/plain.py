@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..blocks import elbo, mlp, sample, seeded
+from ..blocks import FromLogvar, elbo, mlp, seeded
 from ..data import WIDTH, vectors
 from ..structure import Posterior, Structure
 
 LATENTS = 8
 
 
-class TwoHeads(nn.Module):
+class TwoHeads(FromLogvar):
     """An encoder, two linear heads under names of choice, a decoder; the second head gives log σ²."""
 
     def __init__(self, mean_name: str, spread_name: str) -> None:
@@ -30,10 +30,6 @@ class TwoHeads(nn.Module):
         h = functional.relu(self.encoder(x))
         mean, spread = (getattr(self, name)(h) for name in self.names)
         return mean, spread
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        mean, logvar = self.encode(x)
-        return self.decoder(sample(mean, (0.5 * logvar).exp())), mean, logvar
 
 
 class Numbered(nn.Module):
@@ -63,7 +59,7 @@ class Numbered(nn.Module):
         return self.decode(self.reparameterize(mean, logvar)), mean, logvar
 
 
-class HeadsInDict(nn.Module):
+class HeadsInDict(FromLogvar):
     """Heads in a dict, under keys that name no unit; σ = softplus."""
 
     def __init__(self) -> None:
@@ -76,12 +72,8 @@ class HeadsInDict(nn.Module):
         h = functional.relu(self.body(x))
         return self.heads["loc"](h), 2 * (functional.softplus(self.heads["scale"](h)) + 1e-4).log()
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        mean, logvar = self.encode(x)
-        return self.decoder(sample(mean, (0.5 * logvar).exp())), mean, logvar
 
-
-class HeadsInList(nn.Module):
+class HeadsInList(FromLogvar):
     """Heads in a list: no name says which is which."""
 
     def __init__(self) -> None:
@@ -94,10 +86,6 @@ class HeadsInList(nn.Module):
         h = torch.tanh(self.trunk(x))
         mean, logvar = (head(h) for head in self.heads)
         return mean, logvar
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        mean, logvar = self.encode(x)
-        return self.decoder(sample(mean, (0.5 * logvar).exp())), mean, logvar
 
 
 def _loss(model: Any, x: Tensor) -> Tensor:

@@ -17,7 +17,6 @@ from ..._torch_compat import runs_compiled_parts
 from ...discovery.evidence.codes import CodeJudge
 from ...discovery.evidence.judge import Judge
 from ...discovery.evidence.latents import name_hint
-from ...discovery.evidence.noise import MAX_DEVIATION
 from ...discovery.evidence.reading import Reading
 from ...discovery.evidence.seen import Seen
 from .calls import calls_of
@@ -160,11 +159,8 @@ class FirstForwards:
         code = self._codes.best()
         if code is not None and not self._judge.modules():
             return code_outcome(model, code, self._given)
-        unsettled = any(
-            reading.fit.worst <= MAX_DEVIATION and not reading.is_confirmed for reading in self._judge.ranked()
-        )
         patience = STEPS_FOR_ALL if self._given.wants_all else 0 if self._given.is_watched else STEPS_FOR_OTHERS
-        if unsettled and self._looked < patience:
+        if self._looked < patience and self._judge.is_unsettled:
             return None
         confirmed = self._with_calls(confirmed)
         return None if self._wants_all else outcome_of(model, confirmed, self._given, self._is_late)

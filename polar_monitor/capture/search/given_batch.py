@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,11 +10,10 @@ from torch import nn
 from ...discovery.evidence.codes import Code, CodeJudge
 from ...discovery.evidence.judge import Judge
 from ...discovery.evidence.latents import line_of, name_hint
-from ...discovery.evidence.noise import MAX_DEVIATION
 from ...discovery.evidence.reading import Reading
 from ...discovery.evidence.seen import Seen
 from ...discovery.unwrap import unwrap
-from ..undisturbed import undisturbed
+from ..undisturbed import call, undisturbed
 from .calls import calls_of
 from .look import Look
 from .outcome import Given, Outcome, code_outcome, outcome_of
@@ -101,10 +99,7 @@ def look_at(model: nn.Module, batch: Any) -> Findings:
                     seen = blocks.take()
                     codes.add(seen)
                     judge.add(seen)
-                unsettled = any(
-                    reading.fit.worst <= MAX_DEVIATION and not reading.is_confirmed for reading in judge.ranked()
-                )
-                if judge.confirmed() and not unsettled:
+                if judge.confirmed() and not judge.is_unsettled:
                     break
     finally:
         look.stop()
@@ -117,10 +112,3 @@ def look_at(model: nn.Module, batch: Any) -> Findings:
     if not model.training:
         reasons.append("in eval mode a model may take the mean itself: call model.train() first")
     return Findings((), candidates, None if candidates else code, "; ".join(reasons))
-
-
-def call(model: nn.Module, batch: Any) -> Any:
-    """Call a model with a batch: a mapping of keyword arguments, a tuple or list of arguments, or the only argument."""
-    if isinstance(batch, Mapping):
-        return model(**batch)
-    return model(*batch) if isinstance(batch, tuple | list) else model(batch)

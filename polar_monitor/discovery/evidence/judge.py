@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from math import inf
 from time import perf_counter
 
+from .noise import MAX_DEVIATION
 from .opening import Given, opened
 from .reading import Reading, Way
 from .samples import SampleSlot
@@ -123,6 +124,11 @@ class Judge:
             if reading.is_confirmed and not is_held and not any(reading.overlaps(other) for other in confirmed):
                 confirmed.append(reading)
         return sorted(confirmed, key=lambda reading: reading.order)
+
+    @property
+    def is_unsettled(self) -> bool:
+        """True if a reading that is not confirmed yet may still be."""
+        return any(reading.fit.worst <= MAX_DEVIATION and not reading.is_confirmed for reading in self.ranked())
 
     def ranked(self) -> list[Reading]:
         """Return the best reading of each sample, confirmed or not: the largest that fit first, then the best fits."""
