@@ -68,18 +68,18 @@ def judge_by_information(s: Snapshot, previous: Codes | None = None, share: floa
         ),
         np.float64,
     )  # fmt: skip
-    codes = np.empty((2, D), np.uint8)
-    if previous is None:
-        sides, evidence = np.zeros(D, np.uint8), np.zeros((QUESTIONS, D))
-    else:
-        sides = np.frombuffer(bytearray(previous.sides), np.uint8)  # of a bytearray, it can be written
-        evidence = np.frombuffer(bytearray(previous.evidence)).reshape(QUESTIONS, D)
+    codes, sides = bytearray(2 * D), bytearray(D if previous is None else previous.sides)
+    evidence = bytearray(8 * QUESTIONS * D if previous is None else previous.evidence)
+    arrays = (
+        np.ndarray(D, np.uint8, sides), np.ndarray((QUESTIONS, D), np.float64, evidence),
+        np.ndarray((2, D), np.uint8, codes),
+    )  # fmt: skip
     rule = Z_CHANGE, DRIFT, MIN_EVIDENCE
     cuts = Z, Z_VALLEY, PASSIVE, _cut(s), MIXED_GAP, MIXED_SHARE, MIXED_VALLEY, float(MIN_ROWS), *rule
-    unknown, held, weakest, strongest = label(numbers, s.has_variance, cuts, share, sides, evidence, codes)
-    labels = codes[0].tobytes()
-    latest = codes[1].tobytes() if held else labels
-    return Judged(Codes(labels, latest, sides.tobytes(), evidence.tobytes()), unknown, weakest, strongest)
+    unknown, held, weakest, strongest = label(numbers, s.has_variance, cuts, share, *arrays)
+    labels = bytes(codes[:D])
+    latest = bytes(codes[D:]) if held else labels
+    return Judged(Codes(labels, latest, bytes(sides), bytes(evidence)), unknown, weakest, strongest)
 
 
 def too_few(s: Snapshot) -> NDArray[np.bool_]:
