@@ -1,7 +1,7 @@
 """Time to add one block of rows to streaming histograms, warm."""
 
 import numpy as np
-import peers
+from . import peers
 import timing
 import torch
 from numba import njit

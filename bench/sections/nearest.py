@@ -1,7 +1,7 @@
 """Time of the one-dimensional entropy, for N rows of 32 dimensions."""
 
 import numpy as np
-import peers
+from . import peers
 import timing
 
 from polar_monitor import entropy
