@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ..capture.hooks import HookSet
 from ..capture.ring import PairedRingBuffer
+from ..capture.rounding import reason_unrecorded
 from ..errors import WarnOnce, warn
 from ..evaluation import Health
 from ..schedule.schedule import Schedule
@@ -127,6 +128,8 @@ def _may_be_compiled(pipeline: ModePipeline) -> bool:
 
 def _cause(ring: PairedRingBuffer, hooks: HookSet | None) -> str:
     """Name the likely cause of a silence, and what to do."""
+    if reason := reason_unrecorded(buffer.key for buffer in ring.buffers):
+        return reason
     if ring.mask_needed and hooks is not None and hooks.class_compiled_now():
         return (
             "mask= is read in eager forwards only, and the model runs compiled: do not compile it, or call "
