@@ -12,6 +12,7 @@ from torch import nn
 
 from .._torch_compat import forward_hooks, forward_pre_hooks, has_run_compiled, is_compiled
 from ..discovery.latent import Latent
+from ..errors import describe
 from .axes import Axes
 from .compiled import is_compiled_in
 from .forward_watch import ForwardWatch, parts_around
@@ -209,7 +210,7 @@ class HookSet:
     def last_error(self) -> str:
         """One of these exceptions, as "Type: message", or ''."""
         failure = next((hook.failure for hook in self._all if hook.failure is not None), None)
-        return "" if failure is None else f"{type(failure).__name__}: {failure}"
+        return "" if failure is None else describe(failure)
 
 
 def _watches_of(model: nn.Module | None) -> list[ForwardWatch]:

@@ -20,7 +20,7 @@ from ..schedule.schedule import Begun, Schedule
 from ..sinks.group import SinkGroup
 from ..statistics.precompile import compile_missing
 from .diagnostics import Diagnostics
-from .failures import INTERNAL_ERROR, ON_ALERT_FAILED, FailurePolicy
+from .failures import INTERNAL_ERROR, FailurePolicy
 from .options import Options
 from .pipeline import ModePipeline
 from .publisher import Publisher
@@ -48,7 +48,7 @@ class EvaluationLoop:
         self.evaluations = 0
         self.suspended = 0
         """Number of nested contexts in which no step is counted."""
-        self.publisher = Publisher(sinks, options.on_alert, partial(self.failed, fatal=False, message=ON_ALERT_FAILED))
+        self.publisher = Publisher(sinks, options.on_alert, partial(self.failed, fatal=False))
         self.ended = False
         """True after the last evaluation: no step and no row counts any more."""
         self._on_disable = weak_reference(stop)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from ...capture.hooks import HookSet
 from ...capture.probe import latents_of
 from ...discovery.latent import Latent
 from ...discovery.mask import MaskReader
-from ...errors import PolarMonitorError, PolarMonitorWarning, warn
+from ...errors import PolarMonitorError, warn
 from ...offline.classify import judged
 from ...regime.regime import Regime
 from ...schedule.optimizer_clock import OptimizerClock
@@ -93,7 +92,7 @@ def judge_batch(loop: EvaluationLoop, watched: weakref.ref[nn.Module] | None, ba
     finally:
         loop.schedule.governor.leave_out(perf_counter() - began)  # the user asked for it: it is no overhead
     if doubt:
-        warnings.warn(f"polar_monitor: {doubt}", PolarMonitorWarning, stacklevel=3)
+        warn(doubt, depth=2)
     step = loop.schedule.steps
     snapshot = None if regime.snapshot is None else replace(regime.snapshot, step=step)
     return replace(regime, step=step, snapshot=snapshot)
@@ -110,8 +109,8 @@ def forget(watched: weakref.ref[nn.Module] | None, name: str, monitor: object) -
 def warn_of_replacement(name: str) -> None:
     """Warn that a new monitor takes the place of one that watches the same model under the same name."""
     named = f" ({name})" if name else ""
-    message = (
-        f"polar_monitor: this model is watched already: the new monitor replaces the old one{named}; call "
-        "monitor.detach() first, or pass name=… to keep both"
+    warn(
+        f"this model is watched already: the new monitor replaces the old one{named}; call monitor.detach() first, "
+        "or pass name=… to keep both",
+        depth=3,
     )
-    warnings.warn(message, PolarMonitorWarning, stacklevel=4)
