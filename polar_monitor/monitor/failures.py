@@ -28,7 +28,7 @@ class FailurePolicy:
         """Keys are type and place: a message may contain a number that changes every time."""
 
     def swallow(self, failure: Exception, *, fatal: bool = True, message: str = INTERNAL_ERROR) -> bool:
-        """Count a failure, and log it unless `message` is ''. Returns True if it ends the monitor. Raises if `strict`."""
+        """Count a failure, and log it unless `message` is ''. True if it ends the monitor; raises it if `strict`."""
         if self.strict:
             raise failure
         self.count += 1

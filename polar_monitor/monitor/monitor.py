@@ -30,7 +30,7 @@ from .outputs import Outputs, close_in
 from .results import Results
 from .sources.connection import forget, judge_batch, warn_of_replacement, without_hooks
 from .sources.latent_search import LatentSearch
-from .sources.observe import read_rows
+from .sources.observe import by_hand, read_rows
 
 
 class PolarMonitor(Results):
@@ -297,13 +297,20 @@ class PolarMonitor(Results):
         Without a `layout`, here or of the monitor, they are (n, D), (n, T, D) or (n, C, H, W). `mask` is True at real
         data, and False at padding, which is left out: (n, T) for (n, T, D), or (n,).
         `prior`, of each row, standardises them: a distribution, or (mean, variance), each of the shape of `mean`, (D,)
-        or a number. Raises PolarMonitorError for bad arguments. Rows count towards the evaluation at the next step.
-        After `detach` it does nothing.
+        or a number. Rows count towards the evaluation at the next step. After `detach` it does nothing.
+        Raises PolarMonitorError for bad arguments, until some rows were recorded or a step was counted: later, in the
+        middle of a training, it logs the error once, and `health()` counts it and the rows.
         """
+        if not self._loop.ended:
+            with by_hand(self._loop, mode, mean):
+                self._observe(
+                    mean, {"logvar": logvar, "var": var, "std": std, "logstd": logstd}, prior, layout, mask, mode
+                )
+
+    def _observe(
+        self, mean: Any, spreads: dict[str, Any], prior: Any, layout: str | None, mask: Any, mode: str
+    ) -> None:
         loop = self._loop
-        if loop.ended:
-            return
-        spreads = {"logvar": logvar, "var": var, "std": std, "logstd": logstd}
         rows = read_rows(mean, spreads, layout or self._request.layout, mask, mode=mode, modes=loop.options.modes)
         if not loop.pipelines:
             self._open()
@@ -323,14 +330,15 @@ class PolarMonitor(Results):
                 there; nothing waits for it.
 
         Each is a number or a tensor with one number; NaN and infinity are ignored. Raises PolarMonitorError for
-        anything else.
+        anything else before the first step; later it logs the error once.
 
         Example:
             >>> import polar_monitor
             >>> monitor = polar_monitor.PolarMonitor(sinks=())
             >>> monitor.log(beta=0.5, learning_rate=1e-3, reconstruction=73.2)
         """
-        self._loop.training_context.add(beta, learning_rate, reconstruction)
+        with by_hand(self._loop):
+            self._loop.training_context.add(beta, learning_rate, reconstruction)
 
     # -- state ------------------------------------------------------------------------------------------------------
 
