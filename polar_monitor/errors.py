@@ -17,7 +17,13 @@ _log = logging.getLogger("polar_monitor")
 
 
 class PolarMonitorError(ValueError):
-    """An argument or a state that cannot be used: the message says what was expected, what was found, what to write."""
+    """An argument or a state that cannot be used: the message says what was expected, what was found, what to write.
+
+    What was found may come from a foreign file, so the message is made `printable`.
+    """
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*(printable(one) if isinstance(one, str) else one for one in arguments))
 
 
 class UndecidedError(PolarMonitorError):
