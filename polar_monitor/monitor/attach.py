@@ -77,6 +77,5 @@ def attach(model: nn.Module, **arguments: Any) -> PolarMonitor:
     monitor = PolarMonitor(**arguments)
     inner = unwrap(model)
     monitor.attach(inner, replacing=attached_monitors.get(inner, {}).get(monitor.name))
-    attached_monitors.setdefault(inner, {})[monitor.name] = monitor
     log_line(logging.INFO, "watching %s", monitor.explain())
     return monitor

@@ -87,7 +87,10 @@ class EvaluationLoop:
 
     def tick(self) -> None:
         """Run after each optimiser step."""
-        if self.suspended or self.ended or forks() != self._forks:
+        if self.suspended or self.ended:
+            return
+        if forks() != self._forks:
+            self.diagnostics.warn_of_fork()
             return
         due = self.schedule.count()
         looks = self.search is not None and self.schedule.steps >= self.search.due
@@ -175,6 +178,14 @@ class EvaluationLoop:
         finally:
             self.ended = True
             self._stop()
+
+    def warn_at_end(self) -> None:
+        """Warn if the run ends and no step was counted. Does nothing in a fork."""
+        try:
+            if forks() == self._forks and not self.ended:
+                self.diagnostics.warn_at_end(self.schedule.steps)
+        except Exception as failure:
+            self.failed(failure, fatal=False)
 
     def ingest_pending(self) -> None:
         """Take the waiting rows into the statistics. A failure in there must not prevent a checkpoint."""

@@ -28,7 +28,7 @@ from .evaluation_loop import EvaluationLoop
 from .options import checked
 from .outputs import Outputs, close_in
 from .results import Results
-from .sources.connection import forget, judge_batch, warn_of_replacement, without_hooks
+from .sources.connection import forget, judge_batch, keep, warn_of_replacement, without_hooks
 from .sources.latent_search import LatentSearch
 from .sources.observe import by_hand, read_rows
 
@@ -157,6 +157,7 @@ class PolarMonitor(Results):
     def attach(self, model: nn.Module, *, replacing: PolarMonitor | None = None) -> PolarMonitor:
         """Find the latent of `model`, put hooks on it and start; returns itself. See `polar_monitor.attach`.
 
+        The model keeps the monitor alive until `detach`.
         `replacing` is detached as soon as nothing can fail any more, with a warning if it was attached.
         """
         if self._search is not None:
@@ -172,6 +173,7 @@ class PolarMonitor(Results):
             replacing.detach()
         self._search, self._model = search, weakref.ref(model)
         self._clock = search.start()
+        keep(model, self.name, self)
         return self
 
     def _watch_another(self, latent: Latent) -> None:
@@ -220,6 +222,7 @@ class PolarMonitor(Results):
             other.detach()
         if self.attached:
             self._loop.diagnostics.warn_of_no_validation()
+            self._loop.warn_at_end()
         try:
             self._loop.end()
         finally:
@@ -227,7 +230,7 @@ class PolarMonitor(Results):
             self._finalizer.detach()
             self._outputs.release()
             self._loop.release_user_objects()
-            forget(self._model, self.name, self)
+            forget(self._model, self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> PolarMonitor:
         return unattached_monitor()

@@ -288,7 +288,8 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert {alert["kind"] for alert in told["both"]} == {"lost"}
     assert told["only_replayed"] == []
     assert main(["replay", "--list-rules"]) == 0
-    assert capsys.readouterr().err == "polar-monitor replay: no rules are installed (entry-point group polar_monitor.rules)\n"
+    said = capsys.readouterr().err
+    assert said == "polar-monitor replay: no rules are installed (entry-point group polar_monitor.rules)\n"
 
 
 @pytest.mark.parametrize(
@@ -399,7 +400,12 @@ def test_numbers_that_no_run_can_have_made_are_one_error(change: dict[str, Any],
 HUGE = st.sampled_from([10**400, -(10**400), 2**63, 10**4000])
 """Whole numbers that no float, or no machine word, can hold."""
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | HUGE | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | HUGE
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
