@@ -1,7 +1,7 @@
 """Every estimator beside what people use instead, in one run: `python -m bench.estimators [SECTION …] [--write]`.
 
 Sections: nearest, histogram, joint, information, accuracy, growth. All of them take about a quarter of an hour. Peers
-that are not installed are left out (`bench/peers.py` says how to install them). `--write` puts the tables into
+that are not installed are left out (`bench/sections/peers.py` says how to install them). `--write` puts the tables into
 docs/estimators.md and the pictures beside it.
 """
 
