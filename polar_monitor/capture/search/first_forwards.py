@@ -199,7 +199,7 @@ class FirstForwards:
             self._has_warned = bool(outcome.warning) or outcome.reading is not None
             if was_late and goes_on and not self._has_warned:
                 outcome = None
-        is_reported = outcome is not None and (outcome.reading is not None or (outcome.warning and given.is_watched))
+        is_reported = outcome is not None and (outcome.reading is not None or (outcome.warning and given.is_named))
         if not goes_on or is_reported:
             self.stop()
         return outcome

@@ -113,7 +113,9 @@ def _of_functions(latent: Latent, confirmed: Sequence[Reading], is_last: bool, s
     values = GivenValues(latent, seen)
     matching = next((reading for reading in confirmed if values.agree(reading)), None)
     if matching is not None:
-        return Outcome(why=f"{latent.why}; confirmed: {matching.evidence}", reading=matching)
+        why, calls = f"{latent.why}; confirmed: {matching.evidence}", matching.calls
+        taken = None if calls.mean is None else replace(of_calls(latent, calls), why=why)
+        return Outcome(taken, why, calls.remark, matching)
     against = next((reading for reading in reversed(confirmed) if values.have_size_of(reading)), None)
     if against is None or not is_last or values.fit_a_sample():
         return None

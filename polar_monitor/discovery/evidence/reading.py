@@ -38,7 +38,7 @@ MIN_LEAD = 8.0
 """Log-likelihood by which a confirmed reading is ahead: 3,000 to 1."""
 RARE = 6.0
 """Rarity from which on a form needs more evidence, as others that are not in the table come near it."""
-RARE_SIGNAL, RARE_NUMBERS = 500.0, 2048
+RARE_SIGNAL, RARE_NUMBERS = 500.0, 1024
 """Evidence that it needs, in the units of `noise.MIN_SIGNAL`, and numbers of a sample."""
 WAYS: dict[Way, str] = {
     "dropout": ", after dropout has set some of its numbers to 0 and raised the others",
