@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -28,6 +28,10 @@ _plain_dispatch = getattr(Tensor, "__torch_dispatch__", None)
 
 COMPILED_MODULE = "_orig_mod"
 """Attribute and submodule of what `torch.compile` returns that is the model itself."""
+HOOK_TABLES = ("_forward_hooks", "_forward_pre_hooks")
+"""Attributes of a module that hold its hooks, by the id of their handle."""
+HOOK_FLAGS = ("_forward_hooks_with_kwargs", "_forward_hooks_always_called", "_forward_pre_hooks_with_kwargs")
+"""Attributes of a module that hold properties of these hooks, by the same id."""
 WRAPPED_MODULES = {"module", COMPILED_MODULE, "_checkpoint_wrapped_module", "_fsdp_wrapped_module"}
 """Names of submodules in which torch's wrappers hold the wrapped module."""
 
@@ -92,6 +96,38 @@ def operators_being_compiled() -> Iterator[str]:
             tracer = tracer.parent
     except (ImportError, AttributeError):
         return
+
+
+def latest_operation() -> Any:
+    """Return the newest node of the FX graph that is being compiled; None where torch's own names have changed."""
+    try:
+        from torch._dynamo.symbolic_convert import InstructionTranslator
+
+        return next(iter(reversed(InstructionTranslator.current_tx().output.current_tracer.graph.nodes)))
+    except (ImportError, AttributeError, StopIteration):
+        return None
+
+
+def compiling_backend() -> tuple[str, Mapping[str, Any]]:
+    """Return the name of the backend that compiles now, and the options it was given; ('', {}) if torch cannot say."""
+    try:
+        from torch._dynamo.symbolic_convert import InstructionTranslator
+
+        backend = InstructionTranslator.current_tx().output.compiler_fn
+    except (ImportError, AttributeError):
+        return "", {}
+    name = getattr(backend, "compiler_name", None) or getattr(backend, "__name__", "")
+    options = getattr(backend, "config", None)
+    return str(name), options if isinstance(options, Mapping) else {}
+
+
+def inductor_option(name: str) -> Any:
+    """Return an option of inductor as it is set for all models; None if it has no such option."""
+    try:
+        from torch._inductor import config
+    except ImportError:
+        return None
+    return getattr(config, name, None)
 
 
 # -- tensors -----------------------------------------------------------------------------------------------------------

@@ -187,6 +187,7 @@ class HookSet:
         if module is None:
             return
         if key is None:
+            tap.keep_out_of_copies(module)
             self._keys[place] = module.register_forward_hook(tap).id
         else:
             forward_hooks(module)[key] = tap

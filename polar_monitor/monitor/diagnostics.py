@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ..capture.compiled import is_compiled_in
 from ..capture.hooks import HookSet
 from ..capture.ring import PairedRingBuffer
+from ..capture.rounding import reason_unrecorded
 from ..errors import WarnOnce, warn
 from ..evaluation import Health
 from ..schedule.schedule import Schedule
@@ -165,6 +166,8 @@ def _compiled_forwards(pipeline: ModePipeline) -> int:
 
 def _cause(ring: PairedRingBuffer, hooks: HookSet | None) -> str:
     """Name the likely cause of a silence, and what to do."""
+    if reason := reason_unrecorded(buffer.key for buffer in ring.buffers):
+        return reason
     if ring.mask_needed and hooks is not None and hooks.class_compiled_now():
         return (
             "mask= is read in eager forwards only, and the model runs compiled: do not compile it, or call "
