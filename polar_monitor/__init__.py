@@ -19,6 +19,7 @@ from .capture.search.given_batch import find as find
 from .errors import CollapseError as CollapseError
 from .errors import PolarMonitorError as PolarMonitorError
 from .errors import PolarMonitorWarning as PolarMonitorWarning
+from .intervention.ablate import ablate as ablate
 from .monitor.attach import attach as attach
 from .monitor.monitor import PolarMonitor as PolarMonitor
 from .offline.classify import classify as classify
@@ -38,6 +39,7 @@ __all__ = [  # noqa: RUF022
     "attach",
     "classify",
     "find",
+    "ablate",
     "entropy",
     "PolarMonitor",
     "AlertRules",

@@ -23,6 +23,7 @@ from .diagnostics import Diagnostics
 from .failures import INTERNAL_ERROR, ON_ALERT_FAILED, FailurePolicy
 from .options import Options
 from .pipeline import ModePipeline
+from .probed import Probed
 from .publisher import Publisher
 from .training_context import TrainingContextBuffer
 
@@ -46,6 +47,7 @@ class EvaluationLoop:
         self.schedule = Schedule(options.pace)
         self.alerts = AlertLog()
         self.evaluations = 0
+        self.probed = Probed()
         self.suspended = 0
         """Number of nested contexts in which no step is counted."""
         self.publisher = Publisher(sinks, options.on_alert, partial(self.failed, fatal=False, message=ON_ALERT_FAILED))
@@ -229,7 +231,7 @@ class EvaluationLoop:
         for pipeline in self.pipelines.values():
             pipeline.ingest()
             if pipeline.observed or (pipeline.mode == "train" and not full and self.schedule.expects_rows(begun.step)):
-                done.append(pipeline.evaluate(begun.step, context, self._count, full))
+                done.append(self.probed.beside(pipeline.evaluate(begun.step, context, self._count, full)))
                 self.alerts.add(done[-1].alerts)
                 pipeline.raise_failure()
                 if done[-1].observed == 0:
