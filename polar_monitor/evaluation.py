@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from .context import NOTHING, Context
 from .regime.regime import Regime
 from .statistics.snapshot import Snapshot
 
+WORTH_LISTS = ("worth", "worth_se", "sigma_ratio")
+"""Names in `Evaluation.worth` with a number for each dimension."""
 VERSION = 1
 """Version of `Evaluation.to_dict`; `from_dict` refuses another one."""
 
@@ -138,7 +141,13 @@ class Evaluation:
             alerts=tuple(Alert.from_dict(alert) for alert in data["alerts"]),
             health=Health(**data["health"]),
             context=Context.from_dict(data.get("context", {})),
-            worth=dict(worth) if isinstance(worth, Mapping) else None,
+            worth=None if worth is None else _read_worth(worth),
             setup=None if setup is None else dict(setup),
             resumed=None if resumed is None else str(resumed),
         )
+
+
+def _read_worth(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the numbers of a probe; null is NaN. Raises what a missing name or another type raises."""
+    lists = {name: [math.nan if v is None else float(v) for v in data[name]] for name in data if name in WORTH_LISTS}
+    return {**data, "worth": lists["worth"], **lists}

@@ -80,7 +80,7 @@ def ablate(
         >>> weights = torch.tensor([[2.0, 0.0], [0.0, 0.0]])
         >>> codes = torch.randn(512, 2, generator=torch.Generator().manual_seed(0))
         >>> worth = polar_monitor.ablate(lambda z: z @ weights, codes, targets=codes @ weights + 0.5)
-        >>> worth.worth[1], worth.worth_se[1]
+        >>> float(worth.worth[1]), float(worth.worth_se[1])
         (0.0, 0.0)
         >>> bool(worth.worth[0] > 1)
         True

@@ -83,7 +83,7 @@ def columns(w: Worth | None, j: int | None = None) -> str:
         return ""
     if j is None:
         return "     worth      ± se"
-    return f"  {w.worth[j]:>8.3g}  {w.worth_se[j]:>8.2g}" if j < len(w.worth) else "         -         -"
+    return f"  {w.worth[j]:>10.3g}  {w.worth_se[j]:>8.2g}" if j < len(w.worth) else "           -         -"
 
 
 def heading(w: Worth) -> str:

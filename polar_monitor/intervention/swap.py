@@ -1,6 +1,6 @@
 """Forwards of a model in which the code is replaced between encoder and decoder, by hooks that come off again.
 
-Two forwards show mean and spread, and which calls of modules take the code: a tensor that is mean + σ × noise or,
+Three forwards show mean and spread, and which calls of modules take the code: a tensor that is mean + σ × noise or,
 of models that decode the mean and of autoencoders, the mean itself. Later forwards give these calls another code.
 """
 
@@ -29,6 +29,8 @@ from .replacements import Latent, sampled
 
 MAX_DEVIATION = 6.0
 """Standard errors that the residuals' mean and variance may be away from those of noise."""
+SEED = 1
+"""Seed of the random numbers of the forward in which a sample has to be another one."""
 TOLERANCE = 0.1
 """Difference of the residuals' variance from 1 that is allowed beside it."""
 WRITE = "write polar_monitor.ablate(lambda z: …, codes, targets=…), with a function from the code to the output"
@@ -90,23 +92,24 @@ class SwappedForward:
             yield
 
     def latent(self) -> Latent:
-        """Run the model twice as it is, and return its latent. Raises NoCodeError if no module takes the code."""
+        """Run the model as it is, and return its latent. Raises NoCodeError if no module takes the code."""
         mean, spread = self._read()
         sigma = None
         if spread is not None and self._source.kind is not None:
             sigma = UNITS[self._source.kind].variance(spread, torch).sqrt()
         search = CodeSearch(mean, sigma)
-        with ExitStack() as stack:
-            for _, module in hookable_modules(self._model):
-                stack.callback(module.register_forward_pre_hook(search, with_kwargs=True).remove)
-            self._run(stack)
-        self._sites = search.sites()
+        for seed in (None, SEED) if sigma is not None else (None,):
+            search.begin(is_repeat=seed is not None)
+            with ExitStack() as stack:
+                for _, module in hookable_modules(self._model):
+                    stack.callback(module.register_forward_pre_hook(search, with_kwargs=True).remove)
+                self._run(stack, seed)
+        code, self._sites = search.result()
         if not self._sites:
             raise NoCodeError(
                 f"ablate: the model gives a code ({self._source.where}), but no module takes it, or a sample of it, in "
                 f"eval mode: {WRITE}"
             )
-        code = search.code
         if code is None:
             code = mean if sigma is None else sampled(mean, sigma)
         return Latent(code, self._source.axes.of(tuple(mean.shape)), mean, sigma)
@@ -119,9 +122,11 @@ class SwappedForward:
                 stack.callback(module.register_forward_pre_hook(_swap(own, code), with_kwargs=True).remove)
             return self._run(stack)
 
-    def _run(self, stack: ExitStack) -> Any:
-        """Run the model, each time from the same random numbers."""
+    def _run(self, stack: ExitStack, seed: int | None = None) -> Any:
+        """Run the model, each time from the same random numbers, or from those of a seed."""
         stack.enter_context(same_random_numbers())
+        if seed is not None:
+            torch.manual_seed(seed)
         return call(self._model, self._batch)
 
     def _read(self) -> tuple[Tensor, Tensor | None]:
@@ -160,21 +165,27 @@ class SwappedForward:
 class CodeSearch:
     """Hook before each module: notes the calls that take a sample of a posterior, or its mean.
 
-    The first tensor that is mean + σ × noise is the sample. A call that takes the spread too draws the sample, or
-    computes a divergence: it is not the decoder's.
+    A sample is mean + σ × noise, and is another one if the random numbers are others: `begin` starts each of the two
+    forwards. A call that takes the spread too draws the sample, or computes a divergence: it is not the decoder's.
     """
 
     def __init__(self, mean: Tensor, sigma: Tensor | None) -> None:
         self._mean, self._sigma = mean, sigma
-        self.code: Tensor | None = None
-        """The sample; None if no module takes one."""
+        self._is_repeat = False
         self._calls: dict[int, int] = {}
         self._of_mean: list[Site] = []
-        self._of_sample: list[Site] = []
+        self._samples: list[tuple[Tensor, list[Site]]] = []
+        """Tensors that may be the sample, and the calls that take each."""
 
-    def sites(self) -> tuple[Site, ...]:
-        """Return the calls that take the sample or, without one, the mean."""
-        return tuple(self._of_mean if self.code is None else self._of_sample)
+    def begin(self, is_repeat: bool) -> None:
+        """Begin a forward; in the repeat with other random numbers, what stays the same is no sample."""
+        self._is_repeat, self._calls = is_repeat, {}
+
+    def result(self) -> tuple[Tensor | None, tuple[Site, ...]]:
+        """Return the first sample and the calls that take it; without a sample, None and those of the mean."""
+        for code, sites in self._samples:
+            return code, tuple(sites)
+        return None, tuple(self._of_mean)
 
     def __call__(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         """Look at what one call of a module takes."""
@@ -184,19 +195,39 @@ class CodeSearch:
             for path, tensor in (*tensors_of(args), *tensors_of(kwargs))
             if is_plain(tensor) and tensor.is_floating_point()
         ]
+        if self._is_repeat:
+            self._drop_what_stays(module, number, dict(tensors))
+            return
         draws = self._sigma is not None and any(_is_spread(tensor, self._sigma) for _, tensor in tensors)
         for path, tensor in tensors:
             for place in places_in(tuple(tensor.shape), tuple(self._mean.shape)):
-                code, site = place.read(tensor), Site(module, number, path, place)
-                if torch.equal(code, self._mean):
-                    if not draws:
-                        self._of_mean.append(site)
-                    break
-                if self.code is None and self._sigma is not None and is_sample(code, self._mean, self._sigma):
-                    self.code = code.clone()
-                if self.code is not None and torch.equal(code, self.code):
-                    self._of_sample.append(site)
-                    break
+                self._note(place.read(tensor), Site(module, number, path, place), draws)
+
+    def _note(self, code: Tensor, site: Site, draws: bool) -> None:
+        if torch.equal(code, self._mean):
+            if not draws and not _has(self._of_mean, site):
+                self._of_mean.append(site)
+            return
+        for other, sites in self._samples:
+            if torch.equal(code, other):
+                if not _has(sites, site):
+                    sites.append(site)
+                return
+        if self._sigma is not None and is_sample(code, self._mean, self._sigma):
+            self._samples.append((code.clone(), [site]))
+
+    def _drop_what_stays(self, module: nn.Module, number: int, tensors: dict[Path, Tensor]) -> None:
+        def stays(code: Tensor, site: Site) -> bool:
+            if site.module is not module or site.call != number or site.path not in tensors:
+                return False
+            return torch.equal(site.place.read(tensors[site.path]), code)
+
+        self._samples = [(code, sites) for code, sites in self._samples if not stays(code, sites[0])]
+
+
+def _has(sites: Sequence[Site], site: Site) -> bool:
+    """Return True if the same tensor is among these already, in another place of the same size."""
+    return any(other[:3] == site[:3] for other in sites)
 
 
 def is_sample(code: Tensor, mean: Tensor, sigma: Tensor) -> bool:

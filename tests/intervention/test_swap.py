@@ -12,6 +12,7 @@ from torch.nn import functional
 
 import polar_monitor
 from polar_monitor import PolarMonitorError
+from polar_monitor.discovery.request import LatentRequest
 from polar_monitor.intervention.ablate import find_source
 from polar_monitor.intervention.places import places_in
 from polar_monitor.intervention.swap import SwappedForward
@@ -153,6 +154,20 @@ class Code(nn.Module):
         return output
 
 
+class DataBeside(Base):
+    """Untrained, with N(0, 1) data before the code: only the random numbers tell which columns are the sample."""
+
+    def build(self, latents: int) -> None:
+        for layer in (self.fc_mu, self.fc_logvar):
+            layer.weight.data *= 1e-3
+            layer.bias.data *= 0
+        self.decoder = nn.Linear(latents + 12, 12)
+
+    def decode(self, z: Tensor, x: Tensor) -> Tensor:
+        output: Tensor = self.decoder(torch.cat([x, z], 1))
+        return output
+
+
 FORMS = [Base, MeanInEval, Conditional, Reshaped, Twice, Named, WithSampler, Steps, Code]
 
 
@@ -208,6 +223,15 @@ def test_the_worth_is_that_of_a_loop_by_hand() -> None:
             for how, code in (("row", rows), ("mean", means)):
                 by_hand = float((loss(model.decode(code, X), X) - before).double().mean())
                 assert worth.by[how][0][j] == pytest.approx(by_hand, rel=1e-5, abs=1e-6)
+
+
+def test_data_beside_the_code_are_not_taken_for_a_sample() -> None:
+    model = DataBeside()
+    forward = SwappedForward(model, X, find_source(model, X, LatentRequest("fc_mu", {"logvar": "fc_logvar"})))
+    with forward.undisturbed():
+        latent = forward.latent()
+        code = latent.code.roll(1, 0)
+        assert torch.equal(first(forward(code)), model.decode(code, X))
 
 
 def test_a_map_is_replaced_channel_by_channel() -> None:
