@@ -121,7 +121,8 @@ def _cells(w: Worth, j: int) -> Iterator[str]:
 
 
 def _of_sigma(w: Worth) -> Iterator[str]:
-    known = [j for j, label in enumerate(w.labels) if label in INFORMATIVE_LABELS and w.sigma_ratio[j] > 0]
+    used = [j for j, label in enumerate(w.labels) if label in INFORMATIVE_LABELS and j not in w.ignored]
+    known = [j for j in used if w.sigma_ratio[j] > 0]
     if not known:
         return
     middle = float(np.median(w.sigma_ratio[known]))

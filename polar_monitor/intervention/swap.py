@@ -182,10 +182,15 @@ class CodeSearch:
         self._is_repeat, self._calls = is_repeat, {}
 
     def result(self) -> tuple[Tensor | None, tuple[Site, ...]]:
-        """Return the first sample and the calls that take it; without a sample, None and those of the mean."""
-        for code, sites in self._samples:
-            return code, tuple(sites)
-        return None, tuple(self._of_mean)
+        """Return the first sample and the calls that take it; without a sample, None and those of the mean.
+
+        Other samples that the same modules take, in other calls, are replaced with it.
+        """
+        if not self._samples:
+            return None, tuple(self._of_mean)
+        code, first = self._samples[0]
+        modules = {site.module for site in first}
+        return code, tuple(site for _, sites in self._samples for site in sites if site.module in modules)
 
     def __call__(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         """Look at what one call of a module takes."""

@@ -225,6 +225,19 @@ def test_the_worth_is_that_of_a_loop_by_hand() -> None:
                 assert worth.by[how][0][j] == pytest.approx(by_hand, rel=1e-5, abs=1e-6)
 
 
+def test_several_samples_of_one_forward_are_all_replaced() -> None:
+    class Several(Base):
+        def forward(self, x: Tensor) -> Any:
+            outputs = [Base.forward(self, x) for _ in range(3)]
+            return sum(output[0] for output in outputs) / 3, *outputs[0][1:]
+
+    model = Several()
+    forward = SwappedForward(model, X, find_source(model, X, LatentRequest("fc_mu", {"logvar": "fc_logvar"})))
+    with forward.undisturbed():
+        code = forward.latent().code.roll(1, 0)
+        torch.testing.assert_close(first(forward(code)), model.decode(code, X))
+
+
 def test_data_beside_the_code_are_not_taken_for_a_sample() -> None:
     model = DataBeside()
     forward = SwappedForward(model, X, find_source(model, X, LatentRequest("fc_mu", {"logvar": "fc_logvar"})))

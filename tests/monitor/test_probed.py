@@ -87,3 +87,29 @@ def test_labels_are_those_of_the_batch_where_it_decides_else_those_of_the_traini
     monitor.evaluate()
     assert monitor.probe(X[:64], loss=loss).labels == monitor.regime().labels
     assert monitor.probe(X, loss=loss).rows == 600
+
+
+class WithPrior(Vae):
+    """Its outputs have a conditional prior: the mean that the monitor reads is not the code."""
+
+    def forward(self, x: Tensor) -> Any:
+        return *super().forward(x), x[:, :4]
+
+
+def test_a_conditional_prior_has_the_labels_of_the_training_and_the_code_of_the_decoder() -> None:
+    torch.manual_seed(0)
+    model = WithPrior()
+    model.fc_mu.weight.data *= 4
+    model.fc_logvar.weight.data *= 2
+    monitor = watched(
+        model, mean=lambda out: out[1], logvar=lambda out: out[2], prior=lambda out: (out[3], torch.ones_like(out[3]))
+    )
+    optimizer = torch.optim.SGD(model.parameters(), 0.0)
+    for _ in range(10):
+        model(torch.randn(256, 12))
+        optimizer.step()
+    monitor.evaluate()
+    worth = monitor.probe(X, loss=loss)
+    assert worth.labels == monitor.regime().labels
+    assert np.isnan(worth.information).all()
+    assert (worth.worth_se > 0).all()

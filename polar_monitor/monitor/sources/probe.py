@@ -7,6 +7,7 @@ from dataclasses import replace as with_changes
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from ...capture.hooks import HookSet
@@ -40,11 +41,14 @@ def probe_batch(
     check_replace(replace)
     began = perf_counter()
     try:
-        worth = _of(model, loop, batch, loss, replace, unit, seed)
+        worth, is_prepared = _of(model, loop, batch, loss, replace, unit, seed)
     finally:
         loop.schedule.governor.leave_out(perf_counter() - began)  # the user asked for it: it is no overhead
     worth = with_changes(worth, step=loop.schedule.steps)
     regime = next((regime for regime in loop.regimes.values() if regime is not None), None)
+    if regime is not None and is_prepared:  # the batch was judged as it is, the training in units of its prior
+        unknown = np.full(len(worth.worth), np.nan)
+        worth = with_changes(worth, information=unknown, information_se=unknown, labels=())
     if regime is not None and len(regime.labels) == len(worth.worth):
         own = worth.labels or (Label.UNDECIDED,) * len(regime.labels)
         labels = (other if label is Label.UNDECIDED else label for label, other in zip(own, regime.labels, strict=True))
@@ -55,19 +59,22 @@ def probe_batch(
 
 def _of(
     model: nn.Module, loop: EvaluationLoop, batch: Any, loss: Any, replace: tuple[str, ...], unit: str, seed: int
-) -> Worth:
-    """Return the worth for the latent that is watched or, where its modules do not give the code, that data show."""
+) -> tuple[Worth, bool]:
+    """Return the worth for the latent that is watched or, where its readers do not give the code, that the data show.
+
+    Also return True if they do not: they standardise the code by a prior, or change it otherwise.
+    """
     if loop.hooks is None or loop.hooks.ended:
-        return of_model(model, batch, find_source(model, batch), loss, replace, unit, seed)
+        return of_model(model, batch, find_source(model, batch), loss, replace, unit, seed), False
     kind = next(iter(loop.pipelines.values())).kind
     try:
-        return of_model(model, batch, _source(loop.hooks, kind), loss, replace, unit, seed)
+        return of_model(model, batch, _source(loop.hooks, kind), loss, replace, unit, seed), False
     except NoCodeError as failure:
         try:
             source = find_source(model, batch)
         except PolarMonitorError:
             raise failure from None
-        return of_model(model, batch, source, loss, replace, unit, seed)
+        return of_model(model, batch, source, loss, replace, unit, seed), True
 
 
 def _source(hooks: HookSet, kind: str | None) -> Source:
