@@ -1,4 +1,4 @@
-"""Worth of each dimension: one that is used, one that the decoder ignores, and one that is dead, told apart.
+"""Worth of each dimension: one that is used, one that the decoder ignores, and one that is dead.
 
 The encoder takes data and two labels that have nothing to do with them. A regressor keeps the labels in the code, so
 two dimensions are informative, as far as the encoder goes; but the decoder, which reconstructs the data, has no use for
