@@ -60,10 +60,10 @@ class HookSet:
         """Reasons for which the hooks are off."""
         self._set()
 
-    def parts(self) -> list[tuple[nn.Module, Reader | None, str]]:
-        """Return the modules of the latent that exist, how the output of each is read, and which side it gives."""
+    def parts(self) -> list[tuple[nn.Module, Reader | None, str, frozenset[int] | None]]:
+        """Return the modules of the latent that exist; of each how its output is read, its side, and its calls."""
         pairs = ((reference(), tap) for reference, tap in zip(self._modules, self.taps, strict=True))
-        return [(module, tap.reader, tap.side) for module, tap in pairs if module is not None]
+        return [(module, tap.reader, tap.side, tap.calls) for module, tap in pairs if module is not None]
 
     def off(self, why: str) -> None:
         """Take the hooks off, for a reason that `on` takes back; the reason "ended" is final."""

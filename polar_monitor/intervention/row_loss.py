@@ -72,6 +72,11 @@ class RowLoss:
             raise PolarMonitorError(
                 f"{why}; it failed on a part of them ({text}): return them, shape (n,)"
             ) from failure
+        if (parts == parts[0]).all():
+            raise PolarMonitorError(
+                f"{why}; it is the same for every part of the output, as a loss that the model computes itself: return "
+                "them, shape (n,), or let the model give what they are computed from"
+            )
         close = 1e-3 * max(abs(all_of_them), float(np.abs(parts).mean()))
         if abs(parts.mean() - all_of_them) <= close:
             self.measure += f", a mean over rows: taken of {GROUPS} groups of {size}"
@@ -154,9 +159,11 @@ def _values(loss: Any) -> Losses:
     if isinstance(loss, Tensor):
         loss = loss.detach().double().cpu().numpy()
     try:
-        return np.asarray(loss, np.float64)
+        if loss is not None:
+            return np.asarray(loss, np.float64)
     except (TypeError, ValueError):
-        raise PolarMonitorError(f"loss: expected a tensor (n,), got {type(loss).__name__}: {WRITE}") from None
+        pass
+    raise PolarMonitorError(f"loss: expected a tensor (n,), got {type(loss).__name__}: {WRITE}")
 
 
 def _alike(tensor: Tensor, data: Tensor) -> bool:

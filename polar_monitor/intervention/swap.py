@@ -46,6 +46,8 @@ class Part(NamedTuple):
     module: nn.Module
     reader: Reader | None
     side: str
+    calls: frozenset[int] | None = None
+    """Places, in a forward, of the module's calls that are of the latent; None for all."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Source:
     @classmethod
     def of(cls, latent: WatchedLatent) -> Source:
         """Return the source of a latent that names or data gave."""
-        parts = tuple(Part(part.module, part.reader, part.side) for part in latent.parts)
+        parts = tuple(Part(part.module, part.reader, part.side, part.calls) for part in latent.parts)
         given = latent.layout if latent.layout_given else None
         where = ", ".join(repr(part.name) if part.name else "the model's output" for part in latent.parts)
         return cls(parts, latent.kind, Axes(given, latent.layout, latent.dimensions or latent.likely), where)
@@ -133,14 +135,23 @@ class SwappedForward:
         """Run the model as it is, and return the mean and the spread."""
         values: dict[str, Tensor] = {}
         failures: list[Exception] = []
+        differ: list[str] = []
 
         def give(part: Part) -> Callable[..., None]:
+            place = -1
+
             def hook(module: nn.Module, args: Any, output: Any) -> None:
+                nonlocal place
+                place += 1
+                if part.calls is not None and place not in part.calls:
+                    return
                 try:
                     value = output if part.reader is None else part.reader(output)
                     sides = ("mean", "spread") if part.side == "both" else (part.side,)
                     for side, tensor in zip(sides, value if part.side == "both" else (value,), strict=True):
                         if tensor is not None:
+                            if side in values and not _equal(values[side], tensor):
+                                differ.append(side)
                             values[side] = tensor.detach().clone()
                 except Exception as failure:
                     failures.append(failure)
@@ -154,6 +165,11 @@ class SwappedForward:
         if failures:
             text = f"{type(failures[0]).__name__}: {failures[0]}"
             raise PolarMonitorError(f"ablate: the latent from {self._source.where} could not be read: {text}")
+        if differ:
+            raise PolarMonitorError(
+                f"ablate: {self._source.where} give several codes in one forward, as in a model that is called once a "
+                f"time step: which one to replace is not known. For one of them {WRITE}"
+            )
         if "mean" not in values or (self._source.kind is not None and "spread" not in values):
             raise PolarMonitorError(
                 f"ablate: expected a forward that calls {self._source.where}, got none: pass what the training loop "
@@ -228,6 +244,10 @@ class CodeSearch:
             return torch.equal(site.place.read(tensors[site.path]), code)
 
         self._samples = [(code, sites) for code, sites in self._samples if not stays(code, sites[0])]
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and torch.equal(one, other)
 
 
 def _has(sites: Sequence[Site], site: Site) -> bool:

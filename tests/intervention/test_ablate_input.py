@@ -40,6 +40,8 @@ def rows(output: Any, x: Tensor) -> Tensor:
         (lambda out, x: rows(out, x) * torch.nan, X, "expected finite numbers, got NaN or infinity for 320 of 320"),
         (lambda out, x: rows(out, x).logsumexp(0), X, "it is neither their mean nor their sum: return them, shape"),
         (lambda out, x: (out[0] - X).square().mean(), X, "it failed on a part of them"),
+        (lambda out, x: None, X, r"loss: expected a tensor \(n,\), got NoneType"),
+        (lambda out, x: X.mean(), X, "it is the same for every part of the output, as a loss that the model computes"),
         (rows, X[:8], "batch: expected at least 16 inputs for a standard error, got 8"),
         (lambda out, x: rows(out, x).mean(), X[:8], "expected at least 16 inputs"),
     ],

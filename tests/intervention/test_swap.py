@@ -317,3 +317,12 @@ def test_a_code_that_no_module_takes_is_one_error() -> None:
     with pytest.raises(PolarMonitorError, match=r"no module takes it, or a sample of it.*ablate\(lambda z: …"):
         monitor.probe(X)
     monitor.detach()
+
+
+def test_a_model_that_gives_several_codes_in_a_forward_is_one_error() -> None:
+    class Stepwise(Base):
+        def forward(self, x: Tensor) -> Any:
+            return [Base.forward(self, x * scale) for scale in (1.0, 2.0)]
+
+    with pytest.raises(PolarMonitorError, match="give several codes in one forward, as in a model that is called once"):
+        polar_monitor.ablate(Stepwise(), X, mean="fc_mu", logvar="fc_logvar")

@@ -78,5 +78,5 @@ def _of(
 
 
 def _source(hooks: HookSet, kind: str | None) -> Source:
-    parts = tuple(Part(module, reader, side) for module, reader, side in hooks.parts())
+    parts = tuple(Part(*part) for part in hooks.parts())
     return Source(parts, kind, hooks.taps[0].axes, hooks.where)
