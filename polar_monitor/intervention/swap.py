@@ -114,15 +114,26 @@ class SwappedForward:
             )
         if code is None:
             code = mean if sigma is None else sampled(mean, sigma)
+            if sigma is not None and self._is_random(code):
+                raise NoCodeError(
+                    f"ablate: {self._source.where} give mean and spread, but a sample is drawn that is not mean + σ × "
+                    "noise: a clamp or another function comes between. Name the tensors that enter the sample, as in "
+                    f"mean=lambda out: …, or {WRITE}"
+                )
         return Latent(code, self._source.axes.of(tuple(mean.shape)), mean, sigma)
 
-    def __call__(self, code: Tensor) -> Any:
+    def __call__(self, code: Tensor, seed: int | None = None) -> Any:
         """Return the model's output with this code."""
         with ExitStack() as stack:
             for module in {id(site.module): site.module for site in self._sites}.values():
                 own = [site for site in self._sites if site.module is module]
                 stack.callback(module.register_forward_pre_hook(_swap(own, code), with_kwargs=True).remove)
-            return self._run(stack)
+            return self._run(stack, seed)
+
+    def _is_random(self, code: Tensor) -> bool:
+        """Return True if the output with a code depends on the random numbers: a sample is drawn after it."""
+        outputs = [[tensor for _, tensor in tensors_of(self(code, seed))] for seed in (None, SEED)]
+        return any(not _equal(one, other) for one, other in zip(*outputs, strict=True))
 
     def _run(self, stack: ExitStack, seed: int | None = None) -> Any:
         """Run the model, each time from the same random numbers, or from those of a seed."""

@@ -326,3 +326,19 @@ def test_a_model_that_gives_several_codes_in_a_forward_is_one_error() -> None:
 
     with pytest.raises(PolarMonitorError, match="give several codes in one forward, as in a model that is called once"):
         polar_monitor.ablate(Stepwise(), X, mean="fc_mu", logvar="fc_logvar")
+
+
+def test_a_sample_of_another_form_than_the_one_that_is_read_is_one_error() -> None:
+    class Clamped(Base):
+        def build(self, latents: int) -> None:
+            super().build(latents)
+            self.norm = nn.Identity()
+
+        def forward(self, x: Tensor) -> Any:
+            h = self.body(x)
+            mean, logvar = self.norm(self.fc_mu(h)), self.fc_logvar(h)
+            z = mean + 3 * (0.5 * logvar).exp() * torch.randn_like(mean)
+            return self.decode(z, x), mean, logvar
+
+    with pytest.raises(PolarMonitorError, match="a sample is drawn that is not mean"):
+        polar_monitor.ablate(Clamped(), X, mean="fc_mu", logvar="fc_logvar")
