@@ -10,7 +10,6 @@ import numpy as np
 from torch import Tensor, nn
 
 from ..arrays.layout import checked_layout
-from ..capture.muted import muted
 from ..capture.search.given_batch import Findings, look_at
 from ..discovery.evidence.latents import agrees, best_of, code_latent_of, latent_of, line_of
 from ..discovery.find import find, in_layout
@@ -19,6 +18,7 @@ from ..discovery.unwrap import unwrap
 from ..errors import PolarMonitorError
 from .decoder_call import DecoderCall
 from .measure import judge_latent, measured
+from .muted import muted
 from .replacements import WORDS, Latent
 from .row_loss import Loss, RowLoss, moved, own_loss
 from .swap import Source, SwappedForward

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from .._torch_compat import is_plain
 from ..arrays.spread import UNITS
 from ..capture.axes import Axes
-from ..capture.muted import muted
 from ..capture.search.look import hookable_modules
 from ..capture.undisturbed import call, same_random_numbers, undisturbed
 from ..discovery.evidence.seen import Path, tensors_of
 from ..discovery.latent import Latent as WatchedLatent
 from ..discovery.latent import Reader
 from ..errors import PolarMonitorError
+from .muted import muted
 from .places import Place, places_in
 from .replacements import Latent, sampled
 

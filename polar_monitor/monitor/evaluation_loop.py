@@ -20,10 +20,9 @@ from ..schedule.schedule import Begun, Schedule
 from ..sinks.group import SinkGroup
 from ..statistics.precompile import compile_missing
 from .diagnostics import Diagnostics
-from .failures import INTERNAL_ERROR, ON_ALERT_FAILED, FailurePolicy
+from .failures import INTERNAL_ERROR, FailurePolicy
 from .options import Options
 from .pipeline import ModePipeline
-from .probed import Probed
 from .publisher import Publisher
 from .training_context import TrainingContextBuffer
 
@@ -47,10 +46,9 @@ class EvaluationLoop:
         self.schedule = Schedule(options.pace)
         self.alerts = AlertLog()
         self.evaluations = 0
-        self.probed = Probed()
         self.suspended = 0
         """Number of nested contexts in which no step is counted."""
-        self.publisher = Publisher(sinks, options.on_alert, partial(self.failed, fatal=False, message=ON_ALERT_FAILED))
+        self.publisher = Publisher(sinks, options.on_alert, partial(self.failed, fatal=False))
         self.ended = False
         """True after the last evaluation: no step and no row counts any more."""
         self._on_disable = weak_reference(stop)
@@ -89,7 +87,10 @@ class EvaluationLoop:
 
     def tick(self) -> None:
         """Run after each optimiser step."""
-        if self.suspended or self.ended or forks() != self._forks:
+        if self.suspended or self.ended:
+            return
+        if forks() != self._forks:
+            self.diagnostics.warn_of_fork()
             return
         due = self.schedule.count()
         looks = self.search is not None and self.schedule.steps >= self.search.due
@@ -178,6 +179,14 @@ class EvaluationLoop:
             self.ended = True
             self._stop()
 
+    def warn_at_end(self) -> None:
+        """Warn if the run ends and no step was counted. Does nothing in a fork."""
+        try:
+            if forks() == self._forks and not self.ended:
+                self.diagnostics.warn_at_end(self.schedule.steps)
+        except Exception as failure:
+            self.failed(failure, fatal=False)
+
     def ingest_pending(self) -> None:
         """Take the waiting rows into the statistics. A failure in there must not prevent a checkpoint."""
         try:
@@ -231,7 +240,7 @@ class EvaluationLoop:
         for pipeline in self.pipelines.values():
             pipeline.ingest()
             if pipeline.observed or (pipeline.mode == "train" and not full and self.schedule.expects_rows(begun.step)):
-                done.append(self.probed.beside(pipeline.evaluate(begun.step, context, self._count, full)))
+                done.append(pipeline.evaluate(begun.step, context, self._count, full))
                 self.alerts.add(done[-1].alerts)
                 pipeline.raise_failure()
                 if done[-1].observed == 0:

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..alerts.alert import Alert
+from ..errors import PolarMonitorError
 from ..evaluation import Health
 from ..regime.regime import Regime
 from ..statistics.snapshot import Snapshot
+from ..views.find_logs import LOG
+from ..views.history import History, read
 from . import summary
 from .evaluation_loop import EvaluationLoop
 from .outputs import Outputs
@@ -60,6 +63,20 @@ class Results:
         return tuple(self._loop.alerts.alerts)
 
     @property
+    def history(self) -> History:
+        """Tidy records of the run so far, as `polar_monitor.read` gives them; `history.to_frame()` is a data frame.
+
+        They are read from the monitor's log: without one, as with `sinks=()`, it raises PolarMonitorError.
+        """
+        folder = self.log_dir
+        if folder is None:
+            raise PolarMonitorError(
+                "history: this monitor writes no log: attach(model, log_dir=…), or leave sinks=… out, and attach first"
+            )
+        self._outputs.group.flush()
+        return read(folder / LOG)
+
+    @property
     def should_stop(self) -> bool:
         """True after a NON_FINITE, and after a COLLAPSE for as long as no dimension is informative.
 
@@ -82,7 +99,11 @@ class Results:
         """Explain the choice of the latent; with a dimension, the reasons for its label."""
         regime = self.regime()
         if dimension is not None:
-            return "nothing has been evaluated yet" if regime is None else self._loop.probed.explain(regime, dimension)
+            return (
+                "nothing has been evaluated yet"
+                if regime is None
+                else self._loop.publisher.probed.explain(regime, dimension)
+            )
         why = self._observed if self._search is None else self._search.why
         read = next((read for pipeline in self._loop.pipelines.values() if (read := pipeline.reading)), "")
         read = "\n".join(part for part in (read, "" if self._search is None else self._search.cost) if part)
@@ -90,5 +111,7 @@ class Results:
 
     def summary(self) -> str:
         """Format a table of all dimensions, the verdict and the alerts, as plain text."""
-        own = summary.summary(self.snapshot(), self.regime(), self.alerts, self.health(), self._loop.probed.latest)
+        own = summary.summary(
+            self.snapshot(), self.regime(), self.alerts, self.health(), self._loop.publisher.probed.latest
+        )
         return "\n\n".join([own, *(f"latent {name!r}: {other.summary()}" for name, other in self.latents.items())])

@@ -161,7 +161,7 @@ def test_an_error_of_the_model_or_the_loss_comes_out_and_all_is_put_back() -> No
     assert hooks == [len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules()]
     assert not next(iter(monitor._loop.hooks.taps)).muted
     assert monitor.health().errors == 0
-    assert monitor._loop.probed.latest is None
+    assert monitor._loop.publisher.probed.latest is None
 
 
 def test_after_detach_there_is_no_model_to_probe() -> None:

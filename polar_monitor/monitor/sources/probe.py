@@ -53,7 +53,7 @@ def probe_batch(
         own = worth.labels or (Label.UNDECIDED,) * len(regime.labels)
         labels = (other if label is Label.UNDECIDED else label for label, other in zip(own, regime.labels, strict=True))
         worth = with_changes(worth, labels=tuple(labels))
-    loop.probed.keep(worth)
+    loop.publisher.probed.keep(worth)
     return worth
 
 

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from torch import nn
 
 from .._torch_compat import forward_hooks, forward_pre_hooks
-from .forward_watch import ForwardWatch
-from .search.look import LookHook
-from .tap import Tap
+from ..capture.forward_watch import ForwardWatch
+from ..capture.search.look import LookHook
+from ..capture.tap import Tap
 
 
 @contextmanager

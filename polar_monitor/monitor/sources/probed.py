@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..evaluation import Evaluation
-from ..intervention.report import explanation
-from ..intervention.worth import Worth
-from ..regime.regime import Regime
+from ...evaluation import Evaluation
+from ...intervention.report import explanation
+from ...intervention.worth import Worth
+from ...regime.regime import Regime
 
 
 class Probed:
