@@ -25,7 +25,10 @@ from .swap import Source, SwappedForward
 from .worth import Worth
 
 UNNAMED = LatentRequest()
-AS_DECODER = "To replace codes of a decoder, write polar_monitor.ablate(decoder, codes, targets=x)"
+AS_DECODER = (
+    "to replace codes of a decoder, write polar_monitor.ablate(decoder, codes, targets=x) or, without targets, "
+    "ablate(lambda z: decoder(z), codes)"
+)
 
 
 def ablate(
@@ -125,7 +128,7 @@ def find_source(model: nn.Module, batch: Any, request: LatentRequest = UNNAMED) 
     if last.code is not None:
         return Source.of(in_layout(code_latent_of(model, last.code), request.layout))
     if not last.candidates:
-        raise PolarMonitorError(f"ablate: no latent: {last.reason}. {AS_DECODER}")
+        raise PolarMonitorError(f"ablate: no latent: {last.reason}; {AS_DECODER}")
     try:
         named = find(model, None, {}, None)
     except PolarMonitorError:

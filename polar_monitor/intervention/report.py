@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,8 @@ def table(w: Worth) -> str:
     """Format a table of all dimensions, and the sentences."""
     lines = [
         f"worth of each dimension in {w.unit}, over {w.rows:,} inputs: rise of the loss when it is replaced",
-        f"  loss: {w.measure}; {w.loss:.6g} ± {w.loss_se:.2g} with nothing replaced, "
-        f"{w.total:+.4g} ± {w.total_se:.2g} with the complete code of another row",
+        f"  loss: {w.measure}; {_with_error(w.loss, w.loss_se)} with nothing replaced, "
+        f"{'+' if w.total > 0 else ''}{_with_error(w.total, w.total_se)} with the complete code of another row",
         "",
         "  dim  " + "  ".join(_head(w)),
     ]
@@ -62,7 +63,7 @@ def sentences(w: Worth) -> Iterator[str]:
 def explanation(w: Worth, j: int) -> str:
     """Describe the worth of one dimension in a line, with the sentence for it."""
     rises = ", ".join(
-        f"{w.by[name][0][j]:.3g} ± {w.by[name][1][j]:.2g} for {WORDS[name]}" for name in WORDS if name in w.by
+        f"{_with_error(w.by[name][0][j], w.by[name][1][j])} for {WORDS[name]}" for name in WORDS if name in w.by
     )
     at = "" if w.step is None else f" at step {w.step:,}"
     text = f"worth in {w.unit}{at}: the loss rises by {rises}"
@@ -83,7 +84,10 @@ def columns(w: Worth | None, j: int | None = None) -> str:
         return ""
     if j is None:
         return "     worth      ± se"
-    return f"  {w.worth[j]:>10.3g}  {w.worth_se[j]:>8.2g}" if j < len(w.worth) else "           -         -"
+    if j >= len(w.worth):
+        return "           -         -"
+    value, error = _with_error(w.worth[j], w.worth_se[j]).split(" ± ")
+    return f"  {value:>10}  {error:>8}"
 
 
 def heading(w: Worth) -> str:
@@ -111,7 +115,7 @@ def _cells(w: Worth, j: int) -> Iterator[str]:
         yield f"{w.labels[j]:<10}"
     if np.isfinite(w.information).any():
         yield f"{w.information[j]:>12.3f}"
-    yield from (f"{f'{w.by[name][0][j]:.3g} ± {w.by[name][1][j]:.2g}':>18}" for name in WORDS if name in w.by)
+    yield from (f"{_with_error(w.by[name][0][j], w.by[name][1][j]):>18}" for name in WORDS if name in w.by)
     if w.in_nats:
         yield f"{w.used[j]:>6.3f}"
     if np.isfinite(w.sigma).any():
@@ -138,6 +142,14 @@ def _of_sigma(w: Worth) -> Iterator[str]:
             f"the encoder's σ of {_named(apart)} is {ratios} times what the decoder asks for, relative to the other "
             "dimensions: the encoder is not at its optimum there"
         )
+
+
+def _with_error(value: float, error: float) -> str:
+    """Format a number to two digits of its error."""
+    if not 1e-9 < error < 1e9:
+        return f"{value:.3g} ± {error:.2g}"
+    decimals = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 
 def _most(w: Worth, dimensions: Sequence[int]) -> float:

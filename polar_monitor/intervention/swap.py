@@ -1,6 +1,6 @@
 """Forwards of a model in which the code is replaced between encoder and decoder, by hooks that come off again.
 
-Three forwards show mean and spread, and which calls of modules take the code: a tensor that is mean + σ × noise or,
+A few forwards show mean and spread, and which calls of modules take the code: a tensor that is mean + σ × noise or,
 of models that decode the mean and of autoencoders, the mean itself. Later forwards give these calls another code.
 """
 

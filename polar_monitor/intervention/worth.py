@@ -22,7 +22,7 @@ from .report import sentences, table
 
 F64 = NDArray[np.float64]
 MIN_SHARE, USED_SHARE = 0.01, 0.05
-"""Shares of the worth of the complete code that stand for the two cuts where the loss is not in nats."""
+"""Shares of the worth of the complete code below which a dimension is worth nothing, and above which it is used."""
 MAX_VARIANCE = 0.5
 """Mean σ² above which a dimension has no second opinion on σ: its prior decides there, not the decoder."""
 
@@ -94,20 +94,20 @@ class Worth:
     def ignored(self) -> tuple[int, ...]:
         """Informative dimensions that the decoder surely does not use."""
         high = self.worth + Z * self.worth_se
-        unused = used_of(high) <= PASSIVE if self.in_nats else high <= MIN_SHARE * self._all
+        share = USED_SHARE if self.in_nats else MIN_SHARE
+        unused = (high <= share * self.total) | (self.total + Z * self.total_se <= MIN_SHARE * abs(self.loss))
+        if self.in_nats:
+            unused &= used_of(high) <= PASSIVE
         return self._with(unused & ~(self.information + Z * self.information_se < INFORMATIVE), INFORMATIVE_LABELS)
 
     @property
     def hidden(self) -> tuple[int, ...]:
         """Passive dimensions that the decoder surely uses."""
         low = self.worth - Z * self.worth_se
-        used = used_of(low) >= INFORMATIVE if self.in_nats else low >= USED_SHARE * self._all
+        used = (low > 0) & (low >= (MIN_SHARE if self.in_nats else USED_SHARE) * self.total)
+        if self.in_nats:
+            used &= used_of(low) >= INFORMATIVE
         return self._with(used & ~(self.information - Z * self.information_se > PASSIVE), (Label.PASSIVE,))
-
-    @property
-    def _all(self) -> float:
-        """Worth of the complete code; infinite, so that nothing counts as used, if it is not surely above 0."""
-        return self.total if self.total - Z * self.total_se > 0 else np.inf
 
     def _with(self, which: NDArray[np.bool_], labels: Sequence[Label]) -> tuple[int, ...]:
         return tuple(j for j, label in enumerate(self.labels) if label in labels and which[j])

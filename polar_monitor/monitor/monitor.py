@@ -304,7 +304,7 @@ class PolarMonitor(Results):
         evaluation carries it to the sinks. Raises what the model and the loss raise, and PolarMonitorError for a batch
         or a loss that cannot be used.
         """
-        return probe_batch(self._loop, self._model, batch, loss, tuple(replace), unit, seed)
+        return probe_batch(self._loop, self._model, batch, loss, replace, unit, seed)
 
     def observe(
         self, mean: Any, *, logvar: Any = None, var: Any = None, std: Any = None, logstd: Any = None, prior: Any = None,

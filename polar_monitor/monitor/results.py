@@ -99,11 +99,8 @@ class Results:
         """Explain the choice of the latent; with a dimension, the reasons for its label."""
         regime = self.regime()
         if dimension is not None:
-            return (
-                "nothing has been evaluated yet"
-                if regime is None
-                else self._loop.publisher.probed.explain(regime, dimension)
-            )
+            probed = self._loop.publisher.probed
+            return "nothing has been evaluated yet" if regime is None else probed.explain(regime, dimension)
         why = self._observed if self._search is None else self._search.why
         read = next((read for pipeline in self._loop.pipelines.values() if (read := pipeline.reading)), "")
         read = "\n".join(part for part in (read, "" if self._search is None else self._search.cost) if part)

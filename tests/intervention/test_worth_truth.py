@@ -153,7 +153,7 @@ def test_a_decoder_that_does_not_need_the_code_and_a_dead_dimension_are_told_apa
 
         def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             output, mean, logvar = super().forward(x)
-            return 1e-3 * output + x, mean, logvar
+            return 1e-3 * output + x + 0.5, mean, logvar
 
     weights = np.diag([3.0, 2.0, 0.0])
     encoder, variances = posterior(weights)
@@ -186,3 +186,15 @@ def test_without_a_loss_it_is_gaussian_noise_of_the_residuals() -> None:
     residual = 2 * NOISE * given.loss / len(WEIGHTS)
     np.testing.assert_allclose(own.worth, given.worth * NOISE / residual, rtol=1e-4)
     assert "Gaussian noise with the variance of the residual" in own.measure
+
+
+def test_a_loss_that_is_no_likelihood_makes_no_dimension_ignored() -> None:
+    """A mean over many numbers is small in any unit: what is worth half of the complete code is used."""
+    weights = np.diag([3.0, 2.0, 1.5])
+    encoder, variances = posterior(weights)
+    x = drawn(2048, weights)
+    worth = polar_monitor.ablate(
+        Linear(weights, encoder, variances), x, loss=lambda out, x: 1e-3 * (out[0] - x).square().mean(1)
+    )
+    assert worth.worth.max() < 0.05
+    assert worth.ignored == ()

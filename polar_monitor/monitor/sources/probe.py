@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from dataclasses import replace as with_changes
 from time import perf_counter
 from typing import Any
@@ -24,7 +25,7 @@ def probe_batch(
     watched: weakref.ref[nn.Module] | None,
     batch: Any,
     loss: Any,
-    replace: tuple[str, ...],
+    replace: Sequence[str],
     unit: str,
     seed: int,
 ) -> Worth:
@@ -41,7 +42,7 @@ def probe_batch(
     check_replace(replace)
     began = perf_counter()
     try:
-        worth, is_prepared = _of(model, loop, batch, loss, replace, unit, seed)
+        worth, is_prepared = _of(model, loop, batch, loss, tuple(replace), unit, seed)
     finally:
         loop.schedule.governor.leave_out(perf_counter() - began)  # the user asked for it: it is no overhead
     worth = with_changes(worth, step=loop.schedule.steps)
