@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .errors import CollapseError as CollapseError
     from .errors import PolarMonitorError as PolarMonitorError
     from .errors import PolarMonitorWarning as PolarMonitorWarning
+    from .intervention.ablate import ablate as ablate
     from .monitor.attach import attach as attach
     from .monitor.monitor import PolarMonitor as PolarMonitor
     from .offline.classify import classify as classify
@@ -38,6 +39,7 @@ __all__ = [  # noqa: RUF022
     "attach",
     "classify",
     "find",
+    "ablate",
     "read",
     "entropy",
     "PolarMonitor",
@@ -52,6 +54,7 @@ PLACES = {
     "attach": "monitor.attach",
     "classify": "offline.classify",
     "find": "capture.search.given_batch",
+    "ablate": "intervention.ablate",
     "read": "views.history",
     "PolarMonitor": "monitor.monitor",
     "AlertRules": "alerts.alert_rules",

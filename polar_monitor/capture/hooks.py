@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from .._torch_compat import forward_hooks, forward_pre_hooks, has_run_compiled, is_compiled
-from ..discovery.latent import Latent
+from ..discovery.latent import Latent, Reader
 from ..errors import describe
 from .axes import Axes
 from .compiled import is_compiled_in
@@ -60,6 +60,11 @@ class HookSet:
         self._off: set[str] = set()
         """Reasons for which the hooks are off."""
         self._set()
+
+    def parts(self) -> list[tuple[nn.Module, Reader | None, str, frozenset[int] | None]]:
+        """Return the modules of the latent that exist; of each how its output is read, its side, and its calls."""
+        pairs = ((reference(), tap) for reference, tap in zip(self._modules, self.taps, strict=True))
+        return [(module, tap.reader, tap.side, tap.calls) for module, tap in pairs if module is not None]
 
     def off(self, why: str) -> None:
         """Take the hooks off, for a reason that `on` takes back; the reason "ended" is final."""

@@ -19,6 +19,8 @@ from ..discovery.request import LatentRequest
 from ..discovery.unwrap import unwrap
 from ..errors import PolarMonitorError
 from ..evaluation import Evaluation
+from ..intervention.replacements import WORDS
+from ..intervention.worth import Worth
 from ..regime.regime import Regime
 from ..schedule.missing_steps import weak_reference
 from ..schedule.optimizer_clock import OptimizerClock
@@ -31,6 +33,7 @@ from .results import Results
 from .sources.connection import forget, judge_batch, keep, warn_of_replacement, without_hooks
 from .sources.latent_search import LatentSearch
 from .sources.observe import by_hand, read_rows
+from .sources.probe import probe_batch
 
 
 class PolarMonitor(Results):
@@ -290,6 +293,18 @@ class PolarMonitor(Results):
         if batch is None:
             return self._loop.evaluate()
         return judge_batch(self._loop, self._model, batch)
+
+    def probe(
+        self, batch: Any, *, loss: Any = None, replace: Sequence[str] = tuple(WORDS), unit: str = "nats", seed: int = 0
+    ) -> Worth:
+        """Return what each dimension is worth in the loss of a batch: its rise when the dimension is replaced.
+
+        `polar_monitor.ablate` has the arguments, and says what the model goes through; the training stays as it is, bit
+        for bit. `summary()` and `explain(j)` show the latest result, and the next
+        evaluation carries it to the sinks. Raises what the model and the loss raise, and PolarMonitorError for a batch
+        or a loss that cannot be used.
+        """
+        return probe_batch(self._loop, self._model, batch, loss, replace, unit, seed)
 
     def observe(
         self, mean: Any, *, logvar: Any = None, var: Any = None, std: Any = None, logstd: Any = None, prior: Any = None,

@@ -10,6 +10,7 @@ from ..errors import log_line
 from ..evaluation import Evaluation
 from ..sinks.group import SinkGroup
 from .failures import ON_ALERT_FAILED
+from .sources.probed import Probed
 
 
 class Publisher:
@@ -22,6 +23,7 @@ class Publisher:
     def __init__(self, sinks: SinkGroup, on_alert: Callable[[Alert], None] | None, failed: Callable[..., None]) -> None:
         self.sinks = sinks
         self.on_alert = on_alert
+        self.probed = Probed()
         self.busy = False
         """True while sinks and the callback get an evaluation."""
         self._failed = failed
@@ -33,7 +35,7 @@ class Publisher:
         self.busy = True
         try:
             for evaluation in evaluations:
-                self.sinks.write(evaluation)
+                self.sinks.write(self.probed.beside(evaluation))
                 if loads() != before:
                     return
             if alerts:
