@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .errors import CollapseError as CollapseError
     from .errors import PolarMonitorError as PolarMonitorError
     from .errors import PolarMonitorWarning as PolarMonitorWarning
+    from .intervention.gain import decoder_gain as decoder_gain
     from .monitor.attach import attach as attach
     from .monitor.monitor import PolarMonitor as PolarMonitor
     from .offline.classify import classify as classify
@@ -37,6 +38,7 @@ __version__ = "0.1.0"
 __all__ = [  # noqa: RUF022
     "attach",
     "classify",
+    "decoder_gain",
     "find",
     "read",
     "entropy",
@@ -51,6 +53,7 @@ __all__ = [  # noqa: RUF022
 PLACES = {
     "attach": "monitor.attach",
     "classify": "offline.classify",
+    "decoder_gain": "intervention.gain",
     "find": "capture.search.given_batch",
     "read": "views.history",
     "PolarMonitor": "monitor.monitor",
