@@ -103,7 +103,9 @@ class Results:
             return "nothing has been evaluated yet" if regime is None else probed.explain(regime, dimension)
         why = self._observed if self._search is None else self._search.why
         read = next((read for pipeline in self._loop.pipelines.values() if (read := pipeline.reading)), "")
-        read = "\n".join(part for part in (read, "" if self._search is None else self._search.cost) if part)
+        search = self._search
+        decoder = "" if search is None or search.decoder is None else search.decoder.text
+        read = "\n".join(part for part in (read, decoder, "" if search is None else search.cost) if part)
         return summary.explain(why, read, self._loop.options.modes, self._loop.schedule, self.log_dir)
 
     def summary(self) -> str:
