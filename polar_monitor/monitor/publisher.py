@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from ..alerts.alert import NOTES, Alert, format_alert, is_news
+from ..alerts.alert import NOTES, Alert, AlertKind, format_alert
 from ..evaluation import Evaluation
 from ..sinks.group import SinkGroup
 
@@ -15,8 +15,8 @@ log = logging.getLogger("polar_monitor")
 class Publisher:
     """Gives evaluations to everybody who waits for them. `failed` gets what the callback raises.
 
-    The callback is called with the first alert of each event, and with a LOST that adds dimensions. Another alert that
-    amends an earlier one is logged as information.
+    The callback is called with the first alert of each event. Of those that amend it, only a LOST is news, if it adds a
+    dimension that no FADING had a forecast of; the others are logged as information.
     """
 
     def __init__(
@@ -26,6 +26,8 @@ class Publisher:
         self.on_alert = on_alert
         self.busy = False
         """True while sinks and the callback get an evaluation."""
+        self._warned: dict[tuple[str, str], set[int]] = {}
+        """Dimensions that are lost, or whose end a FADING has forecast, by latent and mode."""
         self._failed = failed
 
     def publish(self, evaluations: Sequence[Evaluation], loads: Callable[[], int]) -> None:
@@ -41,14 +43,28 @@ class Publisher:
             if alerts:
                 self.sinks.flush()
             for alert in alerts:
-                quiet = alert.kind in NOTES or not is_news(alert)
+                is_news = self._is_news(alert)
+                quiet = alert.kind in NOTES or not is_news
                 log.log(logging.INFO if quiet else logging.WARNING, "%s", format_alert(alert))
-                if is_news(alert):
+                if is_news:
                     self._call(alert)
                 if loads() != before:
                     return
         finally:
             self.busy = False
+
+    def _is_news(self, alert: Alert) -> bool:
+        """Return True if an alert says more than those before it, and remember of which dimensions it warns."""
+        warned = self._warned.setdefault((alert.name, alert.mode), set())
+        news = alert.amends is None or (alert.kind is AlertKind.LOST and not warned.issuperset(alert.dimensions))
+        if alert.kind is AlertKind.FADING and alert.forecast is not None:
+            single = len(alert.dimensions) == 1
+            warned.update(j for j in alert.dimensions if single or f"forecast_{j}" in alert.evidence)
+        elif alert.kind is AlertKind.LOST:
+            warned.update(alert.dimensions)
+        elif alert.kind is AlertKind.REVIVED:
+            warned.difference_update(alert.dimensions)
+        return news
 
     def _call(self, alert: Alert) -> None:
         if self.on_alert is not None:
