@@ -1,7 +1,7 @@
 """DRAIN: the total information of the dimensions that were in use falls, by the rules of FADING.
 
-In a code of many faint dimensions none is ever worth an alert by itself. As long as that is so, the total is that of all
-dimensions that are in use, if together they are worth as much as two dimensions with an alert of their own.
+In a code of many faint dimensions none is ever worth an alert by itself. As long as that is so, the total is that of
+all dimensions that are in use, if together they are worth as much as two dimensions with an alert of their own.
 
 After a COLLAPSE nothing is left to fall: there is no DRAIN until the model comes back, and what comes back begins anew.
 """
