@@ -1,11 +1,11 @@
 """Time of the one-dimensional entropy, for N rows of 32 dimensions."""
 
 import numpy as np
-import peers
-import timing
 
 from polar_monitor import entropy
 from polar_monitor.kernels import knn_1d
+
+from .. import peers, timing
 
 DIMENSIONS = 32
 ROWS = (10**3, 10**4, 10**5)

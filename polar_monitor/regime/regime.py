@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import printable
 from ..statistics.snapshot import Snapshot
 from .disagreement import disagree, disagreements, opinions
 from .evidence import MOVES, QUESTIONS, evidence_of_change, moves
@@ -109,7 +110,13 @@ class Regime:
 from the prior (KL − I_G)
         """
         if dimension is None:
-            return "\n  ".join([f"the verdict is {self.verdict}", *self.reasons, *self._counts()])
+            return "\n  ".join(
+                [
+                    f"the verdict is {self.verdict}",
+                    *(printable(reason, keep="") for reason in self.reasons),
+                    *self._counts(),
+                ]
+            )
         try:
             dimension = operator.index(dimension)
         except TypeError:
