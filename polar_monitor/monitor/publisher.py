@@ -15,8 +15,8 @@ from .failures import ON_ALERT_FAILED
 class Publisher:
     """Gives evaluations to everybody who waits for them. `failed` gets what the callback and handlers of logs raise.
 
-    The callback is called with the first alert of each event. Of those that amend it, only a LOST is news, if it adds a
-    dimension that no FADING had a forecast of; the others are logged as information.
+    The callback is called with the first alert of each event, and of those that amend it with a LOST that adds a
+    dimension whose end no FADING has forecast. The others are logged as information.
     """
 
     def __init__(self, sinks: SinkGroup, on_alert: Callable[[Alert], None] | None, failed: Callable[..., None]) -> None:
@@ -41,22 +41,22 @@ class Publisher:
             if alerts:
                 self.sinks.flush()
             for alert in alerts:
-                is_news = self._is_news(alert)
-                quiet = alert.kind in NOTES or not is_news
+                warns = self._warns(alert)
+                quiet = alert.kind in NOTES or not warns
                 failure = log_line(logging.INFO if quiet else logging.WARNING, "%s", format_alert(alert))
                 if failure is not None:
                     self._failed(failure, message="")
-                if is_news:
+                if warns:
                     self._call(alert)
                 if loads() != before:
                     return
         finally:
             self.busy = False
 
-    def _is_news(self, alert: Alert) -> bool:
+    def _warns(self, alert: Alert) -> bool:
         """Return True if an alert says more than those before it, and remember of which dimensions it warns."""
         warned = self._warned.setdefault((alert.name, alert.mode), set())
-        news = alert.amends is None or (alert.kind is AlertKind.LOST and not warned.issuperset(alert.dimensions))
+        warns = alert.amends is None or (alert.kind is AlertKind.LOST and not warned.issuperset(alert.dimensions))
         if alert.kind is AlertKind.FADING and alert.forecast is not None:
             single = len(alert.dimensions) == 1
             warned.update(j for j in alert.dimensions if single or f"forecast_{j}" in alert.evidence)
@@ -64,7 +64,7 @@ class Publisher:
             warned.update(alert.dimensions)
         elif alert.kind is AlertKind.REVIVED:
             warned.difference_update(alert.dimensions)
-        return news
+        return warns
 
     def _call(self, alert: Alert) -> None:
         if self.on_alert is not None:
