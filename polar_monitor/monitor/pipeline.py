@@ -82,6 +82,7 @@ class ModePipeline:
         self._letters = ""
         """Letters of the axes of the rows in the stream."""
         self.refused_unit = False
+        self.refused_width = False
         """True if rows were dropped because their spread is below 0, which its unit cannot be: a warning says so."""
         self._min_spread = np.inf
         self._max_spread = -np.inf
@@ -149,6 +150,9 @@ class ModePipeline:
             self._restart()
         if self.stream is None or (self.stream.dimensions != dimensions and self.stream.rows == 0):
             self.stream = self._new_stream(dimensions)
+        if self.stream.dimensions != dimensions:
+            self.refuse_width(dimensions, self.stream.dimensions, len(batch.mean))
+            return
         self._letters = self.ring.letters
         missed = min(batch.dropped, max(self.stream.window - len(batch.mean), 0))
         self.dropped, self.skipped = self.dropped + missed, self.skipped + batch.dropped - missed
@@ -165,6 +169,17 @@ class ModePipeline:
         self.stream.update(batch.mean, variance, batch.inputs, self.ring.mantissa, batch.steps)
         self.seen += batch.mean.shape[0]
         self.observed += batch.mean.shape[0]
+
+    def refuse_width(self, dimensions: int, expected: int, rows: int) -> None:
+        """Drop rows with another number of dimensions than those before. The first ones are a warning."""
+        self.dropped += rows
+        if not self.refused_width:
+            self.refused_width = True
+            warn(
+                f"the latent had {expected} dimensions, and now has {dimensions}: rows with another number are dropped "
+                "and counted in monitor.health().rows_dropped. If it has changed for good, attach a new monitor; if "
+                'two latents come in turn, give each its own: attach(model, mean=…, name="…")'
+            )
 
     def _restart(self) -> None:
         """Forget the rows that were read with other axes, and all that was concluded from them."""
