@@ -61,6 +61,9 @@ def to_hosts(tensors: list[Tensor]) -> tuple[list[Tensor], list[torch.cuda.Event
 class HostTransfer:
     """One read of what eager forwards wrote: at once on the CPU; on CUDA a copy that arrives some steps later."""
 
+    _is_kept = False
+    """True if the rows have been copied from the ring."""
+
     def __init__(
         self,
         mean: Tensor | None,
@@ -91,6 +94,16 @@ class HostTransfer:
         """Wait until the copy has arrived."""
         for event in self._events:
             event.synchronize()
+
+    @property
+    def rows(self) -> int:
+        """Rows that were written, overwritten ones included; it may have to wait."""
+        return self._dropped + self._kept
+
+    def keep(self) -> None:
+        """Copy what lies in the memory of the ring, which is written to again."""
+        if not (self._events or self._is_kept):
+            self._hosts, self._is_kept = [host.clone() for host in self._hosts], True
 
     def take(self) -> Batch | None:
         """Return the rows, oldest first."""
@@ -128,6 +141,11 @@ class CompiledTransfer(HostTransfer):
         self._hosts, self._cursors = hosts[: len(traced)], hosts[len(traced) :]
         for cursor in cursors:
             cursor.zero_()
+
+    @property
+    def rows(self) -> int:
+        """Rows that were written, overwritten ones included; it may have to wait."""
+        return int(self._cursors[0][0])
 
     def take(self) -> Batch | None:
         """Return the rows; None if there are none, or mean and spread were not called with the same shapes."""

@@ -101,6 +101,8 @@ class EvaluationLoop:
                 self._step()
         except Exception as failure:
             self.failed(failure)
+        finally:
+            self._keep_transfers()
         self.schedule.charge()
 
     def _step(self) -> None:
@@ -165,6 +167,8 @@ class EvaluationLoop:
             self.schedule.charge()
         except Exception as failure:
             self.failed(failure)
+        finally:
+            self._keep_transfers()
         return ()
 
     def end(self) -> None:
@@ -183,6 +187,8 @@ class EvaluationLoop:
                 pipeline.ingest_pending(self.schedule.steps)
         except Exception as failure:
             self.failed(failure)
+        finally:
+            self._keep_transfers()
 
     def complete(self, pipeline: ModePipeline) -> None:
         """Compute what the latest snapshot of a mode lacks. After a failure it stays as it is."""
@@ -191,6 +197,10 @@ class EvaluationLoop:
                 pipeline.complete()
         except Exception as failure:
             self.failed(failure)
+
+    def _keep_transfers(self) -> None:
+        for pipeline in self.pipelines.values():
+            pipeline.keep_transfers()
 
     def _request(self) -> None:
         for pipeline in self.pipelines.values():

@@ -91,9 +91,10 @@ class ObservedRows:
                 pipeline.check_unit(self.spread.detach().float().numpy(), self.kind)
             letters = axes_of(self.layout, self.mean.dim())
             axes = Axes(None if letters == "nd" else letters)
-            ring.begin_call(self.mask)
-            Tap({}, None, "both", axes, strict=True).record(ring, (self.mean, self.spread))
-            ring.numbers.mask = None
+            with ring.lock:
+                ring.begin_call(self.mask)
+                Tap({}, None, "both", axes, strict=True).record(ring, (self.mean, self.spread))
+                ring.numbers.mask = None
         except PolarMonitorError:
             raise
         except (TypeError, ValueError, RuntimeError) as failure:
