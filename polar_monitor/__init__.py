@@ -13,17 +13,6 @@ and what a sink of your own needs).
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from .alerts.alert import Alert as Alert
-from .alerts.alert_rules import AlertRules as AlertRules
-from .capture.search.given_batch import find as find
-from .errors import CollapseError as CollapseError
-from .errors import PolarMonitorError as PolarMonitorError
-from .errors import PolarMonitorWarning as PolarMonitorWarning
-from .monitor.attach import attach as attach
-from .monitor.monitor import PolarMonitor as PolarMonitor
-from .offline.classify import classify as classify
-from .regime.label import Label as Label
-
 if TYPE_CHECKING:
     from . import criteria as criteria
     from . import downstream as downstream
@@ -32,12 +21,24 @@ if TYPE_CHECKING:
     from . import replay as replay
     from . import rules as rules
     from . import sinks as sinks
+    from .alerts.alert import Alert as Alert
+    from .alerts.alert_rules import AlertRules as AlertRules
+    from .capture.search.given_batch import find as find
+    from .errors import CollapseError as CollapseError
+    from .errors import PolarMonitorError as PolarMonitorError
+    from .errors import PolarMonitorWarning as PolarMonitorWarning
+    from .monitor.attach import attach as attach
+    from .monitor.monitor import PolarMonitor as PolarMonitor
+    from .offline.classify import classify as classify
+    from .regime.label import Label as Label
+    from .views.history import read as read
 
 __version__ = "0.1.0"
 __all__ = [  # noqa: RUF022
     "attach",
     "classify",
     "find",
+    "read",
     "entropy",
     "PolarMonitor",
     "AlertRules",
@@ -47,6 +48,20 @@ __all__ = [  # noqa: RUF022
     "PolarMonitorWarning",
     "CollapseError",
 ]
+PLACES = {
+    "attach": "monitor.attach",
+    "classify": "offline.classify",
+    "find": "capture.search.given_batch",
+    "read": "views.history",
+    "PolarMonitor": "monitor.monitor",
+    "AlertRules": "alerts.alert_rules",
+    "Alert": "alerts.alert",
+    "Label": "regime.label",
+    "PolarMonitorError": "errors",
+    "PolarMonitorWarning": "errors",
+    "CollapseError": "errors",
+}
+"""Module of each public name."""
 MODULES = (
     "alerts",
     "context",
@@ -66,7 +81,11 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public module when it is asked for: some compile kernels, and few programs need them."""
+    """Import a public name or module when it is asked for: TensorBoard finds the tab without loading torch."""
     if name in MODULES:
         return importlib.import_module(f".{name}", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{PLACES[name]}", __name__), name)
+    globals()[name] = value
+    return value

@@ -20,6 +20,7 @@ _fx = getattr(torch.fx, "_symbolic_trace", None)
 _is_fx_tracing = getattr(_fx, "is_fx_symbolic_tracing", getattr(_fx, "is_fx_tracing", lambda: False))
 _jit_tracing_state = getattr(torch._C, "_get_tracing_state", lambda: None)
 _dispatch_mode = getattr(torch._C, "_get_dispatch_mode", lambda _: None)
+SAYS_WHICH_SIZES_ARE_FIXED = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 9)
 _PROXY = getattr(getattr(torch._C, "_TorchDispatchModeKey", None), "PROXY", None)
 _functorch = getattr(torch._C, "_functorch", None)
 _is_wrapped = getattr(_functorch, "is_functorch_wrapped_tensor", lambda _: False)
@@ -68,6 +69,15 @@ def in_function_transform() -> bool:
     """Return True within vmap, grad, jvp and their like, also while they are compiled. False if torch cannot say."""
     ask = getattr(getattr(torch._C, "_functorch", None), "maybe_current_level", None)
     return ask is not None and ask() is not None
+
+
+def is_fixed_size(size: int) -> bool:
+    """Return True if a size is a constant of the code that is being compiled. False if torch cannot say."""
+    if not SAYS_WHICH_SIZES_ARE_FIXED:
+        return False
+    from torch.fx.experimental.symbolic_shapes import has_static_value  # which takes long to load
+
+    return has_static_value(size)
 
 
 def operators_being_compiled() -> Iterator[str]:

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.compiler import is_compiling
 
-from .._torch_compat import forward_hooks, in_backward, is_exporting, is_plain, is_tracing
+from .._torch_compat import forward_hooks, in_backward, is_exporting, is_fixed_size, is_plain, is_tracing
 from ..discovery.latent import Reader
 from .axes import Axes
-from .compiled import follow_device, may_not_write, note_letters, stands_for_others
+from .compiled import make_room, may_not_write, note_letters, stands_for_others
 from .copies import OwnHook
 from .inputs import flat, token_of
 from .output_rows import MANTISSA, refusal, rows_of
@@ -216,11 +216,13 @@ class Tap(OwnHook):
         rows, dtype = tensor.detach(), tensor.dtype
         if (dtype is torch.bfloat16 or dtype is torch.float16) and changes_rounding(buffer.key, str(dtype)):
             return
-        follow_device(buffer.key, tensor.device)  # before `traced` is read: compiled code holds on to what it reads
+        letters, shape = self.axes.traced(tensor.dim()), tensor.shape
+        width = shape[letters.index("d")] if "d" in letters else 1
+        if is_fixed_size(width):  # and not one that may vary from call to call, which is no constant
+            make_room(buffer.key, width, tensor.device)  # before `traced` is read: compiled code holds on to it
         traced = buffer.traced
         if traced is not None and traced.device == tensor.device and not refusal(tensor):
             before = 0 if buffer.traced_cursor is None else buffer.traced_cursor[0]
-            letters = self.axes.traced(tensor.dim())
             note_letters(buffer.key, letters)
             buffer.write_traced(rows_of(rows, letters, before))
         else:

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..alerts.alert import Alert
+from ..errors import PolarMonitorError
 from ..evaluation import Health
 from ..regime.regime import Regime
 from ..statistics.snapshot import Snapshot
+from ..views.find_logs import LOG
+from ..views.history import History, read
 from . import summary
 from .evaluation_loop import EvaluationLoop
 from .outputs import Outputs
@@ -58,6 +61,20 @@ class Results:
     def alerts(self) -> tuple[Alert, ...]:
         """The newest 10,000 alerts, oldest first, and each mode's first COLLAPSE and NON_FINITE, even if older."""
         return tuple(self._loop.alerts.alerts)
+
+    @property
+    def history(self) -> History:
+        """Tidy records of the run so far, as `polar_monitor.read` gives them; `history.to_frame()` is a data frame.
+
+        They are read from the monitor's log: without one, as with `sinks=()`, it raises PolarMonitorError.
+        """
+        folder = self.log_dir
+        if folder is None:
+            raise PolarMonitorError(
+                "history: this monitor writes no log: attach(model, log_dir=…), or leave sinks=… out, and attach first"
+            )
+        self._outputs.group.flush()
+        return read(folder / LOG)
 
     @property
     def should_stop(self) -> bool:

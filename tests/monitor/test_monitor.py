@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from models import Vae, train
 from torch import nn
 from watching import watched
 
+import polar_monitor
 from polar_monitor import Label, PolarMonitor
 from polar_monitor.regime.regime import Verdict
 from polar_monitor.sinks.jsonl import read_jsonl
@@ -142,3 +144,19 @@ def test_alerts_tell_their_mode_and_latent() -> None:
     monitor.step()
     assert [(alert.name, alert.mode) for alert in monitor.alerts] == [("z", "eval")]
     assert "z/eval NON_FINITE" in monitor.summary()
+
+
+def test_the_history_is_that_of_the_log(tmp_path: Path) -> None:
+    monitor = polar_monitor.PolarMonitor(every=1, log_dir=tmp_path, max_overhead=1.0)
+    for _ in range(2):
+        monitor.observe(torch.randn(600, 2), logvar=torch.zeros(600, 2))
+        monitor.step()
+    assert {(record.step, record.dimension) for record in monitor.history} == {(1, 0), (1, 1), (2, 0), (2, 1)}
+    assert list(monitor.history) == list(polar_monitor.read(tmp_path))
+    monitor.detach()
+    assert len(monitor.history) == 4
+
+
+def test_a_monitor_without_a_log_says_how_to_get_a_history() -> None:
+    with pytest.raises(polar_monitor.PolarMonitorError, match=r"writes no log: attach\(model, log_dir="):
+        _ = polar_monitor.PolarMonitor(sinks=()).history

@@ -1,0 +1,108 @@
+"""Course of one latent in one mode: its evaluations in order, as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import numpy as np
+
+from ..alerts.alert import Alert, add_alert
+from ..arrays.short_floats import Array
+from .point import ARRAYS, Point
+
+IN_USE = "am"
+"""Letters of labels that mean "in use"."""
+
+
+class Course:
+    """Evaluations of one latent in one mode, and the alerts so far.
+
+    If a run was resumed, a later evaluation replaces those with its running number or a higher one. If another run
+    began in the same file, only the newest stays, and `begun` counts the runs.
+    """
+
+    def __init__(self, name: str, mode: str) -> None:
+        self.name, self.mode = name, mode
+        self.points: list[Point] = []
+        self.begun = 0
+
+    def add(self, point: Point) -> None:
+        """Add an evaluation, in the order of the file."""
+        points = self.points
+        anew = not point.resumed and point.number == 1 and bool(points)
+        if anew or not self.begun or (points and len(points[-1].letters) != len(point.letters) and points[-1].letters):
+            self.begun += 1
+            points.clear()
+        while point.number > 0 and points and points[-1].number >= point.number:
+            points.pop()
+        points.append(point)
+        for cached in ("measured", "steps", "alerts", "letters", "in_use", *ARRAYS):
+            vars(self).pop(cached, None)
+
+    @cached_property
+    def measured(self) -> list[Point]:
+        """Evaluations that have numbers."""
+        return [point for point in self.points if point.letters]
+
+    @cached_property
+    def steps(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """Step of each evaluation, (T,)."""
+        return np.array([point.step for point in self.measured], np.int64)
+
+    @cached_property
+    def information(self) -> Array:
+        """Nats of each dimension at each evaluation, (T, D)."""
+        return self._column("information")
+
+    @cached_property
+    def information_se(self) -> Array:
+        """Standard errors of these, (T, D)."""
+        return self._column("information_se")
+
+    @cached_property
+    def variance(self) -> Array:
+        """Variance of the mean, (T, D)."""
+        return self._column("variance")
+
+    @cached_property
+    def posterior_variance(self) -> Array:
+        """Mean of σ², (T, D)."""
+        return self._column("posterior_variance")
+
+    @cached_property
+    def in_use(self) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+        """True where a dimension is labelled active or mixed, (T, D)."""
+        codes = np.frombuffer("".join(point.letters for point in self.measured).encode(), np.uint8)
+        return np.isin(codes, np.frombuffer(IN_USE.encode(), np.uint8)).reshape(len(self.measured), -1)
+
+    @cached_property
+    def alerts(self) -> list[Alert]:
+        """Alerts so far, oldest first, amended ones in their last form."""
+        alerts: list[Alert] = []
+        for point in self.points:
+            for alert in point.alerts:
+                add_alert(alerts, alert)
+        return alerts
+
+    def since(self, dimension: int) -> int:
+        """Return the first step of the newest stretch in which a dimension is in use, or is not, as it is now."""
+        column = self.in_use[:, dimension]
+        others = np.flatnonzero(column != column[-1])
+        return int(self.steps[others[-1] + 1 if others.size else 0])
+
+    @property
+    def dimensions(self) -> int:
+        """Number of dimensions; 0 before the first row."""
+        return len(self.measured[-1].letters) if self.measured else 0
+
+    @property
+    def context(self) -> Mapping[str, float]:
+        """The newest of each number that the loop logged."""
+        newest: dict[str, float] = {}
+        for point in self.points:
+            newest |= point.context
+        return newest
+
+    def _column(self, name: str) -> Array:
+        return np.array([point.arrays[name] for point in self.measured], np.float64)

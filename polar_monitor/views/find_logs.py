@@ -1,0 +1,53 @@
+"""The logs that a path stands for: a file, the folder of a run, or a folder of runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..errors import PolarMonitorError
+
+LOG = "polar.jsonl"
+"""Name of the log in the folder of a run."""
+
+
+def logs_of(path: str | os.PathLike[str]) -> list[Path]:
+    """Return the logs below a folder, by name, or a file itself. Raises PolarMonitorError if there is none."""
+    place = Path(path)
+    if place.is_dir():
+        logs = sorted(place.rglob(LOG)) or sorted(place.glob("*.jsonl"))
+        if not logs:
+            raise PolarMonitorError(
+                f"{str(place)!r}: expected a folder with {LOG}, found none; pass the log_dir of "
+                "polar_monitor.attach(model, log_dir=…), or the file"
+            )
+        return logs
+    if not place.exists():
+        raise PolarMonitorError(f"{str(place)!r}: no such file or folder; pass the log_dir of a run, or its {LOG}")
+    return [place]
+
+
+def log_of_run(path: str | os.PathLike[str]) -> Path:
+    """Return the only log that a path stands for. Raises PolarMonitorError if there are several, or none."""
+    logs = logs_of(path)
+    if len(logs) > 1:
+        names = ", ".join(str(log.parent) for log in logs[:6]) + (" and others" if len(logs) > 6 else "")
+        raise PolarMonitorError(f"{os.fspath(path)!r}: expected one run, found {len(logs)}: {names}; pass one of them")
+    return logs[0]
+
+
+def titles(logs: list[Path]) -> list[str]:
+    """Return a short name for each log: its folder, as long as it must be to differ from the others.
+
+    Example:
+        >>> titles([Path("runs/a/polar.jsonl"), Path("runs/b/polar.jsonl")])
+        ['a', 'b']
+    """
+    paths = [log.resolve().parent if log.name == LOG else log.resolve() for log in logs]
+    depth = 1
+    while depth < 12:
+        names = ["/".join(path.parts[-depth:]) for path in paths]
+        if len(set(names)) == len(set(paths)):
+            break
+        depth += 1
+    return names
