@@ -79,6 +79,10 @@ class PairedRingBuffer:
         """Thread whose forward is recorded now."""
         self._shut: set[int] = set()
         """Threads in whose present forward a call was not recorded: no other one of it may be, or pairs would shift."""
+        self._several_threads = False
+        """True if forwards ran in another thread than the steps."""
+        self._lent: list[HostTransfer] = []
+        """Transfers whose rows lie in the memory of the ring, unless they were taken."""
         self._elsewhere: deque[int] = deque()
         """Rows of means that came from other threads meanwhile."""
         self.listener: Callable[[], None] | None = None
@@ -143,6 +147,8 @@ class PairedRingBuffer:
 
     def write(self, buffer: RowBuffer, rows: Tensor) -> None:
         """Copy rows (n, D) or (n, p, D) to one of the buffers. An exception leaves no row without its partner."""
+        if self._lent:
+            self._keep_lent()
         if not buffer.fits(rows):
             self._replace(buffer, rows)
         buffer.write(rows)
@@ -152,6 +158,11 @@ class PairedRingBuffer:
             self._ledger.call(shape[0] * per_input, per_input, self.numbers.number(shape[0]))
             if self.listener is not None:
                 self.listener()
+
+    def _keep_lent(self) -> None:
+        """Copy the rows that were requested and not taken, as after an interrupt, before they are overwritten."""
+        while self._lent:
+            self._lent.pop().keep()
 
     def begin_group(self, token: Token | None = None, in_forward: bool = False) -> None:
         """Begin a group of calls on the same inputs: a forward of the model, of the arguments `token`, or one call."""
@@ -222,6 +233,7 @@ class PairedRingBuffer:
         thread, owner, self._owner = threading.get_ident(), self._owner, None
         while self._elsewhere:
             self.refused += self._elsewhere.popleft()
+        self._several_threads |= bool(self._shut) or owner not in (None, thread)
         if owner is not None and owner != thread and not self._is_paired:
             self._shut.add(owner)  # it is in the middle of a forward
         if self._shut:
@@ -288,6 +300,10 @@ class PairedRingBuffer:
             between = self._requested, step
             transfers.append(CompiledTransfer(traced, cursors, between, self._count_compiled, self.in_training))
         self._requested = step
+        self._keep_lent()
+        self._lent = transfers[:]
+        if self._several_threads:  # which may write while the rows are read
+            self._keep_lent()
         return transfers
 
     def _count_compiled(self, calls: int, misaligned: int) -> None:

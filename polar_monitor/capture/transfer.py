@@ -107,7 +107,7 @@ class HostTransfer:
 
     def take(self) -> Batch | None:
         """Return the rows, oldest first."""
-        roll = self._first
+        roll, self._is_kept = self._first, True
         sides = [(np.roll(host.numpy(), -roll, 0) if roll else host.numpy())[: self._kept] for host in self._hosts]
         spread = sides[1] if len(sides) > 1 else None
         mean, inputs, steps = sides[0], self._inputs, self._steps

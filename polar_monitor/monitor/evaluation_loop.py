@@ -104,8 +104,6 @@ class EvaluationLoop:
                 self._step()
         except Exception as failure:
             self.failed(failure)
-        finally:
-            self._keep_transfers()
         self.schedule.charge()
 
     def _step(self) -> None:
@@ -170,8 +168,6 @@ class EvaluationLoop:
             self.schedule.charge()
         except Exception as failure:
             self.failed(failure)
-        finally:
-            self._keep_transfers()
         return ()
 
     def end(self) -> None:
@@ -198,8 +194,6 @@ class EvaluationLoop:
                 pipeline.ingest_pending(self.schedule.steps)
         except Exception as failure:
             self.failed(failure)
-        finally:
-            self._keep_transfers()
 
     def complete(self, pipeline: ModePipeline) -> None:
         """Compute what the latest snapshot of a mode lacks. After a failure it stays as it is."""
@@ -208,10 +202,6 @@ class EvaluationLoop:
                 pipeline.complete()
         except Exception as failure:
             self.failed(failure)
-
-    def _keep_transfers(self) -> None:
-        for pipeline in self.pipelines.values():
-            pipeline.keep_transfers()
 
     def _request(self) -> None:
         for pipeline in self.pipelines.values():

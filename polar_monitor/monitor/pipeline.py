@@ -136,11 +136,6 @@ class ModePipeline:
     def _counted(self) -> int:
         return self.seen + self.dropped + self.skipped
 
-    def keep_transfers(self) -> None:
-        """Keep the rows of transfers that were not taken, as after an interrupt: forwards write to the ring again."""
-        for transfer in self.transfers:
-            transfer.keep()
-
     def ingest_pending(self, step: int) -> None:
         """Bring all parts of the state to the rows that wait at `step`."""
         self.complete()  # from the rows of its evaluation, before others come
