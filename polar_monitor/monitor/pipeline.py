@@ -21,6 +21,7 @@ from ..arrays.spread import UNITS, ends_of, to_variance, unit_doubt
 from ..capture.axes import Axes
 from ..capture.compiled import letters_of
 from ..capture.ring import PairedRingBuffer
+from ..capture.row_buffer import capacity_of
 from ..capture.transfer import Batch, HostTransfer
 from ..context import Context
 from ..errors import PolarMonitorError, warn
@@ -126,14 +127,19 @@ class ModePipeline:
     def ingest(self) -> None:
         """Take the requested rows into the statistics."""
         while self.transfers:
-            batch = self.transfers.pop(0).take()
-            if batch is None:
-                continue
+            transfer, counted, batch = self.transfers.pop(0), self._counted, None
             try:
-                self._take(batch)
-            except Exception:
-                self.dropped += batch.mean.shape[0]
+                batch = transfer.take()
+                if batch is not None:
+                    self._take(batch)
+            except BaseException:  # Ctrl-C too
+                rows = transfer.rows if batch is None else len(batch.mean) + batch.dropped
+                self.dropped += max(rows - (self._counted - counted), 0)
                 raise
+
+    @property
+    def _counted(self) -> int:
+        return self.seen + self.dropped + self.skipped
 
     def ingest_pending(self, step: int) -> None:
         """Bring all parts of the state to the rows that wait at `step`."""
@@ -166,9 +172,19 @@ class ModePipeline:
             variance = to_variance(batch.spread, self.kind, out=batch.spread)  # the ring's memory, which is read once
         if len(self.ring.letters) == 3:
             self._padding.look(batch.mean, batch.inputs, batch.steps, batch.number)
-        self.stream.update(batch.mean, variance, batch.inputs, self.ring.mantissa, batch.steps)
+        skipped = 0 if missed else batch.dropped
+        self.stream.update(batch.mean, variance, batch.inputs, self.ring.mantissa, batch.steps, skipped)
         self.seen += batch.mean.shape[0]
         self.observed += batch.mean.shape[0]
+        self._skip_older()
+
+    def _skip_older(self) -> None:
+        """Count the rows beyond those that the ring holds as skipped, whether or not a look took them in before."""
+        assert self.stream is not None
+        older = self.observed - capacity_of(self.ring.mean.max_rows, self.stream.dimensions)
+        if older > 0:
+            self.observed, self.seen, self.skipped = self.observed - older, self.seen - older, self.skipped + older
+            self.stream.rows -= older
 
     def refuse_width(self, dimensions: int, expected: int, rows: int) -> None:
         """Drop rows with another number of dimensions than those before. The first ones are a warning."""
