@@ -90,7 +90,9 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     sources |= {f"polar_monitor/{path.relative_to(ROOT)}" for path in (ROOT / "kernels").rglob("*.py")}
     packed = {name for name in names if name.startswith("polar_monitor/")}
     assert "polar_monitor/kernels/_jit.py" in packed
-    assert packed == sources | {"polar_monitor/py.typed"}
+    page = {str(path.relative_to(ROOT)) for path in (ROOT / "polar_monitor" / "web").rglob("*.*s")}
+    assert {"polar_monitor/web/style.css", "polar_monitor/web/forms/page.js"} <= page
+    assert packed == sources | page | {"polar_monitor/py.typed"}
     assert any(name.endswith("/LICENSE") for name in names)
 
 

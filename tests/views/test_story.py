@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from logs import FALL, fading_alert, falling_run, never_finite, write_log
+from pages.logs import FALL, fading_alert, falling_run, never_finite, write_log
 from records import ACTIVE, PASSIVE, make_alert, make_evaluation, make_run
 
 from polar_monitor.alerts.alert import Alert, AlertKind

@@ -1,0 +1,91 @@
+"""The report: one HTML file with runs, forms and uPlot in it, which opens without network and without a server."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import PolarMonitorError
+from ..views.document import documents, problem
+from ..views.find_logs import logs_of, titles
+from ..views.log import RunLog
+from .assets import bundle, style, uplot
+
+MAX_BYTES = 10_000_000
+"""Largest report."""
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; \
+style-src 'unsafe-inline'; img-src data: blob:">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<main id="polar-monitor"><noscript>{summary}</noscript></main>
+<script type="application/json" id="polar-monitor-data">{data}</script>
+<script>{uplot}</script>
+<script type="module">
+{forms}
+</script>
+</body>
+</html>
+"""
+
+
+def runs_of(paths: Sequence[str | Path]) -> list[dict[str, Any]]:
+    """Return the documents of all runs below some paths, so that together they are small.
+
+    A log that cannot be read is a document that says why. Raises PolarMonitorError for a path without a log.
+    """
+    logs = list(dict.fromkeys(log for path in paths for log in logs_of(path)))
+    read: list[tuple[str, RunLog, str]] = []
+    for title, path in zip(titles(logs), logs, strict=True):
+        log, failure = RunLog(path), ""
+        try:
+            log.refresh()
+        except PolarMonitorError as error:
+            failure = str(error)
+        read.append((title, log, failure))
+    shown = sum(max(len(log.courses), 1) for _, log, _ in read)
+    runs: list[dict[str, Any]] = []
+    for title, log, failure in read:
+        runs += [problem(title, str(log.path), failure)] if failure else documents(log, title, min(1.0, 3 / shown))
+    return sorted(runs, key=lambda run: bool(run["problem"]))
+
+
+def page(runs: Sequence[dict[str, Any]]) -> str:
+    """Return the report of some documents as HTML."""
+    title = ", ".join(run["title"] for run in runs[:3]) + (" and others" if len(runs) > 3 else "")
+    lines = [f"{run['title']}: {run['problem'] or run['text']}" for run in runs]
+    data = json.dumps(runs, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    return PAGE.format(
+        title=html.escape(f"{title} · Polar Monitor"),
+        style=uplot("uPlot.min.css") + style(),
+        summary="".join(f"<p>{html.escape(line)}</p>" for line in lines),
+        data=data.replace("<", "\\u003c"),
+        uplot=uplot("uPlot.iife.js").replace("</script", "<\\/script"),
+        forms=bundle("report.js"),
+    )
+
+
+def write_report(paths: Sequence[str | Path], output: str | Path) -> int:
+    """Write the report of all runs below some paths, and return its bytes. Raises PolarMonitorError."""
+    text = page(runs_of(paths)).encode()
+    if len(text) > MAX_BYTES:
+        raise PolarMonitorError(
+            f"the report of these runs would have {len(text) / 1e6:.0f} MB, and it may have {MAX_BYTES / 1e6:.0f}: "
+            "pass fewer runs"
+        )
+    try:
+        Path(output).write_bytes(text)
+    except OSError as error:
+        raise PolarMonitorError(
+            f"cannot write {str(output)!r} ({error.strerror or error}): pass a file in a folder that can be written to"
+        ) from error
+    return len(text)
