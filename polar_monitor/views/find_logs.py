@@ -10,6 +10,9 @@ from ..errors import PolarMonitorError
 LOG = "polar.jsonl"
 """Name of the log in the folder of a run."""
 
+MAX_DEPTH = 12
+"""Folders of a title."""
+
 
 def logs_of(path: str | os.PathLike[str]) -> list[Path]:
     """Return the logs below a folder, by name, or a file itself. Raises PolarMonitorError if there is none."""
@@ -44,8 +47,8 @@ def titles(logs: list[Path]) -> list[str]:
         ['a', 'b']
     """
     paths = [log.resolve().parent if log.name == LOG else log.resolve() for log in logs]
-    depth = 1
-    while depth < 12:
+    depth, names = 1, [path.name for path in paths]
+    while depth < MAX_DEPTH:
         names = ["/".join(path.parts[-depth:]) for path in paths]
         if len(set(names)) == len(set(paths)):
             break

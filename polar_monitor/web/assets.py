@@ -10,7 +10,7 @@ FOLDER = Path(__file__).parent
 FORMS = FOLDER / "forms"
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.M)
 """A line that imports names from another form: the only kind that the forms use."""
-EXPORT = re.compile(r"^export (?=function|const|class)", re.M)
+EXPORT = re.compile(r"^export (?=(?:async )?function|const|class)", re.M)
 UPLOT = {"uPlot.iife.js": "text/javascript", "uPlot.min.css": "text/css"}
 """Files of uPlot that the page uses, with their types."""
 

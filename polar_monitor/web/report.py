@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PolarMonitorError
-from ..views.document import documents, problem
-from ..views.find_logs import logs_of, titles
-from ..views.log import RunLog
+from ..views.find_logs import logs_of
+from ..views.run_set import RunSet
 from .assets import bundle, style, uplot
 
 MAX_BYTES = 10_000_000
@@ -39,24 +38,10 @@ style-src 'unsafe-inline'; img-src data: blob:">
 
 
 def runs_of(paths: Sequence[str | Path]) -> list[dict[str, Any]]:
-    """Return the documents of all runs below some paths, so that together they are small.
-
-    A log that cannot be read is a document that says why. Raises PolarMonitorError for a path without a log.
-    """
-    logs = list(dict.fromkeys(log for path in paths for log in logs_of(path)))
-    read: list[tuple[str, RunLog, str]] = []
-    for title, path in zip(titles(logs), logs, strict=True):
-        log, failure = RunLog(path), ""
-        try:
-            log.refresh()
-        except PolarMonitorError as error:
-            failure = str(error)
-        read.append((title, log, failure))
-    shown = sum(max(len(log.courses), 1) for _, log, _ in read)
-    runs: list[dict[str, Any]] = []
-    for title, log, failure in read:
-        runs += [problem(title, str(log.path), failure)] if failure else documents(log, title, min(1.0, 3 / shown))
-    return sorted(runs, key=lambda run: bool(run["problem"]))
+    """Return the documents of all runs below some paths. Raises PolarMonitorError for a path without a log."""
+    runs = RunSet()
+    runs.refresh([log for path in paths for log in logs_of(path)])
+    return runs.documents()
 
 
 def page(runs: Sequence[dict[str, Any]]) -> str:
