@@ -39,6 +39,7 @@ print(json.dumps({
     "steps": [record.step for record in read_jsonl("logs/polar.jsonl")],
     "version": [importlib.metadata.version("polar-monitor"), polar_monitor.__version__],
     "scripts": {script.name: script.value for script in scripts},
+    "tabs": [point.value for point in importlib.metadata.entry_points(group="tensorboard_plugins")],
     "loaded": sorted({"kernels", "tests", "bench"} & set(sys.modules)),
 }))
 """
@@ -114,7 +115,10 @@ def test_the_installed_wheel_works_without_the_sources(wheel: Path, tmp_path: Pa
     assert found["steps"] == [5, 10]
     assert found["version"][0] == found["version"][1]
     assert found["scripts"] == {"polar-monitor": "polar_monitor.cli:main"}
+    assert "polar_monitor.tensorboard_plugin:Loader" in found["tabs"]
     assert found["loaded"] == []
+    run(python.with_name("polar-monitor"), "report", "logs", "-o", "report.html", cwd=elsewhere)
+    assert "function drawPage" in (elsewhere / "report.html").read_text(encoding="utf-8")
     assert "usage: polar-monitor" in run(python.with_name("polar-monitor"), "--help", cwd=elsewhere)
 
 
