@@ -5,6 +5,7 @@ Each case is one dimension of 4096 inputs, made on the spot from a fixed seed.
 
 from __future__ import annotations
 
+import argparse
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -180,5 +181,10 @@ def page() -> str:
     return "\n".join([HEAD, *table, "", *(section(case, of) for case, of in found.items())])
 
 
-if __name__ == "__main__":
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     PAGE.write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
-"""Every estimator beside what people use instead, in one run: `python bench/estimators.py [SECTION …] [--write]`.
+"""Every estimator beside what people use instead, in one run: `python -m bench.estimators [SECTION …] [--write]`.
 
 Sections: nearest, histogram, joint, information, accuracy, growth. All of them take about a quarter of an hour. Peers
-that are not installed are left out (`bench/peers.py` says how to install them). `--write` puts the tables into
+that are not installed are left out (`bench/sections/peers.py` says how to install them). `--write` puts the tables into
 docs/estimators.md and the pictures beside it.
 """
 
@@ -14,8 +14,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import joint
-from sections import growth, histogram, information, nearest, precision
+from . import joint
+from .sections import growth, histogram, information, nearest, precision
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "estimators.md"
 SECTIONS: dict[str, Callable[[], str]] = {

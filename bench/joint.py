@@ -1,4 +1,4 @@
-"""Joint entropy: `python bench/joint.py [--rows N] [--seeds S]` prints times and errors, with what peers are installed.
+"""Joint entropy: `python -m bench.joint [--rows N] [--seeds S]` prints times and errors, with what peers are installed.
 
 Times are medians of one process, all in turns, one thread (set OMP_NUM_THREADS=1). Errors are root mean squares over
 seeds, against entropies in closed form or by quadrature. `--calibrate` prints the table in `kernels/copula.py` anew.
@@ -9,13 +9,14 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import timing
 from numpy.typing import NDArray
 
 from polar_monitor.kernels import copula
 from polar_monitor.kernels.joint.joint import joint
 from polar_monitor.kernels.neighbours.digamma import digamma
 from polar_monitor.kernels.neighbours.knn_search import nearest
+
+from . import timing
 
 Array = NDArray[np.float64]
 Law = Callable[[int, int, np.random.Generator], tuple[Array, float]]

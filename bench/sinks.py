@@ -6,6 +6,7 @@ SummaryWriter with one `add_histogram` a dimension, on a window of 4096 rows and
 writing thread is not in the figure.
 """
 
+import argparse
 import itertools
 import sys
 import tempfile
@@ -83,6 +84,7 @@ def strip(dimensions: int) -> Callable[[], object]:
 
 def main() -> None:
     """Print the table."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     kinds = {"light": False, "full": True}
     rows = []
     for D in DIMENSIONS:

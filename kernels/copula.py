@@ -43,7 +43,7 @@ TABLE = (
 """Coefficients of the estimate's own error for 2 ≤ d ≤ 32 and 2^10 ≤ n ≤ 2^15: the sum of
 TABLE[i][j] (ln d / ln 32)^i ((log2 n − 12) / 3)^j.
 
-Least squares of 4 to 96 samples for each d and n = 2^10, 2^11 … 2^15, by `bench/joint.py --calibrate`.
+Least squares of 4 to 96 samples for each d and n = 2^10, 2^11 … 2^15, by `python -m bench.joint --calibrate`.
 """
 
 DRAWN: dict[int, tuple[float, ...]] = {

@@ -43,24 +43,23 @@ BLOCK = 256
 """Rows that are looked at together: none of them in a further dimension once all are far from the probe."""
 GOLDEN = 0.6180339887498949
 FLOAT = "float32[:, ::1]"
+NO_VARIANCE, NO_GROUP = np.empty((0, 0), np.float32), np.empty(0, np.int32)
 
 
-@kernel(
-    f"int64({FLOAT}, {FLOAT}, int32[::1], float64, float64[::1], int64[::1], int64[::1], float32[::1], int64[:, ::1])"
-)
-def coincidences(mean, variance, group, tau, largest, which, probes, apart, counts):
+@kernel(f"int64({FLOAT}, {FLOAT}, int32[::1], float64, float64[::1], int64[::1], int64[::1], int64[:, ::1])")
+def coincidences(mean, variance, group, tau, largest, which, probes, counts):
     """Fill counts (probes, 5): the dimensions looked at, and the rows that coincide at each of `SCALES`.
 
     variance (D, n), or (0, 0) where tau is σ of all rows. which: the dimensions, in order of preference; a probe looks
     at the first of them whose variance is at most `largest` (D,). group (n,): further rows of the probe's own input do
-    not count; empty if every row is an input. A row that is not finite coincides with none. apart (BLOCK,): work space.
+    not count; empty if every row is an input. A row that is not finite coincides with none.
     Return the largest number of rows that coincide at the largest scale that is tried: with 1, no input recurs.
     """
     n, spread = mean.shape[1], variance.shape[0] > 0
     first, second, third, last = (
         np.float32(SCALES[0]), np.float32(SCALES[1]), np.float32(SCALES[2]), np.float32(SCALES[3]),
     )  # fmt: skip
-    most, looked = 1, np.empty(MAX_DIMENSIONS, np.int64)
+    most, looked, apart = 1, np.empty(MAX_DIMENSIONS, np.int64), np.empty(BLOCK, np.float32)
     for r in range(probes.shape[0]):
         probe, used = probes[r], 0
         for w in range(which.shape[0]):
@@ -165,19 +164,19 @@ def occurrences(
     n = mean.shape[1]
     if which.size == 0 or n < 2:
         return 1.0
-    probes = _evenly_spread(n) if group is None else _probes(mean[which[0]], group)
+    probes = _evenly_spread(n, PROBES) if group is None else _probes(mean[which[0]], group)
     counts = np.empty((len(probes), 1 + len(SCALES)), np.int64)
-    spread = np.empty((0, 0), np.float32) if variance is None else variance
-    ids = np.empty(0, np.int32) if group is None else group
-    if coincidences(mean, spread, ids, tau, largest, which, probes, np.empty(BLOCK, np.float32), counts) == 1:
+    spread = NO_VARIANCE if variance is None else variance
+    ids = NO_GROUP if group is None else group
+    if coincidences(mean, spread, ids, tau, largest, which, probes, counts) == 1:
         return 1.0
     return 1.0 / float(different(counts if group is None else _of_inputs(counts, group[probes])))
 
 
 @functools.lru_cache(maxsize=4)
-def _evenly_spread(n: int) -> NDArray[np.int64]:
-    """Return the rows of the probes, from every part of the window, at distances that no period of the data shares."""
-    return (np.arange(PROBES) * GOLDEN % 1.0 * n).astype(np.int64)
+def _evenly_spread(n: int, count: int) -> NDArray[np.int64]:
+    """Return `count` of n rows, from every part of the window, at distances that no period of the data shares."""
+    return (np.arange(count) * GOLDEN % 1.0 * n).astype(np.int64)
 
 
 def _probes(first: NDArray[np.float32], group: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -187,18 +186,19 @@ def _probes(first: NDArray[np.float32], group: NDArray[np.int32]) -> NDArray[np.
     and half are the places furthest from the median: most places may have one value.
     """
     n = len(first)
-    inputs = np.unique(group[(np.arange(PROBE_INPUTS) * GOLDEN % 1.0 * n).astype(np.int64)])
-    starts, stops = np.searchsorted(group, inputs), np.searchsorted(group, inputs, "right")
-    if (stops - starts).max() <= MAX_PLACES:
-        return np.concatenate([np.arange(start, stop) for start, stop in zip(starts, stops, strict=True)])
+    inputs = np.unique(group[_evenly_spread(n, PROBE_INPUTS)])
+    starts, stops = np.searchsorted(group, inputs).tolist(), np.searchsorted(group, inputs, "right").tolist()
+    places = [range(start, stop) for start, stop in zip(starts, stops, strict=True)]
+    if max(map(len, places)) <= MAX_PLACES:
+        return np.array([row for one in places for row in one])
     finite = np.isfinite(first)
     values = np.where(finite, first, np.nan).astype(np.float64)
     apart = np.abs(values - np.median(values[finite])) if finite.any() else values
     chosen = []
-    for start, stop in zip(starts, stops, strict=True):
-        rows = np.arange(start, stop)
+    for one in places:
+        rows = np.array(one)
         if len(rows) > MAX_PLACES:
-            spread = rows[(np.arange(MAX_PLACES // 2) * GOLDEN % 1.0 * len(rows)).astype(np.int64)]
+            spread = rows[_evenly_spread(len(rows), MAX_PLACES // 2)]
             rows = np.append(spread, rows[np.argsort(-apart[rows])[: MAX_PLACES // 2]])
         chosen.append(np.unique(rows))
     return np.concatenate(chosen)

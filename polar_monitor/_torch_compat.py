@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -20,6 +20,7 @@ _fx = getattr(torch.fx, "_symbolic_trace", None)
 _is_fx_tracing = getattr(_fx, "is_fx_symbolic_tracing", getattr(_fx, "is_fx_tracing", lambda: False))
 _jit_tracing_state = getattr(torch._C, "_get_tracing_state", lambda: None)
 _dispatch_mode = getattr(torch._C, "_get_dispatch_mode", lambda _: None)
+SAYS_WHICH_SIZES_ARE_FIXED = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 9)
 _PROXY = getattr(getattr(torch._C, "_TorchDispatchModeKey", None), "PROXY", None)
 _functorch = getattr(torch._C, "_functorch", None)
 _is_wrapped = getattr(_functorch, "is_functorch_wrapped_tensor", lambda _: False)
@@ -27,6 +28,10 @@ _plain_dispatch = getattr(Tensor, "__torch_dispatch__", None)
 
 COMPILED_MODULE = "_orig_mod"
 """Attribute and submodule of what `torch.compile` returns that is the model itself."""
+HOOK_TABLES = ("_forward_hooks", "_forward_pre_hooks")
+"""Attributes of a module that hold its hooks, by the id of their handle."""
+HOOK_FLAGS = ("_forward_hooks_with_kwargs", "_forward_hooks_always_called", "_forward_pre_hooks_with_kwargs")
+"""Attributes of a module that hold properties of these hooks, by the same id."""
 WRAPPED_MODULES = {"module", COMPILED_MODULE, "_checkpoint_wrapped_module", "_fsdp_wrapped_module"}
 """Names of submodules in which torch's wrappers hold the wrapped module."""
 
@@ -66,6 +71,15 @@ def in_function_transform() -> bool:
     return ask is not None and ask() is not None
 
 
+def is_fixed_size(size: int) -> bool:
+    """Return True if a size is a constant of the code that is being compiled. False if torch cannot say."""
+    if not SAYS_WHICH_SIZES_ARE_FIXED:
+        return False
+    from torch.fx.experimental.symbolic_shapes import has_static_value  # which takes long to load
+
+    return has_static_value(size)
+
+
 def operators_being_compiled() -> Iterator[str]:
     """Yield the names of the operators that take functions (cond, map, scan) which the compiler is inside of.
 
@@ -82,6 +96,38 @@ def operators_being_compiled() -> Iterator[str]:
             tracer = tracer.parent
     except (ImportError, AttributeError):
         return
+
+
+def latest_operation() -> Any:
+    """Return the newest node of the FX graph that is being compiled; None where torch's own names have changed."""
+    try:
+        from torch._dynamo.symbolic_convert import InstructionTranslator
+
+        return next(iter(reversed(InstructionTranslator.current_tx().output.current_tracer.graph.nodes)))
+    except (ImportError, AttributeError, StopIteration):
+        return None
+
+
+def compiling_backend() -> tuple[str, Mapping[str, Any]]:
+    """Return the name of the backend that compiles now, and the options it was given; ('', {}) if torch cannot say."""
+    try:
+        from torch._dynamo.symbolic_convert import InstructionTranslator
+
+        backend = InstructionTranslator.current_tx().output.compiler_fn
+    except (ImportError, AttributeError):
+        return "", {}
+    name = getattr(backend, "compiler_name", None) or getattr(backend, "__name__", "")
+    options = getattr(backend, "config", None)
+    return str(name), options if isinstance(options, Mapping) else {}
+
+
+def inductor_option(name: str) -> Any:
+    """Return an option of inductor as it is set for all models; None if it has no such option."""
+    try:
+        from torch._inductor import config
+    except ImportError:
+        return None
+    return getattr(config, name, None)
 
 
 # -- tensors -----------------------------------------------------------------------------------------------------------

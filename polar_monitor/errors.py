@@ -1,13 +1,29 @@
-"""Errors and warnings that reach the user, and the one place for "warn once"."""
+"""Errors, warnings and log lines that reach the user, and the one place for "warn once".
+
+The user's code is called on the way: filters, handlers, hooks of warnings, the text of an exception. From inside
+training nothing of what it raises may get out, so all of our warnings and log lines pass through here.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import sys
 import warnings
 from collections.abc import Hashable
+from unicodedata import category
+
+_log = logging.getLogger("polar_monitor")
 
 
 class PolarMonitorError(ValueError):
-    """An argument or a state that cannot be used: the message says what was expected, what was found, what to write."""
+    """An argument or a state that cannot be used: the message says what was expected, what was found, what to write.
+
+    What was found may come from a foreign file, so the message is made `printable`.
+    """
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*(printable(one) if isinstance(one, str) else one for one in arguments))
 
 
 class UndecidedError(PolarMonitorError):
@@ -22,11 +38,52 @@ class CollapseError(RuntimeError):
     """No informative dimension is left. Only `PolarMonitor.raise_on_collapse` raises it."""
 
 
-def warn(message: str) -> None:
-    """Warn from inside training. A user's filter that turns warnings into errors must not end the training."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("default", PolarMonitorWarning)
-        warnings.warn(f"polar_monitor: {message}", PolarMonitorWarning, stacklevel=2)
+def warn(message: str, depth: int = 1) -> None:
+    """Warn from inside training, as the user's filters say; a filter that makes it an error has it logged instead.
+
+    `depth` is the number of our functions between this one and the line that the warning is about.
+    """
+    text = f"polar_monitor: {printable(message)}"
+    try:
+        warnings.warn(text, PolarMonitorWarning, stacklevel=depth + 1)
+    except Exception:
+        log_line(logging.WARNING, "%s", text)
+
+
+def log_line(level: int, message: str, *arguments: object) -> Exception | None:
+    """Log a message. What a handler or filter of the user's raises is returned, and the message goes to stderr."""
+    arguments = tuple(printable(one) if isinstance(one, str) else one for one in arguments)
+    try:
+        _log.log(level, message, *arguments)
+    except Exception as failure:
+        with contextlib.suppress(Exception):
+            print(f"polar_monitor: logging failed ({describe(failure)}): {message % arguments}", file=sys.stderr)
+        return failure
+    return None
+
+
+def describe(failure: BaseException) -> str:
+    """Return an exception as "Type: message". The message may be code of the user's, and may fail itself."""
+    kind = type(failure).__name__
+    try:
+        return printable(f"{kind}: {failure}")
+    except Exception:
+        return f"{kind} without a readable message"
+
+
+def printable(text: str, keep: str = "\n") -> str:
+    r"""Return a text without characters that act on a terminal or hide, which appear as \x1b or the like.
+
+    Those in `keep` stay. Names and messages may come from a foreign log or archive.
+
+    Example:
+        >>> printable("\x1b[2Jmu")
+        '\\x1b[2Jmu'
+    """
+    if text.isprintable():
+        return text
+    shown = (c if c.isprintable() or c in keep or category(c) == "Zs" else ascii(c)[1:-1] for c in text)
+    return "".join(shown)
 
 
 class WarnOnce:

@@ -16,7 +16,7 @@ import torch
 
 from ._validation import checked_count
 from .alerts.alert import NOTES, Alert, AlertKind
-from .errors import PolarMonitorError, warn
+from .errors import PolarMonitorError, log_line, warn
 from .evaluation import Evaluation
 from .regime.regime import Verdict
 
@@ -26,7 +26,6 @@ PAUSING = frozenset(AlertKind) - QUIET
 RECOVERED_SHARE, RECOVERED_EVALUATIONS = 0.9, 3
 """Share of the information before a FADING or DRAIN that a recovery needs, in so many evaluations in a row."""
 FILE_NAME = re.compile(r"healthy-(0|[1-9][0-9]{0,17})\.pt")
-log = logging.getLogger("polar_monitor")
 
 
 class KeepHealthy:
@@ -92,7 +91,9 @@ class KeepHealthy:
         if not self._series[key].healthy and self._saved == step in self.steps and self._healthy != step:
             self._remove(step)
         if not alerts and paused and not self._paused():
-            log.warning("all lost information is back at step %d: healthy checkpoints are saved again", step)
+            log_line(
+                logging.WARNING, "all lost information is back at step %d: healthy checkpoints are saved again", step
+            )
         if self._is_due(evaluation.mode, step) and not self._paused() and all(s.healthy for s in self._series.values()):
             self._save(step)
 
@@ -166,7 +167,8 @@ class KeepHealthy:
             files = f"found those of steps {self.steps} in {str(self.folder)!r}; use a smaller every= or a larger keep="
             warn(f"KeepHealthy: expected a checkpoint of step {self._healthy_until} or earlier at an alert, {files}")
         else:
-            log.warning("the last healthy checkpoint is %s; saving is paused until a recovery or clear()", self.healthy)
+            line = "the last healthy checkpoint is %s; saving is paused until a recovery or clear()"
+            log_line(logging.WARNING, line, self.healthy)
 
 
 @dataclass

@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from polar_monitor.errors import PolarMonitorWarning, WarnOnce, warn
+from polar_monitor.errors import PolarMonitorWarning, WarnOnce, describe, warn
 
 
 def test_a_key_is_new_once() -> None:
@@ -24,12 +24,35 @@ def test_the_number_of_keys_is_bounded() -> None:
     assert not once(0)
 
 
-def test_a_filter_that_makes_errors_of_warnings_does_not_end_a_training() -> None:
+def test_a_filter_that_makes_errors_of_warnings_does_not_end_a_training(caplog: pytest.LogCaptureFixture) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        seen: list[str] = []
-        warnings.showwarning = lambda message, *_, **__: seen.append(str(message))
         warn("the message")
-    assert seen == ["polar_monitor: the message"]
+    assert caplog.messages == ["polar_monitor: the message"]
     with pytest.warns(PolarMonitorWarning, match="polar_monitor: twice"):
         warn("twice")
+
+
+@pytest.mark.parametrize(
+    ("action", "printed"), [("ignore", 0), ("once", 1), ("default", 1), ("always", 3), ("error", 0)]
+)
+def test_the_filters_of_the_user_decide(action: str, printed: int, caplog: pytest.LogCaptureFixture) -> None:
+    shown: list[str] = []
+    with warnings.catch_warnings():
+        warnings.filterwarnings(action, category=PolarMonitorWarning)  # type: ignore[arg-type]
+        warnings.showwarning = lambda message, *_, **__: shown.append(str(message))
+        before = warnings.filters[:]
+        for _ in range(3):
+            warn(f"the message under {action}")
+        assert warnings.filters == before
+    assert len(shown) == printed
+    assert len(caplog.messages) == (3 if action == "error" else 0)
+
+
+def test_the_text_of_an_exception_may_fail() -> None:
+    class UnreadableError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    assert describe(UnreadableError()) == "UnreadableError without a readable message"
+    assert describe(KeyError("a")) == "KeyError: 'a'"

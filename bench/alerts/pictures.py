@@ -81,15 +81,15 @@ def _mark(axes: Any, run: Run, alert: Alert, series: Any, colour: str, place: in
 
 def main() -> None:
     """Draw all five."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cache", type=Path, default=Path(".alerts"), help="folder of the stored runs")
+    parser.add_argument("--to", type=Path, default=FOLDER)
+    options = parser.parse_args()
     import matplotlib
 
     matplotlib.use("agg")
     from matplotlib import pyplot
 
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cache", type=Path, default=Path(".alerts"), help="folder of the stored runs")
-    parser.add_argument("--to", type=Path, default=FOLDER)
-    options = parser.parse_args()
     matplotlib.rcParams |= {"svg.hashsalt": "alarms", "axes.spines.top": False, "axes.spines.right": False}
     for name, (stored, title) in RUNS.items():
         figure, axes = pyplot.subplots(figsize=(9.0, 3.4), constrained_layout=True)

@@ -1,5 +1,6 @@
 """NumPy and kernel calls of one evaluation, as JSON on standard output: `python -m evaluations.counts ARGUMENTS`.
 
+ARGUMENTS are JSON: dimensions and cases. It runs in `bench/`; `bench/evaluation.py` starts it on each checkout.
 No profiler of Python sees a ufunc or an operator of arrays. So the project's modules are imported through a rewriter
 that reports every call and every operator of their source; kernels themselves stay as they are. What NumPy's own
 functions call inside is one call. An index that takes a part of an array is none.
@@ -12,6 +13,7 @@ import builtins
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import itertools
 import json
 import operator
 import sys
@@ -24,6 +26,8 @@ from typing import Any
 
 import numpy as np
 
+EVALUATIONS = 12
+"""Evaluations, of which the last one of each kind is counted."""
 KERNEL_TYPES = {"CPUDispatcher", "Kernel"}
 OPERATORS = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.FloorDiv: "floordiv", ast.Mod: "mod",
@@ -165,10 +169,10 @@ def main() -> None:
     from .drive import Drive
 
     result = []
-    for dimensions in wanted["dimensions"]:
+    for dimensions, case in itertools.product(wanted["dimensions"], wanted["cases"]):
         with tempfile.TemporaryDirectory() as folder:
-            drive, counts = Drive(dimensions, wanted["cases"][0], Path(folder)), {}
-            for _ in range(20):
+            drive, counts = Drive(dimensions, case, Path(folder)), {}
+            for _ in range(EVALUATIONS):
                 drive.prepare()
                 calls.count.clear()
                 calls.on = True
@@ -176,7 +180,7 @@ def main() -> None:
                 calls.on = False
                 counts[drive.kind] = dict(calls.count)
             drive.finish()
-        result.append({"dimensions": dimensions, **counts})
+        result.append({"dimensions": dimensions, "case": case, **counts})
     print(json.dumps(result))
 
 

@@ -1,1 +1,1 @@
-"""The sections of `bench/estimators.py`: each makes one table."""
+"""The sections of `bench.estimators`: each makes one table."""

@@ -2,8 +2,11 @@
 
 Windows as training gives them, eight dimensions each, whose repeats are counted as in an evaluation. `bias` is the mean
 error in stated errors, `spread` the standard deviation of the estimate in the same unit. 90 to 99 % should hold the
-truth. Three equal clusters stay at 100 %: every row tells as much as any other, so that the first-order error vanishes,
-and an error that were exact there would hold the truth in too few of clusters that are nearly equal.
+truth. Three equal clusters stay at 100 %: every row tells as much as any other, so that the first-order error vanishes.
+What is left is a χ² of the shares, whose stated variance rises and falls with the error itself, so that the interval
+always holds the truth. Two other errors were tried, on 40,000 draws of shares: without the first-order variance that
+chance alone gives, and the larger of both orders instead of their sum. Equal clusters stay at 100 %, and shares of
+0.35, 0.33, 0.32 fall from 92.6 % to 84.1 % and 88.8 %.
 """
 
 import argparse

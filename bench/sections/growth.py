@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-import timing
 
 from polar_monitor.kernels import knn_1d
 from polar_monitor.kernels.joint import joint as kernels
 from polar_monitor.statistics.windowed_histogram import WindowedHistogram
+
+from .. import timing
 
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "images" / "estimators-growth.svg"
 Curves = dict[str, list[float]]

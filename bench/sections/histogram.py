@@ -1,12 +1,12 @@
 """Time to add one block of rows to streaming histograms, warm."""
 
 import numpy as np
-import peers
-import timing
 import torch
 from numba import njit
 
 from polar_monitor.statistics.windowed_histogram import WindowedHistogram
+
+from .. import peers, timing
 
 SHAPES = ((128, 32, 64), (1024, 128, 64), (256, 1024, 256))
 """Rows, dimensions and bins."""

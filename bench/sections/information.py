@@ -3,13 +3,14 @@
 import math
 
 import numpy as np
-import timing
 import torch
 
 from polar_monitor import entropy
 from polar_monitor.demo.data import sprites
 from polar_monitor.demo.models import BetaVae
 from polar_monitor.kernels import blocking, mixture
+
+from .. import timing
 
 ROWS, LATENTS, STEPS = 4096, 32, 1500
 FINE = 10

@@ -1,8 +1,8 @@
 """Error of the one-dimensional entropies over that of the oracle, ours and the peers' that differ from each other."""
 
-import accuracy
 import numpy as np
-import peers
+
+from .. import accuracy, peers
 
 CHOSEN = (
     "numpy.histogram, Scott",

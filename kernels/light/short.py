@@ -8,15 +8,17 @@ from .._jit import kernel
 from .kinds import CONSTANT, LARGEST, UNKNOWN, VARYING
 
 
-@kernel("void(float64[:, ::1], int64[::1], float32[::1], uint32[::1], float64[:, ::1], uint8[:, ::1], uint8[::1])")
-def shorten(values, sizes, single, bits, out, packed, kinds):
+@kernel("void(float64[:, ::1], int64[::1], float64[:, ::1], uint8[:, ::1], uint8[::1])")
+def shorten(values, sizes, out, packed, kinds):
     """Fill out (k, D), which may be values (k, D) itself, with the nearest short floats of sizes (k,) bytes.
 
     A number that is not finite becomes NaN, and ties go to even. A row of size 0 stays as it is, but for a zero's sign.
     kinds (k,) receives the kind of each row. packed (k, 3 D or more) receives the first bytes of the numbers, the most
-    significant one first; it may be (k, 0). Work space: single (D,) and the same memory as bits.
+    significant one first; it may be (·, 0).
     """
     dimensions = values.shape[1]
+    bits = np.empty(dimensions, np.uint32)
+    single = bits.view(np.float32)
     for r in range(values.shape[0]):
         size = sizes[r]
         if size == 0:

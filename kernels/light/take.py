@@ -12,6 +12,8 @@ INFINITE = 0x7F800000
 """Bits of the float32 infinity: those of a finite number are less, without the sign."""
 MIN_VARIANCE = 0x00800000
 """Bits of the least variance that is kept, the smallest normal float32: those of larger ones are more."""
+NEGATIVE_ZERO, NOT_A_NUMBER = -0x80000000, 0x7FC00000
+"""Bits of the float32 numbers -0 and NaN."""
 BITS = "int32[:, ::1]"
 
 
@@ -56,3 +58,24 @@ def take(mean, variance, to_mean, to_variance, start, count, place):
         if variance.shape[0] > 0:
             _move(variance, to_variance, start + begin, some, place + begin, spread)
     return ends[1] < INFINITE and spread[1] < INFINITE and spread[0] >= MIN_VARIANCE
+
+
+@kernel(f"void({BITS}, {BITS}, int64, int64, int64[::1])")
+def clean(mean, variance, start, stop, non_finite):
+    """Clean the columns from `start` to `stop`: a negative variance becomes NaN, one below the least one becomes that.
+
+    Both are the bits of float32 (D, W); without a variance its are (0, 0). non_finite (D,) grows by the number of rows
+    whose mean or variance is NaN or infinite; a negative variance does not count.
+    """
+    sign = np.int32(0x7FFFFFFF)
+    for d in range(mean.shape[0]):
+        for i in range(start, stop):
+            size = np.int32(mean[d, i] & sign)
+            if variance.shape[0] > 0:
+                number = variance[d, i]
+                size = max(size, np.int32(number & sign))
+                if number < 0 and number != NEGATIVE_ZERO:
+                    variance[d, i] = NOT_A_NUMBER
+                elif number < MIN_VARIANCE:
+                    variance[d, i] = MIN_VARIANCE
+            non_finite[d] += int(size >= INFINITE)

@@ -11,6 +11,8 @@ from collections.abc import Mapping, MutableSequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..errors import printable
+
 
 class AlertKind(enum.StrEnum):
     """The kind of event."""
@@ -135,4 +137,5 @@ def format_alert(alert: Alert) -> str:
     """Return an alert as one line of text."""
     back = "" if alert.last_healthy_step is None else f" (last healthy step {alert.last_healthy_step})"
     which = "/".join(part for part in (alert.name, "" if alert.mode == "train" else alert.mode) if part)
-    return f"step {alert.step} {f'{which} ' if which else ''}{title(alert)}: {alert.message}{back}"
+    line = f"step {alert.step} {f'{which} ' if which else ''}{title(alert)}: {alert.message}{back}"
+    return printable(line, keep="")

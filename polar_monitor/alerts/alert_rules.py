@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
@@ -13,6 +14,7 @@ from ..errors import PolarMonitorError
 from .alert import AlertKind
 
 COLLECTIONS = (frozenset, tuple, list)
+MAX_FLOAT = sys.float_info.max
 INFINITE = (float("inf"), float("-inf"))
 """Numbers that JSON does not have; they are written as strings."""
 
@@ -86,6 +88,8 @@ class AlertRules:
             value = getattr(self, field.name)
             if field.name != "kinds" and (isinstance(value, bool) or not isinstance(value, Real)):
                 raise PolarMonitorError(f"{field.name}: expected a number, got {value!r}")
+            if field.name != "kinds" and _is_too_large(value):
+                raise PolarMonitorError(f"{field.name}: expected a number of at most {MAX_FLOAT:.3g}, got a larger one")
         for name in ("fall", "plunge", "drain"):
             if not 0 < getattr(self, name) < 1:
                 raise PolarMonitorError(f"{name}: expected a share between 0 and 1, got {getattr(self, name)!r}")
@@ -186,9 +190,20 @@ def _value(f: Field[Any], value: Any, where: str, name: str) -> Any:
             expected = "a list of strings"
         case _:
             fits, expected = isinstance(value, type(default)), type(default).__name__
+    if fits and isinstance(value, int) and _is_too_large(value):
+        raise PolarMonitorError(f"{where}: expected {name} to be at most {MAX_FLOAT:.3g}, got a larger number")
     if not fits or value != value:
         raise PolarMonitorError(f"{where}: expected {name} to be {expected}, got {value!r}")
     return type(default)(value) if isinstance(default, (float, *COLLECTIONS)) else value
+
+
+def _is_too_large(value: Any) -> bool:
+    """Return True for a whole number that no float can hold."""
+    try:
+        float(value)
+    except OverflowError:
+        return True
+    return False
 
 
 def _listed(kinds: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 
+from ..errors import printable
 from .alert import NOTES, Alert, format_alert, title
 
 MAX_SHOWN = 16
@@ -33,6 +34,6 @@ class Alerts(tuple[Alert, ...]):
             colour = COLOUR_OF_NOTES if alert.kind in NOTES else COLOUR
             back = "" if alert.last_healthy_step is None else f"; last healthy step {alert.last_healthy_step:,}"
             kind = f"<b style='color:{colour}'>{html.escape(title(alert))}</b>"
-            lines.append(f"<li>step {alert.step:,} {kind}: {html.escape(alert.message + back)}</li>")
+            lines.append(f"<li>step {alert.step:,} {kind}: {html.escape(printable(alert.message + back))}</li>")
         older = len(self) - len(lines)
         return f"<ul>{''.join(lines)}</ul>" + (f"<p>{older} older alerts</p>" if older > 0 else "")

@@ -20,11 +20,9 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from ..errors import PolarMonitorError, WarnOnce
+from ..errors import PolarMonitorError, WarnOnce, describe, log_line
 from .alert import Alert, AlertKind, Forecast
 from .observation import Observation
-
-log = logging.getLogger("polar_monitor")
 
 
 @runtime_checkable
@@ -130,8 +128,8 @@ class NamedRule:
         if self.strict:
             raise failure
         if self._once("failed"):
-            reason = f"{type(failure).__name__}: {failure}"
-            log.error("rule %r failed (%s) and is disabled; training is not affected", self.name, reason)
+            line = "rule %r failed (%s) and is disabled; training is not affected"
+            log_line(logging.ERROR, line, self.name, describe(failure))
 
     def forget_failure(self) -> None:
         """Log the next failure again: the run goes on from a saved state."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import describe
 from .alert import Alert
 from .alert_rules import AlertRules
 from .builtin import BUILTIN_RULES, check_states
@@ -90,7 +91,7 @@ class AlertEngine:
             self.custom_states[rule.name], alerts = rule.update(state, observation)
         except Exception as failure:
             self.failed.add(rule.name)
-            self.errors, self.last_error = self.errors + 1, f"rule {rule.name!r}: {type(failure).__name__}: {failure}"
+            self.errors, self.last_error = self.errors + 1, f"rule {rule.name!r}: {describe(failure)}"
             rule.log_failure(failure)
             return ()
         return alerts

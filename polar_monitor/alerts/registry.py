@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from ..errors import PolarMonitorError
+from ..errors import PolarMonitorError, describe
 from .custom_rule import NamedRule, Rule, refuse_other_parameters
 
 GROUP = "polar_monitor.rules"
@@ -60,7 +60,7 @@ def _load(point: EntryPoint) -> tuple[str, Rule]:
     try:
         rule = point.load()
     except (Exception, SystemExit) as failure:
-        reason = f"{type(failure).__name__}: {failure}"
+        reason = describe(failure)
         raise PolarMonitorError(f"extra_rules: {point.value} cannot be loaded: {reason}") from failure
     return _named(rule)
 
@@ -71,7 +71,7 @@ def _named(rule: Any) -> tuple[str, Rule]:
     try:
         made = rule() if isinstance(rule, type) else rule
     except Exception as failure:
-        reason = f"{type(failure).__name__}: {failure}"
+        reason = describe(failure)
         raise PolarMonitorError(
             f"extra_rules: expected a class without arguments, got {name} ({reason}): pass an object, {name}(…)"
         ) from failure

@@ -20,6 +20,7 @@ Bytes = NDArray[np.uint8]
 DECIMALS = {2: 4, 3: 6}
 """Significant decimal digits that name a short float of so many bytes."""
 MAX_BYTES = 3
+NO_BYTES: Bytes = np.empty((0, 0), np.uint8)
 
 
 class Shortened(NamedTuple):
@@ -30,7 +31,7 @@ class Shortened(NamedTuple):
     kinds: Bytes
     """(k,): `UNKNOWN`, `CONSTANT` or `VARYING` of `kernels.light.kinds` for each row."""
     packed: Bytes
-    """(k, 3 D): the first bytes of the numbers of each row, most significant byte first; (k, 0) unless asked for."""
+    """(k, 3 D): the first bytes of the numbers of each row, most significant byte first; (0, 0) unless asked for."""
 
 
 def shortened(values: Array, sizes: NDArray[np.int64], pack: bool = False) -> Shortened:
@@ -46,9 +47,9 @@ def shortened(values: Array, sizes: NDArray[np.int64], pack: bool = False) -> Sh
     from ..kernels.light.short import shorten  # not at import, which does without the compiler
 
     rows, dimensions = values.shape
-    single, kinds = np.empty(dimensions, np.float32), np.empty(rows, np.uint8)
-    packed = np.empty((rows, MAX_BYTES * dimensions if pack else 0), np.uint8)
-    shorten(values, sizes, single, single.view(np.uint32), values, packed, kinds)
+    kinds = np.empty(rows, np.uint8)
+    packed = np.empty((rows, MAX_BYTES * dimensions), np.uint8) if pack else NO_BYTES
+    shorten(values, sizes, values, packed, kinds)
     return Shortened(values, kinds, packed)
 
 

@@ -20,10 +20,17 @@ WRITABLE = {"tag_activation_checkpoint", "wrap_activation_checkpoint", "invoke_s
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def follow_device(key: str, device: torch.device) -> bool:
-    """Move a buffer to the device that the model has been moved to, if compiled code has written nothing before."""
+def make_room(key: str, dimensions: int, device: torch.device) -> bool:
+    """Give a buffer memory for compiled code, on the device of the model, unless compiled code has written to it.
+
+    `attach` has made it where the layers show the number of dimensions.
+    """
     buffer = BUFFERS_BY_KEY.get(key)
-    if buffer is not None and buffer.traced is not None and buffer.traced.device != device:
+    if buffer is None:
+        return False
+    if buffer.traced is None:
+        buffer.prepare_traced(dimensions, device)
+    elif buffer.traced.device != device:
         cursor = buffer.traced_cursor
         if cursor is None or cursor.is_meta or not cursor[2]:
             buffer.prepare_traced(buffer.traced.shape[1], device)

@@ -11,12 +11,12 @@ from torch.compiler import is_compiling
 
 from .._torch_compat import in_backward, is_tracing
 from ..discovery.latent import Part
-from .inert import InertHook
+from .copies import OwnHook
 from .inputs import batch_size_of, flat, token_of
 from .ring import PairedRingBuffer
 
 
-class ForwardWatch:
+class ForwardWatch(OwnHook):
     """Forward pre-hook. It returns at once in code that is being compiled."""
 
     def __init__(self, rings: Sequence[PairedRingBuffer], is_model: bool, mask: Any, strict: bool) -> None:
@@ -62,6 +62,7 @@ class ForwardWatch:
     def put(self, module: nn.Module | None) -> None:
         """Put the hook on a module."""
         if self._handle is None and module is not None:
+            self.keep_out_of_copies(module)
             self._handle = module.register_forward_pre_hook(self, with_kwargs=True)
 
     def take(self) -> None:
@@ -73,12 +74,7 @@ class ForwardWatch:
     def end(self) -> None:
         """Do nothing from now on, and hold nothing."""
         self.rings, self._mask = (), None
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> InertHook:
-        return InertHook()
-
-    def __reduce__(self) -> tuple[type[InertHook], tuple[()]]:
-        return InertHook, ()
+        self.release()
 
 
 def parts_around(parts: Iterable[Part], model: nn.Module) -> list[nn.Module]:

@@ -12,6 +12,7 @@ from torch import nn
 
 from .._torch_compat import forward_hooks, forward_pre_hooks, has_run_compiled, is_compiled
 from ..discovery.latent import Latent
+from ..errors import describe
 from .axes import Axes
 from .compiled import is_compiled_in
 from .forward_watch import ForwardWatch, parts_around
@@ -55,7 +56,7 @@ class HookSet:
         if latent.likely is not None:
             for ring in rings.values():
                 ring.prepare_traced(latent.likely, device)
-        self._rings, self.mask = tuple(rings.values()), mask
+        self.rings, self.mask = tuple(rings.values()), mask
         self._off: set[str] = set()
         """Reasons for which the hooks are off."""
         self._set()
@@ -80,10 +81,15 @@ class HookSet:
         """True if the hooks are off for good."""
         return "ended" in self._off
 
+    @property
+    def modules(self) -> tuple[weakref.ref[nn.Module], ...]:
+        """References to the hooked modules."""
+        return tuple(self._modules)
+
     def compiled_without(self) -> bool:
         """Return True if since the last call the model was compiled and has run so, and the code has no hooks."""
         before, self._has_run_compiled = self._has_run_compiled, self._runs_compiled()
-        if before or not self._has_run_compiled or any(is_compiled_in(ring.mean.key) for ring in self._rings):
+        if before or not self._has_run_compiled or any(is_compiled_in(ring.mean.key) for ring in self.rings):
             return False
         model = self._model()
         return model is not None and is_compiled(model)
@@ -91,6 +97,17 @@ class HookSet:
     def _runs_compiled(self) -> bool:
         model = self._model()
         return model is not None and has_run_compiled(model)
+
+    @property
+    def model_trains(self) -> bool:
+        """True if the model has a parameter that may be trained."""
+        model = self._model()
+        return model is not None and any(parameter.requires_grad for parameter in model.parameters())
+
+    @property
+    def was_copied(self) -> bool:
+        """True if the model has been copied or pickled."""
+        return any(tap.copied for tap in self.taps)
 
     def class_compiled_now(self) -> bool:
         """Return True if a model of this class has run compiled."""
@@ -101,7 +118,7 @@ class HookSet:
         """True if the model has been compiled and is on another device than the memory of its compiled code."""
         model = self._model()
         devices = set() if model is None else {parameter.device for parameter in model.parameters()}
-        traced = [ring.mean.traced for ring in self._rings if ring.mean.traced is not None]
+        traced = [ring.mean.traced for ring in self.rings if ring.mean.traced is not None]
         return bool(devices) and self._runs_compiled() and any(rows.device not in devices for rows in traced)
 
     def mute(self, muted: bool) -> None:
@@ -170,6 +187,7 @@ class HookSet:
         if module is None:
             return
         if key is None:
+            tap.keep_out_of_copies(module)
             self._keys[place] = module.register_forward_hook(tap).id
         else:
             forward_hooks(module)[key] = tap
@@ -209,7 +227,7 @@ class HookSet:
     def last_error(self) -> str:
         """One of these exceptions, as "Type: message", or ''."""
         failure = next((hook.failure for hook in self._all if hook.failure is not None), None)
-        return "" if failure is None else f"{type(failure).__name__}: {failure}"
+        return "" if failure is None else describe(failure)
 
 
 def _watches_of(model: nn.Module | None) -> list[ForwardWatch]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..arrays.masks import places_of_mask
 from ..arrays.places import ABSENT, MAX_ROWS_PER_INPUT
 from ..discovery.latent import Reader
-from ..errors import PolarMonitorError
+from ..errors import PolarMonitorError, describe
 from .axes import Axes
 from .hooks import HookSet
 from .inputs import are_parts, batch_size_of, flat
@@ -88,7 +88,7 @@ def latents_of(model: nn.Module, hooks: HookSet, batch: Any, paired: bool) -> La
     failure = next((probe.failure for probe in probes if probe.failure is not None), None)
     if failure is not None:
         raise PolarMonitorError(
-            f"evaluate(batch): the latent from {hooks.where} could not be read: {type(failure).__name__}: {failure}"
+            f"evaluate(batch): the latent from {hooks.where} could not be read: {describe(failure)}"
         ) from failure
     if not means:
         raise PolarMonitorError(

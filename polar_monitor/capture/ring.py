@@ -214,7 +214,7 @@ class PairedRingBuffer:
             first = max(0, highest - self.mean.capacity)
             if first < self._committed:
                 spread = None if self.spread is None else self.spread.storage
-                steps, inputs = self._ledger.steps(first, self._committed), self._ledger.inputs(first, self._committed)
+                steps, inputs = self._ledger.read(first, self._committed)
                 number = self._rows_read + first
                 transfers.append(HostTransfer(self.mean.storage, spread, first, steps, inputs, self.masked, number))
             else:  # a step that was dropped has overwritten all of them

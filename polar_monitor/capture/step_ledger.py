@@ -12,8 +12,8 @@ class StepLedger:
     """Steps and inputs of rows that are counted from 0; it keeps the last `capacity`."""
 
     def __init__(self) -> None:
-        self._steps: I64 = np.empty(0, np.int64)
-        self._inputs: I64 = np.empty(0, np.int64)
+        self._rows: I64 = np.empty((2, 0), np.int64)
+        """Ring of the steps and of the inputs."""
         self._end = 0
         """Number of rows noted."""
         self._calls: list[tuple[int, int, int]] = []
@@ -29,13 +29,14 @@ class StepLedger:
         calls, self._calls = self._calls, []
         if count <= 0:
             return
-        if len(self._steps) != capacity:
-            self._steps, self._inputs = np.empty(capacity, np.int64), np.empty(capacity, np.int64)
+        if self._rows.shape[1] != capacity:
+            self._rows = np.empty((2, capacity), np.int64)
         start = (end - count) % capacity
         here = min(count, capacity - start)
-        self._steps[start : start + here] = self._steps[: count - here] = step
-        inputs = inputs_of(calls)[-count:]
-        self._inputs[start : start + here], self._inputs[: count - here] = inputs[:here], inputs[here:]
+        steps, inputs = self._rows
+        steps[start : start + here] = steps[: count - here] = step
+        numbers = inputs_of(calls)[-count:]
+        inputs[start : start + here], inputs[: count - here] = numbers[:here], numbers[here:]
 
     def drop_calls(self) -> None:
         """Forget the calls of the open step: their rows are dropped."""
@@ -45,23 +46,20 @@ class StepLedger:
         """Count rows from 0 again."""
         self._end = 0
 
-    def steps(self, first: int, end: int) -> I64:
-        """Return the steps of the rows from `first` to `end`, the last one noted."""
-        return _part(self._steps, first, end)
-
-    def inputs(self, first: int, end: int) -> I64:
-        """Return the numbers of the inputs of these rows."""
-        return _part(self._inputs, first, end)
+    def read(self, first: int, end: int) -> I64:
+        """Return (2, n): the steps of the rows from `first` to `end`, the last one noted, and their inputs."""
+        capacity = self._rows.shape[1]
+        if end <= capacity:
+            return self._rows[:, first:end].copy()
+        return np.roll(self._rows, -(first % capacity), 1)[:, : end - first]
 
 
 def inputs_of(calls: list[tuple[int, int, int]]) -> I64:
     """Return the number of the input of each row of these calls."""
     parts = []
     for rows, per_input, first in calls:
-        numbers = np.arange(rows, dtype=np.int64)
-        parts.append((numbers if per_input == 1 else numbers // per_input) + first)
+        if per_input == 1:
+            parts.append(np.arange(first, first + rows, dtype=np.int64))
+        else:
+            parts.append(np.repeat(np.arange(first, first + rows // per_input, dtype=np.int64), per_input))
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def _part(ring: I64, first: int, end: int) -> I64:
-    return ring[first:end].copy() if end <= len(ring) else np.roll(ring, -(first % len(ring)))[: end - first]

@@ -13,18 +13,19 @@ import torch
 from torch import Tensor, nn
 from torch.compiler import is_compiling
 
-from .._torch_compat import forward_hooks, in_backward, is_exporting, is_plain, is_tracing
+from .._torch_compat import forward_hooks, in_backward, is_exporting, is_fixed_size, is_plain, is_tracing
 from ..discovery.latent import Reader
 from .axes import Axes
-from .compiled import follow_device, may_not_write, note_letters, stands_for_others
-from .inert import InertHook
+from .compiled import make_room, may_not_write, note_letters, stands_for_others
+from .copies import OwnHook
 from .inputs import flat, token_of
 from .output_rows import MANTISSA, refusal, rows_of
 from .ring import PairedRingBuffer
+from .rounding import changes_rounding
 from .row_buffer import RowBuffer
 
 
-class Tap:
+class Tap(OwnHook):
     """A forward hook. `side` is the part of the latent that the module's output gives: "mean", "spread" or "both"."""
 
     def __init__(
@@ -55,8 +56,6 @@ class Tap:
         self._group = (-1, -1)
         self._gradient: Any = None
         """State of a parameter's gradient at the latest call."""
-        self.copied = False
-        """True if the model has been copied or pickled since."""
         self.__name__ = "polar_monitor.Tap"
 
     def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
@@ -104,6 +103,7 @@ class Tap:
     def end(self) -> None:
         """Do nothing from now on, and hold nothing: a tool may have put the hook where it cannot be taken off."""
         self.rings, self.reader = {}, None
+        self.release()
 
     def record(self, ring: PairedRingBuffer, output: Any) -> None:
         """Copy the latents of one output into the ring. Raises what the reader or a wrong shape raises.
@@ -206,23 +206,20 @@ class Tap:
         if not isinstance(tensor, Tensor) or stands_for_others(type(tensor)):
             buffer.skip_traced()
             return
-        follow_device(buffer.key, tensor.device)  # before `traced` is read: compiled code holds on to what it reads
+        rows, dtype = tensor.detach(), tensor.dtype
+        if (dtype is torch.bfloat16 or dtype is torch.float16) and changes_rounding(buffer.key, str(dtype)):
+            return
+        letters, shape = self.axes.traced(tensor.dim()), tensor.shape
+        width = shape[letters.index("d")] if "d" in letters else 1
+        if is_fixed_size(width):  # and not one that may vary from call to call, which is no constant
+            make_room(buffer.key, width, tensor.device)  # before `traced` is read: compiled code holds on to it
         traced = buffer.traced
         if traced is not None and traced.device == tensor.device and not refusal(tensor):
             before = 0 if buffer.traced_cursor is None else buffer.traced_cursor[0]
-            letters = self.axes.traced(tensor.dim())
             note_letters(buffer.key, letters)
-            buffer.write_traced(rows_of(tensor.detach(), letters, before))
+            buffer.write_traced(rows_of(rows, letters, before))
         else:
             buffer.skip_traced()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> InertHook:
-        self.copied = True
-        return InertHook()
-
-    def __reduce__(self) -> tuple[type[InertHook], tuple[()]]:
-        self.copied = True
-        return InertHook, ()
 
 
 def _gradient_of(module: nn.Module) -> Any:

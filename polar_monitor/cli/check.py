@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,9 @@ from ..regime.regime import Regime, Verdict
 from . import npz_keys
 from .npz import ArrayFile
 from .npz_keys import MEANS, PRIORS, SPREADS
+from .screen import complain, show, show_json
 
+COMMAND = "polar-monitor check"
 CODES = (
     "exit codes: 0 judged; 1 judged, and a condition of --fail-on holds; 2 a file or an argument that cannot be used, "
     "or --fail-on with latents that cannot be judged"
@@ -77,20 +77,23 @@ def run(options: argparse.Namespace) -> int:
     try:
         keys, regime, doubt = _judge(options)
     except PolarMonitorError as error:
-        print(f"polar-monitor check: {as_options(str(error))}", file=sys.stderr)
+        complain(COMMAND, as_options(str(error)))
         return 2
     except MemoryError:
-        print(f"polar-monitor check: {options.file}: too many dimensions for this machine's memory", file=sys.stderr)
+        complain(COMMAND, f"{options.file}: too many dimensions for this machine's memory")
         return 2
     failed = [name for name in options.fail_on if CONDITIONS[name](regime)]
-    print(json.dumps(_as_json(options.file, keys, regime, failed)) if options.json else table(regime))
+    if options.json:
+        show_json(_as_json(options.file, keys, regime, failed))
+    else:
+        show(table(regime))
     if doubt:
-        print(f"polar-monitor check: {as_options(doubt)}", file=sys.stderr)
+        complain(COMMAND, as_options(doubt))
     if failed:
-        print(f"polar-monitor check: {', '.join(failed)}: {regime.verdict}", file=sys.stderr)
+        complain(COMMAND, f"{', '.join(failed)}: {regime.verdict}")
         return 1
     if options.fail_on and regime.verdict is Verdict.NOT_ESTIMABLE:
-        print(f"polar-monitor check: cannot be judged: {regime.reasons[0]}", file=sys.stderr)
+        complain(COMMAND, f"cannot be judged: {regime.reasons[0]}")
         return 2
     return 0
 

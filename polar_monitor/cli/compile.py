@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from .screen import show
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command: there are none."""
@@ -19,5 +21,5 @@ def run(options: argparse.Namespace) -> int:
             "found no writable place for compiled kernels; expected one that later runs read too. Set one of your own: "
             "NUMBA_CACHE_DIR=/path/of/a/folder polar-monitor compile"
         )
-    print(f"compiled {done.compiled} of {done.kernels} kernels in {done.seconds:.1f} s; they are in {done.folder}")
+    show(f"compiled {done.compiled} of {done.kernels} kernels in {done.seconds:.1f} s; they are in {done.folder}")
     return 0

@@ -7,6 +7,8 @@ import logging
 from datetime import datetime
 from pathlib import Path
 
+from .screen import show
+
 INTERRUPTED = 130
 """Exit code of a command that Ctrl-C ended."""
 
@@ -40,9 +42,9 @@ def run(options: argparse.Namespace) -> int:
     finally:
         training.monitor.detach()
     if code:
-        print("interrupted; all measurements so far are kept")
-    print("\n" + training.monitor.summary())
+        show("interrupted; all measurements so far are kept")
+    show("\n" + training.monitor.summary())
     for line in run.outcome(training.monitor):
-        print(line)
-    print(f"\nrun folder: {folder}\nsee it with: tensorboard --logdir {folder}")
+        show(line)
+    show(f"\nrun folder: {folder}\nsee it with: tensorboard --logdir {folder}")
     return code

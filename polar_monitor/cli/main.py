@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from . import check, compile, demo, replay, report
+from .screen import complain
 
 BROKEN_PIPE = 128 + 13
 """Exit code of a command that SIGPIPE ended. Python ignores the signal; 13 is its number."""
@@ -82,5 +83,5 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         return int(options.run(options))
     except (ValueError, ImportError) as error:
-        print(f"polar-monitor: {error}", file=sys.stderr)
+        complain("polar-monitor", str(error))
         return 1

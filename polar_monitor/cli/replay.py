@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +13,9 @@ from ..alerts.registry import import_rule, installed
 from ..arrays.finite_json import finite_json
 from ..errors import PolarMonitorError
 from ..replay.replay import Replay, replay
+from .screen import complain, show, show_json
 
+COMMAND = "polar-monitor replay"
 CODES = (
     "exit codes: 0 the log gives exactly the alerts of the run (except for rules that are not installed here), or you "
     "asked for other rules; 1 the alerts differ; 2 a file or an argument that cannot be used"
@@ -45,9 +45,9 @@ def run(options: argparse.Namespace) -> int:
     if options.list_rules:
         points = installed()
         for point in points:
-            print(f"{point.name}  {point.value}")
+            show(f"{point.name}  {point.value}")
         if not points:
-            print("no rules are installed (entry-point group polar_monitor.rules)", file=sys.stderr)
+            complain(COMMAND, "no rules are installed (entry-point group polar_monitor.rules)")
         return 0
     try:
         if options.log is None:
@@ -55,11 +55,14 @@ def run(options: argparse.Namespace) -> int:
         rules = None if options.rules is None else read_rules(options.rules)
         result = replay(options.log, rules, options.warmup, extra_rules=[import_rule(place) for place in options.extra])
     except PolarMonitorError as error:
-        print(f"polar-monitor replay: {error}", file=sys.stderr)
+        complain(COMMAND, str(error))
         return 2
-    print(json.dumps(_as_json(result)) if options.json else table(result))
+    if options.json:
+        show_json(_as_json(result))
+    else:
+        show(table(result))
     for note in notes(result):
-        print(f"polar-monitor replay: {note}", file=sys.stderr)
+        complain(COMMAND, note)
     changed = options.rules is not None or options.warmup is not None or result.added != ()
     return int(not changed and (result.only_live != () or result.only_replayed != ()))
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from ..errors import PolarMonitorError
 from ..web.report import write_report
+from .screen import complain, show
 
+COMMAND = "polar-monitor report"
 CODES = "exit codes: 0 the report is written; 2 a run or a file that cannot be used"
 
 
@@ -25,8 +26,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         size = write_report(options.runs, options.output)
     except PolarMonitorError as error:
-        print(f"polar-monitor report: {error}", file=sys.stderr)
+        complain(COMMAND, str(error))
         return 2
-    print(options.output)
-    print(f"polar-monitor report: {size / 1e6:.1f} MB; open it in a browser", file=sys.stderr)
+    show(str(options.output))
+    complain(COMMAND, f"{size / 1e6:.1f} MB; open it in a browser")
     return 0

@@ -13,8 +13,8 @@ from ..arrays.spread import one_spread, to_variance
 from ..errors import PolarMonitorError
 from ..kernels import blocking, mixture
 from ._estimate import Estimate
-from ._nearest import repeats
 from ._per_dimension import Ids, PerDimension
+from ._repeats import repeats
 
 F64 = NDArray[np.float64]
 MAX_ROWS = 2**16
@@ -103,7 +103,7 @@ def _put(results: PerDimension, part: Columns, log_noise: Any, cluster: Ids, dep
 
     rows, noise = part.rows, np.ascontiguousarray(variance)
     value, error = mixture.information(rows, noise, cluster, square=square if in_time else None)
-    independent, ties = repeats(rows, part.mantissa)
+    independent, ties = repeats(results.rows, part)
     error = error / np.sqrt(independent)
     if in_time:
         with np.errstate(divide="ignore", invalid="ignore"):  # a constant: NaN

@@ -18,7 +18,6 @@ from ._per_dimension import MIN_ROWS, PerDimension
 MAX_ROWS = 2**20
 """Largest number of rows that are sorted: about 30 MB and 0.1 s a dimension."""
 F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
 
 
 def knn(x: Any, k: int | None = None, *, groups: Any = None, dependent: bool = True) -> Estimate:
@@ -90,13 +89,3 @@ def outliers(rows: F32) -> NDArray[np.int64]:
         low, high = row[apart], row[-1 - apart]
         counts[d] = np.count_nonzero(np.abs(row - 0.5 * (low + high)) > (histogram.FAR + 0.5) * (high - low))
     return counts
-
-
-def repeats(rows: F32, mantissa: int) -> tuple[F64, F64]:
-    """Return the independent rows that one of these (k, n) is worth, at most 1, and the share of tied rows, (k,) each.
-
-    A repeated input is no new information; a row on an atom is.
-    """
-    judged = knn_1d.estimate(rows, mantissa=mantissa)
-    apart = rows.shape[1] * (1.0 - judged.atoms)
-    return np.minimum(judged.rows / np.maximum(apart, judged.rows), 1.0), judged.ties

@@ -15,10 +15,9 @@ from typing import Any, Concatenate, ParamSpec
 from torch import nn
 
 from ..discovery.unwrap import unwrap
+from ..errors import log_line
 from .monitor import PolarMonitor
 from .sources.connection import attached_monitors
-
-log = logging.getLogger("polar_monitor")
 
 P = ParamSpec("P")
 PLACE = "    (arguments of PolarMonitor)"
@@ -78,6 +77,5 @@ def attach(model: nn.Module, **arguments: Any) -> PolarMonitor:
     monitor = PolarMonitor(**arguments)
     inner = unwrap(model)
     monitor.attach(inner, replacing=attached_monitors.get(inner, {}).get(monitor.name))
-    attached_monitors.setdefault(inner, {})[monitor.name] = monitor
-    log.info("watching %s", monitor.explain())
+    log_line(logging.INFO, "watching %s", monitor.explain())
     return monitor

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..capture.compiled import is_compiled_in
 from ..capture.hooks import HookSet
 from ..capture.ring import PairedRingBuffer
+from ..capture.rounding import reason_unrecorded
 from ..errors import WarnOnce, warn
 from ..evaluation import Health
 from ..schedule.schedule import Schedule
@@ -18,6 +20,8 @@ SILENT_FROM_START = 50
 """Steps without a forward before the first one, or before the first one after a resume, that raise the warning."""
 SILENT_LATER = 200
 """Steps without a forward after some were seen: training may do something else for a while."""
+MAX_FORWARDS_AT_END = 50
+"""Forwards in training without any step that are reported at the end of a run."""
 NO_VALIDATION = 10_000
 """Steps without a forward in eval mode that raise the warning."""
 
@@ -74,6 +78,34 @@ class Diagnostics:
                 "not model.encode(x)) after model.eval()"
             )
 
+    def warn_of_fork(self) -> None:
+        """Warn, in a process that was forked from the monitor's, that a training there is not watched."""
+        if self._once("fork"):
+            where = "this monitor" if self.hooks is None else f"the monitor of {self.hooks.where}"
+            warn(
+                f"the model is trained in a process that was forked after attach(), and {where} stays with the first "
+                "process, so nothing is recorded here: call polar_monitor.attach(model) in the process that trains"
+            )
+
+    def warn_at_end(self, steps: int) -> None:
+        """Warn, when the run ends, of forwards in training without a step: compiled ones are not counted before."""
+        train, hooks = self._pipelines.get("train"), self.hooks
+        if steps or train is None or hooks is None or hooks.ended:
+            return
+        forwards = train.ring.calls + _compiled_forwards(train)
+        if forwards >= MAX_FORWARDS_AT_END and hooks.model_trains and self._once("no step"):
+            warn(
+                f"{forwards} forwards with {hooks.where} in training were seen, but no step of an optimiser that holds "
+                "the model's parameters, so nothing was evaluated before the end. If your loop compiles the step, or "
+                "updates the parameters without torch.optim, call monitor.step() after each update"
+            )
+        elif not forwards and hooks.was_copied and self._once("silence"):
+            warn(
+                f"no forward with {hooks.where} was seen, but the model was copied (deepcopy, pickle, another "
+                "process), and copies are not watched: call polar_monitor.attach(model) with the one that is trained, "
+                "in its process"
+            )
+
     def warn_of_silence(self, step: int) -> None:
         """Warn that no latent is seen, with the likely cause, unless an earlier warning named the cause."""
         pipelines, hooks = self._pipelines, self.hooks
@@ -125,12 +157,25 @@ def _may_be_compiled(pipeline: ModePipeline) -> bool:
     return cursor is not None and (cursor.device.type != "cpu" or bool(cursor[2]))
 
 
+def _compiled_forwards(pipeline: ModePipeline) -> int:
+    """Return the compiled forwards since the latest read; a device is waited for."""
+    cursor = pipeline.ring.mean.traced_cursor
+    return 0 if cursor is None or cursor.is_meta else int(cursor[2])
+
+
 def _cause(ring: PairedRingBuffer, hooks: HookSet | None) -> str:
     """Name the likely cause of a silence, and what to do."""
+    if reason := reason_unrecorded(buffer.key for buffer in ring.buffers):
+        return reason
     if ring.mask_needed and hooks is not None and hooks.class_compiled_now():
         return (
             "mask= is read in eager forwards only, and the model runs compiled: do not compile it, or call "
             "monitor.observe(mean, mask=…) in the loop"
+        )
+    if ring.mean.traced is None and is_compiled_in(ring.mean.key):
+        return (
+            "the model runs compiled, and the latent's number of dimensions is no constant of the compiled code, which "
+            "then has no room to record it: compile without dynamic=True, so that the sizes that vary alone are dynamic"
         )
     if ring.misaligned:
         names = () if hooks is None else hooks.names

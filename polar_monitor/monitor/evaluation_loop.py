@@ -20,7 +20,7 @@ from ..schedule.schedule import Begun, Schedule
 from ..sinks.group import SinkGroup
 from ..statistics.precompile import compile_missing
 from .diagnostics import Diagnostics
-from .failures import INTERNAL_ERROR, ON_ALERT_FAILED, FailurePolicy
+from .failures import INTERNAL_ERROR, FailurePolicy
 from .options import Options
 from .pipeline import ModePipeline
 from .publisher import Publisher
@@ -48,7 +48,7 @@ class EvaluationLoop:
         self.evaluations = 0
         self.suspended = 0
         """Number of nested contexts in which no step is counted."""
-        self.publisher = Publisher(sinks, options.on_alert, partial(self.failed, fatal=False, message=ON_ALERT_FAILED))
+        self.publisher = Publisher(sinks, options.on_alert, partial(self.failed, fatal=False))
         self.ended = False
         """True after the last evaluation: no step and no row counts any more."""
         self._on_disable = weak_reference(stop)
@@ -87,7 +87,10 @@ class EvaluationLoop:
 
     def tick(self) -> None:
         """Run after each optimiser step."""
-        if self.suspended or self.ended or forks() != self._forks:
+        if self.suspended or self.ended:
+            return
+        if forks() != self._forks:
+            self.diagnostics.warn_of_fork()
             return
         due = self.schedule.count()
         looks = self.search is not None and self.schedule.steps >= self.search.due
@@ -175,6 +178,14 @@ class EvaluationLoop:
         finally:
             self.ended = True
             self._stop()
+
+    def warn_at_end(self) -> None:
+        """Warn if the run ends and no step was counted. Does nothing in a fork."""
+        try:
+            if forks() == self._forks and not self.ended:
+                self.diagnostics.warn_at_end(self.schedule.steps)
+        except Exception as failure:
+            self.failed(failure, fatal=False)
 
     def ingest_pending(self) -> None:
         """Take the waiting rows into the statistics. A failure in there must not prevent a checkpoint."""

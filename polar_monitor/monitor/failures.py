@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 from types import TracebackType
 
-from ..errors import WarnOnce
-
-log = logging.getLogger("polar_monitor")
+from ..errors import WarnOnce, describe, log_line
 
 MAX_FAILURES = 5
 """Failures in a row after which the monitor disables itself."""
@@ -30,20 +28,21 @@ class FailurePolicy:
         """Keys are type and place: a message may contain a number that changes every time."""
 
     def swallow(self, failure: Exception, *, fatal: bool = True, message: str = INTERNAL_ERROR) -> bool:
-        """Count and log a failure. Returns True if it ends the monitor. Raises it if `strict`."""
+        """Count a failure, and log it unless `message` is ''. True if it ends the monitor; raises it if `strict`."""
         if self.strict:
             raise failure
         self.count += 1
-        self.last = f"{type(failure).__name__}: {failure}"
-        if self._once((type(failure).__name__, *_place(failure.__traceback__))):
-            log.error(message, self.last)
+        self.last = describe(failure)
+        if message and self._once((type(failure).__name__, *_place(failure.__traceback__))):
+            log_line(logging.ERROR, message, self.last)
         return fatal and self.repeat(self.last)
 
     def repeat(self, last: str) -> bool:
         """Count one more failure in a row, logged elsewhere. Returns True if it ends the monitor."""
         self._in_a_row += 1
         if self._in_a_row == MAX_FAILURES:
-            log.error(
+            log_line(
+                logging.ERROR,
                 "polar_monitor: the monitor is disabled because it failed %d times in a row (last: %s); see "
                 "monitor.health()",
                 MAX_FAILURES,

@@ -28,9 +28,9 @@ from .evaluation_loop import EvaluationLoop
 from .options import checked
 from .outputs import Outputs, close_in
 from .results import Results
-from .sources.connection import forget, judge_batch, warn_of_replacement, without_hooks
+from .sources.connection import forget, judge_batch, keep, warn_of_replacement, without_hooks
 from .sources.latent_search import LatentSearch
-from .sources.observe import read_rows
+from .sources.observe import by_hand, read_rows
 
 
 class PolarMonitor(Results):
@@ -157,6 +157,7 @@ class PolarMonitor(Results):
     def attach(self, model: nn.Module, *, replacing: PolarMonitor | None = None) -> PolarMonitor:
         """Find the latent of `model`, put hooks on it and start; returns itself. See `polar_monitor.attach`.
 
+        The model keeps the monitor alive until `detach`.
         `replacing` is detached as soon as nothing can fail any more, with a warning if it was attached.
         """
         if self._search is not None:
@@ -172,6 +173,7 @@ class PolarMonitor(Results):
             replacing.detach()
         self._search, self._model = search, weakref.ref(model)
         self._clock = search.start()
+        keep(model, self.name, self)
         return self
 
     def _watch_another(self, latent: Latent) -> None:
@@ -220,6 +222,7 @@ class PolarMonitor(Results):
             other.detach()
         if self.attached:
             self._loop.diagnostics.warn_of_no_validation()
+            self._loop.warn_at_end()
         try:
             self._loop.end()
         finally:
@@ -227,7 +230,7 @@ class PolarMonitor(Results):
             self._finalizer.detach()
             self._outputs.release()
             self._loop.release_user_objects()
-            forget(self._model, self.name, self)
+            forget(self._model, self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> PolarMonitor:
         return unattached_monitor()
@@ -297,13 +300,20 @@ class PolarMonitor(Results):
         Without a `layout`, here or of the monitor, they are (n, D), (n, T, D) or (n, C, H, W). `mask` is True at real
         data, and False at padding, which is left out: (n, T) for (n, T, D), or (n,).
         `prior`, of each row, standardises them: a distribution, or (mean, variance), each of the shape of `mean`, (D,)
-        or a number. Raises PolarMonitorError for bad arguments. Rows count towards the evaluation at the next step.
-        After `detach` it does nothing.
+        or a number. Rows count towards the evaluation at the next step. After `detach` it does nothing.
+        Raises PolarMonitorError for bad arguments, until some rows were recorded or a step was counted: later, in the
+        middle of a training, it logs the error once, and `health()` counts it and the rows.
         """
+        if not self._loop.ended:
+            with by_hand(self._loop, mode, mean):
+                self._observe(
+                    mean, {"logvar": logvar, "var": var, "std": std, "logstd": logstd}, prior, layout, mask, mode
+                )
+
+    def _observe(
+        self, mean: Any, spreads: dict[str, Any], prior: Any, layout: str | None, mask: Any, mode: str
+    ) -> None:
         loop = self._loop
-        if loop.ended:
-            return
-        spreads = {"logvar": logvar, "var": var, "std": std, "logstd": logstd}
         rows = read_rows(mean, spreads, layout or self._request.layout, mask, mode=mode, modes=loop.options.modes)
         if not loop.pipelines:
             self._open()
@@ -323,14 +333,15 @@ class PolarMonitor(Results):
                 there; nothing waits for it.
 
         Each is a number or a tensor with one number; NaN and infinity are ignored. Raises PolarMonitorError for
-        anything else.
+        anything else before the first step; later it logs the error once.
 
         Example:
             >>> import polar_monitor
             >>> monitor = polar_monitor.PolarMonitor(sinks=())
             >>> monitor.log(beta=0.5, learning_rate=1e-3, reconstruction=73.2)
         """
-        self._loop.training_context.add(beta, learning_rate, reconstruction)
+        with by_hand(self._loop):
+            self._loop.training_context.add(beta, learning_rate, reconstruction)
 
     # -- state ------------------------------------------------------------------------------------------------------
 

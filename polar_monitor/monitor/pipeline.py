@@ -17,6 +17,7 @@ from ..alerts.observation import Observation
 from ..arrays.layout import described
 from ..arrays.padding import PaddingLook
 from ..arrays.spread import UNITS, ends_of, to_variance, unit_doubt
+from ..capture.axes import Axes
 from ..capture.compiled import letters_of
 from ..capture.ring import PairedRingBuffer
 from ..capture.transfer import Batch, HostTransfer
@@ -49,6 +50,8 @@ class ModePipeline:
         self.settings = settings
         self.ring = PairedRingBuffer(2 * settings.window, kind is not None)
         self.ring.in_training = mode == "train"
+        self.axes = Axes()
+        """Axes of the latents that the user hands over."""
         self.stream = None if dimensions is None else self._new_stream(dimensions)
         self.snapshot: Snapshot | None = None
         self.regime: Regime | None = None

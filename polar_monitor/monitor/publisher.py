@@ -6,22 +6,20 @@ import logging
 from collections.abc import Callable, Sequence
 
 from ..alerts.alert import NOTES, Alert, format_alert, is_news
+from ..errors import log_line
 from ..evaluation import Evaluation
 from ..sinks.group import SinkGroup
-
-log = logging.getLogger("polar_monitor")
+from .failures import ON_ALERT_FAILED
 
 
 class Publisher:
-    """Gives evaluations to everybody who waits for them. `failed` gets what the callback raises.
+    """Gives evaluations to everybody who waits for them. `failed` gets what the callback and handlers of logs raise.
 
     The callback is called with the first alert of each event, and with a LOST that adds dimensions. Another alert that
     amends an earlier one is logged as information.
     """
 
-    def __init__(
-        self, sinks: SinkGroup, on_alert: Callable[[Alert], None] | None, failed: Callable[[Exception], None]
-    ) -> None:
+    def __init__(self, sinks: SinkGroup, on_alert: Callable[[Alert], None] | None, failed: Callable[..., None]) -> None:
         self.sinks = sinks
         self.on_alert = on_alert
         self.busy = False
@@ -42,7 +40,9 @@ class Publisher:
                 self.sinks.flush()
             for alert in alerts:
                 quiet = alert.kind in NOTES or not is_news(alert)
-                log.log(logging.INFO if quiet else logging.WARNING, "%s", format_alert(alert))
+                failure = log_line(logging.INFO if quiet else logging.WARNING, "%s", format_alert(alert))
+                if failure is not None:
+                    self._failed(failure, message="")
                 if is_news(alert):
                     self._call(alert)
                 if loads() != before:
@@ -55,7 +55,7 @@ class Publisher:
             try:
                 self.on_alert(alert)
             except Exception as failure:
-                self._failed(failure)
+                self._failed(failure, message=ON_ALERT_FAILED)
 
     def release_user_objects(self) -> None:
         """Drop the sinks and the callback, which may hold the model."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..alerts.alert import NOTES, Alert
-from ..errors import PolarMonitorError
+from ..errors import PolarMonitorError, printable
 from ..evaluation import Health
 from ..regime.regime import Regime
 from ..statistics.snapshot import Snapshot
@@ -22,7 +22,7 @@ def line(
     snapshot: Snapshot | None, regime: Regime | None, alerts: tuple[Alert, ...], health: Health, folder: Path | None
 ) -> str:
     """Return a monitor in one line: step, verdict, use, nats, alerts, and the folder of its results."""
-    where = "" if folder is None else f" → {folder}"
+    where = "" if folder is None else f" → {printable(str(folder), keep='')}"
     if snapshot is None or regime is None:
         return f"PolarMonitor: step {health.steps}, nothing evaluated yet{where}"
     count = sum(alert.kind not in NOTES for alert in alerts)
@@ -41,7 +41,7 @@ def as_html(plain: str, regime: Regime | None, folder: Path | None) -> str:
         try:
             log.refresh()
         except PolarMonitorError as error:
-            return f"{head}<p>{html.escape(str(error))}</p>"
+            return f"{head}<p>{html.escape(printable(str(error)))}</p>"
         runs = [run for run in documents(log, "run", 0.2) if not run["problem"]]
         if runs:
             return head + "".join(map(run_html, runs))

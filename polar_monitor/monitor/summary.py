@@ -10,6 +10,7 @@ import numpy as np
 from ..alerts.advice import KIND_ADVICE, named
 from ..alerts.alert import Alert, AlertKind, format_alert
 from ..alerts.few_evaluations import few_evaluations
+from ..errors import printable
 from ..evaluation import Health
 from ..regime.label import Label
 from ..regime.regime import Regime
@@ -32,13 +33,14 @@ def explain(why: str, read: str, modes: tuple[str, ...], schedule: Schedule, log
     if governor.allowance.seconds and governor.max_overhead < 1:
         start = f" and {governor.allowance.seconds:g} s in all, {governor.allowance.used:.2f} s of it used"
     lines = [
-        why or "no latent is watched yet: call observe(mean, logvar=…)",
+        printable(why) or "no latent is watched yet: call observe(mean, logvar=…)",
         *([read] if read else []),
         f"modes {', '.join(modes)}; evaluated every {steps} now (every={schedule.pace.every}; overhead at most "
         f"{governor.max_overhead:.1%}{start}, now {governor.overhead:.2%})",
     ]
     if log_dir is not None:
-        lines.append(f"written to {log_dir}; see it with: tensorboard --logdir {log_dir}")
+        folder = printable(str(log_dir), keep="")
+        lines.append(f"written to {folder}; see it with: tensorboard --logdir {folder}")
     return "\n".join(lines)
 
 
@@ -55,7 +57,7 @@ def summary(snapshot: Snapshot | None, regime: Regime | None, alerts: tuple[Aler
     lines = [
         f"step {snapshot.step:,}{now}: {regime.verdict}; {counts}",
         f"  from {snapshot.n:,} rows{_steps_of_rows(snapshot)}",
-        *(f"  {reason}" for reason in regime.reasons),
+        *(f"  {printable(reason, keep='')}" for reason in regime.reasons),
         *(f"  {words}" for words in _not_finite(snapshot)),
         "",
         "  dim  label        nats      ± se   reliability    KL   in use by",

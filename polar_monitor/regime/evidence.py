@@ -35,6 +35,8 @@ QUESTIONS = 3
 """Is it passive, is it informative, is it mixed?"""
 MAX_NAMED = 5
 """Largest number of dimensions that a reason names."""
+MOVES = 1 << 6
+"""Bit of `Codes.sides` that marks a dimension that moves through a cut, by the rule of `motion.py`."""
 
 
 def new_share(snapshot: Snapshot, previous: Snapshot | None) -> float:
@@ -44,26 +46,45 @@ def new_share(snapshot: Snapshot, previous: Snapshot | None) -> float:
     return min((snapshot.rows - previous.rows) / max(snapshot.n, 1), 1.0)
 
 
-def held_labels(s: Snapshot, codes: Codes) -> str:
-    """Name the dimensions whose label is not the one that this evaluation alone gives, with numbers; '' for none."""
+def moves(codes: Codes, j: int) -> bool:
+    """Return True if dimension j has no label because it moves through a cut."""
+    return bool(codes.sides[j] & MOVES) and codes.labels[j] != codes.latest[j]
+
+
+def moving_labels(s: Snapshot, codes: Codes) -> list[str]:
+    """Return a sentence that names the dimensions that move through a cut, with numbers; none if none does."""
     if codes.labels == codes.latest:
-        return ""
+        return []
+    which = [j for j in range(len(codes.labels)) if moves(codes, j)]
+    return [f"undecided while they move through a cut: {_named(s, codes, which)}"] if which else []
+
+
+def held_labels(s: Snapshot, codes: Codes) -> list[str]:
+    """Return a sentence that names the dimensions whose label is held, with numbers; none if none is."""
+    if codes.labels == codes.latest:
+        return []
     which = np.flatnonzero(as_array(codes.labels) != as_array(codes.latest)).tolist()
+    which = [j for j in which if not moves(codes, j)]
+    return [f"held near a cut until the evidence for a change is there: {_named(s, codes, which)}"] if which else []
+
+
+def _named(s: Snapshot, codes: Codes, which: list[int]) -> str:
     named = [
         f"dimension {j} {CODED_LABELS[codes.labels[j]]} at {s.information[j]:.3f} ± {s.information_se[j]:.3f} nats "
         f"({evidence_of_change(codes, j)})"
         for j in which[:MAX_NAMED]
     ]
     more = f", and {len(which) - MAX_NAMED} more" if len(which) > MAX_NAMED else ""
-    return f"held near a cut until the evidence for a change is there: {', '.join(named)}{more}"
+    return f"{', '.join(named)}{more}"
 
 
 def evidence_of_change(codes: Codes, j: int) -> str:
-    """Say which label this evaluation alone gives dimension j, and how much evidence there is for a change."""
+    """Say which label this evaluation alone gives dimension j, and why it has another one."""
     label, latest = codes.labels[j], codes.latest[j]
+    text = f"this evaluation alone says {CODED_LABELS[latest]}"
+    if moves(codes, j):
+        way = "rises" if latest == PASSIVE else "falls"
+        return f"{text}; it {way} and, at its rate since the evaluation before, is beyond the cut soon"
     question = 0 if PASSIVE in (label, latest) else 2 if MIXED in (label, latest) else 1
     total = np.frombuffer(codes.evidence)[question * len(codes.labels) + j]
-    return (
-        f"this evaluation alone says {CODED_LABELS[latest]}; "
-        f"evidence for a change {math.floor(10.0 * total) / 10.0:.1f} of {MIN_EVIDENCE:.1f}"
-    )
+    return f"{text}; evidence for a change {math.floor(10.0 * total) / 10.0:.1f} of {MIN_EVIDENCE:.1f}"

@@ -22,6 +22,7 @@ from ..statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, MIN_ROWS
 from .evidence import DRIFT, MIN_EVIDENCE, QUESTIONS, Z_CHANGE
 from .label import Label
 from .label_codes import UNDECIDED, Codes, decode, without_evidence
+from .motion import Z_MOVES, ahead_of
 
 MIXED_GAP = 0.02
 """Lower limit of a mixed dimension's `variance_gap`, in nats."""
@@ -50,10 +51,12 @@ class Judged(NamedTuple):
     """The largest finite information of a passive dimension; -inf for none."""
 
 
-def judge_by_information(s: Snapshot, previous: Codes | None = None, share: float = 1.0) -> Judged:
+def judge_by_information(
+    s: Snapshot, previous: Codes | None = None, share: float = 1.0, before: Snapshot | None = None
+) -> Judged:
     """Return the labels and the bounds of the two groups.
 
-    `previous` are the codes of the evaluation before; a `share` of the window's rows is new since then.
+    `previous` are the codes of the evaluation `before`; a `share` of the window's rows is new since then.
     """
     from ..kernels.judging.labels import label
 
@@ -68,18 +71,20 @@ def judge_by_information(s: Snapshot, previous: Codes | None = None, share: floa
         ),
         np.float64,
     )  # fmt: skip
-    codes = np.empty((2, D), np.uint8)
-    if previous is None:
-        sides, evidence = np.zeros(D, np.uint8), np.zeros((QUESTIONS, D))
-    else:
-        sides = np.frombuffer(bytearray(previous.sides), np.uint8)  # of a bytearray, it can be written
-        evidence = np.frombuffer(bytearray(previous.evidence)).reshape(QUESTIONS, D)
-    rule = Z_CHANGE, DRIFT, MIN_EVIDENCE
+    codes, sides = bytearray(2 * D), bytearray(D if previous is None else previous.sides)
+    evidence = bytearray(8 * QUESTIONS * D if previous is None else previous.evidence)
+    arrays = (
+        np.ndarray(D, np.uint8, sides), np.ndarray((QUESTIONS, D), np.float64, evidence),
+        np.ndarray((2, D), np.uint8, codes),
+    )  # fmt: skip
+    rule, ahead, earlier = (Z_CHANGE, DRIFT, MIN_EVIDENCE, Z_MOVES), ahead_of(s, before), numbers
+    if ahead > 0 and before is not None:
+        earlier = np.array((before.information, before.information_se))
     cuts = Z, Z_VALLEY, PASSIVE, _cut(s), MIXED_GAP, MIXED_SHARE, MIXED_VALLEY, float(MIN_ROWS), *rule
-    unknown, held, weakest, strongest = label(numbers, s.has_variance, cuts, share, sides, evidence, codes)
-    labels = codes[0].tobytes()
-    latest = codes[1].tobytes() if held else labels
-    return Judged(Codes(labels, latest, sides.tobytes(), evidence.tobytes()), unknown, weakest, strongest)
+    unknown, held, weakest, strongest = label(numbers, s.has_variance, cuts, share, earlier, ahead, *arrays)
+    labels = bytes(codes[:D])
+    latest = bytes(codes[D:]) if held else labels
+    return Judged(Codes(labels, latest, bytes(sides), bytes(evidence)), unknown, weakest, strongest)
 
 
 def too_few(s: Snapshot) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..statistics.resolution import is_relative
 from ..statistics.snapshot import Array, Snapshot
 from ..statistics.thresholds import MIN_ROWS
-from .evidence import MAX_NAMED, held_labels, new_share
+from .evidence import MAX_NAMED, held_labels, moving_labels, new_share
 from .information import Judged, judge_by_information, too_few, too_few_rows
 from .label_codes import (
     ACTIVE,
@@ -49,10 +49,11 @@ def judge(snapshot: Snapshot, previous: Regime | None = None, criterion: str = "
     error, and follow each evaluation at once.
     """
     if criterion == "information":
-        known, share = None, 1.0
+        known, share, before = None, 1.0, None
         if previous is not None and previous.criterion == criterion and len(previous.labels) == snapshot.dimensions:
-            known, share = previous.codes, new_share(snapshot, previous.snapshot)
-        judged = judge_by_information(snapshot, known, share)
+            known, before = previous.codes, previous.snapshot
+            share = new_share(snapshot, before)
+        judged = judge_by_information(snapshot, known, share, before)
     else:
         codes = without_evidence(encode(labels_by(criterion, snapshot)))
         judged = Judged(codes, snapshot.dimensions, *_weakest_and_strongest(snapshot.information, codes.labels))
@@ -88,9 +89,8 @@ def _verdict(s: Snapshot, judged: Judged, criterion: str) -> tuple[Verdict, tupl
         left_out = int(np.count_nonzero(unknown))
         if left_out:
             reasons.append(_left_out(unknown))
-    held = held_labels(s, judged.codes)
-    if held:
-        reasons.append(held)
+    held = [*moving_labels(s, judged.codes), *held_labels(s, judged.codes)]
+    reasons += held
     if 2 * left_out > len(labels):
         return Verdict.NOT_ESTIMABLE, ("most dimensions could not be estimated", *reasons)
     undecided -= left_out

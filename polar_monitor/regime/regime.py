@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import printable
 from ..statistics.snapshot import Snapshot
 from .disagreement import disagree, disagreements, opinions
-from .evidence import QUESTIONS, evidence_of_change
+from .evidence import MOVES, QUESTIONS, evidence_of_change, moves
 from .information import by_information, sentence
 from .label import INFORMATIVE_LABELS, Label, checked_label
 from .label_codes import CODES, Codes, decode, encode, numbers, where_informative
@@ -56,7 +57,7 @@ class Regime:
     """True if a dimension is active or mixed, or was at an evaluation before."""
     sides: tuple[int, ...] = ()
     """Answers about each dimension, for the next evaluation: two bits each for passive, informative and mixed, with 0
-    not known, 1 no, 2 yes. Empty in logs of older versions: nothing is known."""
+    not known, 1 no, 2 yes; 64 more for a dimension that moves through a cut. Empty in logs of older versions."""
     evidence: tuple[float, ...] = ()
     """Evidence against each answer: of all dimensions for passive, then for informative, then for mixed."""
     snapshot: Snapshot | None = field(default=None, repr=False, compare=False)
@@ -114,7 +115,13 @@ class Regime:
 from the prior (KL − I_G)
         """
         if dimension is None:
-            return "\n  ".join([f"the verdict is {self.verdict}", *self.reasons, *self._counts()])
+            return "\n  ".join(
+                [
+                    f"the verdict is {self.verdict}",
+                    *(printable(reason, keep="") for reason in self.reasons),
+                    *self._counts(),
+                ]
+            )
         try:
             dimension = operator.index(dimension)
         except TypeError:
@@ -127,7 +134,8 @@ from the prior (KL − I_G)
         label, latest = self.labels[dimension], self.latest[dimension]
         text = f"dimension {dimension} is {label}"
         if latest is not label:
-            text = f"dimension {dimension} is held {label}; {evidence_of_change(self.codes, dimension)}"
+            held = "" if moves(self.codes, dimension) else "held "
+            text = f"dimension {dimension} is {held}{label}; {evidence_of_change(self.codes, dimension)}"
         if self.criterion != "information":
             text += f": criterion {self.criterion}: {CRITERIA[self.criterion]}"
         elif self.snapshot is not None:
@@ -199,7 +207,9 @@ from the prior (KL − I_G)
         n = len(labels)
         if len(sides) not in (0, n) or len(evidence) not in (0, QUESTIONS * n):
             raise ValueError(f"expected answers about {n} dimensions, got {len(sides)} and {len(evidence)} numbers")
-        if not all(0 <= side <= MAX_SIDES for side in sides) or not all(0.0 <= total < math.inf for total in evidence):
+        if not all(side >= 0 and side & ~MOVES <= MAX_SIDES for side in sides) or not all(
+            0.0 <= total < math.inf for total in evidence
+        ):
             raise ValueError(f"expected answers from 0 to {MAX_SIDES} and evidence of at least 0")
         return cls(
             step=int(data["step"]),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import printable
 from .label import Label
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def regime_html(regime: Regime) -> str:
         rows.append(f"<tr><td>{j}</td><td style='color:{COLOURS[label]}'><b>{label}</b></td><td>{number}</td></tr>")
     passive, hidden = regime.count(Label.PASSIVE), max(len(order) - MAX_SHOWN, 0)
     rest = [f"{hidden} more that are not passive"] * (hidden > 0) + [f"{passive} passive"] * (passive > 0)
-    lines = "".join(f"<p>{html.escape(text)}</p>" for text in (", ".join(rest), *regime.reasons) if text)
+    lines = "".join(f"<p>{html.escape(printable(text))}</p>" for text in (", ".join(rest), *regime.reasons) if text)
     table = f"<table><tr><th>dim</th><th>label</th><th>nats</th></tr>{''.join(rows)}</table>" if rows else ""
     verdict = str(regime.verdict).replace("_", " ")
     return f"<div><p><b>{verdict}</b> · step {regime.step:,}</p>{table}{lines}</div>"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -23,11 +23,48 @@ MAX_FOREIGN_STEPS = 50
 """Steps of other optimisers, before any of the model's own, after which the clock looks if they train the model."""
 PATIENCE = 10
 """Steps that an optimiser must be ahead of the leader to replace it, once that one has led for as many."""
+MAX_ORPHANS, MAX_ORPHAN_STEPS = 16, 1000
+"""Sets of modules that are watched for after their monitor is gone, and optimiser steps for which they are."""
+_orphans: list[_Orphans] = []
+"""Modules that outlived their monitor, as far as they may be trained."""
 _clocks: list[weakref.ref[OptimizerClock]] = []
 """All running clocks. One hook serves them all: torch iterates over its hooks while it calls them, so removing one then
 (a monitor ends within a step, or is collected) would be an error in the user's step."""
 _hooked: list[object] = []
 """Handle of that hook, once it is registered."""
+
+
+class _Orphans:
+    """Modules whose monitor is gone."""
+
+    def __init__(self, modules: Sequence[weakref.ref[nn.Module]], where: str) -> None:
+        self.modules, self.where, self.steps = modules, where, 0
+
+    def look_at(self, optimizer: Optimizer) -> bool:
+        """Warn if an optimiser trains one of the modules. Returns False if there is nothing more to expect."""
+        self.steps += 1
+        living = [module for reference in self.modules if (module := reference()) is not None]
+        mine = {id(parameter) for module in living for parameter in module.parameters()}
+        if any(id(p) in mine for group in optimizer.param_groups for p in group["params"]):
+            warn(
+                f"the object that attach() got is gone, and its monitor with it, but its modules {self.where} are "
+                "trained, and nothing is recorded: keep that object, or attach to the model that is trained"
+            )
+            return False
+        return bool(living) and self.steps < MAX_ORPHAN_STEPS
+
+
+def expect_orphans(modules: Sequence[weakref.ref[nn.Module]], where: str) -> None:
+    """Warn if these modules, whose monitor is gone, are trained from now on."""
+    if any(reference() is not None for reference in modules):
+        _orphans[:] = [*_orphans[1 - MAX_ORPHANS :], _Orphans(modules, where)]
+
+
+def _look_at_orphans(optimizer: Optimizer) -> None:
+    try:
+        _orphans[:] = [orphans for orphans in tuple(_orphans) if orphans.look_at(optimizer)]
+    except Exception:
+        _orphans.clear()
 
 
 class _OptimizerRecord:
@@ -187,6 +224,8 @@ class OptimizerClock:
 def _all_stepped(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
     if is_compiling():  # a compiled step does not count: the clock would be compiled into it
         return
+    if _orphans:
+        _look_at_orphans(optimizer)
     if len(_clocks) == 1:
         clock = _clocks[0]()
         if clock is not None:

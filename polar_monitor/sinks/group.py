@@ -6,11 +6,9 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..errors import WarnOnce
+from ..errors import WarnOnce, describe, log_line
 from ..evaluation import Evaluation
 from . import Sink
-
-log = logging.getLogger("polar_monitor")
 
 MAX_FAILURES = 5
 """Evaluations in a row that a sink may fail to write; after them it gets no more."""
@@ -46,7 +44,8 @@ class SinkGroup:
                 self.drops += 1
                 self._failures[number] = failures + 1
                 if failures + 1 == MAX_FAILURES:
-                    log.error(
+                    log_line(
+                        logging.ERROR,
                         "%s is disabled: it failed %d times in a row; its records are dropped",
                         type(sink).__name__,
                         MAX_FAILURES,
@@ -87,9 +86,9 @@ class SinkGroup:
         except Exception as failure:
             if self.strict:
                 raise
-            cause = type(failure).__name__
-            self.errors, self.last_error = self.errors + 1, f"{type(sink).__name__}: {cause}: {failure}"
-            if self._once((number, cause)):
-                log.error("%s failed (%s: %s); %s", type(sink).__name__, cause, failure, effect)
+            cause, name = describe(failure), type(sink).__name__
+            self.errors, self.last_error = self.errors + 1, f"{name}: {cause}"
+            if self._once((number, type(failure).__name__)):
+                log_line(logging.ERROR, "%s failed (%s); %s", name, cause, effect)
             return False
         return True

@@ -144,15 +144,15 @@ def _members(snapshot: Snapshot) -> Iterator[str]:
     missing, listed = unknown(D), D <= MAX_LISTED
     names = tuple([name for name in ROW_SIZES if values[name] is not missing])
     short = shortened(np.array([values[name] for name in names]), _sizes(names), pack=not listed)
-    numbers = short.values.tolist()
-    for name, kind, row, packed in zip(names, short.kinds.tolist(), numbers, short.packed, strict=True):
+    numbers = (short.values if listed else short.values[:, :1]).tolist()
+    for place, (name, kind, row) in enumerate(zip(names, short.kinds.tolist(), numbers, strict=True)):
         if kind == CONSTANT:
             yield f'"{name}":{row[0]:.{DIGITS[name]}g}'
         elif kind == VARYING and (listed or name in COUNTS):
-            text = _list_format(DIGITS[name], D) % tuple(row)
+            text = _list_format(DIGITS[name], D) % tuple(row if listed else short.values[place].tolist())
             yield f'"{name}":{text.replace("nan", "null")}'
         elif kind == VARYING:
-            yield f'"{name}":"{packed_text(packed[: D * SIZES[name]])}"'
+            yield f'"{name}":"{packed_text(short.packed[place, : D * SIZES[name]])}"'
 
 
 @functools.lru_cache(maxsize=64)

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..errors import log_line
+
 if TYPE_CHECKING:
     from ..kernels._jit import Kernel
 
-log = logging.getLogger("polar_monitor")
 
 LIGHT = frozenset(
     {
@@ -57,7 +58,8 @@ def compile_missing() -> float:
     missing = [kernel for kernel in _kernels() if kernel.compiled is None]
     if not missing:
         return 0.0
-    log.warning(
+    log_line(
+        logging.WARNING,
         "polar_monitor compiles %d kernels before the first evaluation, once on this machine: some ten seconds",
         len(missing),
     )
@@ -66,7 +68,7 @@ def compile_missing() -> float:
         for kernel in missing:
             kernel.compile()
     seconds = perf_counter() - begin
-    log.info("compiled the kernels of full evaluations in %.1f s; the next run loads them", seconds)
+    log_line(logging.INFO, "compiled the kernels of full evaluations in %.1f s; the next run loads them", seconds)
     return seconds
 
 

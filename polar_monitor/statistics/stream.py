@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import PolarMonitorError
 from ..kernels.light.short import shorten
-from ..kernels.light.take import take
+from ..kernels.light.take import clean, take
 from ..kernels.mixture import NO_ROWS, numbered
 from .array_types import F32, Array
 from .full import full_statistics
@@ -29,10 +29,6 @@ from .work_space import WorkSpace
 
 WINDOW_BYTES = 64 * 2**20
 """Largest memory of the window's means. Very wide latents get a shorter window."""
-MIN_VARIANCE = np.finfo(np.float32).tiny
-"""Smallest variance that is kept, so that every variance has a logarithm."""
-CLEANED_AT_ONCE = 2**17
-"""Numbers that are searched for NaN at once: what is made for it stays in the cache."""
 NO_BITS = NO_ROWS.view(np.int32)
 NO_PACKED = np.empty((len(NAMES) - 1, 0), np.uint8)
 BLOCK_AND_NUMBERS = frozenset(NAMES) - {"non_finite"} | {"resolution", "repeats"}
@@ -129,12 +125,12 @@ class LatentStream:
         while start < n:
             place = self._place
             count = min(n - start, self.window - place)
-            clean = take(*bits, *self._bits, start, count, place)
+            is_clean = take(*bits, *self._bits, start, count, place)
             here = slice(place, place + count)
             self._input[here] = inputs[start : start + count]
             self._step[here] = steps if isinstance(steps, int) else steps[start : start + count]
-            if not clean:
-                self._clean(here)
+            if not is_clean:
+                clean(*self._bits, place, place + count, self._non_finite)
             self._advance(count)
             start += count
         self.rows += n
@@ -159,24 +155,11 @@ class LatentStream:
     def _given_numbers(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the numbers of inputs that a caller gives, counted on from those before."""
         inputs, last = numbers + self._base, self._inputs - 1
-        steps, first = np.diff(inputs), int(inputs[0])
-        self._several |= first <= last or bool((steps <= 0).any())
-        self._scattered |= first < last or bool((steps < 0).any())
-        self._inputs = max(self._inputs, int(inputs.max()) + 1)
+        first, least = int(inputs[0]), int(np.diff(numbers).min(initial=1))
+        self._several |= first <= last or least <= 0
+        self._scattered |= first < last or least < 0
+        self._inputs = max(self._inputs, int(inputs[-1] if least >= 0 else inputs.max()) + 1)
         return inputs
-
-    def _clean(self, here: slice) -> None:
-        """Count the rows that are not finite, turn a negative variance into NaN, and raise a variance of zero."""
-        size = max(CLEANED_AT_ONCE // (here.stop - here.start), 1)
-        for first in range(0, self.dimensions, size):
-            part = slice(first, first + size)
-            finite = np.isfinite(self._mean[part, here])
-            if self._variance is not None:
-                variance = self._variance[part, here]
-                finite &= np.isfinite(variance)
-                np.copyto(variance, np.float32(np.nan), where=variance < 0)
-                np.maximum(variance, MIN_VARIANCE, out=variance)
-            self._non_finite[part] += finite.shape[1] - np.count_nonzero(finite, axis=1)
 
     def _advance(self, count: int) -> None:
         self._place = (self._place + count) % self.window
@@ -241,7 +224,7 @@ class LatentStream:
             independent = int(group[-1]) + 1 - int(group[-1] > 0 and inputs[0] == inputs[-1])
         work.block[NAMES.index("non_finite")] = self._non_finite
         arrays = np.empty((len(LIGHT_SIZES), self.dimensions))
-        shorten(work.block[:-1], LIGHT_SIZES, work.single, work.single_bits, arrays, NO_PACKED, work.kinds)
+        shorten(work.block[:-1], LIGHT_SIZES, arrays, NO_PACKED, work.kinds)
         light = Snapshot.light(
             dict(zip(NAMES, arrays, strict=False)),
             step=step,

@@ -33,8 +33,6 @@ class WorkSpace:
         self.segments = np.empty((4, n + quadrature.OCTAVES))
         self.numbers = np.empty((8, quadrature.ALL_LEVELS + 1))
         self.counters = np.empty((5, quadrature.ALL_LEVELS), np.int64)
-        self.single = np.empty(D, np.float32)
-        self.single_bits = self.single.view(np.uint32)
         self.kinds = np.empty(len(dimensions.NAMES), np.uint8)
         self._nodes: dict[bool, NDArray[np.float64]] = {}
 

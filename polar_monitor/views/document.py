@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..arrays.finite_json import finite_list
 from ..arrays.short_floats import Array
+from ..errors import printable
 from ..statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, PASSIVE
 from .course import Course
 from .log import RunLog
@@ -49,7 +50,8 @@ def documents(log: RunLog, title: str, share: float = 1.0) -> list[dict[str, Any
 
 def problem(title: str, path: str, text: str, notes: Sequence[str] = ()) -> dict[str, Any]:
     """Return a document without numbers, which says why."""
-    return {"version": VERSION, "title": title, "path": path, "problem": text, "notes": list(notes)}
+    data = {"version": VERSION, "title": title, "path": path, "problem": text, "notes": list(notes)}
+    return {key: _printable(value) for key, value in data.items()}
 
 
 def document(course: Course, title: str, path: str, notes: Sequence[str] = (), share: float = 1.0) -> dict[str, Any]:
@@ -60,7 +62,7 @@ def document(course: Course, title: str, path: str, notes: Sequence[str] = (), s
     chosen = _chosen(course, max(min(MAX_STEPS, budget // (2 * len(rows) + 3)), 20))
     frames = chosen[_evenly(len(chosen), max(min(MAX_FRAMES, budget // (2 * course.dimensions + 1)), 10))]
     steps, parts = course.steps, sentence(course, story, rows)
-    return {
+    data = {
         "version": VERSION,
         "title": title,
         "path": path,
@@ -97,6 +99,18 @@ def document(course: Course, title: str, path: str, notes: Sequence[str] = (), s
         "frames": steps[frames].tolist(),
         "plane": _plane(course, rows, frames) if point.has_variance else None,
     }
+    return {key: _printable(value) for key, value in data.items()}
+
+
+def _printable(value: Any) -> Any:
+    """Return the document without characters that act on a terminal or hide: names may come from a foreign log."""
+    if isinstance(value, str):
+        return printable(value, keep="")
+    if isinstance(value, dict):
+        return {key: _printable(item) for key, item in value.items()}
+    if isinstance(value, list) and value and isinstance(value[0], str | dict | list):
+        return [_printable(item) for item in value]
+    return value
 
 
 def _chosen(course: Course, most: int) -> NDArray[np.intp]:

@@ -107,25 +107,43 @@ def test_a_broken_state_is_refused() -> None:
     history, builtin = state["history"], state["builtin"]
     short = history | {"information": [[1.0, 2.0]]}
     uneven = DimensionHistory.empty(2).to_dict() | {"healthy_variance": [None]}
-    drain = {name: value for name, value in builtin["drain"].items() if name != "total"}
     broken = [{}, *(state | {"history": h} for h in ({}, short, uneven))]
     broken += [
         state | {"builtin": builtin | rule}
         for rule in (
-            {"drain": drain},
             {"drain": builtin["drain"] | {"peak": 1.0}},
             {"drain": builtin["drain"] | {"total": "much"}},
             {"drain": builtin["drain"] | {"total": None}},
             {"drain": None},
+            {"fading": builtin["fading"] | {"lost": {"dimensions": ["x"]}}},
             {"another": {}},
         )
     ]
-    broken.append(state | {"builtin": {name: value for name, value in builtin.items() if name != "collapse"}})
     engine = AlertEngine()
     for wrong in broken:
         with pytest.raises((KeyError, TypeError, ValueError)):
             engine.load_state_dict(wrong)
     assert engine.state_dict() == state
+
+
+def test_a_state_of_an_earlier_version_begins_anew_what_it_lacks() -> None:
+    engine = AlertEngine()
+    run_on = [1.5] * 12
+    for t, nats in enumerate(run_on):
+        s = make_snapshot(25 * (t + 1), [PASSIVE] * 2, information=[nats, 2.0], bins=4)
+        engine.evaluate(Observation(s.step, 2400, s, judge(s)), RULES)
+    state = json.loads(json.dumps(engine.state_dict()))
+    assert state["builtin"]["collapse"]["use"] > 0
+    for rule, field in (("collapse", "last_use"), ("collapse", "use"), ("drain", "swing"), ("fading", "unsteady")):
+        del state["builtin"][rule][field]
+    del state["builtin"]["silent"], state["history"]["fading_step"], state["history"]["fading_swing"]
+    earlier = AlertEngine()
+    earlier.load_state_dict(state)
+    assert earlier.states["collapse"] == engine.states["collapse"] | {"last_use": None, "use": 0.0}
+    assert earlier.states["drain"] == engine.states["drain"] | {"swing": 0.0}
+    assert earlier.states["silent"] == {"silent": False}
+    assert earlier.history.fading_step.tolist() == [-1, -1]
+    assert earlier.history.information.tolist() == engine.history.information.tolist()
 
 
 def test_the_first_non_finite_value_and_the_first_silence() -> None:

@@ -1,8 +1,16 @@
-"""The rewriter counts calls of NumPy and kernels, and operators of arrays; it changes no result."""
+"""The rewriter counts calls of NumPy and kernels, and operators of arrays; it changes no result.
+
+With it, a light evaluation makes at most `MAX_CALLS` of them, whatever the number of dimensions is.
+"""
 
 from __future__ import annotations
 
 import builtins
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +19,8 @@ import pytest
 from bench.evaluations.counts import Calls, rewritten
 from polar_monitor.kernels._jit import Kernel
 
+MAX_CALLS = 60
+BENCH = Path(__file__).resolve().parents[2] / "bench"
 SOURCE = """
 from __future__ import annotations
 import math
@@ -55,3 +65,17 @@ def test_calls_and_operators_are_counted(monkeypatch: pytest.MonkeyPatch) -> Non
     assert calls.count == {
         "exp": 1, "operator add": 1, "sum": 1, "operator in place": 1, "kernel <lambda>": 1, "reduce": 1,
     }  # fmt: skip
+
+
+def test_a_light_evaluation_makes_few_calls() -> None:
+    wanted = {"dimensions": [10, 512], "cases": ["clean", "NaN"]}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(BENCH.parent), str(BENCH)])}
+    done = subprocess.run(
+        [sys.executable, "-m", "evaluations.counts", json.dumps(wanted)],
+        env=environment, cwd=BENCH, stdout=subprocess.PIPE, text=True, check=True,
+    )  # fmt: skip
+    rows = [line for line in done.stdout.splitlines() if line.startswith("[")]
+    calls = {(one["dimensions"], one["case"]): one["light"] for one in json.loads(rows[-1])}
+    assert len(calls) == 4
+    for key, counts in calls.items():
+        assert 20 < sum(counts.values()) <= MAX_CALLS, (key, counts)

@@ -1,9 +1,7 @@
 """The joint entropy of rows that are not what an estimator likes, and the accuracy that is promised."""
 
-import importlib.util
+import importlib
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,21 +14,13 @@ from polar_monitor import entropy
 from polar_monitor.kernels.copula import GAUSSIAN
 from polar_monitor.kernels.joint.degenerate import first_of_their_kind
 
-BENCH = Path(__file__).resolve().parents[2] / "bench"
 N = 4000
 
 
 @pytest.fixture(scope="module")
 def laws():
-    """`bench/joint.py`, which imports a file beside it."""
-    specification = importlib.util.spec_from_file_location("bench_joint", BENCH / "joint.py")
-    module = importlib.util.module_from_spec(specification)
-    sys.path.insert(0, str(BENCH))
-    try:
-        specification.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(BENCH))
-    return module
+    """The laws of `bench/joint.py`."""
+    return importlib.import_module("bench.joint")
 
 
 @pytest.fixture

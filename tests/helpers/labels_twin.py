@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 Z, Z_VALLEY, PASSIVE, INFORMATIVE, GAP, SHARE, VALLEY, MIN_ROWS = 1.96, 3.0, 0.05, 0.15, 0.02, 0.05, 0.85, 512
-Z_CHANGE, DRIFT, MIN_EVIDENCE = 3.29, 1.0, 7.6
+Z_CHANGE, DRIFT, MIN_EVIDENCE, Z_MOVES = 3.29, 1.0, 7.6, 4.0
 
 
 @dataclass
@@ -17,9 +17,9 @@ class Answer:
     side: bool | None = None
     total: float = 0.0
 
-    def follow(self, yes: bool, margin: float, share: float) -> None:
+    def follow(self, yes: bool, margin: float, share: float, moves: bool) -> None:
         """Take one evaluation: its own answer by 95 % bounds, and its distance from the cut towards yes."""
-        if self.side is None or math.isnan(margin):
+        if self.side is None or math.isnan(margin) or moves:
             self.side, self.total = (True if yes else False if margin <= -Z else None), 0.0
             return
         against = -margin if self.side else margin
@@ -35,9 +35,14 @@ class DimensionTwin:
 
     has_variance: bool
     answers: tuple[Answer, Answer, Answer] = field(default_factory=lambda: (Answer(), Answer(), Answer()))
+    moves: bool = False
+    """True if it moves through a cut."""
 
-    def judge(self, values: Sequence[float], error: float, finite: float, share: float) -> tuple[int, int]:
-        """Return the codes of the label and of the label by this evaluation alone."""
+    def judge(
+        self, values: Sequence[float], error: float, finite: float, share: float, before: float, ahead: float
+    ) -> tuple[int, int]:
+        """Return the codes of the label and of the label by this evaluation alone; the one `before` had this error."""
+        self.moves = False
         information, upper, gap, low, high, valley = values
         if math.isnan(information) or finite < MIN_ROWS:
             for answer in self.answers:
@@ -59,9 +64,13 @@ class DimensionTwin:
         none_found = -Z if self.answers[2].side is None else -DRIFT
         parts.append(max(depth, none_found) if valley >= 1 else depth)
         kinds = math.nan if any(map(math.isnan, parts)) else min(parts)
+        moves = ahead > 0 and abs(information - before) > Z_MOVES * math.sqrt(2) * error
         for answer, yes, margin in zip(self.answers, (passive, informative, mixed), (below, above, kinds), strict=True):
-            answer.follow(yes, margin, share)
-        return code(*(answer.side is True for answer in self.answers)), code(passive, informative, mixed)
+            answer.follow(yes, margin, share, moves and answer is not self.answers[2])
+        label = code(*(answer.side is True for answer in self.answers))
+        then = information + ahead * (information - before)
+        self.moves = moves and ((label == 0 and then > PASSIVE) or (label == 3 and then < INFORMATIVE))
+        return 1 if self.moves else label, code(passive, informative, mixed)
 
 
 def code(passive: bool, informative: bool, mixed: bool) -> int:

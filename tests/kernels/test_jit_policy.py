@@ -99,11 +99,11 @@ def exercise():
     found.append(np.array(copula.copula_entropy(whole[[0, 3, 5]])))
     found.append(np.array(joint.joint(whole[[0, 3, 5]])[:5]))
     numbers, codes = rng.uniform(0, 1, (13, 6)), np.empty((2, 6), np.uint8)
-    sides, evidence = np.zeros(6, np.uint8), np.zeros((3, 6))
-    cuts = (1.96, 3.0, 0.05, 0.15, 0.02, 0.05, 0.85, 0.1, 3.29, 1.0, 7.6)
+    sides, evidence, earlier = np.zeros(6, np.uint8), np.zeros((3, 6)), numbers[2:4].copy()
+    cuts = (1.96, 3.0, 0.05, 0.15, 0.02, 0.05, 0.85, 0.1, 3.29, 1.0, 7.6, 0.1)
     for share in (0.0, 0.5):
-        found += [np.array(labels.label(numbers, True, cuts, share, sides, evidence, codes)), codes.copy()]
-        found += [sides.copy(), evidence.copy()]
+        found += [np.array(labels.label(numbers, True, cuts, share, earlier, share, sides, evidence, codes))]
+        found += [codes.copy(), sides.copy(), evidence.copy()]
     used, counts, new = numbers[6] > 0.5, np.ones((4, 6)), (np.empty((4, 6)), np.empty((4, 6)))
     used_now, limits = np.empty(6, np.bool_), (1.96, 0.35, 0.002, 0.5, 1.2, 25.0, 50.0)
     rows = numbers[:2], numbers[2], numbers[3], numbers[4] > 0.2, numbers[7:11], counts, used

@@ -6,7 +6,7 @@ from encoders import KINDS, random_encoder
 from reference.repeats import share, slow
 
 from polar_monitor.kernels.posterior import ACTIVE, posterior
-from polar_monitor.kernels.repeats import BLOCK, PROBES, SCALES, coincidences, different, occurrences
+from polar_monitor.kernels.repeats import PROBES, SCALES, coincidences, different, occurrences
 from polar_monitor.statistics.window import light_statistics
 
 N = 4096
@@ -179,7 +179,7 @@ def test_matches_the_slow_twin(with_variance, size):
     probes, largest = np.arange(PROBES) * 9, np.linspace(0.3, 1.0, 8)
     which, counts = np.array([3, 1, 0, 2, 7, 6, 5, 4]), np.zeros((PROBES, 1 + len(SCALES)), np.int64)
     spread = variance if with_variance else np.zeros((0, 0), np.float32)
-    most = coincidences(mean, spread, group, 0.5, largest, which, probes, np.zeros(BLOCK, np.float32), counts)
+    most = coincidences(mean, spread, group, 0.5, largest, which, probes, counts)
     expected = [slow(mean, variance if with_variance else None, group, 0.5, largest, which, p) for p in probes]
     np.testing.assert_array_equal(counts, expected)
     assert most == counts[:, 2].max()

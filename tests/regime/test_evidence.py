@@ -287,6 +287,8 @@ def test_no_label_reason_or_explanation_contradicts_its_own_numbers(seed: int) -
         }
         independent = N if rng.random() > 0.03 else 400
         s = replace(base(dimensions), step=t, rows=N + t * rng.integers(1, N), independent=independent, **arrays)
+        if seed % 2:
+            s = replace(s, step=50 * t + 50, rows_from=50 * t + int(rng.integers(0, 30)), rows_to=50 * t + 50)
         regime = judge(s, regime)
         check_truth(regime)
 
@@ -300,16 +302,26 @@ def check_truth(regime: Regime) -> None:
         if label is not UNDECIDED:
             assert np.isfinite(s.information[j])
             assert s.independent >= 512
+        moves = moving(regime, j)
         assert not (label is PASSIVE and low[j] > PASSIVE_CUT)
         assert not (label is ACTIVE and high[j] < INFORMATIVE)
-        assert not (label in (ACTIVE, MIXED, UNDECIDED) and high[j] < PASSIVE_CUT and s.independent >= 512)
-        assert not (label is UNDECIDED and low[j] > INFORMATIVE and s.independent >= 512)
+        enough = s.independent >= 512 and not moves
+        assert not (label in (ACTIVE, MIXED, UNDECIDED) and high[j] < PASSIVE_CUT and enough)
+        assert not (label is UNDECIDED and low[j] > INFORMATIVE and enough)
         check_sentence(regime.explain(j).splitlines()[0])
-        held = label is not regime.latest[j]
+        held = label is not regime.latest[j] and not moves
         assert (f"is held {label}; this evaluation alone says {regime.latest[j]}" in regime.explain(j)) == held
+        way = "rises" if regime.latest[j] is PASSIVE else "falls"
+        said = f"is undecided; this evaluation alone says {regime.latest[j]}; it {way} and, at its rate"
+        assert (said in regime.explain(j)) == moves
     assert sum(regime.count(str(label)) for label in Label) == s.dimensions
-    held = any(a is not b for a, b in zip(regime.labels, regime.latest, strict=True))
-    assert any(reason.startswith("held near a cut") for reason in regime.reasons) == (held and s.independent >= 512)
+    apart = [j for j, (a, b) in enumerate(zip(regime.labels, regime.latest, strict=True)) if a is not b]
+    held = bool(apart)
+    for words, which in (
+        ("held near a cut", [j for j in apart if not moving(regime, j)]),
+        ("undecided while they move", [j for j in apart if moving(regime, j)]),
+    ):
+        assert any(r.startswith(words) for r in regime.reasons) == bool(which and s.independent >= 512)
     informative, passive = regime.count("active") + regime.count("mixed"), regime.count("passive")
     assert regime.was_informative >= (informative > 0)
     match regime.verdict:
@@ -323,6 +335,11 @@ def check_truth(regime: Regime) -> None:
             assert regime.reasons[0].startswith(f"{informative} informative and {passive} passive dimensions")
         case Verdict.GRADED if regime.reasons[0].endswith("lie between the two groups"):
             assert not held
+
+
+def moving(regime: Regime, j: int) -> bool:
+    """Return True if a dimension is marked as one that moves through a cut."""
+    return bool(regime.sides) and regime.sides[j] >= 64
 
 
 def check_sentence(text: str) -> None:

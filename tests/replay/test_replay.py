@@ -288,7 +288,8 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert {alert["kind"] for alert in told["both"]} == {"lost"}
     assert told["only_replayed"] == []
     assert main(["replay", "--list-rules"]) == 0
-    assert capsys.readouterr().err == "no rules are installed (entry-point group polar_monitor.rules)\n"
+    said = capsys.readouterr().err
+    assert said == "polar-monitor replay: no rules are installed (entry-point group polar_monitor.rules)\n"
 
 
 @pytest.mark.parametrize(
@@ -396,8 +397,15 @@ def test_numbers_that_no_run_can_have_made_are_one_error(change: dict[str, Any],
         replay(log)
 
 
+HUGE = st.sampled_from([10**400, -(10**400), 2**63, 10**4000])
+"""Whole numbers that no float, or no machine word, can hold."""
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | HUGE
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
@@ -427,6 +435,41 @@ def test_anything_in_one_place_of_a_state_is_replayed_or_refused(data: Any, seco
     edit(log, change)
     with contextlib.suppress(PolarMonitorError):
         assert replay(log).evaluations == 3
+
+
+def places(part: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of everything in a record."""
+    inner = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
+    return [path, *(place for key, value in inner for place in places(value, (*path, key)))]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@given(data=st.data())
+def test_anything_in_one_place_of_a_record_is_replayed_or_refused(data: Any, log: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "changed.jsonl"
+    lines = log.read_text().splitlines()
+    number = data.draw(st.sampled_from([0, 20, 55]))
+    record = json.loads(lines[number])
+    *path, last = data.draw(st.sampled_from([place for place in places(record) if place]))
+    inner = record
+    for key in path:
+        inner = inner[key]
+    inner[last] = data.draw(VALUES)
+    copy.write_text("\n".join([*lines[:number], json.dumps(record), *lines[number + 1 :]]) + "\n")
+    for rules in (None, {"worth": 0.5}):
+        with contextlib.suppress(PolarMonitorError):
+            replay(copy, rules)
+
+
+@pytest.mark.parametrize("number", ["1" + 400 * "0", "-1" + 400 * "0", "0x" + 9000 * "f"])
+def test_a_number_beyond_a_float_in_the_rules_is_one_clear_error(number: str, log: Path, tmp_path: Path) -> None:
+    (tmp_path / "rules.toml").write_text(f"worth = {number}\n")
+    with pytest.raises(PolarMonitorError, match="expected worth to be at most"):
+        read_rules(tmp_path / "rules.toml")
+    with pytest.raises(PolarMonitorError, match="worth: expected a number of at most"):
+        AlertRules(worth=int(number, 0))
+    with pytest.raises(PolarMonitorError, match="expected horizon to be at most"):
+        replay(log, {"horizon": int(number, 0)})
 
 
 def test_numbers_that_no_run_can_have_made_give_no_warning(log: Path, tmp_path: Path) -> None:

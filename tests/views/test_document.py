@@ -81,3 +81,12 @@ def test_titles_are_as_short_as_they_can_be() -> None:
     logs = [Path("/a/x/polar.jsonl"), Path("/b/x/polar.jsonl"), Path("/b/y.jsonl")]
     assert titles(logs[1:]) == ["x", "y.jsonl"]
     assert titles(logs) == ["a/x", "b/x", "b/y.jsonl"]
+
+
+def test_characters_that_act_on_a_terminal_are_shown_as_text(tmp_path: Path) -> None:
+    alert = replace(fading_alert(500, [0]), message="\x1b[2J\u202egnidaf", causes=("a\nb",))
+    run = [replace(one, name="z\x07") for one in falling_run({500: (alert,)})]
+    (data,) = of(write_log(tmp_path, run), "run\x1b")
+    text = json.dumps(data, ensure_ascii=False)
+    assert all(character.isprintable() for character in text)
+    assert "\\\\x1b[2J" in text

@@ -26,32 +26,31 @@ BUILTIN_RULES: tuple[BuiltinRule, ...] = (
 
 
 def check_states(saved: Mapping[str, Any]) -> dict[str, Any]:
-    """Return saved states if they fit these rules.
+    """Return saved states if they fit these rules; a rule or a field that earlier versions lack begins anew.
 
-    Raises PolarMonitorError for a value that is no number, and KeyError, TypeError or ValueError for the states of
-    another version.
+    Raises PolarMonitorError for a value that is no number, and TypeError or ValueError for the states of another
+    version.
     """
-    starts = {rule.name: rule.start() for rule in BUILTIN_RULES}
-    _refuse_more(saved, starts)
-    for name, start in starts.items():
-        _check_fields(saved[name], start, name)
-    return {name: dict(saved[name]) for name in starts}
+    return _filled(saved, {rule.name: rule.start() for rule in BUILTIN_RULES}, "")
 
 
-def _check_fields(saved: Mapping[str, Any], expected: Mapping[str, Any], where: str) -> None:
-    """Compare a state with that before the first evaluation: numbers, lists of numbers, None, and fields in fields."""
-    _refuse_more(saved, expected)
-    for field, first in expected.items():
-        value = saved[field]
-        if isinstance(first, Mapping):
-            _check_fields(value, first, f"{where} {field}")
-        elif isinstance(first, list):
-            if not (isinstance(value, list) and all(isinstance(one, int | float) for one in value)):
-                raise PolarMonitorError(f"state: expected {where} {field} to be a list of numbers, got {value!r:.60}")
-        elif not (isinstance(value, int | float) or (value is None and first is None)):
-            raise PolarMonitorError(f"state: expected {where} {field} to be a number, got {type(value).__name__}")
+def _filled(saved: Mapping[str, Any], start: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return a saved state with what it lacks as it is before the first evaluation.
 
-
-def _refuse_more(saved: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
-    if more := set(saved) - set(expected):
+    A state has numbers, lists of numbers, None, and states.
+    """
+    if more := set(saved) - set(start):
         raise ValueError(f"a state of the alerts with {', '.join(map(str, more))}")
+    return {name: _checked(saved.get(name, first), first, f"{where} {name}".strip()) for name, first in start.items()}
+
+
+def _checked(value: Any, first: Any, where: str) -> Any:
+    """Return a value if it is of the kind of the first one."""
+    if isinstance(first, Mapping):
+        return _filled(value, first, where)
+    if isinstance(first, list):
+        if not (isinstance(value, list) and all(isinstance(one, int | float) for one in value)):
+            raise PolarMonitorError(f"state: expected {where} to be a list of numbers, got {value!r:.60}")
+    elif not (isinstance(value, int | float) or (value is None and first is None)):
+        raise PolarMonitorError(f"state: expected {where} to be a number, got {type(value).__name__}")
+    return value

@@ -5,6 +5,7 @@ After a COLLAPSE nothing is left to fall: there is no DRAIN until the model come
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TypedDict
 
@@ -134,7 +135,7 @@ class Drain:
         )  # by the COLLAPSE: the story of a DRAIN begins
         stable_streak = 0.0 if falling or steep or turned or reported else state["stable_streak"] + pace.steps
         stopped = state["warned"] and stable_streak >= wait_of(swing, rules)
-        known = bool(np.isfinite(signals.snapshot.information[used]).all())
+        known = math.isfinite(np.add.reduce(signals.snapshot.information[used]))
         healthy = known and not collapsed and (stopped or drop - baseline <= MAX_HEALTHY_DROP)
         new = DrainState(
             total=total,

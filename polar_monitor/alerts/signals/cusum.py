@@ -35,7 +35,8 @@ NAMES = ("drop", "deepest_drop", "recovered_drop", "baseline_drop")
 
 def log_level(level: Array) -> Array:
     """Return the logarithm of a level, which has a floor."""
-    return np.asarray(np.log(np.maximum(level, LEVEL_FLOOR)))
+    logarithm: Array = np.log(np.maximum(level, LEVEL_FLOOR))
+    return logarithm
 
 
 @lru_cache(MAX_CACHED)

@@ -18,7 +18,7 @@ from ...statistics.thresholds import Z
 from ..advice import Cause
 from ..alert_rules import AlertRules
 from .attribution import causes_of_falls
-from .cusum import MAX_RECOVERED_DROP, MIN_RECOVERED_SHARE, Cusum, recovers
+from .cusum import MAX_RECOVERED_DROP, MIN_RECOVERED_SHARE, NAMES, Cusum, recovers
 from .falls import Falls, cut_of, find_falls, least_drop
 from .history import DimensionHistory, Flags, Ints
 from .pace import Pace
@@ -120,8 +120,8 @@ def _advance(
         Z, float(rules.worth), float(allowance), 1 - MIN_RECOVERED_SHARE, MAX_RECOVERED_DROP, pace.steps,
         float(rules.established_steps),
     )  # fmt: skip
-    drops, counts = np.empty_like(history.cusum.drops), np.empty_like(history.counts)
-    was_used = np.empty_like(history.was_used)
+    numbers, was_used = np.empty((len(NAMES) + len(history.counts), len(going))), np.empty_like(history.was_used)
+    drops, counts = numbers[: len(NAMES)], numbers[len(NAMES) :]
     largest_drop = kernels.follow(
         now.levels, now.log_level, before.log_level, going, history.cusum.drops, history.counts, history.was_used,
         limits, drops, counts, was_used,

@@ -187,9 +187,14 @@ class DimensionHistory:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> DimensionHistory:
-        """Return the inverse of `to_dict`. Raises KeyError, TypeError or ValueError for other data."""
+        """Return the inverse of `to_dict`; what data of an earlier version lack is as before the first evaluation.
+
+        Raises KeyError, TypeError or ValueError for other data.
+        """
         dimensions = len(data["in_use"])
-        empty, cusum = cls.empty(dimensions), Cusum.from_dict(data["cusum"])
+        empty = cls.empty(dimensions)
+        data = {**empty.to_dict(), **data}
+        cusum = Cusum.from_dict(data["cusum"])
         names = [name for name in PLAIN_NAMES if name != "cusum"]
         arrays = {name: np.array(data[name], getattr(empty, name).dtype) for name in names}
         rows = len(arrays["steps"])

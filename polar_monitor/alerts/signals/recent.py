@@ -75,11 +75,12 @@ def remember(
     numbers = np.empty((4, s.dimensions))
     numbers[0], numbers[1], numbers[2], numbers[3] = s.information, s.information_se, s.variance, s.posterior_variance
     levels, moments = numbers[:2], numbers[2:]
-    if not math.isfinite(np.add.reduce(levels, axis=None)):
+    total, error = np.add.reduce(levels, axis=1)
+    if not math.isfinite(total + error):
         levels = np.where(np.isfinite(levels).all(axis=0), levels, 0.0 if before is None else before.levels)
-    total = float(np.add.reduce(levels[0]))
+        total = np.add.reduce(levels[0])
     row = _known(context.beta), _known(context.learning_rate), _known(context.reconstruction)
-    return Remembered(s.step, levels, row, log_level(levels[0]), windows, total), moments
+    return Remembered(s.step, levels, row, log_level(levels[0]), windows, float(total)), moments
 
 
 def keep(recent: tuple[Remembered, ...], now: Remembered) -> tuple[Remembered, ...]:

@@ -28,7 +28,7 @@ from ..._torch_compat import (
 )
 from ...discovery.evidence.seen import MAX_CALLS, MAX_ROW, Seen, corner_of, tensors_of
 from ...discovery.unwrap import unwrapped
-from ..inert import InertHook
+from ..copies import OwnHook
 from ..output_rows import MANTISSA, refusal
 from ..transfer import to_hosts
 
@@ -68,6 +68,8 @@ class Look:
         for name, module in () if model is None else hookable_modules(model):
             if names is None or name in names:
                 before, after = LookBefore(self, name, module), LookHook(self, name, module)
+                before.keep_out_of_copies(module)
+                after.keep_out_of_copies(module)
                 self._handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
                 self._handles.append(module.register_forward_hook(after))
 
@@ -121,7 +123,7 @@ class Look:
         return tensor[(slice(count), *map(slice, corner))].to(torch.float32, copy=True)
 
 
-class LookHook:
+class LookHook(OwnHook):
     """Hook on the output of one module."""
 
     def __init__(self, look: Look, name: str, module: nn.Module) -> None:
@@ -143,12 +145,6 @@ class LookHook:
         except Exception:  # nothing is raised in someone's forward; what was not seen is no evidence
             pass
         look.nanoseconds += perf_counter_ns() - begin
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> InertHook:
-        return InertHook()
-
-    def __reduce__(self) -> tuple[type[InertHook], tuple[()]]:
-        return InertHook, ()
 
 
 class LookBefore(LookHook):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import atexit
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,14 +16,16 @@ from ...capture.hooks import HookSet
 from ...capture.probe import latents_of
 from ...discovery.latent import Latent
 from ...discovery.mask import MaskReader
-from ...errors import PolarMonitorError, PolarMonitorWarning, warn
+from ...errors import PolarMonitorError, warn
 from ...offline.classify import judged
 from ...regime.regime import Regime
-from ...schedule.optimizer_clock import OptimizerClock
+from ...schedule.optimizer_clock import OptimizerClock, expect_orphans
 from ..evaluation_loop import EvaluationLoop
 
+_running: weakref.WeakSet[EvaluationLoop] = weakref.WeakSet()
+"""Loops that watch a model."""
 attached_monitors: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
-"""Monitors that `polar_monitor.attach` made, by model and name: the model keeps them alive until they detach."""
+"""Attached monitors, by model and name: the model keeps them alive until they detach."""
 
 
 def connect(
@@ -43,6 +45,8 @@ def connect(
     rings = {mode == "train": pipeline.ring for mode, pipeline in loop.pipelines.items()}
     hooks = HookSet(model, latent, rings, loop.options.strict, mask)
     loop.connect(hooks)
+    weakref.finalize(loop, _take_off, hooks).atexit = False
+    _running.add(loop)
     if "train" in loop.pipelines and before is None and not loop.schedule.steps:
         clock.expect_steps(loop.pipelines["train"].ring)
     if hooks.class_compiled_before and before is None:
@@ -93,25 +97,48 @@ def judge_batch(loop: EvaluationLoop, watched: weakref.ref[nn.Module] | None, ba
     finally:
         loop.schedule.governor.leave_out(perf_counter() - began)  # the user asked for it: it is no overhead
     if doubt:
-        warnings.warn(f"polar_monitor: {doubt}", PolarMonitorWarning, stacklevel=3)
+        warn(doubt, depth=3)
     step = loop.schedule.steps
     snapshot = None if regime.snapshot is None else replace(regime.snapshot, step=step)
     return replace(regime, step=step, snapshot=snapshot)
 
 
-def forget(watched: weakref.ref[nn.Module] | None, name: str, monitor: object) -> None:
+def keep(model: nn.Module, name: str, monitor: object) -> None:
+    """Let the model keep a monitor alive: its user need not."""
+    monitors = attached_monitors.setdefault(model, {})
+    monitors[name if name not in monitors else f"{name} {id(monitor)}"] = monitor
+
+
+def forget(watched: weakref.ref[nn.Module] | None, monitor: object) -> None:
     """Let the model keep a monitor alive no longer."""
     model = None if watched is None else watched()
     monitors = {} if model is None else attached_monitors.get(model, {})
-    if monitors.get(name) is monitor:
+    for name in [name for name, kept in monitors.items() if kept is monitor]:
         del monitors[name]
+
+
+@atexit.register
+def _warn_at_exit() -> None:
+    """Warn of the runs that end with the interpreter, unseen."""
+    for loop in tuple(_running):
+        loop.warn_at_end()
+
+
+def _take_off(hooks: HookSet) -> None:
+    """Take off the hooks of a monitor that is gone; its modules may live on, and the clock warns if they are trained.
+
+    That is so if `attach` got an object that nobody keeps, around modules that are kept.
+    """
+    if not hooks.ended:
+        expect_orphans(hooks.modules, hooks.where)
+        hooks.off("ended")
 
 
 def warn_of_replacement(name: str) -> None:
     """Warn that a new monitor takes the place of one that watches the same model under the same name."""
     named = f" ({name})" if name else ""
-    message = (
-        f"polar_monitor: this model is watched already: the new monitor replaces the old one{named}; call "
-        "monitor.detach() first, or pass name=… to keep both"
+    warn(
+        f"this model is watched already: the new monitor replaces the old one{named}; call monitor.detach() first, "
+        "or pass name=… to keep both",
+        depth=4,
     )
-    warnings.warn(message, PolarMonitorWarning, stacklevel=4)

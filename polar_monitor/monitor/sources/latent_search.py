@@ -77,6 +77,7 @@ class LatentSearch:
             any_mode, flood = "train" not in self._loop.options.modes, partial(_warn_of_no_step, type(model).__name__)
             self._forwards = FirstForwards(model, self._given, any_mode, flood)
             self._loop.search = self
+            weakref.finalize(self, self._forwards.remove).atexit = False  # modules may outlive the monitor
         self._request = LatentRequest(layout=request.layout, prior=request.prior)  # the rest may hold the model
         self._latent, self._given = None, Given(None)  # they hold modules, and functions of the user
         return clock
@@ -172,6 +173,7 @@ class LatentSearch:
         model = self._model()
         if outcome.reading is not None and model is not None:
             self._later = LaterCheck(model, outcome.reading, self._loop.schedule.steps)
+            weakref.finalize(self, self._later.stop).atexit = False
             self._loop.search = self
         self.why = outcome.why or (warning if outcome.is_none else self.why)
         if warning:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +19,10 @@ from ...capture.axes import Axes
 from ...capture.tap import Tap
 from ...discovery.conditional_prior import standardise
 from ...errors import PolarMonitorError
+from ..evaluation_loop import EvaluationLoop
 from ..pipeline import ModePipeline
+
+REFUSED = "polar_monitor: a call by hand was refused (%s); training is not affected, see monitor.health()"
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,18 @@ class ObservedRows:
     """Layout of the tensors, if the user gave one."""
     mask: Tensor | None = None
     """True at real data; None if all of it is."""
+    letters: str = "nd"
+    """Letters of the axes."""
 
     def prepared(self, pipeline: ModePipeline, prior: Any, standardised: bool | None) -> ObservedRows:
         """Return the rows for a pipeline, standardised if they have a prior. Raises PolarMonitorError.
 
         They must be like earlier ones in dimensions, spread and prior; `standardised` is None before the first.
         """
+        letters = pipeline.axes.of(self.mean.shape) if self.layout is None else axes_of(self.layout, self.mean.dim())
+        return replace(self, letters=letters)._prepared(pipeline, prior, standardised)
+
+    def _prepared(self, pipeline: ModePipeline, prior: Any, standardised: bool | None) -> ObservedRows:
         self._check_like(pipeline)
         if standardised not in (None, prior is not None):
             had = "a prior of each row" if standardised else "no prior="
@@ -52,18 +62,16 @@ class ObservedRows:
         dimensions = None if waiting is None or not pipeline.ring.pending_rows else waiting.shape[1]
         if stream is not None and stream.rows:
             dimensions = stream.dimensions
-        width = self._dimensions
-        if dimensions not in (None, width):
+        width = dimensions_of(self.letters, self.mean.shape)
+        before = pipeline.ring.letters
+        read_anew = self.layout is None and before != self.letters and len(before) == len(self.letters)
+        if dimensions not in (None, width) and not read_anew:
             raise PolarMonitorError(f"mean: expected {dimensions} dimensions as before, got {width}")
         if pipeline.kind != self.kind:
             reads, got = (kind or "no variance" for kind in (pipeline.kind, self.kind))
             arguments = "mean" if pipeline.kind is None else f"mean, {pipeline.kind}=…"
             remedy = f": call monitor.observe({arguments})" if pipeline.kind in (None, *ARGUMENTS) else ""
             raise PolarMonitorError(f"observe: this monitor reads {reads}, got {got}{remedy}")
-
-    @property
-    def _dimensions(self) -> int:
-        return dimensions_of(axes_of(self.layout, self.mean.dim()), self.mean.shape)
 
     def _standardised(self, prior: Any, shared: Any) -> ObservedRows:
         if shared is not None:
@@ -89,8 +97,7 @@ class ObservedRows:
         try:
             if self.kind and self.spread is not None and self._can_be_looked_at(self.spread):
                 pipeline.check_unit(self.spread.detach().float().numpy(), self.kind)
-            letters = axes_of(self.layout, self.mean.dim())
-            axes = Axes(None if letters == "nd" else letters)
+            axes = Axes(None if self.letters == "nd" else self.letters)
             ring.begin_call(self.mask)
             Tap({}, None, "both", axes, strict=True).record(ring, (self.mean, self.spread))
             ring.numbers.mask = None
@@ -119,6 +126,26 @@ def read_rows(
     except ValueError as failure:
         raise PolarMonitorError(str(failure)) from None
     return ObservedRows(kind, mean, spread, layout, real)
+
+
+@contextmanager
+def by_hand(loop: EvaluationLoop, mode: str = "", mean: Any = None) -> Iterator[None]:
+    """Raise what the first call of the user raises; a later one, in the middle of a training, is logged and counted.
+
+    The rows of `mean` count as dropped.
+    """
+    ring = loop.pipelines[mode].ring if isinstance(mode, str) and mode in loop.pipelines else None
+    dropped = 0 if ring is None else ring.lost + ring.refused
+    try:
+        yield
+    except Exception as failure:
+        began = loop.schedule.steps or any(pipeline.ring.calls for pipeline in loop.pipelines.values())
+        if not began:
+            raise
+        loop.failed(failure, fatal=False, message=REFUSED)
+        if ring is not None and dropped == ring.lost + ring.refused:
+            with suppress(Exception):
+                ring.refused += len(mean)
 
 
 def checked_mode(mode: Any, modes: Sequence[str]) -> str:

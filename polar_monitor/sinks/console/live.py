@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...alerts.alert import NOTES, Alert, AlertKind, add_alert, format_alert
+from ...errors import printable
 from ...evaluation import Evaluation
 from ...regime.label import Label
 from ...regime.regime import Regime
@@ -53,7 +54,7 @@ class LiveConsole:
 
     def say(self, words: str) -> None:
         """Print a line above the view, such as a new phase of the training."""
-        self._terminal.print(Text(words, style="bold"))
+        self._terminal.print(Text(printable(words), style="bold"))
 
     def write(self, evaluation: Evaluation) -> None:
         """Redraw the view."""

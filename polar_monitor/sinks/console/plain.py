@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 import numpy as np
 
 from ...alerts.alert import title
+from ...errors import printable
 from ...evaluation import Evaluation
 from ..scalars import LETTERS, label_letters
 
@@ -45,13 +46,13 @@ class PlainConsole:
 
     def say(self, words: str) -> None:
         """Print a line, such as a new phase of the training."""
-        print(words, file=self._stream, flush=True)
+        print(printable(words), file=self._stream, flush=True)
 
     def write(self, evaluation: Evaluation) -> None:
         """Print one evaluation."""
         self.say(plain_line(evaluation, self.total))
         for alert in evaluation.alerts:
-            self.say(f"  {title(alert)}: {alert.message}")
+            self.say(printable(f"  {title(alert)}: {alert.message}", keep=""))
 
     def flush(self) -> None:
         """Do nothing: every line is flushed."""
@@ -64,6 +65,7 @@ def plain_line(evaluation: Evaluation, total: int | None = None) -> str:
     """Return step, verdict, counts of labels, total information and overhead on one line."""
     goal = "" if total is None else f"/{total}"
     series = "/".join(part for part in (evaluation.name, "" if evaluation.mode == "train" else evaluation.mode) if part)
+    series = printable(series, keep="")
     head = f"step {evaluation.step:>6}{goal}{f'  {series}' if series else ''}"
     s, regime = evaluation.snapshot, evaluation.regime
     if s is None or regime is None:

@@ -20,6 +20,7 @@ from tensorboard.compat.proto.types_pb2 import DT_STRING
 
 from ...alerts.advice import named
 from ...alerts.alert import Alert
+from ...errors import printable
 from .buckets import Buckets
 
 TEXT = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="text"))
@@ -80,7 +81,7 @@ def add_histogram(values: Any, tag: str, buckets: Buckets) -> None:
 
 def add_text(values: Any, tag: str, markdown: str) -> None:
     """Add a text for the Text page."""
-    content = markdown.encode("utf-8", "replace")
+    content = printable(markdown).encode("utf-8", "replace")
     values.add(tag=tag, metadata=TEXT, tensor=TensorProto(dtype=DT_STRING, string_val=[content]))
 
 
@@ -104,5 +105,5 @@ def alert_markdown(alert: Alert) -> str:
 
 
 def escape(text: str) -> str:
-    """Return markdown that shows `text` as it is."""
-    return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", text)
+    """Return markdown that shows `text` as it is, on one line."""
+    return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", printable(text, keep=""))

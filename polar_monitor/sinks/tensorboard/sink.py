@@ -13,7 +13,7 @@ import weakref
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ...errors import PolarMonitorError
+from ...errors import PolarMonitorError, log_line
 from ...evaluation import Evaluation
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 LOG = "polar.jsonl"
 """Name of the JSONL log in a run's folder."""
-_log = logging.getLogger("polar_monitor")
 
 
 def default_log_dir() -> str:
@@ -88,7 +87,7 @@ def _finish_quietly(board: Board, pid: int) -> None:
     try:
         board.finish()
     except Exception as error:  # the script is ending or the sink is gone: nobody is left to catch it
-        _log.warning("the TensorBoard log could not be finished: %s", error)
+        log_line(logging.WARNING, "the TensorBoard log could not be finished: %s", error)
 
 
 def _open(log_dir: str) -> Board:

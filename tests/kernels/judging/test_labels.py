@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from polar_monitor.kernels.judging import labels
 from polar_monitor.regime import label_codes
 
-CUTS = (1.96, 3.0, 0.05, 0.15, 0.02, 0.05, 0.85, 512.0, 3.29, 1.0, 7.6)
+CUTS = (1.96, 3.0, 0.05, 0.15, 0.02, 0.05, 0.85, 512.0, 3.29, 1.0, 7.6, 4.0)
 INFORMATION = st.one_of(st.floats(0, 3), st.sampled_from([math.nan, math.inf, -math.inf]))
 
 
@@ -28,7 +28,7 @@ def labelled(numbers: NDArray[Any], has_variance: bool = True) -> tuple[list[int
     """Return the codes of a first evaluation, which are those of that evaluation alone, and the bounds."""
     codes = np.empty((2, numbers.shape[1]), np.uint8)
     sides, evidence = np.zeros(numbers.shape[1], np.uint8), np.zeros((3, numbers.shape[1]))
-    unknown, held, *bounds = labels.label(numbers, has_variance, CUTS, 1.0, sides, evidence, codes)
+    unknown, held, *bounds = labels.label(numbers, has_variance, CUTS, 1.0, numbers, 0.0, sides, evidence, codes)
     assert held == 0
     assert codes[0].tolist() == codes[1].tolist()
     assert not evidence.any()
@@ -63,6 +63,8 @@ STEP = st.tuples(
     st.sampled_from([0.0, 0.005, 0.03, 0.05, 0.3, math.nan, math.inf]),
     st.sampled_from([100.0, 4096.0, math.nan]),
     st.sampled_from([0.0, 0.01, 0.5, 1.0]),
+    st.one_of(st.floats(0, 0.3), SPECIAL),
+    st.sampled_from([0.0, 0.7, 2.0]),
 )
 
 
@@ -72,13 +74,15 @@ def test_the_answers_are_those_of_the_rule_written_out(steps: list[tuple[float, 
     """One dimension through many evaluations; the twin has one small object for each question."""
     twin, sides, evidence = DimensionTwin(has_variance), np.zeros(1, np.uint8), np.zeros((3, 1))
     codes = np.empty((2, 1), np.uint8)
-    for *values, error, finite, share in steps:
+    for *values, error, finite, share, before, ahead in steps:
         numbers = np.full((13, 1), error)
         numbers[0:12:2, 0] = values
         numbers[12] = finite
-        labels.label(numbers, has_variance, CUTS, share, sides, evidence, codes)
-        label, latest = twin.judge(values, error, finite, share)
+        earlier = np.array([[before], [error]])
+        labels.label(numbers, has_variance, CUTS, share, earlier, ahead, sides, evidence, codes)
+        label, latest = twin.judge(values, error, finite, share, before, ahead)
         assert (codes[0, 0], codes[1, 0]) == (label, latest)
+        assert bool(sides[0] & labels.MOVES) == twin.moves
         for question, answer in enumerate(twin.answers):
             assert (sides[0] >> 2 * question) & 3 == {None: 0, False: 1, True: 2}[answer.side]
             assert evidence[question, 0] == pytest.approx(answer.total, abs=1e-9)

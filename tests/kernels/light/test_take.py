@@ -1,9 +1,9 @@
-"""New rows in a window: where they lie, and whether all of them can be used as they are."""
+"""New rows in a window: where they lie, whether all of them can be used as they are, and what becomes of the others."""
 
 import numpy as np
 import pytest
 
-from polar_monitor.kernels.light.take import TILE, take
+from polar_monitor.kernels.light.take import TILE, clean, take
 
 NOTHING = np.zeros((0, 0), np.int32)
 TINY = np.finfo(np.float32).tiny
@@ -49,3 +49,21 @@ def test_one_number_that_cannot_be_used_is_seen(place, dimension):
         mean[place, dimension] = number
         assert moved(mean, variance, 0, 0, 700)[2], number
         assert moved(mean, None, 0, 0, 700)[2], number
+
+
+@pytest.mark.parametrize("with_variance", [True, False])
+def test_what_cannot_be_used_is_counted_and_cleaned(with_variance):
+    rng = np.random.default_rng(1)
+    values = np.array([np.nan, -np.nan, np.inf, -np.inf, 0.0, -0.0, -1.0, -1e-40, TINY / 2, TINY, 1e30], np.float32)
+    mean, variance = rng.choice(values, (2, 5, 700))
+    here, non_finite = slice(30, 650), np.arange(5)
+    finite, expected = np.isfinite(mean), variance.copy()
+    if with_variance:
+        finite &= np.isfinite(variance)
+        expected[:, here] = np.maximum(np.where(variance < 0, np.float32(np.nan), variance), TINY)[:, here]
+    same = mean.copy()
+    sides = mean.view(np.int32), variance.view(np.int32) if with_variance else NOTHING
+    clean(*sides, here.start, here.stop, non_finite)
+    np.testing.assert_array_equal(mean, same)
+    np.testing.assert_array_equal(variance, expected)
+    assert non_finite.tolist() == (np.arange(5) + (~finite[:, here]).sum(axis=1)).tolist()

@@ -1,0 +1,1 @@
+"""Parts of what is measured about the training that is watched: `bit_equality`, and the scenarios of `chaos.py`."""
