@@ -18,6 +18,7 @@ from ..arrays.short_floats import Array
 from ..errors import printable
 from ..statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, PASSIVE
 from .course import Course
+from .criteria import criteria_of
 from .log import RunLog
 from .rows import Folded, Row, rows_of
 from .sentence import as_text, reason, sentence
@@ -96,6 +97,7 @@ def document(course: Course, title: str, path: str, notes: Sequence[str] = (), s
         "folded": [_folded(course, fold, frames) for fold in folded],
         "alerts": [_alert(alert) for alert in course.alerts],
         "spectrum": _spectrum(course.information[-1]),
+        "criteria": criteria_of(course, [row.dimension for row in rows]),
         "frames": steps[frames].tolist(),
         "plane": _plane(course, rows, frames) if point.has_variance else None,
     }

@@ -51,5 +51,5 @@ def test_the_tab_draws_what_the_report_draws_and_follows_the_run(board: str, tmp
         assert drawing(tab) == of_report
         with open(path, "ab") as file:
             file.write(to_line(run[5]))
-        tab.wait_for_function("document.body.textContent.includes('now: step 600')", timeout=20_000)
+        tab.wait_for_selector("text=now: step 600", timeout=20_000)
         assert refused == []

@@ -72,7 +72,7 @@ def test_a_page_without_numbers_says_why(chromium: Any, reports: dict[str, str])
 
 
 def test_a_click_chooses_a_dimension_in_all_views(chromium: Any, reports: dict[str, str]) -> None:
-    with opened(chromium, reports["falling"]) as page:
+    with opened(chromium, reports["falling"], bypass_csp=True) as page:
         page.locator(".row[data-dimension='0'] .name").click()
         page.wait_for_selector(".dot.selected")
         assert "dim 0: 0.50 ± 0.010 nats at step 700; fading since step 100" in page.locator(".status").inner_text()
@@ -82,7 +82,7 @@ def test_a_click_chooses_a_dimension_in_all_views(chromium: Any, reports: dict[s
 
 
 def test_the_cursor_is_one_over_all_views(chromium: Any, reports: dict[str, str]) -> None:
-    with opened(chromium, reports["falling"]) as page:
+    with opened(chromium, reports["falling"], bypass_csp=True) as page:
         box = page.locator("div.lifelines svg").bounding_box()
         page.mouse.move(box["x"] + 80, box["y"] + 70)
         page.wait_for_function("document.querySelector('.slider output').textContent === 'step 100'")
@@ -96,7 +96,7 @@ def test_the_cursor_is_one_over_all_views(chromium: Any, reports: dict[str, str]
 
 
 def test_the_keyboard_moves_cursor_and_choice(chromium: Any, reports: dict[str, str]) -> None:
-    with opened(chromium, reports["falling"]) as page:
+    with opened(chromium, reports["falling"], bypass_csp=True) as page:
         page.locator("div.lifelines").focus()
         page.keyboard.press("ArrowLeft")
         page.wait_for_function("document.querySelector('.slider output').textContent === 'step 600'")
@@ -109,10 +109,18 @@ def test_the_keyboard_moves_cursor_and_choice(chromium: Any, reports: dict[str, 
 
 
 def test_the_folded_group_opens(chromium: Any, reports: dict[str, str]) -> None:
-    with opened(chromium, reports["falling"]) as page:
+    with opened(chromium, reports["falling"], bypass_csp=True) as page:
         assert "2 more" in page.locator(".fold").text_content()
         page.locator(".fold .quiet").first.click()
         page.wait_for_function("document.querySelector('.fold').textContent.includes('dim 3')")
+
+
+def test_the_criteria_open_and_mark_what_differs(chromium: Any, reports: dict[str, str]) -> None:
+    with opened(chromium, reports["ten"]) as page:
+        page.locator(".card.criteria summary").click()
+        assert page.locator("table.criteria tbody tr").count() == 7
+        assert "active units" in page.locator("table.criteria thead").inner_text()
+        assert overflow(page) <= 0
 
 
 def test_another_run_is_shown_by_a_click_and_runs_are_sorted(chromium: Any, reports: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ import { plane, planeTable } from "./plane.js";
 import { spectrum, spectrumTable } from "./spectrum.js";
 import { runsTable, runsList } from "./runs.js";
 import { alertList, alertsTable } from "./alerts.js";
+import { criteria, criteriaTable } from "./criteria.js";
 import { details, spokenTable } from "./details.js";
 import { exportButtons } from "./export.js";
 
@@ -23,7 +24,7 @@ export function drawPage(root, runs, kept = {}) {
   const state = makeState(run), drawable = runs.filter((one) => !one.problem);
   const width = Math.max(280, Math.min(root.clientWidth || 1200, 1500) - 66), wide = width >= 914;
   const open = (place) => drawPage(root, runs, { place });
-  const parts = [html("h1", {}, html("span", {}, run.title), html("span", { class: "quiet" }, " Polar Monitor"))];
+  const parts = [html("h1", {}, html("span", {}, runs.length > 1 ? `${runs.length} runs` : run.title), html("span", { class: "quiet" }, " Polar Monitor"))];
   if (runs.length > 1) parts.push(card("runs", "Runs side by side", runsTable(runs, whichOpen, open), () => runsList(runs), null));
   if (drawable.length > 1) parts.push(card("spectra", "Nats by rank of all runs: the gap is the regime", spectrum(drawable, makeState(run), width), () => spectrumTable(drawable)));
   if (run.problem) {
@@ -38,6 +39,7 @@ export function drawPage(root, runs, kept = {}) {
     html("div", { class: "pair" }, card("timeline", "Nats over steps, with 95 % intervals", timeline(state, half), () => timelineTable(run), () => timelinePicture(state, 900)),
       card("plane", "The split: mean against noise", plane(state, 460), () => planeTable(run), run.plane ? undefined : null)),
     html("div", { class: "pair" }, run.dimensions > 1 ? card("spectrum", "Nats by rank", spectrum([run], state, half), () => spectrumTable([run])) : null, card("alerts", "Alerts", alertList(state), () => alertsTable(run), null)),
+    run.criteria ? card("criteria", "Published criteria side by side", criteria(run), () => criteriaTable(run), null) : null,
     html("section", { class: "card" }, html("div", { class: "top" }, html("h2", {}, "About these numbers")), details(run)), spokenTable(run));
   const speak = () => {
     const row = run.lifelines.find((one) => one.dimension === state.selected), at = state.step === null ? run.steps.length - 1 : nearest(run.steps, state.step);
@@ -45,7 +47,7 @@ export function drawPage(root, runs, kept = {}) {
   };
   state.listen(speak);
   speak();
-  root.replaceChildren(...parts);
+  root.replaceChildren(...parts.filter(Boolean));
   if (kept.selected !== undefined && kept.selected !== null) state.select(kept.selected);
   if (kept.step !== undefined && kept.step !== null) state.setStep(kept.step);
   state.place = whichOpen;

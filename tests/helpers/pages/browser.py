@@ -30,7 +30,10 @@ def browser() -> Iterator[Any]:
 
 @contextmanager
 def opened(chromium: Any, url: str, *, width: int = 1280, dark: bool = False, **options: Any) -> Iterator[Any]:
-    """Open a page, and check afterwards that neither an error nor a warning was logged."""
+    """Open a page, and check afterwards that neither an error nor a warning was logged.
+
+    `bypass_csp=True` is for tests that wait for a function: Playwright evaluates it, which the page forbids.
+    """
     page = chromium.new_page(
         viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", **options
     )
