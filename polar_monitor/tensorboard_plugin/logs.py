@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from ..views.find_logs import LOG
+from ..views.find_logs import LOG, natural_order
 
 SECONDS_BETWEEN = 5.0
 """Seconds for which the list of logs is kept: walking a large folder takes time."""
@@ -32,7 +32,7 @@ class LogFinder:
                 if LOG in names
             ]
             newest = sorted(logs, key=_changed, reverse=True)[:MAX_LOGS]
-            self._newest = sorted(newest)
+            self._newest = sorted(newest, key=natural_order)
             self._next = time.monotonic() + SECONDS_BETWEEN
         return self._newest
 
