@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     of_report = commands.add_parser(
         "report",
         help="runs as one HTML file: lifelines, nats, the split, side by side",
-        description="Write one HTML file that shows runs. It opens without network, also while a run goes on.",
+        description="Write one HTML file that shows runs, which opens without network; or Markdown, or a picture.",
         epilog=report.CODES,
     )
     report.add_arguments(of_report)

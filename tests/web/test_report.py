@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def test_arguments_that_cannot_be_used_are_one_line_each(tmp_path: Path, capsys:
     assert "expected a folder with polar.jsonl, found none" in capsys.readouterr().err
     write_log(tmp_path, falling_run())
     assert main(["report", str(tmp_path), "-o", str(tmp_path / "no" / "x.html")]) == 2
-    assert "pass a file in a folder that can be written to" in capsys.readouterr().err
+    assert "pass a file in another folder" in capsys.readouterr().err
 
 
 def test_a_report_is_at_most_ten_megabytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,3 +77,38 @@ def test_a_report_is_at_most_ten_megabytes(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(report, "MAX_BYTES", 100)
     with pytest.raises(PolarMonitorError, match="pass fewer runs"):
         report.write_report([tmp_path], tmp_path / "x.html")
+
+
+def test_markdown_has_the_sentence_and_a_table(tmp_path: Path) -> None:
+    write_log(tmp_path / "a_b", falling_run({500: (fading_alert(500, [0]),)}))
+    output = tmp_path / "out.md"
+    assert main(["report", str(tmp_path), "-o", str(output)]) == 0
+    text = output.read_text(encoding="utf-8")
+    assert text.startswith("**a\\_b**: 2 of 5 dimensions are in use and carry 2.9 nats")
+    assert "| 0 | fading | 0.50 | 100 | going now 80 %: 700 to 900 |" in text
+    assert "> FADING at step 500: " in text
+    write_log(tmp_path / "c", make_run(5, 3, bins=8))
+    assert main(["report", str(tmp_path), "--format", "md", "-o", str(output)]) == 0
+    assert "| a\\_b | – | polarised | 2 of 5 | 3.00 | 700 | 1 |" in output.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("kind", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
+def test_pictures_of_one_run_and_of_several(tmp_path: Path, kind: str, start: bytes) -> None:
+    pytest.importorskip("matplotlib")
+    write_log(tmp_path / "a", falling_run())
+    output = tmp_path / f"out.{kind}"
+    assert main(["report", str(tmp_path), "-o", str(output)]) == 0
+    assert output.read_bytes().startswith(start)
+    write_log(tmp_path / "b", make_run(5, 3, bins=8))
+    assert main(["report", str(tmp_path), "-o", str(output)]) == 0
+    (tmp_path / "empty.jsonl").touch()
+    assert main(["report", str(tmp_path / "empty.jsonl"), "-o", str(output)]) == 2
+
+
+def test_a_picture_without_matplotlib_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    write_log(tmp_path, falling_run())
+    assert main(["report", str(tmp_path), "--format", "svg", "-o", str(tmp_path / "x")]) == 2
+    assert 'pip install "polar-monitor[plot]"' in capsys.readouterr().err
