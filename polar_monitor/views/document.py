@@ -140,7 +140,7 @@ def _lifeline(course: Course, row: Row, chosen: NDArray[np.intp]) -> dict[str, A
 def _folded(course: Course, fold: Folded, frames: NDArray[np.intp]) -> dict[str, Any]:
     which = list(fold.dimensions)
     curves = [_round(course.information[frames, j]) for j in which[:MAX_FOLDED]]
-    return {"dimensions": which, "text": fold.text, "nats": curves}
+    return {"dimensions": which, "text": fold.text, "state": fold.state, "nats": curves}
 
 
 def _alert(alert: Any) -> dict[str, Any]:

@@ -43,6 +43,8 @@ class Folded:
 
     dimensions: tuple[int, ...]
     text: str
+    state: str
+    """State of all of them, as in `Row`; "out of use" for those that never came into use."""
 
 
 def rows_of(course: Course, story: Story) -> tuple[list[Row], list[Folded]]:
@@ -63,10 +65,10 @@ def rows_of(course: Course, story: Story) -> tuple[list[Row], list[Folded]]:
         room = max(MAX_ROWS - len(drawn), 4 if state == "lost" else 0)
         drawn += [_row(course, story, j, state, now) for j in group[:room]]
         if rest := group[room:]:
-            folded.append(Folded(tuple(rest), f"{state}, {_range(nats[rest])}"))
+            folded.append(Folded(tuple(rest), f"{state}, {_range(nats[rest])}", state))
     shown = {row.dimension for row in drawn} | {j for fold in folded for j in fold.dimensions}
     if rest := [j for j in rank if j not in shown]:
-        folded.append(Folded(tuple(rest), f"{_range(nats[rest])}, {_judgement(course, story, rest)}"))
+        folded.append(Folded(tuple(rest), f"{_range(nats[rest])}, {_judgement(course, story, rest)}", "out of use"))
     return drawn, folded
 
 

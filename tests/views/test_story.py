@@ -118,3 +118,9 @@ def test_the_reason_is_that_of_the_newest_alert_with_a_cause(tmp_path: Path) -> 
     assert why is not None
     assert (why["kind"], why["step"], why["healthy"]) == ("FADING", 500, 300)
     assert reason(course_of(tmp_path / "calm", [make_evaluation(100, (ACTIVE,), bins=8)])) is None
+
+
+def test_dimensions_in_use_that_are_folded_are_not_called_out_of_use(tmp_path: Path) -> None:
+    course = course_of(tmp_path, [make_evaluation(100, (ACTIVE,) * 60 + (PASSIVE,) * 3, bins=8)])
+    _, folded = rows_of(course, story_of(course))
+    assert [(fold.state, len(fold.dimensions)) for fold in folded] == [("in use", 20), ("out of use", 3)]

@@ -66,16 +66,16 @@ export function lifelines(state, width) {
     const frames = run.frames.map(x), all = group.dimensions.map((dimension, k) => [dimension, group.nats[k]]).filter(([, curve]) => curve);
     const most = frames.map((_, i) => Math.max(0, ...all.map(([, curve]) => curve[i] ?? 0)));
     const trace = (curve, base, size) => area(curve.map((v, i) => [frames[i], (base - (Math.max(v ?? 0, 0) / top) * size).toFixed(1)]), base);
-    const count = `${whole(group.dimensions.length)} more`, listed = open.has(place) ? all.slice(0, 200) : [];
+    const kind = group.state === "in use" ? "used" : "unused", count = `${whole(group.dimensions.length)} more`, listed = open.has(place) ? all.slice(0, 200) : [];
     const toggle = () => { open.has(place) ? open.delete(place) : open.add(place); draw(); };
     const names = group.dimensions.slice(0, 12).join(", ") + (group.dimensions.length > 12 ? ", …" : "");
     const words = width >= 640 ? [label(columns, y + height - 15, group.text.split(", ")[0] + ",", "quiet"), label(columns, y + height - 1, group.text.split(", ").slice(1).join(", "), "quiet")] : [];
     return svg("g", { class: "fold", onclick: toggle }, svg("title", {}, `${count}: ${group.text}. dims ${names}. Click to ${open.has(place) ? "fold" : "show"} them.`),
       svg("rect", { x: 0, y: y - gap / 2, width, height: height + gap, class: "hit" }),
       label(LEFT - 10, y + height - 3, `${open.has(place) ? "▾" : "▸"} ${count}`, "quiet", "end"),
-      svg("path", { d: `M${LEFT},${y + height}H${width - right}`, class: "rule" }), svg("path", { d: trace(most, y + height, height), class: "unused" }), words,
+      svg("path", { d: `M${LEFT},${y + height}H${width - right}`, class: "rule" }), svg("path", { d: trace(most, y + height, height), class: kind }), words,
       listed.map(([dimension, curve], k) => svg("g", {}, svg("title", {}, `dim ${dimension}`), label(LEFT - 10, y + height + 13 + 11 * k, `dim ${dimension}`, "small", "end"),
-        svg("path", { d: trace(curve, y + height + 14 + 11 * k, 10), class: "unused" }), label(columns, y + height + 13 + 11 * k, nats(curve.at(-1)), "small"))));
+        svg("path", { d: trace(curve, y + height + 14 + 11 * k, 10), class: kind }), label(columns, y + height + 13 + 11 * k, nats(curve.at(-1)), "small"))));
   }
 
   function draw() {
@@ -83,6 +83,7 @@ export function lifelines(state, width) {
     let y = TOP;
     const parts = rows.map((row) => { const part = line(row, y); y += height + gap; return part; });
     for (const [place, group] of run.folded.entries()) {
+      y += Math.max(30 - height, 0); // two lines of text
       parts.push(fold(group, place, y));
       y += height + gap + (open.has(place) ? 11 * Math.min(group.nats.length, 200) + 4 : 0);
     }

@@ -19,13 +19,14 @@ export function plane(state, width) {
     ...marks(y0, y1).flatMap((e) => [svg("path", { d: `M${LEFT_OF_PLANE},${y(e)}H${SIZE - 14}`, class: "rule" }), label(LEFT_OF_PLANE - 8, y(e) + 4, power(e), "axis", "end")]),
     label(LEFT_OF_PLANE, 14, "mean noise variance, E σ²", "axis"), label(SIZE - 14, HIGH - 14, "variance of the mean, Var μ", "axis", "end"),
     label(LEFT_OF_PLANE + 8, 42, "out of use: like the prior", "region"), label(SIZE - 22, BOTTOM_OF_PLANE - 10, "in use: means differ, noise is small", "region", "end"));
+  const busy = new Set(run.folded.filter((group) => group.state === "in use").flatMap((group) => group.dimensions));
   const trails = svg("g", { class: "trails" }), dots = svg("g", { class: "dots" });
   picture.append(trails, dots);
   const points = data.dimensions.map((dimension, k) => {
     const row = rows.get(dimension), at = data.mean[k].map((v, i) => (v === null || data.noise[k][i] === null ? null : [x(Math.max(v, x0)), y(Math.max(data.noise[k][i], y0))]));
     const dot = row ? svg("path", { d: SHAPES[row.state] }) : svg("circle", { r: 2.6 });
     const name = row ? label(9, 4, String(dimension), "dotname") : null, trail = row ? svg("path", { class: `trail ${row.state.replace(" ", "-")}` }) : null;
-    const group = svg("g", { class: `dot ${row ? row.state.replace(" ", "-") : "folded"}`, onclick: () => state.select(dimension) }, svg("title", {}, `dim ${dimension}`), dot, name);
+    const group = svg("g", { class: `dot ${row ? row.state.replace(" ", "-") : busy.has(dimension) ? "folded in-use" : "folded"}`, onclick: () => state.select(dimension) }, svg("title", {}, `dim ${dimension}`), dot, name);
     if (trail) trails.append(trail);
     return { dimension, at, group, trail, name, k };
   });

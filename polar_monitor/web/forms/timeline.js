@@ -11,6 +11,12 @@ export function shownRows(state) {
   return chosen && !rows.includes(chosen) ? [...rows, chosen] : rows;
 }
 
+// True if the total can share an axis with the dimensions: that of hundreds hides them all.
+function totalFits(run, rows) {
+  const top = Math.max(0.05, ...rows.flatMap((row) => row.nats.map((v) => v ?? 0)));
+  return Math.max(...run.total.map((v) => v ?? 0)) <= 8 * top;
+}
+
 export function timeline(state, width) {
   const holder = html("div", { class: "timeline" });
   if (!window.uPlot) holder.append(timelinePicture(state, width));
@@ -30,14 +36,14 @@ export function timeline(state, width) {
 }
 
 function makePlot(state, width, holder) {
-  const run = state.run, rows = shownRows(state), style = getComputedStyle(holder.isConnected ? holder : document.body);
+  const run = state.run, rows = shownRows(state), fits = totalFits(run, rows), style = getComputedStyle(holder.isConnected ? holder : document.body);
   const colour = (name) => style.getPropertyValue(name).trim() || "#888", ink = colour("--ink"), rule = colour("--rule");
   const series = rows.map((row, k) => ({ label: `dim ${row.dimension}`, stroke: colour(`--s${k % 8}`), width: 2, dash: DASHES[Math.floor(k / 4) % 4], points: { show: run.steps.length < 3 }, value: (_, v) => (v == null ? "–" : v.toFixed(3)) }));
   const axis = { stroke: ink, grid: { stroke: rule, width: 1 }, ticks: { stroke: rule, width: 1 } };
   const plot = new window.uPlot({
     width, height: 330, padding: [8, 28, 0, 0], scales: { x: { time: false } }, legend: { live: true }, cursor: { points: { size: 6 }, drag: { x: true, y: false } },
     axes: [{ ...axis, values: (_, list) => list.map(whole) }, { ...axis, label: run.unit, labelSize: 20 }],
-    series: [{ label: "step", value: (_, v) => (v == null ? "–" : whole(v)) }, { label: "total", stroke: ink, width: 1, dash: [4, 3], value: (_, v) => (v == null ? "–" : v.toFixed(2)) }, ...series],
+    series: [{ label: "step", value: (_, v) => (v == null ? "–" : whole(v)) }, { label: fits ? "total" : "total (click to draw)", show: fits, stroke: ink, width: 1, dash: [4, 3], value: (_, v) => (v == null ? "–" : v.toFixed(2)) }, ...series],
     hooks: { draw: [(u) => drawAlerts(u, run, colour("--alarm"))], drawSeries: [(u, k) => k > 1 && drawInterval(u, rows[k - 2], series[k - 2].stroke)], setCursor: [(u) => { if (u.cursor.event && u.cursor.idx != null && u.cursor.left >= 0) state.setStep(run.steps[u.cursor.idx]); }] },
   }, [run.steps, run.total, ...rows.map((row) => row.nats)], holder);
   plot.over.addEventListener("pointerleave", () => state.setStep(null));
@@ -69,13 +75,13 @@ function drawInterval(u, row, colour) {
 
 // The same as SVG: for export, and where uPlot is not installed.
 export function timelinePicture(state, width) {
-  const run = state.run, high = 300, rows = shownRows(state), most = Math.max(0.1, ...run.total.map((v) => v ?? 0)), now = run.step;
+  const run = state.run, high = 300, rows = shownRows(state), fits = totalFits(run, rows), most = Math.max(0.1, ...(fits ? run.total : rows.flatMap((row) => row.nats)).map((v) => v ?? 0)), now = run.step;
   const x = linear(run.steps[0], Math.max(now, run.steps[0] + 1), 46, width - 70), y = linear(0, most * 1.05, high - 34, 12), picture = canvas(width, high, `${run.unit} of each dimension over the steps`);
   const path = (values) => polyline(values.map((v, i) => (v === null ? null : [x(run.steps[i]), y(v)])));
   picture.append(...ticks(0, most * 1.05, 6).flatMap((v) => [svg("path", { d: `M46,${y(v)}H${width - 70}`, class: "rule" }), label(38, y(v) + 4, short(v), "axis", "end")]),
     ...ticks(run.steps[0], now, 6).map((s) => label(x(s), high - 16, whole(s), "axis", "middle")), label(width - 70, high - 2, "step", "axis", "end"),
-    svg("path", { d: path(run.total), class: "totalline" }), label(width - 64, y(run.total.at(-1) ?? 0) + 4, "total", "axis"));
-  const taken = [y(run.total.at(-1) ?? 0) + 4];
+    ...(fits ? [svg("path", { d: path(run.total), class: "totalline" }), label(width - 64, y(run.total.at(-1) ?? 0) + 4, "total", "axis")] : []));
+  const taken = fits ? [y(run.total.at(-1) ?? 0) + 4] : [];
   rows.forEach((row, k) => {
     let at = y(row.nats.at(-1) ?? 0) + 4;
     while (taken.some((other) => Math.abs(other - at) < 12)) at -= 12;
