@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from .errors import CollapseError as CollapseError
     from .errors import PolarMonitorError as PolarMonitorError
     from .errors import PolarMonitorWarning as PolarMonitorWarning
+    from .intervention.ablate import ablate as ablate
+    from .intervention.gain import decoder_gain as decoder_gain
     from .monitor.attach import attach as attach
     from .monitor.monitor import PolarMonitor as PolarMonitor
     from .offline.classify import classify as classify
@@ -38,7 +40,9 @@ __version__ = "0.1.0"
 __all__ = [  # noqa: RUF022
     "attach",
     "classify",
+    "decoder_gain",
     "find",
+    "ablate",
     "read",
     "entropy",
     "PolarMonitor",
@@ -52,7 +56,9 @@ __all__ = [  # noqa: RUF022
 PLACES = {
     "attach": "monitor.attach",
     "classify": "offline.classify",
+    "decoder_gain": "intervention.gain",
     "find": "capture.search.given_batch",
+    "ablate": "intervention.ablate",
     "read": "views.history",
     "PolarMonitor": "monitor.monitor",
     "AlertRules": "alerts.alert_rules",

@@ -1,4 +1,4 @@
-"""Context of one evaluation: the three numbers that the training loop may log.
+"""Context of one evaluation: the numbers that the training loop may log.
 
 The latents alone do not show if β rises or if the decoder learns to ignore them; these numbers do.
 """
@@ -21,6 +21,15 @@ class Context:
     """Highest learning rate since the previous evaluation."""
     reconstruction: float | None = None
     """Mean of the reconstruction term, as it enters the loss, since the previous evaluation."""
+    baseline: float | None = None
+    """Reconstruction term of a model that knows nothing of its input."""
+
+    @property
+    def explained(self) -> float:
+        """Share by which the reconstruction term is below the baseline; NaN if one of them is not known."""
+        if self.reconstruction is None or not self.baseline:
+            return math.nan
+        return (self.baseline - self.reconstruction) / abs(self.baseline)
 
     def to_dict(self) -> dict[str, float | None]:
         """Return plain data for JSON."""

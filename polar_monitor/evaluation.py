@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from .context import NOTHING, Context
 from .regime.regime import Regime
 from .statistics.snapshot import Snapshot
 
+WORTH_LISTS = ("worth", "worth_se", "sigma_ratio")
+"""Names in `Evaluation.worth` with a number for each dimension."""
 VERSION = 1
 """Version of `Evaluation.to_dict`; `from_dict` refuses another one."""
 
@@ -48,6 +51,8 @@ class Health:
     """Seconds of the start allowance that are spent, and that the share of the loop's time has not paid back yet."""
     rows_skipped: int = 0
     """Recorded rows that were not needed: newer ones came before the evaluation and filled the window."""
+    log_reused: bool = False
+    """True if the log held an earlier run when this one began, without a saved state."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +80,8 @@ class Evaluation:
     resumed: str | None = None
     """State of the alerts before the first evaluation after a `load_state_dict`, so that the rest of the run can be
     replayed. JSON as text, since a third party's state may contain infinite numbers."""
+    worth: Mapping[str, Any] | None = None
+    """Numbers of the latest `monitor.probe(batch)` since the previous evaluation, as plain data; None without one."""
 
     def __repr__(self) -> str:
         """Describe the evaluation in a line; `snapshot` and `regime` have the numbers and the labels."""
@@ -113,6 +120,8 @@ class Evaluation:
             data["setup"] = dict(self.setup)
         if self.resumed is not None:
             data["resumed"] = self.resumed
+        if self.worth is not None:
+            data["worth"] = dict(self.worth)
         return data
 
     @classmethod
@@ -122,7 +131,7 @@ class Evaluation:
             raise ValueError(f"expected a record of version {VERSION}, got version {data['version']}")
         snapshot = None if data["snapshot"] is None else Snapshot.from_dict(data["snapshot"])
         regime = data["regime"]
-        setup, resumed = data.get("setup"), data.get("resumed")
+        setup, resumed, worth = data.get("setup"), data.get("resumed"), data.get("worth")
         return cls(
             step=int(data["step"]),
             time=float(data["time"]),
@@ -134,6 +143,13 @@ class Evaluation:
             alerts=tuple(Alert.from_dict(alert) for alert in data["alerts"]),
             health=Health(**data["health"]),
             context=Context.from_dict(data.get("context", {})),
+            worth=None if worth is None else _read_worth(worth),
             setup=None if setup is None else dict(setup),
             resumed=None if resumed is None else str(resumed),
         )
+
+
+def _read_worth(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the numbers of a probe; null is NaN. Raises what a missing name or another type raises."""
+    lists = {name: [math.nan if v is None else float(v) for v in data[name]] for name in data if name in WORTH_LISTS}
+    return {**data, "worth": lists["worth"], **lists}

@@ -113,11 +113,6 @@ class Alert:
         )  # fmt: skip
 
 
-def is_news(alert: Alert) -> bool:
-    """Return True if an alert says more than the earlier ones: its event is new, or more dimensions are lost."""
-    return alert.amends is None or alert.kind is AlertKind.LOST
-
-
 def add_alert(alerts: MutableSequence[Alert], alert: Alert) -> None:
     """Add an alert to those of a run, oldest first; one that amends another takes its place."""
     if alert.amends is not None:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from .._torch_compat import forward_hooks, forward_pre_hooks, has_run_compiled, is_compiled
-from ..discovery.latent import Latent
+from ..discovery.latent import Latent, Reader
 from ..errors import describe
 from .axes import Axes
 from .compiled import is_compiled_in
@@ -60,6 +60,11 @@ class HookSet:
         self._off: set[str] = set()
         """Reasons for which the hooks are off."""
         self._set()
+
+    def parts(self) -> list[tuple[nn.Module, Reader | None, str, frozenset[int] | None]]:
+        """Return the modules of the latent that exist; of each how its output is read, its side, and its calls."""
+        pairs = ((reference(), tap) for reference, tap in zip(self._modules, self.taps, strict=True))
+        return [(module, tap.reader, tap.side, tap.calls) for module, tap in pairs if module is not None]
 
     def off(self, why: str) -> None:
         """Take the hooks off, for a reason that `on` takes back; the reason "ended" is final."""
@@ -133,33 +138,27 @@ class HookSet:
         `before` is called before the forward, with the model, its arguments and its keyword arguments.
         """
         model, mine = self._model(), dict(zip(self.taps, probes, strict=True))
-        quiet = [watch for watch in _watches_of(model) if not watch.muted]
         tables = [forward_hooks(module) for module in (() if model is None else model.modules())]
         taps = [(table, key, tap) for table in tables for key, tap in table.items() if isinstance(tap, Tap)]
-        muted = {tap for _, _, tap in taps if not tap.muted}
         placed = [(table, key, tap) for table, key, tap in taps if tap in mine]
         handles: list[Any] = []
-        hooks: tuple[Tap | ForwardWatch, ...] = (*muted, *quiet)
-        try:
-            for hook in hooks:
-                hook.muted = True
-            if model is not None:
-                handles.append(model.register_forward_pre_hook(before, with_kwargs=True))
-            for table, key, tap in placed:
-                table[key] = mine[tap]
-            for reference, tap in zip(self._modules, self.taps, strict=True):
-                module = reference()
-                if module is not None and not any(tap is other for _, _, other in placed):
-                    handles.append(module.register_forward_hook(mine[tap]))
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
-            for table, key, tap in placed:
-                if table.get(key) is mine[tap]:  # a forward may take hooks off
-                    table[key] = tap
-            for hook in hooks:
-                hook.muted = False
+        with muted(model):
+            try:
+                if model is not None:
+                    handles.append(model.register_forward_pre_hook(before, with_kwargs=True))
+                for table, key, tap in placed:
+                    table[key] = mine[tap]
+                for reference, tap in zip(self._modules, self.taps, strict=True):
+                    module = reference()
+                    if module is not None and not any(tap is other for _, _, other in placed):
+                        handles.append(module.register_forward_hook(mine[tap]))
+                yield
+            finally:
+                for handle in handles:
+                    handle.remove()
+                for table, key, tap in placed:
+                    if table.get(key) is mine[tap]:  # a forward may take hooks off
+                        table[key] = tap
 
     def _set(self) -> None:
         """Put the hooks on or take them off, as the reasons say."""
@@ -228,6 +227,21 @@ class HookSet:
         """One of these exceptions, as "Type: message", or ''."""
         failure = next((hook.failure for hook in self._all if hook.failure is not None), None)
         return "" if failure is None else describe(failure)
+
+
+@contextmanager
+def muted(model: nn.Module | None) -> Iterator[None]:
+    """Record no eager forward of a model, for any of its monitors."""
+    tables = [forward_hooks(module) for module in (() if model is None else model.modules())]
+    taps = {tap for table in tables for tap in table.values() if isinstance(tap, Tap) and not tap.muted}
+    hooks: list[Tap | ForwardWatch] = [*taps, *(watch for watch in _watches_of(model) if not watch.muted)]
+    try:
+        for hook in hooks:
+            hook.muted = True
+        yield
+    finally:
+        for hook in hooks:
+            hook.muted = False
 
 
 def _watches_of(model: nn.Module | None) -> list[ForwardWatch]:

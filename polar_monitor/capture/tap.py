@@ -50,7 +50,8 @@ class Tap(OwnHook):
         self.failure: Exception | None = None
         """The last exception that was swallowed."""
         self.strict = strict
-        self._calls = calls
+        self.calls = calls
+        """Places, in each forward of the model, of the calls that are recorded; None for all."""
         self._place = 0
         """Place of the next call in its group, if only some places are of the latent."""
         self._group = (-1, -1)
@@ -110,7 +111,7 @@ class Tap(OwnHook):
 
         A call that is refused is counted too: the k-th mean of a step belongs to the k-th spread.
         """
-        if self._calls is not None and not self._is_of_latent(ring, self._calls):
+        if self.calls is not None and not self._is_of_latent(ring, self.calls):
             return
         buffers, both = ring.sides[self.side], self.side == "both"
         call = buffers[0].group_calls if buffers else 0

@@ -20,12 +20,14 @@ def undisturbed(model: nn.Module, evaluating: bool = True) -> Iterator[None]:
 
     Without `evaluating` its modules stay in the modes that they are in.
 
-    What is put back: the training flag of each module, all buffers, and the states of the random number generators of
-    PyTorch (of all devices), NumPy and Python. `model.eval()` is not called, since a model may do more in it.
+    What is put back: the training flag of each module, all buffers, attributes that are tensors or numbers, and the
+    states of the random number generators of PyTorch (of all devices), NumPy and Python. `model.eval()` is not called,
+    since a model may do more in it.
     """
     with ExitStack() as stack:
-        stack.enter_context(_same_random_numbers())
+        stack.enter_context(same_random_numbers())
         stack.enter_context(_same_buffers(model))
+        stack.enter_context(_same_attributes(model))
         if evaluating:
             stack.enter_context(_eval_mode(model))
         stack.enter_context(_no_autocast_cache())
@@ -79,7 +81,24 @@ def _version(tensor: Tensor) -> int | None:
 
 
 @contextmanager
-def _same_random_numbers() -> Iterator[None]:
+def _same_attributes(model: nn.Module) -> Iterator[None]:
+    """Put changed attributes back that are tensors or numbers: counters, and weights that a hook computes."""
+    before = [(module, dict(vars(module))) for module in model.modules()]
+    try:
+        yield
+    finally:
+        for module, values in before:
+            now = vars(module)
+            for name in [name for name, value in now.items() if name not in values and isinstance(value, Tensor)]:
+                del now[name]
+            for name, value in values.items():
+                if isinstance(value, Tensor | int | float) and now.get(name) is not value:
+                    now[name] = value
+
+
+@contextmanager
+def same_random_numbers() -> Iterator[None]:
+    """Put the states of all random number generators back at the end."""
     python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     in_use = torch.cuda.is_available() and torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     cuda = torch.cuda.get_rng_state_all() if in_use else None

@@ -29,6 +29,8 @@ class LatentRequest:
     prior: Callable[[Any], Any] | None = None
     """Callable that reads the prior of each row; None for a prior of all rows."""
     example: Any = None
+    decoder: Any = None
+    """A module, its name, or a callable code → output."""
     which: str = "main"
     """"main" for one latent, "all" for a monitor of each."""
 

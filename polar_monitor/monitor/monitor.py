@@ -19,6 +19,8 @@ from ..discovery.request import LatentRequest
 from ..discovery.unwrap import unwrap
 from ..errors import PolarMonitorError
 from ..evaluation import Evaluation
+from ..intervention.replacements import WORDS
+from ..intervention.worth import Worth
 from ..regime.regime import Regime
 from ..schedule.missing_steps import weak_reference
 from ..schedule.optimizer_clock import OptimizerClock
@@ -31,6 +33,7 @@ from .results import Results
 from .sources.connection import forget, judge_batch, keep, warn_of_replacement, without_hooks
 from .sources.latent_search import LatentSearch
 from .sources.observe import by_hand, read_rows
+from .sources.probe import probe_batch
 
 
 class PolarMonitor(Results):
@@ -64,7 +67,11 @@ class PolarMonitor(Results):
             recorded forward calls it, so it should read the output or compute on it; it must not draw random numbers
             or change anything.
         resolution: Without a variance, the noise τ that limits the resolution of the mean, in its units: it gives the
-            labels of an autoencoder a scale. None is a tenth of the scale of the widest dimensions.
+            labels of an autoencoder a scale. None is a tenth of the scale of a typical dimension, as the decoder sees
+            it if that is known.
+        decoder: The decoder that takes the latent (n, D): a module, its name, or a callable code → output. Without a
+            variance, what it does with each dimension gives the labels their scale; it runs at full evaluations, in
+            eval mode, and the training does not notice. None: found where the first forwards show it.
         log_dir: Folder for TensorBoard and JSONL; None is the folder of `SummaryWriter`.
         sinks: Objects that get the evaluations. None: TensorBoard and JSONL. If given, these two are added only with a
             `log_dir`.
@@ -115,6 +122,7 @@ class PolarMonitor(Results):
         mask: Any = None,
         prior: Any = None,
         resolution: float | None = None,
+        decoder: Any = None,
         log_dir: str | os.PathLike[str] | None = None,
         sinks: Sequence[Sink] | None = None,
         criterion: str = "information",
@@ -140,7 +148,9 @@ class PolarMonitor(Results):
         self.name = options.name
         spreads = {"logvar": logvar, "var": var, "std": std, "logstd": logstd}
         row_prior = prior if callable(prior) else None
-        self._request = LatentRequest(mean, spreads, latent, checked_layout(layout), mask, row_prior, example, latents)
+        self._request = LatentRequest(
+            mean, spreads, latent, checked_layout(layout), mask, row_prior, example, decoder, latents
+        )
         self._standardised = None if row_prior is None else True
         """True if each row is standardised by its prior, False if none is; None before the first."""
         self._outputs = Outputs(log_dir, sinks, name=options.name, strict=options.strict)
@@ -201,8 +211,8 @@ class PolarMonitor(Results):
     @property
     def attached(self) -> bool:
         """True while the monitor watches a model."""
-        hooks = self._loop.hooks
-        return self._search is not None and not self._loop.ended and (hooks is None or not hooks.ended)
+        hooks, model = self._loop.hooks, None if self._model is None else self._model()
+        return model is not None and not self._loop.ended and (hooks is None or not hooks.ended)
 
     def _disable(self) -> None:
         if self._loop.hooks is not None:
@@ -291,6 +301,18 @@ class PolarMonitor(Results):
             return self._loop.evaluate()
         return judge_batch(self._loop, self._model, batch)
 
+    def probe(
+        self, batch: Any, *, loss: Any = None, replace: Sequence[str] = tuple(WORDS), unit: str = "nats", seed: int = 0
+    ) -> Worth:
+        """Return what each dimension is worth in the loss of a batch: its rise when the dimension is replaced.
+
+        `polar_monitor.ablate` has the arguments, and says what the model goes through; the training stays as it is, bit
+        for bit. `summary()` and `explain(j)` show the latest result, and the next
+        evaluation carries it to the sinks. Raises what the model and the loss raise, and PolarMonitorError for a batch
+        or a loss that cannot be used.
+        """
+        return probe_batch(self._loop, self._model, batch, loss, replace, unit, seed)
+
     def observe(
         self, mean: Any, *, logvar: Any = None, var: Any = None, std: Any = None, logstd: Any = None, prior: Any = None,
         layout: str | None = None, mask: Any = None, mode: str = "train",
@@ -323,7 +345,9 @@ class PolarMonitor(Results):
         self._standardised = prior is not None
         rows.record(loop.pipelines[mode])
 
-    def log(self, *, beta: Any = None, learning_rate: Any = None, reconstruction: Any = None) -> None:
+    def log(
+        self, *, beta: Any = None, learning_rate: Any = None, reconstruction: Any = None, baseline: Any = None
+    ) -> None:
         """Log numbers of the loop: alerts then name their cause more closely, and forecasts follow β and the rate.
 
         Args:
@@ -331,6 +355,8 @@ class PolarMonitor(Results):
             learning_rate: Learning rate, whenever it changes.
             reconstruction: Reconstruction term as it enters the loss, at every step. A tensor on a device is added up
                 there; nothing waits for it.
+            baseline: The same term of a model that knows nothing of its input, once, such as the variance of the data
+                for a squared error. For a code whose decoder is not known it shows whether the code explains anything.
 
         Each is a number or a tensor with one number; NaN and infinity are ignored. Raises PolarMonitorError for
         anything else before the first step; later it logs the error once.
@@ -341,7 +367,7 @@ class PolarMonitor(Results):
             >>> monitor.log(beta=0.5, learning_rate=1e-3, reconstruction=73.2)
         """
         with by_hand(self._loop):
-            self._loop.training_context.add(beta, learning_rate, reconstruction)
+            self._loop.training_context.add(beta, learning_rate, reconstruction, baseline)
 
     # -- state ------------------------------------------------------------------------------------------------------
 

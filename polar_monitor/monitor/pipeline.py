@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -32,6 +33,7 @@ from .options import Settings
 
 if TYPE_CHECKING:
     from ..statistics.stream import LatentStream
+    from .sources.watched_decoder import WatchedDecoder
 
 MIN_ROWS_FOR_UNIT = 1024
 """Rows after which a spread that only fits another unit raises a warning."""
@@ -72,6 +74,8 @@ class ModePipeline:
         """Light evaluations since the latest full one."""
         self.restless = True
         """True if the latest evaluation differs from the one before, or raised an alert."""
+        self.decoder: WatchedDecoder | None = None
+        """The decoder of a code, which full evaluations measure."""
         self.spread_name = ""
         """Quoted name of the module that gives the spread, for messages; '' without such a module."""
         self._padding = PaddingLook()
@@ -183,7 +187,13 @@ class ModePipeline:
         if doubt:
             warn(f"{self.spread_name} was read as {kind}, but {doubt}" if self.spread_name else doubt)
 
-    def evaluate(self, step: int, context: Context, health: Callable[[], Health], full: bool = False) -> Evaluation:
+    def evaluate(
+        self,
+        step: int,
+        context: Context,
+        health: Callable[[], Health],
+        full: bool = False,
+    ) -> Evaluation:
         """Take a snapshot at `step`, judge it, ask for alerts, and return the record; `health` is called at the end.
 
         The snapshot has all statistics if `full`, if it is the first, every `FULL_EVERY`-th time, if the verdict
@@ -194,7 +204,15 @@ class ModePipeline:
         if self.stream is not None and self.stream.rows:
             full = full or self.snapshot is None or self.light + 1 >= FULL_EVERY
             full = full or bool(s.extra) or s.criterion != "information"
+            decoder = self.decoder
+            if full and decoder is not None:
+                self.stream.scale = decoder.scale(self.stream)
+            is_plain_code = self.kind is None and self.stream.scale.gain is None
+            self.stream.explained = context.explained if is_plain_code else math.nan
             self.snapshot = self.stream.snapshot(step, full)
+            if decoder is not None and not full and self.stream.scale.is_outdated(self.snapshot.variance):
+                full, self.stream.scale = True, decoder.scale(self.stream)
+                self.snapshot = self.stream.snapshot(step, full)
             self.regime = judge(self.snapshot, before, s.criterion)
             self.light = 0 if full else self.light + 1
             if not full and before is not None and before.verdict is not self.regime.verdict:
@@ -285,7 +303,8 @@ class ModePipeline:
         self.ring.rows = other.ring.rows
 
     def release_user_objects(self, settings: Settings) -> None:
-        """Drop the rules of third parties; `settings` are the same without them."""
+        """Drop the rules of third parties and the decoder; `settings` are the same without the rules."""
+        self.decoder = None
         self.settings, self.alerts.custom_rules = settings, ()
 
 

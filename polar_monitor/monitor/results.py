@@ -112,13 +112,18 @@ class Results:
         """Explain the choice of the latent; with a dimension, the reasons for its label."""
         regime = self.regime()
         if dimension is not None:
-            return "nothing has been evaluated yet" if regime is None else regime.explain(dimension)
+            probed = self._loop.publisher.probed
+            return "nothing has been evaluated yet" if regime is None else probed.explain(regime, dimension)
         why = self._observed if self._search is None else self._search.why
         read = next((read for pipeline in self._loop.pipelines.values() if (read := pipeline.reading)), "")
-        read = "\n".join(part for part in (read, "" if self._search is None else self._search.cost) if part)
+        search = self._search
+        decoder = "" if search is None or search.decoder is None else search.decoder.text
+        read = "\n".join(part for part in (read, decoder, "" if search is None else search.cost) if part)
         return summary.explain(why, read, self._loop.options.modes, self._loop.schedule, self.log_dir)
 
     def summary(self) -> str:
         """Format a table of all dimensions, the verdict and the alerts, as plain text."""
-        own = summary.summary(self.snapshot(), self.regime(), self.alerts, self.health())
+        own = summary.summary(
+            self.snapshot(), self.regime(), self.alerts, self.health(), self._loop.publisher.probed.latest
+        )
         return "\n\n".join([own, *(f"latent {name!r}: {other.summary()}" for name, other in self.latents.items())])

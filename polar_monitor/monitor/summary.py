@@ -12,6 +12,8 @@ from ..alerts.alert import Alert, AlertKind, format_alert
 from ..alerts.few_evaluations import few_evaluations
 from ..errors import printable
 from ..evaluation import Health
+from ..intervention.report import columns, heading
+from ..intervention.worth import Worth
 from ..regime.label import Label
 from ..regime.regime import Regime
 from ..schedule.schedule import Schedule
@@ -44,8 +46,14 @@ def explain(why: str, read: str, modes: tuple[str, ...], schedule: Schedule, log
     return "\n".join(lines)
 
 
-def summary(snapshot: Snapshot | None, regime: Regime | None, alerts: tuple[Alert, ...], health: Health) -> str:
-    """Format a table of all dimensions, the verdict and the alerts."""
+def summary(
+    snapshot: Snapshot | None,
+    regime: Regime | None,
+    alerts: tuple[Alert, ...],
+    health: Health,
+    worth: Worth | None = None,
+) -> str:
+    """Format a table of all dimensions, the verdict and the alerts; with the worths of the latest probe, if any."""
     if snapshot is None or regime is None:
         remedy = ": monitor.evaluate() evaluates them now" if health.calls else ""
         return (
@@ -60,9 +68,11 @@ def summary(snapshot: Snapshot | None, regime: Regime | None, alerts: tuple[Aler
         *(f"  {printable(reason, keep='')}" for reason in regime.reasons),
         *(f"  {words}" for words in _not_finite(snapshot)),
         "",
-        "  dim  label        nats      ± se   reliability    KL   in use by",
+        f"  dim  label        nats      ± se   reliability    KL   in use by{columns(worth)}",
     ]
-    lines += [_row(snapshot, regime, j) for j in range(snapshot.dimensions)]
+    lines += [_row(snapshot, regime, j) + columns(worth, j) for j in range(snapshot.dimensions)]
+    if worth is not None:
+        lines += ["", f"  {heading(worth)}", *(f"  {sentence}" for sentence in worth.sentences())]
     if few := few_evaluations(health.evaluations):
         lines += ["", f"  {few}"]
     if alerts:

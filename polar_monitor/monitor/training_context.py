@@ -21,6 +21,7 @@ class TrainingContextBuffer:
 
     def __init__(self) -> None:
         self._beta: float | None = None
+        self._baseline: float | None = None
         self._rate: float | None = None
         self._highest_rate: float | None = None
         """Highest learning rate since the latest evaluation."""
@@ -31,14 +32,16 @@ class TrainingContextBuffer:
         self._hosts: list[Tensor] = []
         self._events: list[torch.cuda.Event] = []
 
-    def add(self, beta: Any, learning_rate: Any, reconstruction: Any) -> None:
+    def add(self, beta: Any, learning_rate: Any, reconstruction: Any, baseline: Any = None) -> None:
         """Add the numbers of one call, ignoring NaN and infinity. Raises PolarMonitorError for anything else."""
         beta, rate = _number("beta", beta), _number("learning_rate", learning_rate)
+        baseline = _number("baseline", baseline)
         on_device = isinstance(reconstruction, Tensor) and reconstruction.device.type not in ("cpu", "meta")
         number = None if on_device else _number("reconstruction", reconstruction)
         if on_device:
             self._add_on_device(reconstruction)
         self._beta = self._beta if beta is None else beta
+        self._baseline = self._baseline if baseline is None else baseline
         if rate is not None:
             self._rate, self._highest_rate = rate, max(rate, self._highest_rate or 0.0)
         if number is not None:
@@ -69,10 +72,10 @@ class TrainingContextBuffer:
             event.synchronize()
 
     def take(self) -> Context:
-        """Return the context since the latest call and start anew; β and the learning rate stay until they change."""
+        """Return the context since the latest call and start anew; the others stay until they change."""
         self._add_copied()
         mean = self._sum / self._count if self._count and math.isfinite(self._sum) else None
-        context = Context(self._beta, self._highest_rate, mean)
+        context = Context(self._beta, self._highest_rate, mean, self._baseline)
         self._highest_rate, self._sum, self._count = self._rate, 0.0, 0
         return context
 
@@ -89,6 +92,7 @@ class TrainingContextBuffer:
         self._add_copied()
         return {
             "beta": self._beta,
+            "baseline": self._baseline,
             "rate": self._rate,
             "highest_rate": self._highest_rate,
             "sum": self._sum,
@@ -100,7 +104,9 @@ class TrainingContextBuffer:
         total, count = float(state["sum"]), state_count("count", state["count"])
         if not math.isfinite(total):
             raise PolarMonitorError(f"state: sum must be finite, got {total}")
+        baseline = _finite_or_none("baseline", state.get("baseline"))
         beta, rate, highest = (_finite_or_none(word, state[word]) for word in ("beta", "rate", "highest_rate"))
+        self._baseline = baseline
         self._beta, self._rate, self._highest_rate = beta, rate, highest
         self._sum, self._count, self._on_device, self._hosts, self._events = total, count, None, [], []
 

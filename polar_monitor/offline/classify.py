@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from .._validation import checked_prior, checked_resolution
 from ..arrays.layout import checked_layout
+from ..arrays.rows import F32
 from ..arrays.spread import one_spread, unit_doubt
 from ..errors import PolarMonitorError, PolarMonitorWarning
 from ..regime import published
 from ..regime.judge import judge
 from ..regime.regime import Regime
+from ..statistics.resolution import Scale
 from .batches import batches, is_of_each_row
+from .decoder_scale import scale_by
 
 MIN_ROWS_FOR_DOUBT = 512
 """Rows from which on `classify` warns of a spread that fits another unit only."""
@@ -30,6 +34,8 @@ def classify(
     mask: Any = None,
     prior: Any = None,
     resolution: float | None = None,
+    decoder: Any = None,
+    gain: Any = None,
     criterion: str = "information",
 ) -> Regime:
     """Return the labels and the verdict for latents of n independent inputs, as a training run would give them.
@@ -50,8 +56,12 @@ def classify(
             least one side of the shape of `mean`, or chunks: rows are standardised by it, (μ − μp) / σp and σ² / σp²,
             and the labels are those beyond the prior. Or a normal distribution of either kind.
         resolution: Without a spread, the noise τ at which the mean is resolved, in the units of the mean; it gives the
-            labels of an autoencoder a scale. None is a tenth of the scale of the widest dimensions, which compares
+            labels of an autoencoder a scale. None is a tenth of the scale of a typical dimension, which compares
             dimensions with each other: a code that has shrunk to nothing then looks like any other.
+        decoder: Without a spread, the decoder that takes codes (n, D): a module, or a callable code → output. What it
+            does with each dimension gives the scale, whatever the scale of the code; where it ignores the code, no
+            dimension is active. It runs in eval mode, and modes, buffers and random numbers are put back.
+        gain: In place of it, its gains (D,), as `polar_monitor.decoder_gain` gives them, or a number.
         criterion: "information", or the name of a published criterion.
 
     Returns:
@@ -72,7 +82,8 @@ def classify(
         (['active', 'passive'], 'polarised')
     """
     kind, spread = one_spread(logvar=logvar, var=var, std=std, logstd=logstd)
-    regime, doubt = judged(mean, kind, spread, prior, resolution, criterion, layout, mask)
+    scale = scale_by(kind, resolution, decoder, gain)
+    regime, doubt = judged(mean, kind, spread, prior, resolution, criterion, layout, mask, scale)
     if doubt:
         warnings.warn(f"polar_monitor: {doubt}", PolarMonitorWarning, stacklevel=2)
     return regime
@@ -87,17 +98,19 @@ def judged(
     criterion: str,
     layout: str | None = None,
     mask: Any = None,
+    scale: Callable[[F32, int], Scale] | None = None,
 ) -> tuple[Regime, str]:
     """Return the regime of `classify`, and its doubt about the unit of the spread ('' for none).
 
-    `kind` is that of `spread`: a unit or None. Raises PolarMonitorError as `classify` does.
+    `kind` is that of `spread`: a unit or None. `scale` gives the decoder's scale of codes (n, D). Raises
+    PolarMonitorError as `classify` does.
     """
     from .subset import Subset
 
     published.check(criterion)
     layout = checked_layout(layout)
     shared, conditional = _prior(prior)
-    subset, smallest, largest = Subset(shared, checked_resolution(resolution)), float("inf"), -float("inf")
+    subset, smallest, largest = Subset(shared, checked_resolution(resolution), scale), float("inf"), -float("inf")
     for batch in batches(mean, kind, spread, conditional, layout, mask):
         subset.add(batch)
         smallest, largest = min(smallest, batch.smallest), max(largest, batch.largest)

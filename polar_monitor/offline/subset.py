@@ -7,6 +7,7 @@ rows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import subsampling
+from ..arrays.rows import F32
+from ..statistics.resolution import Scale
 from ..statistics.snapshot import Snapshot
 from ..statistics.stream import WINDOW_BYTES, LatentStream
 from ..statistics.windowed_histogram import WindowedHistogram
@@ -26,8 +29,14 @@ MAX_ROWS = 2**16
 class Subset:
     """Reducer of batches to one snapshot."""
 
-    def __init__(self, prior: tuple[Any, Any] | None, resolution: float | None = None) -> None:
-        self.prior, self.resolution = prior, resolution
+    def __init__(
+        self,
+        prior: tuple[Any, Any] | None,
+        resolution: float | None = None,
+        scale: Callable[[F32, int], Scale] | None = None,
+    ) -> None:
+        """`scale`: the decoder's scale of codes (n, D), of which an input has so many at most."""
+        self.prior, self.resolution, self._scale = prior, resolution, scale
         self.inputs = 0
         self.rows = 0
         self._level = 0
@@ -71,6 +80,8 @@ class Subset:
         mantissa = min(batch.mantissa for batch, _ in self._held)
         for batch, _ in self._held:
             stream.update(batch.mean, batch.variance, batch.begins, mantissa)
+        if self._scale is not None:
+            stream.scale = self._scale(np.concatenate([batch.mean for batch, _ in self._held]), self._largest)
         snapshot = stream.snapshot(step=0)
         if self._histogram is None:
             return snapshot

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from ..statistics.resolution import noise_of
 from ..statistics.snapshot import Snapshot
 from .criterion import digits
 from .label import Label
@@ -37,8 +38,8 @@ def opinions(s: Snapshot, j: int) -> str:
 
 def _noise(s: Snapshot, j: int) -> str:
     """Return ½ log(1 + V / E): the information of a Gaussian mean of variance V in noise of variance E."""
-    noise = float(s.posterior_variance[j]) if s.has_variance else s.resolution**2
-    scale = f"a posterior variance of {digits(noise)}" if s.has_variance else f"the resolution {digits(s.resolution)}"
+    noise = float(s.posterior_variance[j]) if s.has_variance else noise_of(s, j) ** 2
+    scale = f"a posterior variance of {digits(noise)}" if s.has_variance else f"the resolution {digits(noise_of(s, j))}"
     signal = 0.5 * math.log1p(float(s.variance[j]) / noise)
     worth = f"Var μ = {digits(s.variance[j])} corresponds to {digits(signal)} nats"
     return f"it leaves out the noise: at {scale}, {worth}; our estimate is {digits(s.information[j])} nats"

@@ -84,7 +84,7 @@ def evidence_of_change(codes: Codes, j: int) -> str:
     text = f"this evaluation alone says {CODED_LABELS[latest]}"
     if moves(codes, j):
         way = "rises" if latest == PASSIVE else "falls"
-        return f"{text}; it {way} and, at its rate since the evaluation before, is beyond the cut soon"
+        return f"{text}; it {way} and, at its rate since the evaluation before, soon crosses the cut"
     question = 0 if PASSIVE in (label, latest) else 2 if MIXED in (label, latest) else 1
     total = np.frombuffer(codes.evidence)[question * len(codes.labels) + j]
     return f"{text}; evidence for a change {math.floor(10.0 * total) / 10.0:.1f} of {MIN_EVIDENCE:.1f}"

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..statistics.resolution import noise_of
 from ..statistics.snapshot import Array, Snapshot
 from ..statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, MIN_ROWS, MIXED_SHARE, PASSIVE, Z
 from .evidence import DRIFT, MIN_EVIDENCE, QUESTIONS, Z_CHANGE
@@ -28,6 +29,8 @@ MIXED_GAP = 0.02
 """Lower limit of a mixed dimension's `variance_gap`, in nats."""
 MIXED_VALLEY = 0.85
 """Upper limit of a mixed dimension's `valley`: rows in the valley of log σ² per row in the smaller peak."""
+MIN_MOVEMENT_NAMED = 0.1
+"""Smallest movement of a mean over the window, in standard deviations over the inputs, that an explanation names."""
 MIN_REPEATS_NAMED = 1.1
 """Smallest mean number of times that an input occurs in the window at which the reason of a label names it."""
 Z_VALLEY = 3.0
@@ -108,7 +111,7 @@ def sentence(s: Snapshot, j: int, label: Label) -> str:
         return f"only {rows} independent rows are finite in it, {MIN_ROWS} are needed"
     if not math.isfinite(s.information[j]):
         return f"its information could not be estimated ({s.non_finite[j]:.0f} of its rows were not finite)"
-    name = "information" if s.has_variance else f"entropy resolved at {s.resolution:.3g}:"
+    name = "information" if s.has_variance else f"entropy resolved at {noise_of(s, j):.3g}{_gain(s, j)}:"
     low, high = (float(bound[j]) for bound in _bounds(s))
     certificate, cut = float(_certificate(s)[j]), _cut(s)
     interval = f"{_beside(max(low, 0.0), cut)} to {_beside(high, PASSIVE)}"
@@ -127,6 +130,23 @@ def sentence(s: Snapshot, j: int, label: Label) -> str:
     if label is Label.MIXED:
         return f"{text}; {shares}, variance gap {s.variance_gap[j]:.2f} nats{_valley(s, j)}"
     return f"{text}, at or above {cut}; {shares}"
+
+
+def _gain(s: Snapshot, j: int) -> str:
+    if math.isnan(s.gain[j]):
+        return ""
+    if s.gain[j] == 0:
+        return ", since the decoder does not react to it"
+    return f", where the decoder's gain is {s.gain[j]:.3g}"
+
+
+def movement(s: Snapshot, j: int) -> str:
+    """Say how far the mean of dimension j has moved over the window; '' if that is little or not known."""
+    spread = math.sqrt(float(s.variance[j]))
+    if not (spread > 0 and s.drift[j] >= MIN_MOVEMENT_NAMED * spread):
+        return ""
+    aside = "" if s.has_variance else ", which is no part of its spread"
+    return f"the training has moved its mean by {s.drift[j] / spread:.2g} standard deviations over the window{aside}"
 
 
 def _beside(value: float, cut: float) -> str:

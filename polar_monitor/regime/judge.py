@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..statistics.resolution import is_relative
+from ..statistics.resolution import RESOLUTION, has_gain, is_relative
 from ..statistics.snapshot import Array, Snapshot
-from ..statistics.thresholds import MIN_ROWS
+from ..statistics.thresholds import MIN_EFFECT, MIN_EXPLAINED, MIN_ROWS, Z
 from .evidence import MAX_NAMED, held_labels, moving_labels, new_share
 from .information import Judged, judge_by_information, too_few, too_few_rows
 from .label_codes import (
@@ -36,6 +36,9 @@ MIN_GAP = math.log(3.0)
 FLOOR = 0.01
 """Nats that are added, since a passive dimension may carry none."""
 
+KEPT_SCALE = 0.97
+"""Share of a code's largest scale that is remembered from one evaluation to the next."""
+
 MAX_UNDECIDED_SHARE = 0.1
 """Largest share of undecided dimensions in a verdict other than `graded`."""
 
@@ -54,6 +57,8 @@ def judge(snapshot: Snapshot, previous: Regime | None = None, criterion: str = "
             known, before = previous.codes, previous.snapshot
             share = new_share(snapshot, before)
         judged = judge_by_information(snapshot, known, share, before)
+        if previous is None and _is_open(snapshot):
+            judged = Judged(without_evidence(bytes([UNDECIDED]) * snapshot.dimensions), 0, math.inf, -math.inf)
     else:
         codes = without_evidence(encode(labels_by(criterion, snapshot)))
         judged = Judged(codes, snapshot.dimensions, *_weakest_and_strongest(snapshot.information, codes.labels))
@@ -62,9 +67,13 @@ def judge(snapshot: Snapshot, previous: Regime | None = None, criterion: str = "
     verdict, reasons = _verdict(snapshot, judged, criterion)
     if verdict is Verdict.COLLAPSED and previous is not None and not was_informative:
         reasons = (f"{reasons[0]}; none has come into use so far", *reasons[1:])
-    return Regime.from_codes(
-        snapshot, judged.codes, verdict, (*reasons, *_caveats(snapshot)), criterion, was_informative
+    scale = _lasting_scale(snapshot, previous)
+    regime = Regime.from_codes(
+        snapshot, judged.codes, verdict, (*reasons, *_caveats(snapshot)), criterion, was_informative, scale
     )
+    if not regime.has_shrunk or has_gain(snapshot):
+        return regime
+    return replace(regime, reasons=(*regime.reasons, _shrunk(regime)))
 
 
 def completed(regime: Regime, snapshot: Snapshot) -> Regime:
@@ -72,6 +81,23 @@ def completed(regime: Regime, snapshot: Snapshot) -> Regime:
     before = () if regime.snapshot is None else _caveats(regime.snapshot)
     reasons = tuple(reason for reason in regime.reasons if reason not in before)
     return replace(regime, snapshot=snapshot, reasons=(*reasons, *_caveats(snapshot)))
+
+
+def _lasting_scale(s: Snapshot, previous: Regime | None) -> float:
+    """Return the largest scale that a code, or what the decoder makes of it, has had lately; 0 for any other scale."""
+    if not (is_relative(s) or has_gain(s)):
+        return 0.0
+    is_same = previous is not None and previous.snapshot is not None and has_gain(previous.snapshot) == has_gain(s)
+    before = previous.scale * KEPT_SCALE if previous is not None and is_same else 0.0
+    return before if s.gain.max() == 0 else max(s.resolution / RESOLUTION, before)
+
+
+def _shrunk(regime: Regime) -> str:
+    return (
+        f"the code has shrunk to 1/{regime.shrinkage:.3g} of its scale, and labels compare its dimensions with "
+        "each other: what seems to be in use may be what is left of a collapse (decoder=, or log(reconstruction=, "
+        "baseline=), shows that)"
+    )
 
 
 def _verdict(s: Snapshot, judged: Judged, criterion: str) -> tuple[Verdict, tuple[str, ...]]:
@@ -149,11 +175,13 @@ def _caveats(s: Snapshot) -> tuple[str, ...]:
     if s.has_variance:
         return ()
     caveats = ["no variance representation: active and mixed cannot be distinguished"]
-    if is_relative(s):
+    if has_gain(s):
+        caveats += _effect(s)
+    elif is_relative(s):
         caveats.append(
             "no posterior noise sets a scale: a decoder that is free to rescale its input can undo any scale of the "
             "code, so labels compare dimensions with each other, and a code that has shrunk to nothing looks like any "
-            "other (for a Lipschitz decoder, resolution= gives the scale)"
+            "other (decoder= shows what the decoder sees; for a Lipschitz decoder, resolution= gives the scale)"
         )
     if s.surplus > 0:
         caveats.append(
@@ -161,3 +189,24 @@ def _caveats(s: Snapshot) -> tuple[str, ...]:
             "that they vary in"
         )
     return tuple(caveats)
+
+
+def _is_open(s: Snapshot) -> bool:
+    """Return True if the effect of a code is neither surely below the cut nor surely above it."""
+    return not s.has_variance and abs(s.effect - MIN_EFFECT) < Z * s.effect_se
+
+
+def _effect(s: Snapshot) -> list[str]:
+    """Say whether the decoder uses the code at all, if that was measured and is not surely so."""
+    if s.explained < MIN_EXPLAINED:
+        return [
+            f"the code explains nothing: the reconstruction term is {1 - s.explained:.1%} of the baseline, and less "
+            f"than {1 - MIN_EXPLAINED:.0%} is needed"
+        ]
+    if math.isnan(s.effect) or (s.effect >= MIN_EFFECT and s.gain.any() and not _is_open(s)):
+        return []
+    ignores = "the decoder ignores the code" if not s.gain.any() else "it is not sure that the decoder uses the code"
+    return [
+        f"{ignores}: that of another input changes the output by {s.effect:.2g} ± {s.effect_se:.1g} of the variance of "
+        f"the data, and {MIN_EFFECT:g} are needed"
+    ]

@@ -13,15 +13,18 @@ from typing import Any
 import numpy as np
 
 from ..errors import printable
+from ..statistics.resolution import RESOLUTION
 from ..statistics.snapshot import Snapshot
 from .disagreement import disagree, disagreements, opinions
 from .evidence import MOVES, QUESTIONS, evidence_of_change, moves
-from .information import by_information, sentence
+from .information import by_information, movement, sentence
 from .label import INFORMATIVE_LABELS, Label, checked_label
 from .label_codes import CODES, Codes, decode, encode, numbers, where_informative
 from .published import CRITERIA, MAX_DELTA_KL, delta_kl
 from .regime_html import regime_html
 
+MAX_SHRINKAGE = 3.0
+"""Fall of a code's own scale beyond which no dimension is called revived, and the verdict names it."""
 MAX_SIDES = 0b101010
 """Answers about a dimension of which each is yes."""
 
@@ -60,6 +63,9 @@ class Regime:
     not known, 1 no, 2 yes; 64 more for a dimension that moves through a cut. Empty in logs of older versions."""
     evidence: tuple[float, ...] = ()
     """Evidence against each answer: of all dimensions for passive, then for informative, then for mixed."""
+    scale: float = 0.0
+    """Largest scale of the code in the evaluations so far, forgotten by 3 % at each; that of the decoder's outputs
+    where its gains are known. 0 where something else gives the scale."""
     snapshot: Snapshot | None = field(default=None, repr=False, compare=False)
     """Statistics that were judged; not part of `to_dict`."""
 
@@ -72,12 +78,13 @@ class Regime:
         reasons: tuple[str, ...],
         criterion: str,
         was_informative: bool,
+        scale: float = 0.0,
     ) -> Regime:
         """Return the regime of a snapshot; it keeps the codes for the next evaluation."""
         labels, latest, evidence = decode(codes.labels), decode(codes.latest), numbers(codes.evidence)
         regime = cls(
             snapshot.step, labels, latest, verdict, reasons, criterion, was_informative, tuple(codes.sides), evidence,
-            snapshot,
+            scale, snapshot,
         )  # fmt: skip
         vars(regime)["codes"] = codes
         return regime
@@ -140,7 +147,8 @@ from the prior (KL − I_G)
             text += f": criterion {self.criterion}: {CRITERIA[self.criterion]}"
         elif self.snapshot is not None:
             text += f": {sentence(self.snapshot, dimension, latest)}"
-        return "\n  ".join([text, *self._others(dimension)])
+        moved = "" if self.snapshot is None else movement(self.snapshot, dimension)
+        return "\n  ".join([text, *([moved] if moved else []), *self._others(dimension)])
 
     def _others(self, j: int) -> Iterator[str]:
         """Yield a line for each other criterion that disagrees about dimension j in this evaluation."""
@@ -175,6 +183,18 @@ from the prior (KL − I_G)
             if any(counts.values()):
                 yield f"{label} by criterion: " + ", ".join(f"{name} {n}" for name, n in counts.items() if n)
 
+    @property
+    def shrinkage(self) -> float:
+        """Factor by which the scale of the code has fallen; 1 where it has not, and where it is not known."""
+        if self.snapshot is None or not self.scale > 0 or self.snapshot.gain.max() == 0:
+            return 1.0
+        return max(RESOLUTION * self.scale / self.snapshot.resolution, 1.0)
+
+    @property
+    def has_shrunk(self) -> bool:
+        """True if the code has shrunk so much that what seems to be in use may be what is left of a collapse."""
+        return self.shrinkage > MAX_SHRINKAGE
+
     def count(self, label: Label | str) -> int:
         """Return the number of dimensions with this label. Raises PolarMonitorError for an unknown one.
 
@@ -193,7 +213,8 @@ from the prior (KL − I_G)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON; `from_dict` reads it back."""
-        return {name: value for name, value in vars(self).items() if name not in ("snapshot", "codes")}
+        left_out = ("snapshot", "codes") if self.scale else ("snapshot", "codes", "scale")
+        return {name: value for name, value in vars(self).items() if name not in left_out}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], snapshot: Snapshot | None = None) -> Regime:
@@ -221,5 +242,6 @@ from the prior (KL − I_G)
             was_informative=bool(data.get("was_informative", informative)),
             sides=sides,
             evidence=evidence,
+            scale=float(data.get("scale", 0.0)),
             snapshot=snapshot,
         )

@@ -107,7 +107,13 @@ class ScalarTags:
             letters = label_letters(regime.labels)
             numbers += [letters.count(letter) for letter in LETTERS]
             numbers += [STATE_OF_LETTER[letters[j]] for j in self.chosen]
+            numbers += self._worth(evaluation)
         return numbers
+
+    def _worth(self, evaluation: Evaluation) -> list[float]:
+        """Return the worth of the chosen dimensions, if they were probed since the previous evaluation."""
+        worth = [] if evaluation.worth is None else evaluation.worth["worth"]
+        return [float(worth[j]) for j in self.chosen] if len(worth) == self._dimensions else []
 
     def dimension_tags(self, word: str) -> tuple[str, ...]:
         """Return the tag of each chosen dimension for a word such as "information"."""
@@ -125,6 +131,7 @@ class ScalarTags:
             *(tag for line in DIMENSION_SCALARS for tag in self.dimension_tags(line.word)),
             *(f"polar/{self.prefix}{label}" for label in Label),
             *self.dimension_tags("state"),
+            *self.dimension_tags("worth"),
         )
         """Tags of all numbers. They change with the number of dimensions only."""
 

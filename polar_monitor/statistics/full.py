@@ -22,8 +22,12 @@ def full_statistics(
     prior_mean: Array,
     prior_var: Array,
     statistics: dict[str, Any],
+    codes: F32 | None = None,
 ) -> dict[str, Any]:
-    """Compute the rest of the names of `Snapshot` from the window and its light `statistics`."""
+    """Compute the rest of the names of `Snapshot` from the window and its light `statistics`.
+
+    codes: the means in the scale in which a code is resolved, if that is another one.
+    """
     rows = statistics["rows"]
     result: dict[str, Any] = dict(
         zip(published.NAMES, published.baselines(mean, variance, rows, prior_mean, prior_var), strict=True)
@@ -32,7 +36,7 @@ def full_statistics(
     names = ("entropy_knn", "entropy_knn_se", "ties")
     result |= dict(zip(names, _of_finite_rows(mean, variance, cluster, mantissa, rows), strict=True))
     result["entropy_knn_se"] = result["entropy_knn_se"] * math.sqrt(statistics["repeats"])
-    return result | joint_statistics(mean, variance, statistics | result, cluster)
+    return result | joint_statistics(mean, variance, statistics | result, cluster, codes)
 
 
 def _of_finite_rows(

@@ -26,10 +26,13 @@ MIN_INPUTS_PER_DIMENSION = 4
 """Smallest number of inputs for each of these dimensions. With fewer, noise looks like low rank."""
 
 
-def joint_statistics(mean: F32, variance: F32 | None, statistics: dict[str, Any], cluster: Ids) -> dict[str, Any]:
+def joint_statistics(
+    mean: F32, variance: F32 | None, statistics: dict[str, Any], cluster: Ids, codes: F32 | None = None
+) -> dict[str, Any]:
     """Compute `joint_entropy` of the dimensions in use, `effective_rank`, `surplus` and the largest correlations.
 
-    Uses the dimensions whose entropy `statistics` has: those with enough finite rows.
+    Uses the dimensions whose entropy `statistics` has: those with enough finite rows. codes: the means in the scale in
+    which a code is resolved, for the surplus, if that is another one.
     """
     result: dict[str, Any] = {
         "joint_entropy": float("nan"),
@@ -47,7 +50,7 @@ def joint_statistics(mean: F32, variance: F32 | None, statistics: dict[str, Any]
     result["max_correlation"][known], result["max_correlation_sampled"][known] = largest, sampled
     result["effective_rank"] = rank
     if variance is None:
-        result["surplus"] = _surplus(mean, statistics)
+        result["surplus"] = _surplus(mean if codes is None else codes, statistics)
     used = np.flatnonzero(statistics["information"] >= INFORMATIVE)
     if used.size:
         used = np.sort(used[np.argsort(-statistics["information"][used], kind="stable")[:MAX_JOINT_DIMENSIONS]])

@@ -32,6 +32,7 @@ LIGHT = frozenset(
         "quadrature",
         "repeats",
         "short",
+        "steps",
         "take",
         "valley",
     }

@@ -146,6 +146,21 @@ class Snapshot:
     share_collapsed: Array = field(default_factory=_unknown)
     """Share of the inputs with KL(q(z_j | x) ‖ prior) < 0.01 nats."""
 
+    drift: Array = field(default_factory=_unknown)
+    """Standard deviation of the steps' means of μ over the window, beyond that of samples: the weights have moved it.
+    Without a variance it is no part of `variance`, which is that within the steps. NaN for fewer than two steps with 16
+    inputs or more."""
+    gain: Array = field(default_factory=_unknown)
+    """g, the change of the decoder's output per change of the code. With it `resolution` is τ in units of the output,
+    and that of a dimension is τ / g. NaN without a decoder; 0 where the decoder ignores the code altogether."""
+    effect: float = math.nan
+    """½ E‖dec(z′) − dec(z)‖² for codes z, z′ of two inputs, as a share of the variance of the data: below 10⁻⁴ the
+    decoder ignores the code. NaN without a decoder."""
+    effect_se: float = math.nan
+    explained: float = math.nan
+    """Share by which the reconstruction term is below the baseline, where the loop logs both and no decoder is known:
+    below 1 % the code explains nothing. NaN elsewhere."""
+
     full: bool = True
     """False for a light snapshot, which has what labels and alerts need. The entropies, `ties`, the correlations,
     `joint_entropy`, `effective_rank`, the fields that only published criteria use and `histograms` are missing then."""

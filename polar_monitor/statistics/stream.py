@@ -17,18 +17,24 @@ from numpy.typing import NDArray
 
 from ..errors import PolarMonitorError
 from ..kernels.light.short import shorten
+from ..kernels.light.steps import DRIFT, MEAN, VARIANCE, around_steps
 from ..kernels.light.take import clean, take
 from ..kernels.mixture import NO_ROWS, numbered
 from .array_types import F32, Array
 from .full import full_statistics
+from .resolution import NO_SCALE, Scale, has_gain
 from .rounding import SIZES, rounded
 from .snapshot import Snapshot
+from .thresholds import MIN_EXPLAINED
 from .window import NAMES, light_statistics
 from .windowed_histogram import PANES, WindowedHistogram
 from .work_space import WorkSpace
 
 WINDOW_BYTES = 64 * 2**20
 """Largest memory of the window's means. Very wide latents get a shorter window."""
+MIN_STEP_INPUTS = 16
+"""Inputs of a step from which on its codes are taken around their mean."""
+MEAN_ROW, VARIANCE_ROW = NAMES.index("mean"), NAMES.index("variance")
 NO_BITS = NO_ROWS.view(np.int32)
 NO_PACKED = np.empty((len(NAMES) - 1, 0), np.uint8)
 BLOCK_AND_NUMBERS = frozenset(NAMES) - {"non_finite"} | {"resolution", "repeats"}
@@ -62,6 +68,10 @@ class LatentStream:
         self.window = max(512, min(window, WINDOW_BYTES // (4 * dimensions)) // 16 * 16)
         self.has_variance = has_variance
         self.resolution = resolution
+        self.scale = NO_SCALE
+        """Scale that a decoder gives the dimensions of a code."""
+        self.explained = math.nan
+        """Share of the loss that the code explains, if the training loop says so."""
         mean, variance = (0.0, 1.0) if prior is None else prior
         self._prior_mean = _per_dimension(mean, dimensions, "the prior's mean")
         self._prior_var = _per_dimension(variance, dimensions, "the prior's variance")
@@ -165,6 +175,17 @@ class LatentStream:
         self._place = (self._place + count) % self.window
         self._filled = min(self._filled + count, self.window)
 
+    def newest(self, rows: int) -> F32:
+        """Return the newest rows (n, D), at most so many, that are finite in all dimensions."""
+        places = np.arange(self._place - min(rows, self._filled), self._place) % self.window
+        codes = self._mean[:, places].T
+        return np.ascontiguousarray(codes[np.isfinite(codes).all(1)])
+
+    @property
+    def has_places(self) -> bool:
+        """True if some input has several rows."""
+        return self._several
+
     def merge(self, other: LatentStream) -> None:
         """Add the rows of another stream: counts exactly, the window as if the other's rows came last."""
         if (other.dimensions, other.has_variance) != (self.dimensions, self.has_variance):
@@ -217,7 +238,13 @@ class LatentStream:
         group = self._group(inputs)
         prior = self._prior_mean, self._prior_var
         self._work = work = self._work or WorkSpace(self.dimensions, self.window)
-        self._statistics = light_statistics(mean, variance, group, *prior, self.resolution, work)
+        codes, gain = mean, self.scale.gain
+        if not self.has_variance:
+            gain = np.zeros(self.dimensions) if self.explained < MIN_EXPLAINED else gain
+            codes = self._around_steps(mean, inputs, group, work, gain)
+        self._statistics = light_statistics(codes, variance, group, *prior, self.resolution, work)
+        if gain is not None and not self.has_variance:
+            work.block[MEAN_ROW], work.block[VARIANCE_ROW] = work.about[MEAN], work.about[VARIANCE]
         n, steps = self._filled, self._step[: self._filled]
         independent = n
         if group is not None and n:  # the ring may begin within an input
@@ -226,7 +253,7 @@ class LatentStream:
         arrays = np.empty((len(LIGHT_SIZES), self.dimensions))
         shorten(work.block[:-1], LIGHT_SIZES, arrays, NO_PACKED, work.kinds)
         light = Snapshot.light(
-            dict(zip(NAMES, arrays, strict=False)),
+            dict(zip(NAMES, arrays, strict=False)) | ({} if gain is None else {"gain": gain}),
             step=step,
             rows=self.rows,
             n=n,
@@ -237,6 +264,9 @@ class LatentStream:
             rows_from=int(steps.min(initial=step)) if n else -1,
             rows_to=int(steps.max(initial=-1)),
             surplus=self._surplus,
+            effect=self.scale.effect,
+            effect_se=self.scale.effect_se,
+            explained=self.explained,
         )
         if len(self._statistics) > len(BLOCK_AND_NUMBERS):
             more = {name: value for name, value in self._statistics.items() if name not in BLOCK_AND_NUMBERS}
@@ -252,9 +282,11 @@ class LatentStream:
             return snapshot
         mean, variance, inputs = self._by_input()
         group, prior = self._group(inputs), (self._prior_mean, self._prior_var)
+        self._work = work = self._work or WorkSpace(self.dimensions, self.window)
+        codes = self._around_steps(mean, inputs, group, work, snapshot.gain if has_gain(snapshot) else None)
         if not self._statistics:  # the state was loaded since
-            self._statistics = light_statistics(mean, variance, group, *prior, self.resolution)
-        rest = full_statistics(mean, variance, group, self.mantissa, *prior, self._statistics)
+            self._statistics = light_statistics(codes, variance, group, *prior, self.resolution)
+        rest = full_statistics(mean, variance, group, self.mantissa, *prior, self._statistics, codes)
         if remember:
             self._surplus = rest["surplus"]
         self.catch_up()
@@ -262,12 +294,35 @@ class LatentStream:
         snapshot = replace(
             snapshot,
             full=True,
+            drift=work.about[DRIFT].copy(),
             entropy_hist=entropy_hist,
             entropy_hist_se=entropy_hist_se,
             histograms=self._histogram.draw(),
             **rest,
         )
         return rounded(snapshot)
+
+    def _around_steps(
+        self,
+        mean: F32,
+        inputs: NDArray[np.int64],
+        group: NDArray[np.int32] | None,
+        work: WorkSpace,
+        gain: Array | None,
+    ) -> F32:
+        """Return codes (D, n) around the means of their steps, in the decoder's scale; with a variance the means.
+
+        The mean, the variance and the movement of the dimensions go to `work.about`.
+        """
+        steps, place, size = self._step[: self._filled], self._place if self._filled == self.window else 0, 1.0
+        if self._scattered:
+            steps, place = steps[np.argsort(self._input[: self._filled], kind="stable")], 0
+        if group is not None:
+            size = len(group) / (int(group[-1]) + 1)
+        out = NO_ROWS if self.has_variance else work.codes(self._filled)
+        gain = work.ones if gain is None else gain
+        around_steps(mean, steps, place, math.ceil(MIN_STEP_INPUTS * size), size, gain, work.about, out)
+        return mean if self.has_variance else out
 
     def catch_up(self) -> None:
         """Give the histogram the rows that came since it was last read: most evaluations do not read it."""
@@ -300,6 +355,7 @@ class LatentStream:
             "input": inputs.copy(),
             "step": self._step[: self._filled].copy(),
             "surplus": self._surplus,
+            "scale": self.scale.state_dict(),
             "place": self._place,
             "inputs": self._inputs,
             "several": self._several,
@@ -324,6 +380,7 @@ class LatentStream:
             raise PolarMonitorError(f"state: expected means ({self.dimensions}, ≤ {self.window}), got {mean.shape}")
         histogram = WindowedHistogram(self.dimensions, panes=PANES, pane_rows=max(self.window // PANES, 1))
         histogram.load_state_dict(state["histogram"])
+        scale = Scale.from_state(state["scale"], self.dimensions) if "scale" in state else NO_SCALE
         n = mean.shape[1]
         self.reset()
         self._histogram = histogram
@@ -333,6 +390,7 @@ class LatentStream:
         self._input[:n] = np.asarray(state["input"], np.int64)
         self._step[:n] = np.asarray(state["step"], np.int64)
         self._surplus = float(state["surplus"])
+        self.scale = scale
         self._filled, self._place = n, int(state["place"])
         self._inputs, self._several = int(state["inputs"]), bool(state["several"])
         self._base, self._scattered = self._inputs, bool((np.diff(self._ordered()) < 0).any())

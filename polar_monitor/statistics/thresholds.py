@@ -14,6 +14,13 @@ INFORMATIVE = 0.15
 INFORMATIVE_MEAN_ONLY = 0.35
 """Nats. The counterpart of `INFORMATIVE` for the resolved entropy of autoencoders, whose noise is a convention."""
 
+MIN_EFFECT = 1e-4
+"""Share of the variance of the data. If the code of another input surely changes the decoder's output by less, the
+decoder ignores the code."""
+
+MIN_EXPLAINED = 0.01
+"""Share of the baseline of the loss. If the reconstruction term is lower by less, the code explains nothing."""
+
 MIXED_SHARE = 0.05
 """Smallest share of inputs that surely use a mixed dimension, and that surely do not."""
 

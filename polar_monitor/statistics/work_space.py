@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ..kernels import posterior, quadrature
 from ..kernels.light import dimensions
+from .array_types import F32
 
 
 class WorkSpace:
@@ -34,7 +35,18 @@ class WorkSpace:
         self.numbers = np.empty((8, quadrature.ALL_LEVELS + 1))
         self.counters = np.empty((5, quadrature.ALL_LEVELS), np.int64)
         self.kinds = np.empty(len(dimensions.NAMES), np.uint8)
+        self._codes: F32 | None = None
+        self.ones = np.ones(D)
+        self.about = np.empty((3, D))
+        """Mean, variance and movement of codes around the means of their steps."""
         self._nodes: dict[bool, NDArray[np.float64]] = {}
+
+    def codes(self, rows: int) -> F32:
+        """Return memory (D, rows) for codes around the means of their steps."""
+        if self._codes is None:
+            self._codes = np.empty(self.block.shape[1] * self.rows, np.float32)
+        dimensions = self.block.shape[1]
+        return self._codes[: dimensions * rows].reshape(dimensions, rows)
 
     def nodes(self, ordered: bool) -> NDArray[np.float64]:
         """Return memory for the grids of the quadrature, whose rows come `ordered` or not."""

@@ -60,8 +60,12 @@ def test_a_fall_that_others_follow_calls_back_and_warns_once(caplog: pytest.LogC
     assert fading[0].amends is not None
     assert sum(one.kind is AlertKind.FADING for one in called) == 1
     assert len([one for one in called if one.amends is None]) == len(monitor.alerts)
-    fading_lines = [record for record in caplog.records if " FADING" in record.getMessage()]
-    lines = [(record.levelname, "amends that of" in record.getMessage()) for record in fading_lines]
+    lost = [one for one in monitor.alerts if one.kind is AlertKind.LOST]
+    assert [one.dimensions for one in lost] == [(0, 1, 2, 3)]
+    assert lost[0].amends is not None
+    assert sum(one.kind is AlertKind.LOST for one in called) == 1
+    said = [record for record in caplog.records if " FADING" in record.getMessage() or " LOST" in record.getMessage()]
+    lines = [(record.levelname, "amends that of" in record.getMessage()) for record in said]
     assert ("INFO", True) in lines
     assert ("WARNING", True) not in lines
 

@@ -35,8 +35,8 @@ def rows(n: int = 4096, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return mean.astype(np.float32), variance.astype(np.float32)
 
 
-STEPS = "step", "rows_from", "rows_to"
-"""Steps of the training, which arrays do not have."""
+STEPS = "step", "rows_from", "rows_to", "drift"
+"""What the steps of the training show, which arrays do not have."""
 
 
 def assert_same(one: Snapshot | None, other: Snapshot | None, but: tuple[str, ...] = ()) -> None:
@@ -90,10 +90,11 @@ def test_the_same_for_a_code_without_a_variance() -> None:
     torch.manual_seed(0)
     model, codes = Autoencoder(), []
     recording(model.encoder, codes)
-    monitor = trained(model, (12,), steps=30, batch=32, mean="encoder")
-    regime = classify(torch.cat(codes))
+    monitor = trained(model, (12,), steps=90, batch=12, mean="encoder")  # too few for a mean of each step
+    snapshot = monitor.snapshot()
+    regime = classify(torch.cat(codes), gain=snapshot.gain)  # type: ignore[union-attr]
     assert regime.labels == monitor.regime().labels  # type: ignore[union-attr]
-    assert_same(regime.snapshot, monitor.snapshot())
+    assert_same(regime.snapshot, snapshot, ("effect", "effect_se"))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])

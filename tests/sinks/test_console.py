@@ -95,6 +95,18 @@ def test_a_forecast_that_is_past_is_not_shown_as_one() -> None:
     assert "still in use" not in shown(view, terminal, step=700, labels=labels, information=(2, 2, 1.1))
 
 
+def test_an_amended_alert_ends_the_forecast_of_what_has_recovered() -> None:
+    view, terminal = live()
+    labels, first = (ACTIVE,) * 3, make_alert(100, 2)
+    first = replace(first, evidence={**first.evidence, "from": 2.0})
+    shown(view, terminal, labels=labels, information=(2, 2, 1.0), alerts=(first,))
+    later = {"from_1": 2.0, "forecast_1": 700.0}
+    amended = replace(first, step=140, dimension=1, dimensions=(1, 2), amends=100, evidence=later)
+    text = shown(view, terminal, step=140, labels=labels, information=(2, 1.0, 1.5), alerts=(amended,))
+    assert "out of use at about step 700" in text
+    assert "out of use at about step 600" not in text
+
+
 def test_an_alert_that_amends_another_takes_its_line() -> None:
     view, terminal = live()
     first = replace(make_alert(100, 2), dimensions=(2,))

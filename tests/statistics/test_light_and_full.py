@@ -15,7 +15,7 @@ from polar_monitor.statistics.stream import LatentStream
 MISSING = (
     "entropy_knn", "entropy_knn_se", "entropy_hist", "entropy_hist_se", "max_correlation", "max_correlation_sampled",
     "ties", "mean_largest", "entropy_minmax", "posterior_deviation", "share_narrow", "share_standard",
-    "share_collapsed", "joint_entropy", "joint_entropy_se", "effective_rank",
+    "share_collapsed", "drift", "joint_entropy", "joint_entropy_se", "effective_rank",
 )  # fmt: skip
 """What a light snapshot does not have."""
 
@@ -53,6 +53,7 @@ def test_a_light_snapshot_completed_is_the_full_one(with_variance: bool, per: in
     assert judge(light).labels == judge(full).labels
     for name in MISSING:
         assert np.isnan(getattr(light, name)).all(), name
+    assert np.isfinite(full.drift).all()
     assert light.histograms == ()
     complete = stream.complete(light)
     assert_same(complete, full)

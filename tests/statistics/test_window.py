@@ -24,11 +24,11 @@ def window(dimensions: int = 4, n: int = N, seed: int = 0) -> tuple[np.ndarray, 
     return mean.astype(np.float32), (scale**2 * rng.gamma(20, 0.001, mean.shape)).astype(np.float32)
 
 
-def statistics(mean, variance=None, cluster=None):
+def statistics(mean, variance=None, cluster=None, resolution=None):
     """All statistics of a window, as a full evaluation makes them."""
     group = None if cluster is None else np.asarray(cluster, np.int32)
     prior = np.zeros(len(mean)), np.ones(len(mean))
-    light = light_statistics(mean, variance, group, *prior)
+    light = light_statistics(mean, variance, group, *prior, resolution)
     return light | full_statistics(mean, variance, group, 23, *prior, light)
 
 
@@ -42,11 +42,11 @@ def joint(mean, variance=None, cluster=None):
 def test_a_spoiled_dimension_changes_no_bit_of_the_others(with_variance, with_cluster, value):
     mean, variance = window(5)
     cluster = np.arange(N) // 4 if with_cluster else None
-    # the widest three set the resolution without a variance: spoil others
     spoiled, spread = mean.copy(), variance.copy()
     spoiled[3, 7:90], spoiled[4] = value, value
-    before = statistics(mean, variance if with_variance else None, cluster)
-    after = statistics(spoiled, spread if with_variance else None, cluster)
+    resolution = None if with_variance else 0.1  # which all dimensions set otherwise
+    before = statistics(mean, variance if with_variance else None, cluster, resolution)
+    after = statistics(spoiled, spread if with_variance else None, cluster, resolution)
     names = PER_DIMENSION + (OF_VARIANCE if with_variance else ())
     for name in names:
         np.testing.assert_array_equal(after[name][:3], before[name][:3], err_msg=name)
@@ -174,9 +174,10 @@ def test_without_variance_what_needs_it_is_nan():
     assert math.isnan(statistics(*window())["resolution"])
 
 
-def test_resolution_is_a_tenth_of_the_median_of_the_three_widest():
-    assert relative(np.array([1.0, 9.0, 4.0, 16.0, np.nan, 0.0])) == pytest.approx(0.3)
-    assert relative(np.array([4.0, 16.0])) == pytest.approx(0.3)
+def test_the_resolution_is_a_tenth_of_a_dimension_by_its_share_of_the_variance():
+    assert relative(np.array([1.0, 9.0, np.nan, 0.0])) == pytest.approx(0.1 * math.sqrt(82 / 10))
+    assert relative(np.array([4.0] + 99 * [1e-6])) == pytest.approx(0.2, rel=1e-4)
+    assert relative(np.array([1e200, 1e200])) == pytest.approx(1e99)
     assert relative(np.array([4.0])) == pytest.approx(0.2)
     for nothing in ([], [np.nan], [0.0, 0.0]):
         assert relative(np.array(nothing)) == 1.0

@@ -102,7 +102,7 @@ class Collapse:
         if signals.regime.verdict is not Verdict.COLLAPSED:
             return self._in_use(state, signals), ()
         new = _longer(state, signals)
-        had_any = bool(signals.history.was_used.any())
+        had_any = bool(signals.history.was_used.any()) or signals.drained
         if not (had_any or _never_in_use(new, signals)):
             return new, ()
         since = state["since_collapse"]

@@ -1,5 +1,8 @@
 """DRAIN: the total information of the dimensions that were in use falls, by the rules of FADING.
 
+In a code of many faint dimensions none is ever worth an alert by itself. As long as that is so, the total is that of
+all dimensions that are in use, if together they are worth as much as two dimensions with an alert of their own.
+
 After a COLLAPSE nothing is left to fall: there is no DRAIN until the model comes back, and what comes back begins anew.
 """
 
@@ -26,6 +29,8 @@ from ..signals.story import wait_of
 
 MIN_TURN = 1e-9
 """Steps right after a DRAIN or a recovery."""
+FAINT_WORTH = 2.0
+"""`AlertRules.worth` that faint dimensions must have carried together."""
 
 
 class DrainState(TypedDict):
@@ -50,6 +55,8 @@ class DrainState(TypedDict):
     """The longest time from a DRAIN to a recovery, or from a recovery to the next fall, in steps."""
     last_healthy_step: int | None
     """The last step before the total began to fall."""
+    faint: bool
+    """True if the total is that of faint dimensions."""
 
 
 class Drain:
@@ -71,6 +78,7 @@ class Drain:
             since_turn=0.0,
             swing=0.0,
             last_healthy_step=None,
+            faint=False,
         )
 
     def reset_in_warmup(self, state: DrainState) -> DrainState:
@@ -85,6 +93,11 @@ class Drain:
         }
 
     @staticmethod
+    def has_drained(state: DrainState) -> bool:
+        """Return True while the story of a DRAIN lasts: a signal that other alerts read."""
+        return state["warned"]
+
+    @staticmethod
     def last_healthy_step(state: DrainState) -> int | None:
         """Return the last step at which the model was healthy: a signal that other alerts read."""
         return state["last_healthy_step"]
@@ -96,20 +109,28 @@ class Drain:
             return state, ()
         rules, history, pace = signals.rules, signals.history, signals.pace
         now, used = history.recent[-1], history.was_used
+        faint = not np.logical_or.reduce(used)
+        if faint:
+            used = history.used & (history.in_use >= rules.established_steps)
         levels = now.level[used]
         total = float(np.add.reduce(levels))
         change = log_of(total) - log_of(state["total"])
         after_collapse = signals.collapsed and AlertKind.COLLAPSE in rules.kinds
         collapsed = after_collapse and signals.regime.verdict is Verdict.COLLAPSED
         drops = (0.0, 0.0, state["recovered_drop"], 0.0) if after_collapse else _drops(state)
-        if not collapsed:
+        if faint != state["faint"]:
+            drops = (0.0, 0.0, 0.0, 0.0)  # another total begins
+        elif not collapsed:
             drops = update_one(drops, change, rules.allowance * pace.growth)
         drop, deepest, recovered, baseline = drops
         falling = steep = False
         several = len(levels) >= 2  # FADING covers the fall of a single dimension
+        if faint:
+            several = several and total * math.exp(drop) >= FAINT_WORTH * rules.worth
         if several and len(history.recent) >= 2 and not collapsed:
             limit = MIN_RATIO_TO_RECOVERED * recovered
             falling, steep = (drop - baseline >= max(drop_of(share), limit) for share in (rules.drain, rules.plunge))
+            steep = steep and not faint  # the total of faint dimensions jumps while a model is young
         if falling or steep:
             before = float(np.add.reduce(earlier(history.recent).level[used]))
             falling, steep = falling and still_falls(history.recent, used, pace), steep and total < before
@@ -149,6 +170,7 @@ class Drain:
             since_turn=MIN_TURN if turned or reported else since_turn,
             swing=swing,
             last_healthy_step=signals.snapshot.step if healthy else state["last_healthy_step"],
+            faint=faint,
         )
         if new["warned"] or not (new["falling_streak"] >= max(rules.patience_windows, 1e-9) or steep):
             return new, ()

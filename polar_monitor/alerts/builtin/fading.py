@@ -75,7 +75,8 @@ def _happens(signals: Signals, changes: DimensionChanges) -> Iterator[tuple[str,
     """Yield the names of the events of this evaluation, with their dimensions."""
     story, collapsed = changes.story, signals.collapsed and signals.regime.verdict is Verdict.COLLAPSED
     if story is not None:
-        yield "revived", story.revived
+        if not signals.regime.has_shrunk:
+            yield "revived", story.revived
         yield "settling", story.settled
         if not collapsed:
             yield "lost", story.lost

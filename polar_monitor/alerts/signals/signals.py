@@ -31,3 +31,5 @@ class Signals:
     """The last step at which the model as a whole was healthy, as it was known before this evaluation."""
     collapsed: bool
     """True if the model had collapsed before this evaluation, and there was an alert of it."""
+    drained: bool = False
+    """True if the total information was falling before this evaluation, and there was a DRAIN of it."""

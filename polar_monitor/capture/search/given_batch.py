@@ -84,14 +84,14 @@ def find(model: nn.Module, batch: Any) -> Findings:
     return findings
 
 
-def look_at(model: nn.Module, batch: Any) -> Findings:
-    """Return the latents that forwards of a batch show. Raises what the model raises."""
+def look_at(model: nn.Module, batch: Any, evaluating: bool = False) -> Findings:
+    """Return the latents that forwards of a batch show, in eval mode if `evaluating`. Raises what the model raises."""
     look, judge, codes = Look(model), Judge(name_hint), CodeJudge()
     look.any_mode = True
     seen: list[Seen] = []
     look.start()
     try:
-        with undisturbed(model, evaluating=False):
+        with undisturbed(model, evaluating=evaluating):
             for _ in range(MAX_FORWARDS):
                 call(model, batch)
                 blocks = look.end_step()

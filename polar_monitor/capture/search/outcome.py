@@ -61,6 +61,10 @@ class Outcome(NamedTuple):
     """The reading that is watched, if the data confirm it."""
     others: tuple[Latent, ...] = ()
     """Other latents of the model."""
+    decoder: str = ""
+    """Name of the module that decodes a code; '' if none is known."""
+    data_variance: float = 0.0
+    """Variance of a number of the data over the inputs; 0 if it is not known."""
     is_none: bool = False
     """True if the latent that the names gave is none: nothing is watched any more."""
 
@@ -98,11 +102,12 @@ def code_outcome(model: nn.Module, code: Code, given: Given) -> Outcome | None:
         if not is_code(given.latent, code):
             return None
         latent = None if given.is_watched else given.latent
-        return Outcome(latent, f"{given.latent.why}; confirmed: {code.evidence}")
+        why = f"{given.latent.why}; confirmed: {code.evidence}"
+        return Outcome(latent, why, decoder=code.decoder, data_variance=code.data_variance)
     if not code.is_confirmed:
         return None
     latent = code_latent_of(model, code)
-    return Outcome(latent, latent.why)
+    return Outcome(latent, latent.why, decoder=code.decoder, data_variance=code.data_variance)
 
 
 def _contradiction(given: Latent, reading: Reading) -> str:

@@ -37,6 +37,8 @@ HINTS = {
 """Words of modules and classes on both sides of a code."""
 QUANTISERS = {"quantizer", "quantize", "quantiser", "vq", "codebook", "vectorquantizer", "fsq", "lfq"}
 """Words of modules that replace a code by the nearest of a list."""
+MIN_VARIANCE_ROWS = 16
+"""Smallest number of rows that show the variance of the data."""
 MIN_DISTINCT = 0.5
 """Share of distinct numbers below which a code is one of a list."""
 
@@ -57,6 +59,10 @@ class Code:
     """Shape of what the model takes."""
     output: tuple[int, ...]
     """Shape of the reconstruction: that of the data, or pairs of a graph's nodes."""
+    decoder: str = ""
+    """Name of the module that takes the code alone and gives the reconstruction; '' if no module does."""
+    data_variance: float = 0.0
+    """Variance of a number of the data over the rows that were seen; 0 if it is not known."""
     spread: None = None
     form: None = None
 
@@ -151,7 +157,32 @@ def code_of(seen: Sequence[Seen]) -> tuple[Code | None, str]:
         return None, f"what {after.module!r} gives is one of a list of codes, not a continuous latent"
     hints = tuple(sorted((_words(given) | _words(taken)) & HINTS))
     slot = SampleSlot(taken.module, False, taken.path, taken.call, View(""))
-    return Code(Slot(given.module, given.path, None), slot, given.shape, given.order, 1, hints, data.shape, output), ""
+    decoder, variance = _decoder_of(seen, given, output), _variance_of(data.block)
+    mean = Slot(given.module, given.path, None)
+    return Code(mean, slot, given.shape, given.order, 1, hints, data.shape, output, decoder, variance), ""
+
+
+def _decoder_of(seen: Sequence[Seen], given: Seen, output: tuple[int, ...]) -> str:
+    """Return the outermost module that takes what was given, alone, and gives an output of this shape; '' for none."""
+    if given.block is None or len(given.shape) != 2:
+        return ""
+    mark = fingerprint(given.block)
+    for entry in seen:
+        if entry.is_output or entry.block is None or entry.order < given.order or fingerprint(entry.block) != mark:
+            continue
+        own = [other for other in seen if other.module == entry.module and other.call == entry.call]
+        gives = [other for other in own if other.is_output]
+        if len(own) == 2 and entry.module and len(gives) == 1 and prod(gives[0].shape[1:]) == prod(output[1:]):
+            return entry.module
+    return ""
+
+
+def _variance_of(block: F32 | None) -> float:
+    """Return the mean variance of the columns of rows; 0 if they are not known."""
+    if block is None or len(block) < MIN_VARIANCE_ROWS:
+        return 0.0
+    variance = float(np.var(block.reshape(len(block), -1).astype(np.float64), axis=0).mean())
+    return variance if np.isfinite(variance) else 0.0
 
 
 def gives_back(seen: Sequence[Seen]) -> bool:

@@ -23,6 +23,7 @@ from ...errors import PolarMonitorError, warn
 from ...schedule.optimizer_clock import OptimizerClock
 from ..evaluation_loop import EvaluationLoop
 from .connection import connect
+from .watched_decoder import WatchedDecoder
 
 
 class LatentSearch:
@@ -40,6 +41,14 @@ class LatentSearch:
     ) -> None:
         self._weak_loop, self._model, self._watch_another = weakref.ref(loop), weakref.ref(model), watch_another
         self._request = request
+        self.decoder: WatchedDecoder | None = None
+        """The decoder of the latent, which gives the dimensions of a code their scale."""
+        if request.decoder is not None:
+            if loop.options.settings.resolution is not None:
+                raise PolarMonitorError(
+                    "resolution: expected None beside decoder=, which gives the scale: leave out one"
+                )
+            self.decoder = WatchedDecoder(request.decoder, model)
         self._mask = None if request.mask is None else MaskReader(request.mask, model)
         latent, question = find.find_or_ask(model, request)
         self._given = Given(latent, question, request.is_named, request.which == "all")
@@ -146,6 +155,8 @@ class LatentSearch:
         if self._left is not None:
             self._left.remove()
         self._left = None
+        if self.decoder is not None:
+            self.decoder.release()
 
     def _looked(self, forwards: FirstForwards) -> Outcome | None:
         """Return the outcome of a step. A failure ends the search, not the monitor."""
@@ -171,6 +182,10 @@ class LatentSearch:
             self._loop.hooks.off("ended")
             self._loop.pipelines.clear()
         model = self._model()
+        if outcome.decoder and model is not None and self._wants_decoder:
+            variance = outcome.data_variance or None
+            self.decoder = WatchedDecoder(outcome.decoder, model, variance, given=False)
+            self._share_decoder()
         if outcome.reading is not None and model is not None:
             self._later = LaterCheck(model, outcome.reading, self._loop.schedule.steps)
             weakref.finalize(self, self._later.stop).atexit = False
@@ -185,6 +200,16 @@ class LatentSearch:
         if model is not None and self._clock is not None:
             self.why = latent.why
             connect(model, latent, self._loop, self._clock, self._mask)
+            self._share_decoder()
+
+    @property
+    def _wants_decoder(self) -> bool:
+        """True if nothing gives the dimensions of a code a scale."""
+        return self.decoder is None and self._loop.options.settings.resolution is None
+
+    def _share_decoder(self) -> None:
+        for pipeline in self._loop.pipelines.values():
+            pipeline.decoder = self.decoder
 
 
 def _warn_of_no_step(model: str) -> None:

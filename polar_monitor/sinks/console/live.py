@@ -75,10 +75,7 @@ class LiveConsole:
         key = (evaluation.name, evaluation.mode)
         for alert in evaluation.alerts:
             add_alert(self._alerts, alert)
-            for j in alert.dimensions:
-                self._fading.pop((*key, j), None)
-                if alert.kind is AlertKind.FADING:
-                    self._fading[*key, j] = alert
+            self._follow(key, alert)
         parts: list[Any] = [self._progress(evaluation)]
         s, regime = evaluation.snapshot, evaluation.regime
         if s is None or regime is None:
@@ -88,6 +85,16 @@ class LiveConsole:
             parts += [self._headline(s, regime), self._table(key, s, regime)]
         parts += [Text(format_alert(alert), style=_style(alert)) for alert in self._alerts]
         return Group(*parts)
+
+    def _follow(self, key: tuple[str, str], alert: Alert) -> None:
+        """Remember the newest forecast of each dimension that fades.
+
+        A FADING that amends another has a forecast of those that fade still; of the others, theirs is over.
+        """
+        for j in alert.dimensions:
+            self._fading.pop((*key, j), None)
+            if alert.kind is AlertKind.FADING and (len(alert.dimensions) == 1 or f"forecast_{j}" in alert.evidence):
+                self._fading[*key, j] = alert
 
     def _progress(self, evaluation: Evaluation) -> Table:
         row = Table.grid(padding=(0, 1), expand=False)

@@ -73,3 +73,25 @@ def test_what_is_not_finite_has_not_fallen() -> None:
     (first,) = (alert for alert in monitor.alerts if alert.kind is AlertKind.NON_FINITE)
     assert first.last_healthy_step is not None
     assert first.last_healthy_step <= 40
+
+
+def test_faint_dimensions_that_fall_together_are_a_drain_and_their_end_is_a_collapse() -> None:
+    """None is worth an alert by itself; together they carry 19 nats."""
+    fall = [0.3] * 30 + [0.3 * 0.9**t for t in range(60)]
+    for dimensions in (64, 8):
+        alerts = run([fall] * dimensions, noise=0.003)
+        assert kinds(alerts) == ["drain", "collapse"]
+        drain, collapse = alerts
+        assert drain.step <= 25 * 30 + 150
+        assert f"has fallen from {0.3 * dimensions:.0f}." in drain.message or "from 2." in drain.message
+        assert drain.last_healthy_step is not None
+        assert 25 * 28 <= drain.last_healthy_step <= 25 * 32
+        assert collapse.step <= 1275
+        assert collapse.message.startswith("no informative dimension is left")
+
+
+def test_faint_dimensions_are_no_alert_while_steady_too_few_or_when_one_of_worth_comes() -> None:
+    assert run([[0.3] * 90] * 64, noise=0.003) == []
+    assert "drain" not in kinds(run([[0.3] * 30 + [0.3 * 0.9**t for t in range(60)]] * 2, noise=0.003))
+    rises = [[0.3] * 60] * 8 + [[0.3] * 20 + [0.3 + 0.05 * t for t in range(40)]]
+    assert run(rises, noise=0.003) == []

@@ -1,0 +1,1 @@
+"""Worth of each dimension beside its information, for small models."""

@@ -1,0 +1,1 @@
+"""Interventions: a decoder is called with changed codes, to measure what it does with each dimension."""

@@ -1,0 +1,182 @@
+"""A decoder that is called with codes, and that the training does not notice.
+
+`DecoderCall.of` takes what the user gives: a module, its name, or a callable code → output. Calls run inside
+`undisturbed()`, from the same random numbers each time: two calls with one code give one output.
+
+The user's own hooks on the decoder do run: weight norm, spectral norm and quantisation are hooks too.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .._torch_compat import stands_for_others
+from ..capture.undisturbed import same_random_numbers, undisturbed
+from ..discovery.unwrap import unwrap
+from ..errors import PolarMonitorError
+
+SHARDED = {"FullyShardedDataParallel", "DeepSpeedEngine"}
+"""Classes of modules whose parameters lie on several devices: a call waits for all of them."""
+
+
+class DecoderError(PolarMonitorError):
+    """A decoder that cannot be called with codes alone; the message says why, and what to write."""
+
+
+class DecoderCall:
+    """A decoder, called with tensors of codes (n, …); it returns tensors (n, …) of floating-point numbers."""
+
+    def __init__(self, function: Callable[..., Any], modules: tuple[nn.Module, ...], name: str) -> None:
+        self._function = function
+        self.modules = modules
+        """The modules whose modes and buffers are put back."""
+        self.name = name
+        """The decoder in messages."""
+
+    @classmethod
+    def of(cls, decoder: Any, model: nn.Module | None = None) -> DecoderCall:
+        """Return the decoder that an argument means. Raises DecoderError if it means none.
+
+        Args:
+            decoder: A module, the name of a module of `model`, or a callable code → output.
+            model: The model that the decoder is a part of, if it is known: a callable may call any part of it.
+        """
+        if isinstance(decoder, DecoderCall):
+            return decoder
+        if isinstance(decoder, str):
+            return cls.of(_named(decoder, model))
+        if isinstance(decoder, nn.Module):
+            module = unwrap(decoder)
+            _check_not_sharded(module)
+            return cls(module, (module,), type(module).__name__)
+        if not callable(decoder):
+            raise DecoderError(
+                f"decoder: expected a module, its name or a callable code → output, got {type(decoder).__name__}"
+            )
+        modules = tuple(modules_of(decoder)) or (() if model is None else (unwrap(model),))
+        for module in modules:
+            _check_not_sharded(module)
+        return cls(decoder, modules, getattr(decoder, "__qualname__", type(decoder).__name__))
+
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """Context for calls: eval mode and no gradient; all is put back at its end, also after an exception."""
+        with ExitStack() as stack:
+            for module in self.modules or (nn.Identity(),):
+                stack.enter_context(undisturbed(module))
+            yield
+
+    def codes(self, rows: Any) -> Tensor:
+        """Return codes on the device of the decoder, in its precision."""
+        codes = rows.detach() if isinstance(rows, Tensor) else torch.from_numpy(np.ascontiguousarray(rows))
+        weights = (tensor for module in self.modules for tensor in module.parameters() if tensor.is_floating_point())
+        weight = next(weights, None)
+        if weight is None:
+            return codes if isinstance(rows, Tensor) and codes.is_floating_point() else codes.float()
+        return codes.to(weight.device, weight.dtype)
+
+    def __call__(self, codes: Tensor) -> Tensor:
+        """Return the output for codes. Raises DecoderError for a decoder that cannot be called with them alone."""
+        try:
+            with same_random_numbers():
+                output = self._function(codes)
+        except Exception as failure:
+            raise DecoderError(self._refused(codes, failure)) from failure
+        return self._checked(codes, output)
+
+    def _refused(self, codes: Tensor, failure: Exception) -> str:
+        text = str(failure).strip().splitlines()
+        what = f"{type(failure).__name__}: {text[0] if text else ''}"
+        if isinstance(failure, TypeError) and ("argument" in what or "positional" in what):
+            return (
+                f"decoder: {self.name} needs more than the code ({what}): pass a callable that adds the rest for any "
+                f"number of rows, as in decoder=lambda z: model.decoder(z, condition[: len(z)])"
+            )
+        return (
+            f"decoder: {self.name} failed in eval mode with codes of shape {tuple(codes.shape)}, {codes.dtype} on "
+            f"{codes.device} ({what}): expected a callable code → output, one row each, as in "
+            "decoder=lambda z: model.decode(z)"
+        )
+
+    def _checked(self, codes: Tensor, output: Any) -> Tensor:
+        if not isinstance(output, Tensor):
+            names = [name for name in getattr(output, "keys", list)() if isinstance(name, str)]
+            fields = f" with {', '.join(names)}" if names else f" of {len(output)}" if isinstance(output, tuple) else ""
+            choice = f".{names[0]}" if names else ".mean" if hasattr(output, "mean") else "[0]"
+            raise DecoderError(
+                f"decoder: expected a tensor, {self.name} gives {type(output).__name__}{fields}: choose the "
+                f"reconstruction, as in decoder=lambda z: model.decoder(z){choice}"
+            )
+        if output.dim() == 0 or len(output) != len(codes):
+            raise DecoderError(
+                f"decoder: expected one row for each code, {self.name} gives {tuple(output.shape)} for codes "
+                f"{tuple(codes.shape)}"
+            )
+        if not output.is_floating_point():
+            raise DecoderError(
+                f"decoder: expected floating-point numbers, {self.name} gives {output.dtype}, as an autoregressive "
+                "decoder does: pass a callable that gives logits, with the earlier tokens held fixed"
+            )
+        return output
+
+
+def modules_of(function: Callable[..., Any]) -> list[nn.Module]:
+    """Return the modules that a callable can reach: its owner, what it closes over, and globals that it names."""
+    if isinstance(function, nn.Module):
+        return [unwrap(function)]
+    if isinstance(function, functools.partial):
+        given = [*function.args, *function.keywords.values()]
+        return [*modules_of(function.func), *_modules_in(given)]
+    owner, code = getattr(function, "__self__", None), getattr(function, "__code__", None)
+    cells = [cell.cell_contents for cell in getattr(function, "__closure__", None) or () if _is_filled(cell)]
+    names = () if code is None else code.co_names
+    known = getattr(function, "__globals__", {})
+    named = [known[name] for name in names if name in known]
+    held = list(vars(owner).values()) if hasattr(owner, "__dict__") and not isinstance(owner, nn.Module) else []
+    own = [] if code is not None or not hasattr(function, "__dict__") else list(vars(function).values())
+    return _modules_in([owner, *cells, *named, *held, *own])
+
+
+def _modules_in(values: list[Any]) -> list[nn.Module]:
+    modules = {id(value): value for value in values if isinstance(value, nn.Module)}
+    return [unwrap(module) for module in modules.values()]
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
+
+
+def _named(name: str, model: nn.Module | None) -> nn.Module:
+    if model is None:
+        raise DecoderError(f"decoder: expected a module or a callable code → output, got the name {name!r}")
+    try:
+        return unwrap(model).get_submodule(name)
+    except AttributeError:
+        names = [other for other, _ in unwrap(model).named_children()]
+        raise DecoderError(
+            f"decoder: expected the name of a module, got {name!r}; the model has {', '.join(map(repr, names))}"
+        ) from None
+
+
+def _check_not_sharded(module: nn.Module) -> None:
+    """Refuse parameters that lie on several devices: each call would wait for the other processes."""
+    sharded = any(type(part).__name__ in SHARDED for part in module.modules())
+    for weight in module.parameters():
+        sharded = sharded or stands_for_others(type(weight)) or hasattr(weight, "ds_id")
+        if weight.is_meta or isinstance(weight, nn.parameter.UninitializedParameter):
+            raise DecoderError(f"decoder: expected weights with values, {type(module).__name__} has none yet")
+    if sharded:
+        raise DecoderError(
+            f"decoder: {type(module).__name__} is sharded over processes, and a call would wait for all of them: "
+            "classify the codes offline with an unsharded copy, as in classify(code, decoder=copy)"
+        )
