@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import printable
-from ..statistics.resolution import RESOLUTION
+from ..statistics.resolution import RESOLUTION, has_gain
 from ..statistics.snapshot import Snapshot
 from .disagreement import disagree, disagreements, opinions
 from .evidence import GAP, MOVES, QUESTIONS, evidence_of_change, moves
@@ -181,9 +181,10 @@ from the prior (KL − I_G)
     @property
     def shrinkage(self) -> float:
         """Factor by which the scale of the code has fallen; 1 where it has not, and where it is not known."""
-        if self.snapshot is None or not self.scale > 0 or self.snapshot.gain.max() == 0:
+        s = self.snapshot
+        if s is None or not self.scale > 0 or (has_gain(s) and s.gain.max() == 0):
             return 1.0
-        return max(RESOLUTION * self.scale / self.snapshot.resolution, 1.0)
+        return max(RESOLUTION * self.scale / s.resolution, 1.0)
 
     @property
     def has_shrunk(self) -> bool:
