@@ -37,7 +37,13 @@ FLOOR = 0.01
 """Nats that are added, since a passive dimension may carry none."""
 
 KEPT_SCALE = 0.97
-"""Share of a code's largest scale that is remembered from one evaluation to the next."""
+"""Share of a code's largest scale that is remembered at an evaluation at which the scale does not fall."""
+
+WEIGHT_OF_SCALE = 1 / 16
+"""Weight of an evaluation in the slow average of the logarithm of the scale."""
+
+MIN_STEADY = 0.95
+"""Scale divided by its slow average below which it falls: one that falls by 0.35 % at each evaluation is below."""
 
 MAX_UNDECIDED_SHARE = 0.1
 """Largest share of undecided dimensions in a verdict other than `graded`."""
@@ -68,10 +74,10 @@ def judge(snapshot: Snapshot, previous: Regime | None = None, criterion: str = "
     if verdict is Verdict.COLLAPSED and previous is not None and not was_informative:
         reasons = (f"{reasons[0]}; none has come into use so far", *reasons[1:])
     by_gain, compares = _scales(snapshot)
-    scale = _lasting_scale(snapshot, previous, by_gain) if by_gain or compares else 0.0
+    scales = _lasting_scale(snapshot, previous, by_gain) if by_gain or compares else (0.0, 0.0)
     regime = Regime.from_codes(
         snapshot, judged.codes, verdict, (*reasons, *_caveats(snapshot, by_gain, compares)), criterion,
-        was_informative, scale,
+        was_informative, *scales,
     )  # fmt: skip
     if not regime.has_shrunk or by_gain:
         return regime
@@ -93,11 +99,20 @@ def _scales(s: Snapshot) -> tuple[bool, bool]:
     return by_gain, not by_gain and is_relative(s)
 
 
-def _lasting_scale(s: Snapshot, previous: Regime | None, by_gain: bool) -> float:
-    """Return the largest scale that a code, or what the decoder makes of it, has had lately."""
+def _lasting_scale(s: Snapshot, previous: Regime | None, by_gain: bool) -> tuple[float, float]:
+    """Return the scale of a code, or of what the decoder makes of it, while it was not falling, and its slow average.
+
+    A scale that falls is compared with the one before the fall, however slow it falls.
+    """
+    now = s.resolution / RESOLUTION
     is_same = previous is not None and previous.snapshot is not None and has_gain(previous.snapshot) == by_gain
-    before = previous.scale * KEPT_SCALE if previous is not None and is_same else 0.0
-    return before if by_gain and s.gain.max() == 0 else max(s.resolution / RESOLUTION, before)
+    if previous is None or not is_same or not previous.usual_scale > 0:
+        return (0.0, 0.0) if by_gain and s.gain.max() == 0 else (now, now)
+    if by_gain and s.gain.max() == 0:
+        return previous.scale, previous.usual_scale
+    usual = previous.usual_scale * (now / previous.usual_scale) ** WEIGHT_OF_SCALE
+    kept = 1.0 if now < MIN_STEADY * usual else KEPT_SCALE
+    return max(now, kept * previous.scale), usual
 
 
 def _shrunk(regime: Regime) -> str:
