@@ -19,8 +19,8 @@ def test_each_name_is_that_of_its_module(name: str) -> None:
 
 def test_names_and_places_agree() -> None:
     assert polar_monitor.PLACES.keys() | {"entropy"} == set(polar_monitor.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'atach'"):
-        _ = polar_monitor.atach
+    with pytest.raises(AttributeError, match="no attribute 'nothing_here'"):
+        _ = polar_monitor.nothing_here
 
 
 def test_a_from_import_in_a_fresh_process() -> None:

@@ -148,6 +148,7 @@ class Diagnostics:
             sink_drops=sinks.drops,
             allowance_used=governor.allowance.used,
             rows_skipped=sum(pipeline.skipped for pipeline in pipelines),
+            log_reused=sinks.reused,
         )
 
 

@@ -211,8 +211,8 @@ class PolarMonitor(Results):
     @property
     def attached(self) -> bool:
         """True while the monitor watches a model."""
-        hooks = self._loop.hooks
-        return self._search is not None and not self._loop.ended and (hooks is None or not hooks.ended)
+        hooks, model = self._loop.hooks, None if self._model is None else self._model()
+        return model is not None and not self._loop.ended and (hooks is None or not hooks.ended)
 
     def _disable(self) -> None:
         if self._loop.hooks is not None:
