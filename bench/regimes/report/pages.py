@@ -10,37 +10,37 @@ from pathlib import Path
 import numpy as np
 
 from ..scoring import agreement, columns, coupling, passive, power, separation, verdicts
-from ..scoring.agreement import GIVEN_SCALE, OURS
-from .collect import BOUNDS, CURVE, DIMENSIONS, MODELS, PAIRS, PASSIVE
+from ..scoring.agreement import OWN
+from .collect import BOUNDS, CURVE, DIMENSIONS, EARLIER, MODELS, PAIRS, PASSIVE
 
 
 def _agreement(data: Path) -> dict[str, str]:
     c = columns.read(data / DIMENSIONS)
     known = agreement.judged(c)
-    tuned, cuts = agreement.tuned(c)
     every = agreement.judged(c | {"truth": np.full(len(c["truth"]), "any")})
     unclear = len(every["truth"]) - len(known["truth"])
     counts = (
         f"{len(np.unique(known['model']))} models; {len(known['truth'])} dimensions with a clear truth: "
         + ", ".join(f"{(known['truth'] == truth).sum()} {truth}" for truth in agreement.TRUTHS)
-        + f". Of {unclear} more it is unclear. The numbers of the rule were set by a look at "
-        f"{len(np.unique(c['model'])) - len(np.unique(known['model']))} others."
+        + f". Of {unclear} more it is unclear."
     )
     return {
         "counts": counts,
+        "goals": agreement.goals(known),
         "agreement": agreement.overall(known),
-        "agreement-family": agreement.by_family(known),
+        "agreement-family": agreement.by_group(c, "family", 3),
+        "agreement-family-two": agreement.by_group(c, "family", 2),
+        "agreement-kind": agreement.by_group(c, "kind", 3),
+        "agreement-kind-two": agreement.by_group(c, "kind", 2),
         "undecided": agreement.undecided(known),
         "sensitivity": agreement.sensitivity(c),
-        "tuned": tuned,
-        "cuts": cuts,
+        "one-cuts": agreement.one_cuts(c, columns.read(EARLIER)),
         "disagreements": agreement.disagreements(known),
-    } | {f"confusion-{name}": agreement.confusion(known, name) for name in (OURS, GIVEN_SCALE, *agreement.rules(known))}
+    } | {f"confusion-{name}": agreement.confusion(known, name) for name in (*OWN, *agreement.rules(known))}
 
 
 def _verdicts(data: Path) -> dict[str, str]:
     c = columns.read(data / MODELS)
-    c = columns.where(c, c["half"] == "report")
     return {
         "verdicts": verdicts.overall(c),
         "verdicts-confusion": verdicts.confusion(c),
