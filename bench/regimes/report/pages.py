@@ -35,6 +35,7 @@ def _agreement(data: Path) -> dict[str, str]:
         "undecided": agreement.undecided(known),
         "sensitivity": agreement.sensitivity(c),
         "one-cuts": agreement.one_cuts(c, columns.read(EARLIER)),
+        "autoencoders": agreement.of_codes(c),
         "disagreements": agreement.disagreements(known),
     } | {f"confusion-{name}": agreement.confusion(known, name) for name in (*OWN, *agreement.rules(known))}
 
@@ -42,6 +43,7 @@ def _agreement(data: Path) -> dict[str, str]:
 def _verdicts(data: Path) -> dict[str, str]:
     c = columns.read(data / MODELS)
     return {
+        "recovered": verdicts.recovered(c, agreement.judged(columns.read(data / DIMENSIONS))),
         "verdicts": verdicts.overall(c),
         "verdicts-confusion": verdicts.confusion(c),
         "verdicts-family": verdicts.by_family(c),
@@ -101,13 +103,18 @@ def between(page: str, name: str) -> str:
 
 
 def page_of(name: str) -> str:
-    """The page that has a text: long lists have their own, confusions share one, all others are in README.md."""
+    """The page that has a text: long lists have their own, confusions share one, most others are in README.md."""
     if name.startswith("confusion-"):
         return "confusion.md"
+    if name == "autoencoders":
+        return AUTOENCODERS
     return "disagreements.md" if name == "disagreements" else "README.md"
 
 
+AUTOENCODERS = "../autoencoders.md"
+"""The page about autoencoders, which is none of the results' own."""
 TITLES = {
+    AUTOENCODERS: "Autoencoders",
     "README.md": "The polarised regime over many trained models",
     "disagreements.md": "Every dimension where our label is not the truth",
     "confusion.md": "Truth against label, rule by rule",

@@ -116,6 +116,23 @@ def by_group(c: Columns, group: str, ways: int) -> str:
     return markdown(["rule", *values], found)
 
 
+def of_codes(c: Columns) -> str:
+    """Two-way agreement on autoencoders in percent, with intervals: our rules, the monitor, and the published ones."""
+    known, live = (where(part, part["has_variance"] == 0) for part in (judged(c), _as_they_are(c)))
+    kinds = np.unique(known["kind"]).tolist()
+    lines = [(OWN.get(name, name), known, f"by_{name}") for name in [*OWN, *rules(known)]]
+    lines.insert(1, ("the monitor, end of training", live, "live"))
+    found: list[list[object]] = []
+    for said, part, by in lines:
+        if (part[by] == "undecided").all():
+            continue
+        shares = (compare(part, part[by], part[by], 2, part["kind"] == kind).share for kind in kinds)
+        found.append([said, *shares])
+    counts = [f"{kind}: {len(np.unique(known['model'][known['kind'] == kind]))} models, "
+              f"{int((known['kind'] == kind).sum())} dimensions" for kind in kinds]  # fmt: skip
+    return markdown(["rule", *counts], found)
+
+
 def _as_they_are(c: Columns) -> Columns:
     """The rows that the monitor's labels are judged on: it was not given the prior of models that have one."""
     return where(c | {"truth": c["raw_truth"]}, (c["view"] == RAW) & (c["raw_truth"] != "unclear"))
