@@ -154,7 +154,7 @@ def draw(ramp: Ramp, seed: int, path: Path) -> None:
         label="measured while training",
     )
     above.axhline(MIN_EFFECT, color="#777777", lw=0.8, ls="--")
-    above.set(yscale="log", ylabel="effect of the code, of the data's variance")
+    above.set(yscale="log", ylabel="effect of the code")
     above.set_title(f"A penalty that grows by {FACTOR:g} from step {START} (Least Volume, seed {seed})", fontsize=10)
     below.plot(ramp.found.steps, ramp.found.active, color="#D55E00", lw=1.4, label="with the decoder")
     below.plot(ramp.without.steps, ramp.without.active, color="#0072B2", lw=1.4, ls="--", label="without one")
