@@ -16,7 +16,7 @@ from ..errors import printable
 from ..statistics.resolution import RESOLUTION
 from ..statistics.snapshot import Snapshot
 from .disagreement import disagree, disagreements, opinions
-from .evidence import MOVES, QUESTIONS, evidence_of_change, moves
+from .evidence import GAP, MOVES, QUESTIONS, evidence_of_change, moves
 from .information import by_information, movement, sentence
 from .label import INFORMATIVE_LABELS, Label, checked_label
 from .label_codes import CODES, Codes, decode, encode, numbers, where_informative
@@ -228,7 +228,7 @@ from the prior (KL − I_G)
         n = len(labels)
         if len(sides) not in (0, n) or len(evidence) not in (0, QUESTIONS * n):
             raise ValueError(f"expected answers about {n} dimensions, got {len(sides)} and {len(evidence)} numbers")
-        if not all(side >= 0 and side & ~MOVES <= MAX_SIDES for side in sides) or not all(
+        if not all(side >= 0 and side & ~(MOVES | GAP) <= MAX_SIDES for side in sides) or not all(
             0.0 <= total < math.inf for total in evidence
         ):
             raise ValueError(f"expected answers from 0 to {MAX_SIDES} and evidence of at least 0")

@@ -127,6 +127,10 @@ class Snapshot:
     smaller of its two peaks. In [0, 1]: 1 if there is no valley, or if one kind is less than 5 % of the inputs. Logs of
     older versions lack this field and those below, which are NaN then."""
     valley_se: Array = field(default_factory=_unknown)
+    upper_kind: Array = field(default_factory=_unknown)
+    """σ² / (V + E) of the inputs above a valley of a factor 4 that is surely nearly empty, with 5 % of the inputs on
+    either side: their geometric mean. NaN without such a valley."""
+    upper_kind_se: Array = field(default_factory=_unknown)
     finite: Array = field(default_factory=_unknown)
     """Independent rows of the window that are finite in this dimension."""
     surplus: float = math.nan

@@ -214,3 +214,23 @@ def test_a_snapshot_survives_json() -> None:
     back = Snapshot.from_dict(json.loads(json.dumps(s.to_dict(), allow_nan=False)))
     for name, value in s.to_dict().items():
         assert back.to_dict()[name] == value, name
+
+
+@pytest.mark.parametrize(
+    ("upper", "gap", "label", "reason"),
+    [
+        (0.6, 0.4, MIXED, "σ² of the wider kind is 0.60 (V + E), surely at least 0.5"),
+        (0.51, 0.4, ACTIVE, "two precisions: a nearly empty valley in σ² separates two kinds of inputs"),
+        (0.2, 0.4, ACTIVE, "σ² of the wider kind is 0.20 (V + E), not surely at least 0.5"),
+        (0.6, 0.016, MIXED, "variance gap 0.02 nats; a nearly empty valley in σ² separates two kinds"),
+        (math.nan, 0.4, ACTIVE, "50% of the inputs clearly use it, 0% clearly do not"),
+    ],
+)
+def test_the_upper_side_of_a_nearly_empty_valley_says_which_kinds(
+    upper: float, gap: float, label: Label, reason: str
+) -> None:
+    s = snapshot([1.0], share_active=[0.5], share_passive=[0.0], variance_gap=[gap], upper_kind=[upper])
+    regime = judge(replace(s, upper_kind_se=np.full(1, 0.01)))
+    assert regime.labels == (label,)
+    assert reason in regime.explain(0)
+    assert ("two precisions" in regime.explain(0)) == (label is ACTIVE and not math.isnan(upper))

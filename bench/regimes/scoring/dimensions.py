@@ -36,8 +36,8 @@ VARIATIONAL, USUAL, HARDER = "VAEs", "autoencoders", "harder autoencoders"
 STATISTICS = (
     "variance", "posterior_variance", "posterior_variance_spread", "entropy_knn", "entropy_knn_se", "information",
     "information_se", "information_upper", "information_upper_se", "variance_gap", "variance_gap_se", "share_active",
-    "share_active_se", "share_passive", "share_passive_se", "valley", "valley_se", "finite", "kl", "mean_largest",
-    "entropy_minmax", "share_collapsed", "gain", "effect",
+    "share_active_se", "share_passive", "share_passive_se", "valley", "valley_se", "upper_kind", "upper_kind_se",
+    "finite", "kl", "mean_largest", "entropy_minmax", "share_collapsed", "gain", "effect",
 )  # fmt: skip
 """Of the snapshot, by their names there."""
 
