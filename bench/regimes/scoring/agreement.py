@@ -221,6 +221,7 @@ TRUTHS_BY = {
     "as chosen": "truth",
     "half the cuts": "truth_half",
     "twice the cuts": "truth_twice",
+    "codes: a tenth of an equal share, where that is less than a hundredth of the whole": "truth_fair",
     "mixed: 5 % of the inputs on either side, whatever lies between": "truth_plain",
     "replaced by its mean, not by a draw; in use or passive only": "truth_by_mean",
 }

@@ -40,6 +40,8 @@ STATISTICS = (
     "finite", "kl", "mean_largest", "entropy_minmax", "share_collapsed", "gain", "effect",
 )  # fmt: skip
 """Of the snapshot, by their names there."""
+FEW = 10
+"""Dimensions up to which a hundredth of what a whole code explains is at most a tenth of an equal share of it."""
 
 
 def kind_of(name: str, family: str) -> str:
@@ -159,10 +161,12 @@ def truths(model: Trained, given_prior: bool) -> dict[str, tuple[str, ...]]:
     assert taken is not None
     priced = not math.isnan(model.price)
     unknown = ("unclear",) * model.dimensions
+    fair = min(1.0, FEW / model.dimensions)
     return {
         "truth": taken,
         "truth_half": truth.labels(known, model.scale, mixed=priced, factor=0.5),
         "truth_twice": truth.labels(known, model.scale, mixed=priced, factor=2.0),
+        "truth_fair": taken if priced else truth.labels(known, model.scale, mixed=False, factor=fair),
         "truth_plain": truth.labels(known, model.scale, mixed=priced, two_kinds=False),
         "truth_by_mean": unknown if given_prior else truth.in_use(model.rise_mean, model.rise_mean_se, model.scale),
     }
