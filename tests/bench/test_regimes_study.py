@@ -33,6 +33,7 @@ from bench.regimes.scoring import (
 from bench.regimes.training import grid, train
 from bench.regimes.training.materials import SPECTRUM
 from polar_monitor.regime.information import by_information
+from polar_monitor.statistics.stream import LatentStream
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "docs" / "results"
@@ -119,6 +120,20 @@ def test_an_excess_beyond_its_error_is_a_violation() -> None:
     t["entropy_knn"] = t["entropy_knn"] + 10.0
     row = coupling.checked(model)  # type: ignore[arg-type]
     assert [row[f"{bound}_violated"] for bound in coupling.BOUNDS] == [12, 12, 0, 12, 0]
+
+
+def test_the_movement_of_a_code_between_steps_is_part_of_the_variance_that_bounds_its_entropy() -> None:
+    stream = LatentStream(2, window=2048, has_variance=False)
+    rng = np.random.default_rng(0)
+    for step in range(64):
+        stream.update((0.1 * rng.normal(size=(32, 2)) + step / 8).astype(np.float32))
+    found = stream.snapshot(step=64)
+    names = ("variance", "drift", "entropy_knn", "entropy_knn_se", "information", "information_se", "ties")
+    t = {name: np.stack([getattr(found, name)]) for name in names}
+    excess, error = coupling.excesses(t, False)["h_variance"]
+    assert (excess <= 4 * error).all()
+    excess, error = coupling.excesses(t | {"drift": np.zeros((1, 2))}, False)["h_variance"]
+    assert (excess > 4 * error).all()
 
 
 def test_where_values_repeat_the_other_rows_have_a_bound_of_their_own() -> None:

@@ -27,6 +27,7 @@ def _agreement(data: Path) -> dict[str, str]:
     return {
         "counts": counts,
         "goals": agreement.goals(known),
+        "goals-fair": agreement.goals(agreement.judged(c, truth="truth_fair")),
         "agreement": agreement.overall(known),
         "agreement-family": agreement.by_group(c, "family", 3),
         "agreement-family-two": agreement.by_group(c, "family", 2),
