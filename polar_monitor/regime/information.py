@@ -78,20 +78,18 @@ def judge_by_information(
         ),
         np.float64,
     )  # fmt: skip
-    codes, sides = bytearray(2 * D), bytearray(D if previous is None else previous.sides)
+    codes = bytearray(2 * D) + (bytes(D) if previous is None else previous.sides)
     evidence = bytearray(8 * QUESTIONS * D if previous is None else previous.evidence)
-    arrays = (
-        np.ndarray(D, np.uint8, sides), np.ndarray((QUESTIONS, D), np.float64, evidence),
-        np.ndarray((2, D), np.uint8, codes),
-    )  # fmt: skip
+    rows = np.ndarray((3, D), np.uint8, codes)
+    arrays = rows[2], np.ndarray((QUESTIONS, D), np.float64, evidence), rows[:2]
     rule, ahead, earlier = (Z_CHANGE, DRIFT, MIN_EVIDENCE, Z_MOVES), ahead_of(s, before), numbers
     if ahead > 0 and before is not None:
         earlier = np.array((before.information, before.information_se))
     cuts = Z, Z_VALLEY, PASSIVE, _cut(s), MIXED_GAP, MIXED_SHARE, MIXED_VALLEY, MIXED_UPPER, float(MIN_ROWS), *rule
     unknown, held, weakest, strongest = label(numbers, s.has_variance, cuts, share, earlier, ahead, *arrays)
     labels = bytes(codes[:D])
-    latest = bytes(codes[D:]) if held else labels
-    return Judged(Codes(labels, latest, bytes(sides), bytes(evidence)), unknown, weakest, strongest)
+    latest = bytes(codes[D : 2 * D]) if held else labels
+    return Judged(Codes(labels, latest, bytes(codes[2 * D :]), bytes(evidence)), unknown, weakest, strongest)
 
 
 def too_few(s: Snapshot) -> NDArray[np.bool_]:
