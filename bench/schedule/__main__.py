@@ -7,8 +7,8 @@ are measured: the mean of many, after the first ones.
 
 `--loops` trains a small VAE for twenty seconds for each length of a step in milliseconds, padded by sleep, and, if no
 length is given, for 3,000 steps of 1 and 2 ms. It prints the evaluations, the step of the first verdict, the monitor's
-own time, and the most that this ever was beyond 1 % of the loop's. `--wide` does so for wide latents. `--cpu-time` counts processor time, for a
-machine that others use.
+own time, and the most that this ever was beyond 1 % of the loop's.
+`--wide` does so for wide latents. `--cpu-time` counts processor time, for a machine that others use.
 """
 
 import argparse
