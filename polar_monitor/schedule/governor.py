@@ -49,6 +49,8 @@ class Governor:
         self._last: tuple[float, float, int] | None = None
         self._costs: dict[bool, deque[float]] = {}
         """Latest costs of full evaluations (True) and of light ones."""
+        self._full_cost = 0.0
+        """Cost of the latest full evaluation, the first one included."""
         self._kinds: deque[bool] = deque(maxlen=KINDS)
         self._recording_costs: deque[float] = deque(maxlen=5)
         """Seconds of a recorded step, in the latest intervals."""
@@ -111,6 +113,8 @@ class Governor:
         then, own, at = self._last
         spent, share = self.own - own, PLANNED_SHARE * self.max_overhead
         passed, next_cost = perf_counter() - then - spent, self._costs[False not in self._kinds][-1]
+        if self.allowance.seconds:
+            next_cost = max(next_cost, self._full_cost)  # a verdict that changes makes a light one full
         if self.allowance.after(share * passed, spent) >= next_cost:
             return 0
         if self.allowance.seconds:
@@ -153,6 +157,7 @@ class Governor:
             self._kinds.clear()
         self._recent.append((step, 0.0 if paid else seconds))
         self._kinds.append(full)
+        self._full_cost = seconds if full else self._full_cost
         self._costs.setdefault(full, deque(maxlen=5)).append(seconds)
         if recorded:
             self._recording_costs.append(max(spent - seconds, 0.0) / recorded)

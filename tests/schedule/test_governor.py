@@ -164,6 +164,18 @@ def test_dear_evaluations_wait_until_they_are_paid(monkeypatch: pytest.MonkeyPat
     assert max(after - before for before, after in itertools.pairwise(steps)) * pace <= 1.1 * cost / 0.009
 
 
+def test_a_light_evaluation_waits_until_a_full_one_is_paid(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(module, "perf_counter", lambda: now[0])
+    governor = Governor(50, 0.01, 1.0)
+    governor.started(0)
+    for step, cost in ((10, 0.6), (20, 0.1)):
+        now[0] += 0.1 + cost
+        governor.own += cost
+        governor.evaluated(cost, step, full=cost > 0.5)
+    assert governor.wait(21) > 0  # 0.3 s are left, which a light one takes and a full one does not
+
+
 def test_an_evaluation_that_costs_more_than_the_allowance_comes_when_the_account_is_full(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
