@@ -84,6 +84,18 @@ KIND_ADVICE: dict[AlertKind, KindAdvice] = {
         ("the weight of the KL term is too small to keep the posterior from becoming a point",),
         ("raise the weight of the KL term if samples from the prior are wanted",),
     ),
+    AlertKind.FAR_FROM_PRIOR: KindAdvice(
+        (
+            "the KL term lacks a part, or has a wrong sign: without μ² or exp(logvar) nothing holds the posterior at "
+            "the prior",
+            "the weight of the KL term is negative, or too small to hold the posterior",
+            "the encoder diverges (a learning rate that is too high)",
+        ),
+        (
+            "write the KL term as -0.5 * (1 + logvar - mu**2 - logvar.exp()), with a positive weight",
+            "lower the learning rate, clip gradients",
+        ),
+    ),
     AlertKind.NON_FINITE: KindAdvice(
         ("the loss has diverged", "float16 overflow", "exp of a large log-variance"),
         ("stop; clip gradients, lower the learning rate, clamp the log-variance",),
