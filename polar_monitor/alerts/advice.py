@@ -102,11 +102,12 @@ KIND_ADVICE: dict[AlertKind, KindAdvice] = {
     ),
     AlertKind.SILENT: KindAdvice(
         (
+            "the model, or this module, is in eval mode (model.eval() was left on, or a part is frozen): call "
+            'model.train(), or watch modes=("train", "eval")',
             "the monitored module is not called through its __call__ "
             "(model.encode(x) and module.forward(x) bypass hooks)",
             "the model was compiled before it was monitored, or a copy of it is being trained",
             "the module was replaced after attach",
-            'the module is in eval mode (frozen, batch norm): watch modes=("train", "eval")',
             "the modules of the mean and of the spread are called a different number of times in a step",
         ),
         (

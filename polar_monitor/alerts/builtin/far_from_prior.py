@@ -15,6 +15,7 @@ from ...statistics.snapshot import Array, Snapshot
 from ..advice import make_alert
 from ..alert import Alert, AlertKind
 from ..observation import Observation
+from ..signals.history import Flags
 from ..signals.signals import Signals
 
 MIN_EXCESS = 10.0
@@ -31,7 +32,7 @@ AT_ONCE = 10.0
 """Multiple of `MIN_EXCESS` that needs no second look."""
 EXCESS_ERRORS = 5.0
 """Standard errors that the excess must exceed."""
-LEAST = 1e-3
+MIN_KNOWN_EXCESS = 1e-3
 """A smaller excess is none."""
 
 
@@ -46,7 +47,7 @@ class FarFromPriorState(TypedDict):
     """Steps of the present stretch."""
     windows: float
     """Independent windows in a row in which some dimension was far, and got there fast."""
-    told: float
+    reported: float
     """1 after the alert, until no dimension has been half as far for `AlertRules.clean_steps`; else 0."""
     clean: float
     """Steps since a dimension was half as far."""
@@ -62,12 +63,12 @@ class FarFromPrior:
     def start(self) -> FarFromPriorState:
         """Return the state before the first evaluation."""
         return FarFromPriorState(
-            lowest=[], lowest_before=[], stretch=0.0, windows=0.0, told=0.0, clean=0.0, last_near=None
+            lowest=[], lowest_before=[], stretch=0.0, windows=0.0, reported=0.0, clean=0.0, last_near=None
         )
 
     def reset_in_warmup(self, state: FarFromPriorState) -> FarFromPriorState:
-        """Return the state as if nothing had been told; what has been seen of the excess stays."""
-        return {**state, "windows": 0.0, "told": 0.0}
+        """Return the state as if nothing had been reported; what has been seen of the excess stays."""
+        return {**state, "windows": 0.0, "reported": 0.0}
 
     def update(self, state: FarFromPriorState, observation: Observation) -> tuple[FarFromPriorState, Sequence[Alert]]:
         """Return the state after one evaluation, and the alert."""
@@ -75,17 +76,17 @@ class FarFromPrior:
         if signals is None or not signals.snapshot.has_variance:
             return state, ()
         s = signals.snapshot
-        excess = np.nan_to_num(s.kl - s.information_upper, nan=LEAST, posinf=LEAST, neginf=LEAST)
-        excess = np.maximum(excess, LEAST)
+        excess = s.kl - s.information_upper
+        excess = np.where(np.isfinite(excess), np.maximum(excess, MIN_KNOWN_EXCESS), MIN_KNOWN_EXCESS)
         new = _followed(state, excess, signals)
         far = _far(excess, s) & (excess >= MIN_GROWTH * _lowest(new))
         if not far.any():
             return {**new, "windows": 0.0}, ()
         new["windows"] += signals.pace.windows
         sure = new["windows"] >= MIN_WINDOWS or float(np.max(excess[far])) >= AT_ONCE * MIN_EXCESS
-        if new["told"] or not sure:
+        if new["reported"] or not sure:
             return new, ()
-        return {**new, "told": 1.0}, [_alert(s, excess, np.flatnonzero(far).tolist(), new["last_near"])]
+        return {**new, "reported": 1.0}, [_alert(s, excess, np.flatnonzero(far).tolist(), new["last_near"])]
 
 
 def _followed(state: FarFromPriorState, excess: Array, signals: Signals) -> FarFromPriorState:
@@ -99,7 +100,7 @@ def _followed(state: FarFromPriorState, excess: Array, signals: Signals) -> FarF
         "lowest_before": state["lowest"] if ends else state["lowest_before"] if fits else [],
         "stretch": steps if ends or not fits else state["stretch"] + steps,
         "windows": state["windows"],
-        "told": state["told"] if clean < signals.rules.clean_steps else 0.0,
+        "reported": state["reported"] if clean < signals.rules.clean_steps else 0.0,
         "clean": clean,
         "last_near": signals.snapshot.step if near else state["last_near"],
     }
@@ -110,13 +111,10 @@ def _lowest(state: FarFromPriorState) -> Array:
     return np.minimum(lowest, state["lowest_before"]) if len(state["lowest_before"]) == len(lowest) else lowest
 
 
-def _far(excess: Array, s: Snapshot) -> Array:
+def _far(excess: Array, s: Snapshot) -> Flags:
     """Return where the excess is surely large, and much of the KL (D,)."""
-    error = np.nan_to_num(np.hypot(s.kl_se, s.information_upper_se))
-    information = np.nan_to_num(s.information)
-    return np.asarray(
-        (excess - EXCESS_ERRORS * error >= MIN_EXCESS) & (excess >= MIN_SHARE * information), dtype=np.bool_
-    )
+    sure = excess - EXCESS_ERRORS * np.nan_to_num(np.hypot(s.kl_se, s.information_upper_se)) >= MIN_EXCESS
+    return np.asarray(sure & (excess >= MIN_SHARE * np.nan_to_num(s.information)), np.bool_)
 
 
 def _alert(s: Snapshot, excess: Array, which: list[int], last_near: int | None) -> Alert:
