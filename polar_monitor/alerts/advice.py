@@ -160,7 +160,7 @@ CAUSE_ADVICE: dict[Cause, CauseAdvice] = {
     ),
     Cause.DEAD_ENCODER: CauseAdvice(
         "dead encoder",
-        "the means are constant and the noise is not the prior's: the encoder is dead (dying ReLUs, a learning-rate "
+        "the means are constant and the posterior is not the prior: the encoder is dead (dying ReLUs, a learning-rate "
         "spike)",
         "go back to the last healthy step with a lower learning rate, gradient clipping, or leaky units before the "
         "heads",
@@ -172,7 +172,7 @@ CAUSE_ADVICE: dict[Cause, CauseAdvice] = {
     ),
     Cause.POWERFUL_DECODER: CauseAdvice(
         "powerful decoder",
-        "information falls and the reconstruction does not: the decoder learns to do without the code",
+        "the decoder learns to do without the code: information falls and the reconstruction gets no worse",
         "weaken the decoder, drop out its input, or train the encoder more often than the decoder",
     ),
     Cause.RECONSTRUCTION_COUNTS_LESS: CauseAdvice(
