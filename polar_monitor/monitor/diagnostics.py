@@ -113,7 +113,7 @@ class Diagnostics:
     def warn_of_silence(self, step: int) -> None:
         """Warn that no latent is seen, with the likely cause, unless an earlier warning named the cause."""
         pipelines, hooks = self._pipelines, self.hooks
-        if any(pipeline.refused_unit for pipeline in pipelines.values()):
+        if any(pipeline.refused_unit or pipeline.refused_width for pipeline in pipelines.values()):
             return  # which was reported
         ring = (pipelines.get("train") or next(iter(pipelines.values()))).ring
         if hooks is not None:

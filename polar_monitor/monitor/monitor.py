@@ -41,7 +41,8 @@ class PolarMonitor(Results):
 
     Args:
         mean: The module that gives the posterior mean (or the code of an autoencoder): its name or itself. Or a
-            callable on the output of `latent`, or of the model without `latent`. None: discovered.
+            callable on the output of `latent`, or of the model without `latent`. Or a module and a function of its
+            output, where the model processes it further: ("fc_mu", lambda out: 3 * out.tanh()). None: discovered.
         logvar: The same for the posterior's log-variance. At most one of `logvar`, `var`, `std` and `logstd`.
         var: The same for the posterior's variance.
         std: The same for the posterior's standard deviation.

@@ -21,6 +21,7 @@ from .information import by_information, movement, sentence
 from .label import INFORMATIVE_LABELS, Label, checked_label
 from .label_codes import CODES, Codes, decode, encode, numbers, where_informative
 from .published import CRITERIA, MAX_DELTA_KL, delta_kl
+from .regime_html import regime_html
 
 MAX_SHRINKAGE = 3.0
 """Fall of a code's own scale beyond which no dimension is called revived, and the verdict names it."""
@@ -100,6 +101,10 @@ class Regime:
         """Describe the regime in a line: the verdict, and how many dimensions have each label."""
         counts = ", ".join(f"{self.count(label)} {label}" for label in Label if self.count(label))
         return f"<Regime of step {self.step}: {self.verdict}; {counts}>"
+
+    def _repr_html_(self) -> str:
+        """Return the verdict and a table of the dimensions, for notebooks."""
+        return regime_html(self)
 
     def explain(self, dimension: int | None = None) -> str:
         """Explain the label of `dimension`, with a line for each published criterion that disagrees.

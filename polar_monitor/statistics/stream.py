@@ -112,12 +112,14 @@ class LatentStream:
         per: int | NDArray[Any] | None = 1,
         mantissa: int = 23,
         steps: NDArray[np.int64] | int = -1,
+        skipped: int = 0,
     ) -> None:
         """Add rows (n, D); `mantissa` is the number of bits of their dtype.
 
         per: the number of consecutive rows of each input, which rows (n,) begin one (bool), or the number (n,) of the
         input of each row, from 0 on in all updates; None if every row is an input.
         `steps`: optimiser steps at which the rows were recorded, a number or (n,); -1 if they are not known.
+        `skipped`: rows that came before these and that the window would not hold any more; 0 if n < the window.
         A variance below 0 counts as NaN. Raises PolarMonitorError for other shapes.
         """
         if mean.ndim != 2 or mean.shape[1] != self.dimensions:
@@ -132,19 +134,23 @@ class LatentStream:
         self.mantissa = mantissa
         inputs = self._numbers(n, per)
         bits, start = (_bits(mean), NO_BITS if variance is None else _bits(variance)), 0
-        while start < n:
-            place = self._place
-            count = min(n - start, self.window - place)
-            is_clean = take(*bits, *self._bits, start, count, place)
-            here = slice(place, place + count)
-            self._input[here] = inputs[start : start + count]
-            self._step[here] = steps if isinstance(steps, int) else steps[start : start + count]
-            if not is_clean:
-                clean(*self._bits, place, place + count, self._non_finite)
-            self._advance(count)
-            start += count
+        try:
+            while start < n:
+                place = self._place
+                count = min(n - start, self.window - place)
+                is_clean = take(*bits, *self._bits, start, count, place)
+                here = slice(place, place + count)
+                self._input[here] = inputs[start : start + count]
+                self._step[here] = steps if isinstance(steps, int) else steps[start : start + count]
+                if not is_clean:
+                    clean(*self._bits, place, place + count, self._non_finite)
+                self._advance(count)
+                start += count
+        except BaseException:  # Ctrl-C too: some rows may be half overwritten, so the window begins again
+            self._filled = self._place = self._pending = 0
+            raise
         self.rows += n
-        self._pending += n
+        self._pending += n + skipped
 
     def _numbers(self, n: int, per: int | NDArray[Any] | None) -> NDArray[np.int64]:
         """Return the number of the input of each of n new rows."""

@@ -28,10 +28,13 @@ class Renamed(nn.Module):
         self.names = mean, spread
         self.add_module(mean, nn.Linear(12, 4))
         self.add_module(spread, nn.Linear(12, 4))
+        with torch.no_grad():  # a spread in any unit
+            self.get_submodule(spread).weight.mul_(0.01)
+            self.get_submodule(spread).bias.fill_(0.5)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         mean, spread = (self.get_submodule(name)(x) for name in self.names)
-        return mean, spread.abs() + 0.01
+        return mean, spread
 
 
 class Two(nn.Module):
