@@ -224,7 +224,7 @@ def test_files_that_are_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["check", str(tmp_path)]) == 2
     err = capsys.readouterr().err
     assert "none.npz: cannot be read: No such file" in err
-    assert "Is a directory" in err
+    assert "expected a folder with polar.jsonl, found none" in err
 
 
 @given(
