@@ -19,7 +19,7 @@ COMMAND = "polar-monitor doctor"
 DESCRIPTION = (
     "Print versions, the kernel cache, the places that are written to, and a compile test: paste it into a bug report."
 )
-CODES = "exit codes: 0 everything works; 1 a check failed, or warns"
+CODES = "exit codes: 0 everything works; 1 a check failed"
 NEEDED = ("torch", "numba", "llvmlite", "numpy", "tensorboard", "pillow")
 OPTIONAL = (
     "rich", "matplotlib", "uplot-python", "scikit-learn", "scipy", "pandas", "polars", "pyarrow", "argcomplete",
