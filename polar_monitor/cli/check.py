@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..discovery.vocabulary import MEAN_KEYS, PRIOR_KEYS, SPREAD_KEYS
-from ..errors import PolarMonitorError, printable
+from ..errors import PolarMonitorError
+from .arrays.standard_input import local_copy, name_of
+from .check_run import check_run
+from .gate import COMMAND, CONDITIONS, NAMES, OF_RUNS, exit_code
 from .parser import one_of
-from .screen import columns, complain, series_of, show, show_json
+from .screen import complain, show, show_json
 
 if TYPE_CHECKING:
     from ..regime.regime import Regime
 
-COMMAND = "polar-monitor check"
 DESCRIPTION = (
     "Print the label of each latent dimension, and the verdict: of a run as it stands now, or of latents in an .npz or "
     ".npy file."
@@ -31,20 +29,8 @@ CODES = (
 )
 MAX_DIMENSIONS = 2**15
 """Dimensions that are judged: each is compared with all others, which takes a minute or two for so many."""
-CONDITIONS: dict[str, Callable[[str, Counter[str]], bool]] = {
-    "collapse": lambda verdict, _: verdict == "collapsed",
-    "graded": lambda verdict, _: verdict == "graded",
-    "passive": lambda _, counts: counts["passive"] > 0,
-    "mixed": lambda _, counts: counts["mixed"] > 0,
-    "undecided": lambda _, counts: counts["undecided"] > 0,
-}
-"""Conditions of `--fail-on`: a verdict, or at least one dimension with a label."""
-OF_RUNS = ("fading", "lost")
-"""Further conditions, of a run: at least one dimension is fading or lost, as the alerts say, and has not recovered."""
-OF_ARRAYS = ("mean", *SPREAD_KEYS, "layout", "no_spread", "prior", "resolution")
+OF_ARRAYS = ("mean", *SPREAD_KEYS, "layout", "no_spread", "prior", "resolution", "criterion")
 """Options that are about the arrays of a file."""
-NAMES = (*CONDITIONS, *OF_RUNS)
-STANDARD_INPUT = "standard input"
 
 SPREAD_MEANINGS = {
     "logvar": "log-variances, log σ²",
@@ -100,13 +86,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
-    with _local(options.file) as path:
+    with local_copy(options.file) as path:
         try:
-            return _check_run(path, options) if _is_run(path) else _check_arrays(path, options)
+            if not _is_run(path):
+                return _check_arrays(path, options)
+            _refuse_options_of_arrays(options)
+            return check_run(path, name_of(options.file), options.fail_on, options.json)
         except PolarMonitorError as error:
-            raise PolarMonitorError(as_options(str(error).replace(str(path), _name(options)))) from None
+            raise PolarMonitorError(as_options(str(error).replace(str(path), name_of(options.file)))) from None
         except MemoryError:
-            raise PolarMonitorError(f"{_name(options)}: too many dimensions for this machine's memory") from None
+            raise PolarMonitorError(f"{name_of(options.file)}: too many dimensions for this machine's memory") from None
+
+
+def _refuse_options_of_arrays(options: argparse.Namespace) -> None:
+    given = [name for name in OF_ARRAYS if getattr(options, name) not in (None, False)]
+    if given:
+        raise PolarMonitorError(f"--{given[0].replace('_', '-')}: expected a file of arrays, as a run has its labels")
 
 
 def _check_arrays(path: Path, options: argparse.Namespace) -> int:
@@ -121,59 +116,7 @@ def _check_arrays(path: Path, options: argparse.Namespace) -> int:
         show(table(regime))
     if doubt:
         complain(COMMAND, as_options(doubt))
-    return _code(options, failed, [(regime.verdict, regime.reasons)])
-
-
-def _check_run(path: Path, options: argparse.Namespace) -> int:
-    from ..views.find_logs import log_of_run
-    from ..views.latest import latest
-    from ..views.log import RunLog
-
-    if given := [name for name in (*OF_ARRAYS, "criterion") if getattr(options, name) not in (None, False)]:
-        raise PolarMonitorError(f"--{given[0].replace('_', '-')}: expected a file of arrays, as a run has its labels")
-    log = RunLog(log_of_run(path))
-    log.refresh()
-    if log.problem:
-        raise PolarMonitorError(f"{path}: {log.problem}")
-    latents = latest(log)
-    failed = [name for name in options.fail_on if any(_holds(name, latent) for latent in latents)]
-    if options.json:
-        show_json({"run": _name(options), "failed": failed, "latents": latents, "notes": log.notes})
-    else:
-        show("\n\n".join(map(run_table, latents)))
-        for note in log.notes:
-            complain(COMMAND, note)
-    return _code(options, failed, [(latent["verdict"], latent["reasons"]) for latent in latents])
-
-
-def _holds(name: str, latent: dict[str, Any]) -> bool:
-    if name in OF_RUNS:
-        return bool(latent[name])
-    return CONDITIONS[name](latent["verdict"], Counter(latent["labels"]))
-
-
-def _code(options: argparse.Namespace, failed: list[str], judged: list[tuple[str, Any]]) -> int:
-    """Return the exit code, and say why it is not 0."""
-    if failed:
-        complain(COMMAND, f"{', '.join(failed)}: {', '.join(verdict for verdict, _ in judged)}")
-        return 1
-    for verdict, reasons in judged:
-        if options.fail_on and verdict == "not_estimable":
-            complain(COMMAND, f"cannot be judged: {reasons[0] if reasons else 'too few rows'}")
-            return 2
-    return 0
-
-
-def run_table(latent: dict[str, Any]) -> str:
-    """Return the newest state of a latent of a run as plain text."""
-    series = series_of(latent)
-    head = f"step {latent['step']:,}{f', {series}' if series else ''}: {latent['verdict']}. {latent['text']}"
-    rows = [["  dim", "label", "nats", "± se", ""]]
-    for j, label in enumerate(latent["labels"]):
-        numbers = ["-" if v is None else f"{v:.3f}" for v in (latent["information"][j], latent["error"][j])]
-        state = "fading" if j in latent["fading"] else "lost" if j in latent["lost"] else ""
-        rows.append([f"  {j:>3}", label, *(number.rjust(6) for number in numbers), state])
-    return "\n".join([head, *(f"  {printable(reason, keep='')}" for reason in latent["reasons"]), "", columns(rows)])
+    return exit_code(options.fail_on, failed, [(regime.verdict, regime.reasons)])
 
 
 def table(regime: Regime) -> str:
@@ -215,28 +158,6 @@ def as_options(message: str) -> str:
     return re.sub(r"\bresolution=", "--resolution TAU", message)
 
 
-@contextmanager
-def _local(path: Path) -> Iterator[Path]:
-    """Give the path, or that of a copy of standard input for `-`."""
-    if str(path) != "-":
-        yield path
-        return
-    if sys.stdin.isatty():
-        raise PolarMonitorError(f"{STANDARD_INPUT}: expected a file, got a terminal: polar-monitor check - < FILE")
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "input"
-        with copy.open("wb") as file:
-            while block := sys.stdin.buffer.read(2**20):
-                file.write(block)
-        if not copy.stat().st_size:
-            raise PolarMonitorError(f"{STANDARD_INPUT}: expected the log of a run, an .npz or an .npy, got nothing")
-        yield copy
-
-
-def _name(options: argparse.Namespace) -> str:
-    return STANDARD_INPUT if str(options.file) == "-" else str(options.file)
-
-
 def _is_run(path: Path) -> bool:
     """Return True for a folder, a .jsonl and a file that begins as one."""
     if path.is_dir() or path.suffix == ".jsonl":
@@ -252,8 +173,8 @@ def _judge(path: Path, options: argparse.Namespace) -> tuple[dict[str, str], Reg
     """Return the keys that were read, the regime, and a doubt about the unit of the spread or ''."""
     from ..arrays.layout import axes_of, checked_layout, dimensions_of
     from ..offline.classify import judged
-    from . import npz_keys
-    from .npz import ArrayFile
+    from .arrays import npz_keys
+    from .arrays.npz import ArrayFile
 
     with ArrayFile(path) as file:
         keys = npz_keys.choose(file, options)
@@ -279,7 +200,7 @@ def _as_json(options: argparse.Namespace, keys: dict[str, str], regime: Regime, 
     """Return the object that `--json` prints; unknown numbers are null."""
     assert regime.snapshot is not None
     return {
-        "file": _name(options),
+        "file": name_of(options.file),
         "keys": keys,
         "failed": failed,
         "regime": regime.to_dict(),

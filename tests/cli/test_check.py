@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polar_monitor import PolarMonitorError, classify
-from polar_monitor.cli import main, npz, npz_keys
+from polar_monitor.cli import main
+from polar_monitor.cli.arrays import npz, npz_keys
 from polar_monitor.regime.regime import Regime
 from polar_monitor.statistics.snapshot import Snapshot
 
