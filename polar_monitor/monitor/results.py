@@ -42,6 +42,14 @@ class Results:
         snapshot, regime = (None, None) if pipeline is None else (pipeline.snapshot, pipeline.regime)
         return shown.line(snapshot, regime, self.alerts, self.health(), self.log_dir)
 
+    def _announcement(self) -> str:
+        """Return the line of `attach`."""
+        loop = self._loop
+        pipeline = next(iter(loop.pipelines.values()), None)
+        dimensions = None if pipeline is None or pipeline.stream is None else pipeline.stream.dimensions
+        names = () if loop.hooks is None else loop.hooks.names
+        return shown.watching(names, dimensions, self._outputs.group.sinks, self.log_dir)
+
     def _repr_html_(self) -> str:
         """Return the sentence on the run and its lifelines, for notebooks."""
         self._outputs.group.flush()
