@@ -62,4 +62,4 @@ class Outlook:
         if nats >= RECOVERED_SHARE * highest:
             return ""
         expected = round(alert.evidence.get(f"forecast_{j}", alert.forecast.step))
-        return f"expected by {expected:,}, still in use" if step > expected else f"fading, lost ≈ step {expected:,}"
+        return f"due at {expected:,}, still in use" if step > expected else f"lost ≈ step {expected:,}, fading"

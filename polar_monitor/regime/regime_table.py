@@ -44,13 +44,12 @@ def counts(regime: Regime) -> str:
     return ", ".join(f"{regime.count(label)} {label}" for label in Label if regime.count(label))
 
 
-def by_use(regime: Regime, gone: Sequence[int] = ()) -> tuple[list[int], list[int]]:
+def by_use(regime: Regime, gone: Sequence[int], s: Snapshot) -> tuple[list[int], list[int]]:
     """Return the dimensions that deserve a row, and the others.
 
     Rows are for those in use, by nats, then for undecided ones, then for those of `gone`.
     """
-    nats = np.zeros(len(regime.labels)) if regime.snapshot is None else regime.snapshot.information
-    rank = np.argsort(-np.nan_to_num(nats, nan=-1.0), kind="stable").tolist()
+    rank = np.argsort(-np.nan_to_num(s.information, nan=-1.0), kind="stable").tolist()
     used = [j for j in rank if regime.labels[j] in INFORMATIVE_LABELS]
     open_ = [j for j in rank if regime.labels[j] is Label.UNDECIDED]
     shown = list(dict.fromkeys((*used, *open_, *gone)))
@@ -75,7 +74,7 @@ def table(
     s = regime.snapshot
     if s is None:
         return []
-    shown, rest = by_use(regime, gone)
+    shown, rest = by_use(regime, gone, s)
     if rows is None:
         shown, rest = [*shown, *rest], []
     remarks = {j: remark(j) for j in shown}

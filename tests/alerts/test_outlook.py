@@ -14,9 +14,9 @@ def test_a_fall_has_its_forecast_until_it_is_over() -> None:
     fading = make_alert(100, 2)
     fading = replace(fading, evidence={**fading.evidence, "from": 1.2})
     outlook = Outlook([fading])
-    assert outlook.remark(2, ACTIVE, 0.5, 100) == "fading, lost ≈ step 600"
+    assert outlook.remark(2, ACTIVE, 0.5, 100) == "lost ≈ step 600, fading"
     assert outlook.remark(2, ACTIVE, 1.1, 100) == ""
-    assert outlook.remark(2, ACTIVE, 0.5, 601) == "expected by 600, still in use"
+    assert outlook.remark(2, ACTIVE, 0.5, 601) == "due at 600, still in use"
     assert outlook.remark(1, ACTIVE, 0.5, 100) == ""
 
 

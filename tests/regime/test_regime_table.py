@@ -36,7 +36,7 @@ def test_dimensions_in_use_come_first_then_what_is_open_and_the_rest_is_one_line
 @pytest.mark.parametrize("width", [40, 60, 80])
 def test_it_keeps_to_width_and_height_and_cuts_no_number(width: int) -> None:
     regime = regime_of([ACTIVE] * 200 + [PASSIVE] * 312)
-    remark = "fading, lost ≈ step 2,415,000"
+    remark = "lost ≈ step 2,415,000, fading"
     lines = table(regime, width, 12, remark=lambda j: remark if j % 2 else "")
     assert len(lines) <= 13
     assert max(map(len, lines)) <= width
