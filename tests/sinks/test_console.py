@@ -174,7 +174,7 @@ def test_beside_a_bar_of_tqdm_it_prints_lines_and_ends_on_the_view(monkeypatch: 
     assert "POLARISED" in terminal.export_text()
 
 
-def test_beside_a_bar_of_rich_it_prints_lines_and_goes_on_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_beside_a_bar_of_rich_it_prints_lines_and_also_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
     view, terminal = live()
     own = Console(file=io.StringIO(), record=True, width=100, force_terminal=True, color_system=None)
     monkeypatch.setattr("rich.get_console", lambda: own)
@@ -183,8 +183,9 @@ def test_beside_a_bar_of_rich_it_prints_lines_and_goes_on_after_it(monkeypatch: 
         assert "step    100/1000" in own.export_text()
         assert terminal.export_text(clear=False) == ""
     view.write(make_evaluation(200))
-    assert "POLARISED" in terminal.export_text()
+    assert "step    200/1000" in own.export_text()
     view.close()
+    assert terminal.export_text().startswith("step 200/1000")
 
 
 def test_it_begins_before_the_kernels_are_compiled() -> None:

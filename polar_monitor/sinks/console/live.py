@@ -53,6 +53,8 @@ class LiveConsole:
         self.total = total
         self._terminal = terminal or Console()
         self._live: Live | None = None
+        self._beside = False
+        """True once a progress bar of somebody else was on the terminal: the next one would draw into the view."""
         self._last: Group | None = None
         """Newest view, while it is not on the terminal."""
         self._history: dict[tuple[str, str], deque[list[float]]] = {}
@@ -63,16 +65,19 @@ class LiveConsole:
 
     def begin(self, name: str, setup: Mapping[str, Any]) -> None:
         """Say that the kernels are prepared, which takes seconds once on a machine."""
-        self._draw(Group(Text("preparing the kernels: some ten seconds if this machine has to compile them …", "dim")))
+        self._terminal.print(
+            Text("preparing the kernels: some ten seconds if this machine has to compile them …", "dim")
+        )
 
     def say(self, words: str) -> None:
         """Print a line above the view, such as a new phase of the training."""
         self._terminal.print(Text(printable(words), style="bold"))
 
     def write(self, evaluation: Evaluation) -> None:
-        """Redraw the view; beside a progress bar of somebody else, print a line above it."""
+        """Redraw the view; from the first progress bar of somebody else on, print a line above it."""
         view = self.view(evaluation)
-        if not bars_of_others():
+        self._beside = self._beside or bars_of_others()
+        if not self._beside:
             self._draw(view)
             return
         self._stop()
