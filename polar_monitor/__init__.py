@@ -6,8 +6,8 @@
 Beside the names of `__all__` there are these modules, each imported when it is asked for: `alerts` (kinds of alerts,
 forecasts), `context` (what `PolarMonitor.log` was given), `criteria` (published criteria), `downstream` (what passive
 dimensions add to a task), `evaluation` (the record that sinks are given), `healthy` (checkpoints of healthy steps),
-`replay` (a recorded run judged again), `rules` (alert rules of your own) and `sinks` (TensorBoard, JSONL, the console,
-and what a sink of your own needs).
+`plot` (pictures by matplotlib), `replay` (a recorded run judged again), `rules` (alert rules of your own) and `sinks`
+(TensorBoard, JSONL, the console, and what a sink of your own needs).
 """
 
 import importlib
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from . import downstream as downstream
     from . import entropy as entropy
     from . import healthy as healthy
+    from . import plot as plot
     from . import replay as replay
     from . import rules as rules
     from . import sinks as sinks
@@ -76,6 +77,7 @@ MODULES = (
     "entropy",
     "evaluation",
     "healthy",
+    "plot",
     "replay",
     "rules",
     "sinks",

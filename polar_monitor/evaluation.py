@@ -51,6 +51,8 @@ class Health:
     """Seconds of the start allowance that are spent, and that the share of the loop's time has not paid back yet."""
     rows_skipped: int = 0
     """Recorded rows that were not needed: newer ones came before the evaluation and filled the window."""
+    log_reused: bool = False
+    """True if the log held an earlier run when this one began, without a saved state."""
 
 
 @dataclass(frozen=True, eq=False)

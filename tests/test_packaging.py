@@ -39,6 +39,7 @@ print(json.dumps({
     "steps": [record.step for record in read_jsonl("logs/polar.jsonl")],
     "version": [importlib.metadata.version("polar-monitor"), polar_monitor.__version__],
     "scripts": {script.name: script.value for script in scripts},
+    "tabs": [point.value for point in importlib.metadata.entry_points(group="tensorboard_plugins")],
     "loaded": sorted({"kernels", "tests", "bench"} & set(sys.modules)),
 }))
 """
@@ -90,7 +91,9 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     sources |= {f"polar_monitor/{path.relative_to(ROOT)}" for path in (ROOT / "kernels").rglob("*.py")}
     packed = {name for name in names if name.startswith("polar_monitor/")}
     assert "polar_monitor/kernels/_jit.py" in packed
-    assert packed == sources | {"polar_monitor/py.typed"}
+    page = {str(path.relative_to(ROOT)) for path in (ROOT / "polar_monitor" / "web").rglob("*.*s")}
+    assert {"polar_monitor/web/style.css", "polar_monitor/web/forms/page.js"} <= page
+    assert packed == sources | page | {"polar_monitor/py.typed"}
     assert any(name.endswith("/LICENSE") for name in names)
 
 
@@ -112,7 +115,10 @@ def test_the_installed_wheel_works_without_the_sources(wheel: Path, tmp_path: Pa
     assert found["steps"] == [5, 10]
     assert found["version"][0] == found["version"][1]
     assert found["scripts"] == {"polar-monitor": "polar_monitor.cli:main"}
+    assert "polar_monitor.tensorboard_plugin:Loader" in found["tabs"]
     assert found["loaded"] == []
+    run(python.with_name("polar-monitor"), "report", "logs", "-o", "report.html", cwd=elsewhere)
+    assert "function drawPage" in (elsewhere / "report.html").read_text(encoding="utf-8")
     assert "usage: polar-monitor" in run(python.with_name("polar-monitor"), "--help", cwd=elsewhere)
 
 

@@ -89,8 +89,8 @@ def measure(dimensions: int, case: str, training: bool, budget: float, stages: S
         for number in range(MOST):
             stages.seconds.clear()
             seconds = drive.evaluate()
-            if number >= WARM_UP:  # before, kernels may be compiled
-                spent += seconds
+            spent += seconds
+            if number >= WARM_UP:
                 parts = {"all": seconds, "loop": seconds - sum(stages.seconds.values()), **stages.seconds}
                 seen[drive.kind].append(parts)
             enough = seen and all(len(times) >= LEAST for times in seen.values()) and number >= WARM_UP + 2 * 8

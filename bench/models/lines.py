@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import torch
 from torch import nn
 
 MAX_TRIED = 6
@@ -31,5 +32,5 @@ def evaluate(line: str, model: nn.Module, batch: Any) -> Any:
     """Evaluate an offered line and return its monitor; `batch` is there for lines that look at an example."""
     import polar_monitor
 
-    names = {"attach": polar_monitor.attach, "polar_monitor": polar_monitor, "model": model, "batch": batch}
-    return eval(line, names)
+    names = {"attach": polar_monitor.attach, "polar_monitor": polar_monitor, "torch": torch}
+    return eval(line, names | {"model": model, "batch": batch})

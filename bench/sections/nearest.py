@@ -9,8 +9,6 @@ from .. import peers, timing
 
 DIMENSIONS = 32
 ROWS = (10**3, 10**4, 10**5)
-CHOICES = (1, 3, 5, 10)
-"""Numbers of neighbours that are timed beside the default one, which grows with the rows."""
 ONE_BY_ONE = 2
 """Dimensions that a peer which takes them one by one is timed on; the time is of 32 then."""
 
@@ -38,7 +36,6 @@ def _times(n: int) -> dict[str, float]:
             "ours": lambda: knn_1d.estimate(x),
             "ours, rows in time order": lambda: knn_1d.estimate(x, dependent=True),
             "ours, polar_monitor.entropy.knn of (n, D)": lambda: entropy.knn(rows, dependent=False),
-            **{f"the same, k = {k}": lambda k=k: entropy.knn(rows, k, dependent=False) for k in CHOICES},  # type: ignore[misc]
             "sort alone: numpy": lambda: np.sort(x, axis=1),
             "SciPy, Vasicek, (D, n) at once": lambda: _scipy(x),
         },

@@ -48,7 +48,15 @@ class ForwardWatch(OwnHook):
     def _note(self, args: Any, kwargs: Any) -> None:
         values = flat(args, kwargs)
         token = token_of(values)
-        for ring in self.rings:
+        entered = [ring for ring in self.rings if ring.enter(begins_forward=self._is_model)]
+        try:
+            self._begin(entered, args, kwargs, values, token)
+        finally:
+            for ring in entered:
+                ring.leave()
+
+    def _begin(self, rings: list[PairedRingBuffer], args: Any, kwargs: Any, values: list[Any], token: Any) -> None:
+        for ring in rings:
             if self._is_model:
                 ring.begin_group(token, in_forward=self._mask is None)
                 ring.numbers.inputs = batch_size_of(values)
@@ -56,7 +64,7 @@ class ForwardWatch(OwnHook):
                 ring.numbers.see(token)
         if self._mask is not None and self._is_model:
             mask = self._mask(args, kwargs)  # if it fails, no call of this forward is recorded
-            for ring in self.rings:
+            for ring in rings:
                 ring.numbers.mask, ring.numbers.in_forward = mask, True
 
     def put(self, module: nn.Module | None) -> None:

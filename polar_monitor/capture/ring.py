@@ -7,6 +7,8 @@ both modules were called the same number of times with the same shapes. Every ro
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 
 import torch
@@ -71,6 +73,18 @@ class PairedRingBuffer:
         """True if some rows are no data: they are `ABSENT`."""
         self.mask_needed = False
         """True if the user gave a mask, without which no row may be recorded."""
+        self.lock = threading.RLock()
+        """Held while a call is recorded, a step ends, or rows are requested."""
+        self._owner: int | None = None
+        """Thread whose forward is recorded now."""
+        self._shut: set[int] = set()
+        """Threads in whose present forward a call was not recorded: no other one of it may be, or pairs would shift."""
+        self._several_threads = False
+        """True if forwards ran in another thread than the steps."""
+        self._lent: list[HostTransfer] = []
+        """Transfers whose rows lie in the memory of the ring, unless they were taken."""
+        self._elsewhere: deque[int] = deque()
+        """Rows of means that came from other threads meanwhile."""
         self.listener: Callable[[], None] | None = None
         """Called after each eager write of the mean; it must not raise."""
 
@@ -100,8 +114,41 @@ class PairedRingBuffer:
         calls = self.mean.traced_calls
         return self.traced or (calls is not None and bool(calls[0]))
 
+    def enter(self, begins_forward: bool = False) -> bool:
+        """Return True if this thread may record now, until `leave`. It does not wait: in a fork the lock may stay held.
+
+        Calls of mean and spread are paired by their order. Another thread has its turn when all calls have their
+        partners; the one before, and one that was refused, record again from the beginning of their next forward on.
+        """
+        thread = threading.get_ident()
+        if not self.lock.acquire(blocking=False):
+            self._shut.add(thread)
+            return False
+        if self._owner == thread and not self._shut:
+            return True
+        free = self._owner in (None, thread) or (self._is_paired and self.mean.group_calls > 0)
+        if not free or (thread in self._shut and not begins_forward):
+            self._shut.add(thread)
+            self.lock.release()
+            return False
+        if self._owner not in (None, thread):
+            self._shut.add(self._owner)
+        self._shut.discard(thread)
+        self._owner = thread
+        return True
+
+    def leave(self) -> None:
+        """End the recording of a call."""
+        self.lock.release()
+
+    def refuse(self, rows: int) -> None:
+        """Count rows of a mean that came while another thread was recording."""
+        self._elsewhere.append(rows)
+
     def write(self, buffer: RowBuffer, rows: Tensor) -> None:
         """Copy rows (n, D) or (n, p, D) to one of the buffers. An exception leaves no row without its partner."""
+        if self._lent:
+            self._keep_lent()
         if not buffer.fits(rows):
             self._replace(buffer, rows)
         buffer.write(rows)
@@ -111,6 +158,11 @@ class PairedRingBuffer:
             self._ledger.call(shape[0] * per_input, per_input, self.numbers.number(shape[0]))
             if self.listener is not None:
                 self.listener()
+
+    def _keep_lent(self) -> None:
+        """Copy the rows that were requested and not taken, as after an interrupt, before they are overwritten."""
+        while self._lent:
+            self._lent.pop().keep()
 
     def begin_group(self, token: Token | None = None, in_forward: bool = False) -> None:
         """Begin a group of calls on the same inputs: a forward of the model, of the arguments `token`, or one call."""
@@ -174,6 +226,18 @@ class PairedRingBuffer:
 
     def commit(self, step: int) -> None:
         """End a step. A mean without its spread, or the reverse, is dropped, so that it does not shift later rows."""
+        with self.lock:
+            self._commit(step)
+
+    def _commit(self, step: int) -> None:
+        thread, owner, self._owner = threading.get_ident(), self._owner, None
+        while self._elsewhere:
+            self.refused += self._elsewhere.popleft()
+        self._several_threads |= bool(self._shut) or owner not in (None, thread)
+        if owner is not None and owner != thread and not self._is_paired:
+            self._shut.add(owner)  # it is in the middle of a forward
+        if self._shut:
+            self._shut.discard(thread)
         if self._is_paired:
             self._committed = self.mean.written
             self._ledger.note(self._committed, step, self.mean.capacity)
@@ -207,7 +271,11 @@ class PairedRingBuffer:
 
     def requests(self, step: int) -> list[HostTransfer]:
         """Begin to read all that was written until `step`: eagerly, and by compiled code."""
-        self.commit(step)
+        with self.lock:
+            return self._requests(step)
+
+    def _requests(self, step: int) -> list[HostTransfer]:
+        self._commit(step)
         transfers: list[HostTransfer] = []
         if self._committed:
             highest = max(buffer.highest_written for buffer in self.buffers)
@@ -227,11 +295,15 @@ class PairedRingBuffer:
         calls = self.mean.traced_calls
         if self.mean.traced is not None and (calls is None or calls[0]):
             sides = [(side.traced, side.traced_cursor) for side in self.buffers]
-            traced = [rows for rows, _ in sides if rows is not None]
+            traced = [rows[:-1] for rows, _ in sides if rows is not None]
             cursors = [cursor for _, cursor in sides if cursor is not None]
             between = self._requested, step
             transfers.append(CompiledTransfer(traced, cursors, between, self._count_compiled, self.in_training))
         self._requested = step
+        self._keep_lent()
+        self._lent = transfers[:]
+        if self._several_threads:  # which may write while the rows are read
+            self._keep_lent()
         return transfers
 
     def _count_compiled(self, calls: int, misaligned: int) -> None:

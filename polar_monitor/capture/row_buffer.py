@@ -16,7 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 MAX_BYTES = 32 * 2**20
-"""Memory of one writer of one buffer."""
+"""Memory of one writer of one buffer, unless a window needs more."""
+MAX_WINDOW_BYTES = 64 * 2**20
+"""Memory of one writer of one buffer that is as long as the window."""
+MIN_ROWS = 512
+"""Rows that a buffer has whatever the memory: no window is shorter."""
 MAX_VIEWS = 4096
 """Views of the storage that are kept for later calls."""
 PATTERN_BASE = 1_000_003
@@ -50,7 +54,7 @@ class RowBuffer:
         self.step_pattern = 0
         """Hash of the calls of the open step that were recorded, and of their shapes."""
         self.traced: Tensor | None = None
-        """Memory of the traced writer."""
+        """Memory of the traced writer: the ring, and one row beyond it that is never read."""
         self.traced_cursor: Tensor | None = None
         """Rows and inputs written, calls, and a polynomial of the calls' rows."""
         self.traced_calls: NDArray[np.int64] | None = None
@@ -66,7 +70,7 @@ class RowBuffer:
 
     def allocate(self, rows: Tensor) -> None:
         """Make storage for rows (…, D), and begin at its first place."""
-        capacity = _capacity(self.max_rows, rows.shape[-1])
+        capacity = capacity_of(self.max_rows, rows.shape[-1])
         with torch.inference_mode(False):
             self.storage = torch.empty(capacity, rows.shape[-1], device=rows.device, dtype=torch.float32)
         self.capacity, self._dimensions, self._device = capacity, rows.shape[-1], self.storage.device
@@ -123,12 +127,14 @@ class RowBuffer:
         if traced is None or cursor is None or traced.shape[1] != rows.shape[-1]:
             self.skip_traced()
             return
-        inputs = rows.shape[0]
+        inputs, capacity = rows.shape[0], traced.shape[0] - 1
         if rows.dim() == 3:
             rows = rows.reshape(-1, rows.shape[-1])
         count = rows.shape[0]
-        place = torch.arange(count, device=traced.device)
-        traced.index_copy_(0, (cursor[0] + place) % traced.shape[0], rows.to(traced.dtype))
+        number = torch.arange(count, device=traced.device)
+        # Of more rows than fit, the last are kept. No branch: it would be a guard on the size of the batch.
+        place = torch.where(number < count - capacity, capacity, (cursor[0] + number) % capacity)
+        traced.index_copy_(0, place, rows.to(traced.dtype))
         cursor[0].add_(count)
         cursor[1].add_(inputs)
         cursor[2].add_(1)
@@ -142,11 +148,13 @@ class RowBuffer:
     def prepare_traced(self, dimensions: int, device: torch.device) -> None:
         """Allocate the memory of compiled forwards, which cannot allocate for themselves."""
         with torch.inference_mode(False):
-            capacity = _capacity(self.max_rows, dimensions)
-            self.traced = torch.zeros(capacity, dimensions, device=device, dtype=torch.float32)
+            capacity = capacity_of(self.max_rows, dimensions)
+            self.traced = torch.zeros(capacity + 1, dimensions, device=device, dtype=torch.float32)
             self.traced_cursor = torch.zeros(4, dtype=torch.int64, device=device)
             self.traced_calls = self.traced_cursor[2:3].numpy() if device.type == "cpu" else None
 
 
-def _capacity(rows: int, dimensions: int) -> int:
-    return max(256, min(rows, MAX_BYTES // (4 * dimensions)))
+def capacity_of(rows: int, dimensions: int) -> int:
+    """Return the rows of a buffer that may have `rows`, twice the window: never fewer than the window has."""
+    fit, window = MAX_BYTES // (4 * dimensions), min(rows // 2, MAX_WINDOW_BYTES // (4 * dimensions))
+    return max(256, min(rows, max(fit, window, MIN_ROWS)))

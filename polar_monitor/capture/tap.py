@@ -69,9 +69,16 @@ class Tap(OwnHook):
             return
         begin = perf_counter_ns()
         try:
-            if not in_backward() and not is_tracing():
-                self._begin_call(ring, module, args)
-                self.record(ring, output)
+            if in_backward() or is_tracing():
+                pass
+            elif ring.enter():
+                try:
+                    self._begin_call(ring, module, args)
+                    self.record(ring, output)
+                finally:
+                    ring.leave()
+            elif self.side != "spread":
+                ring.refuse(self._count_rows(ring, None, output))
         except Exception as failure:
             self.errors += 1
             self.failure = failure

@@ -61,6 +61,9 @@ def to_hosts(tensors: list[Tensor]) -> tuple[list[Tensor], list[torch.cuda.Event
 class HostTransfer:
     """One read of what eager forwards wrote: at once on the CPU; on CUDA a copy that arrives some steps later."""
 
+    _is_kept = False
+    """True if the rows have been copied from the ring."""
+
     def __init__(
         self,
         mean: Tensor | None,
@@ -92,9 +95,19 @@ class HostTransfer:
         for event in self._events:
             event.synchronize()
 
+    @property
+    def rows(self) -> int:
+        """Rows that were written, overwritten ones included; it may have to wait."""
+        return self._dropped + self._kept
+
+    def keep(self) -> None:
+        """Copy what lies in the memory of the ring, which is written to again."""
+        if not (self._events or self._is_kept):
+            self._hosts, self._is_kept = [host.clone() for host in self._hosts], True
+
     def take(self) -> Batch | None:
         """Return the rows, oldest first."""
-        roll = self._first
+        roll, self._is_kept = self._first, True
         sides = [(np.roll(host.numpy(), -roll, 0) if roll else host.numpy())[: self._kept] for host in self._hosts]
         spread = sides[1] if len(sides) > 1 else None
         mean, inputs, steps = sides[0], self._inputs, self._steps
@@ -128,6 +141,11 @@ class CompiledTransfer(HostTransfer):
         self._hosts, self._cursors = hosts[: len(traced)], hosts[len(traced) :]
         for cursor in cursors:
             cursor.zero_()
+
+    @property
+    def rows(self) -> int:
+        """Rows that were written, overwritten ones included; it may have to wait."""
+        return int(self._cursors[0][0])
 
     def take(self) -> Batch | None:
         """Return the rows; None if there are none, or mean and spread were not called with the same shapes."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..arrays.layout import axes_of, checked_layout, dimensions_of
 from ..errors import PolarMonitorError
 from ..offline.classify import judged
 from ..regime.label import Label
@@ -22,6 +23,8 @@ CODES = (
     "exit codes: 0 judged; 1 judged, and a condition of --fail-on holds; 2 a file or an argument that cannot be used, "
     "or --fail-on with latents that cannot be judged"
 )
+MAX_DIMENSIONS = 2**15
+"""Dimensions that are judged: each is compared with all others, which takes a minute or two for so many."""
 CONDITIONS: dict[str, Callable[[Regime], bool]] = {
     "collapse": lambda regime: regime.verdict is Verdict.COLLAPSED,
     "graded": lambda regime: regime.verdict is Verdict.GRADED,
@@ -143,6 +146,13 @@ def _judge(options: argparse.Namespace) -> tuple[dict[str, str], Regime, str]:
     for word, array in arrays.items():
         if array.shape != arrays["mean"].shape:
             raise PolarMonitorError(f"{keys[word]}: expected shape {arrays['mean'].shape}, got {array.shape}")
+    letters = axes_of(checked_layout(options.layout), arrays["mean"].ndim)
+    width = dimensions_of(letters, arrays["mean"].shape)
+    if width > MAX_DIMENSIONS:
+        raise PolarMonitorError(
+            f"{keys['mean'] or options.file}: expected at most {MAX_DIMENSIONS:,} dimensions, as the time grows with "
+            f"their square, got {width:,}: save some of them, such as mean[:, ::{-(-width // MAX_DIMENSIONS)}]"
+        )
     prior = tuple(arrays[word] for word in PRIORS) if options.prior else None
     kind = next((kind for kind in SPREADS if kind in arrays), None)
     spread = None if kind is None else arrays[kind]

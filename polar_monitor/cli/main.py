@@ -1,10 +1,10 @@
-"""The command line: `polar-monitor demo`, `check`, `replay` and `compile`.
+"""The command line: `polar-monitor demo`, `check`, `replay`, `report` and `compile`.
 
 Data goes to standard output, messages to standard error.
 
 Exit codes: 0 done, 1 an argument or a folder that cannot be used, 2 an unknown command or option, 130 interrupted, 141
-if the reader of standard output has gone (`| head`), which is what a shell reports for any command. `check` and
-`replay` give 1 and 2 a meaning of their own (`CODES` in `check.py` and `replay.py`).
+if the reader of standard output has gone (`| head`), which is what a shell reports for any command. `check`,
+`replay` and `report` give 1 and 2 a meaning of their own (`CODES` in their files).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from . import check, compile, demo, replay
+from . import check, compile, demo, replay, report
 from .screen import complain
 
 BROKEN_PIPE = 128 + 13
@@ -60,6 +60,14 @@ def parser() -> argparse.ArgumentParser:
     )
     replay.add_arguments(of_replay)
     of_replay.set_defaults(run=replay.run)
+    of_report = commands.add_parser(
+        "report",
+        help="runs as one HTML file: lifelines, nats, the split, side by side",
+        description="Write one HTML file that shows runs, which opens without network; or Markdown, or a picture.",
+        epilog=report.CODES,
+    )
+    report.add_arguments(of_report)
+    of_report.set_defaults(run=report.run)
     of_compile = commands.add_parser(
         "compile",
         help="compile the kernels before the first training, such as in an image",

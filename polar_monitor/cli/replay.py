@@ -71,6 +71,11 @@ def notes(result: Replay) -> Iterator[str]:
     """Yield one line for each thing that the comparison leaves out."""
     if result.torn is not None:
         yield f"line {result.torn} is incomplete, as a killed run leaves it, and is left out"
+    if result.replaced:
+        yield (
+            f"{result.replaced} evaluations were written again by a later run in this log, resumed or begun anew, and "
+            "are left out"
+        )
     for name, why in result.missing.items():
         count = sum(of_rule(alert, name) for alert in result.live)
         yield f"rule {name!r} {why}: its alerts ({count}) are left out"
@@ -107,4 +112,5 @@ def _as_json(result: Replay) -> dict[str, object]:
         "missing": dict(result.missing),
         "added": list(result.added),
         "torn": result.torn,
+        "replaced": result.replaced,
     }

@@ -14,7 +14,7 @@ from ..arrays.spread import one_spread
 from ..errors import PolarMonitorError, UndecidedError
 from . import search
 from .conditional_prior import standardising
-from .latent import Latent, Part
+from .latent import Latent, Part, Reader
 from .layer_widths import likely_dimensions, output_width
 from .layout import suggested_layout
 from .module_names import role
@@ -35,6 +35,8 @@ def find(model: nn.Module, mean: Any, spreads: dict[str, Any], latent: Any) -> L
     kind, spread = one_spread(**spreads)
     if latent is not None:
         return _from_one_output(model, latent, mean, kind, spread)
+    if _is_processed(mean) and _is_processed(spread) and mean[0] == spread[0]:
+        return _from_one_output(model, mean[0], mean[1], kind, spread[1])
     if mean is None and kind is None:
         candidate = search.discover(model)
         if candidate.halves:
@@ -106,23 +108,41 @@ def _is_reader(value: Any) -> bool:
     return callable(value) and not isinstance(value, nn.Module)
 
 
+def _is_processed(value: Any) -> bool:
+    """Return True for (module, function): what the function makes of the module's output."""
+    return isinstance(value, tuple) and len(value) == 2 and _is_reader(value[1])
+
+
+def _side(model: nn.Module, value: Any, word: str) -> tuple[nn.Module, str, Reader]:
+    """Return the module of one side, its name and the reader of its output. Raises PolarMonitorError."""
+    if _is_processed(value):
+        return (*_module(model, value[0], word), value[1])
+    if isinstance(value, tuple):
+        raise PolarMonitorError(
+            f"{word}: expected a module, its name, or a module and a function of its output; got {value!r}: write "
+            f'{word}=("<module>", lambda s: …)'
+        )
+    return (*_module(model, value, word), one_tensor)
+
+
 def _from_modules(model: nn.Module, mean: Any, kind: str | None, spread: Any, why: str) -> Latent:
     """Return the latent of one module for the mean and, if there is a spread, another for it."""
     if spread is not None and _is_reader(spread):
         raise PolarMonitorError(
-            f"{kind}= is a callable but mean= is a module: pass latent= and two callables, or two modules"
+            f"{kind}= is a callable but mean= is a module: pass latent= and two callables, two modules, or "
+            f'{kind}=("<module>", lambda s: …) for a function of what a module gives'
         )
-    module, name = _module(model, mean, "mean")
-    parts = [Part(module, name, one_tensor, "mean")]
-    dimensions = output_width(module)
+    module, name, reader = _side(model, mean, "mean")
+    parts = [Part(module, name, reader, "mean")]
+    dimensions = _width(module, reader)
     if spread is not None:
-        other, other_name = _module(model, spread, str(kind))
+        other, other_name, other_reader = _side(model, spread, str(kind))
         if other is module:
             raise PolarMonitorError(
                 f"mean= and {kind}= are the same module {name!r}: use latent={name!r} if it gives both"
             )
-        parts.append(Part(other, other_name, one_tensor, "spread"))
-        other_width = output_width(other)
+        parts.append(Part(other, other_name, other_reader, "spread"))
+        other_width = _width(other, other_reader)
         if dimensions is not None and other_width is not None and dimensions != other_width:
             raise PolarMonitorError(
                 f"mean {name!r} has {dimensions} dimensions, {kind} {other_name!r} has {other_width}: they must be "
@@ -132,6 +152,11 @@ def _from_modules(model: nn.Module, mean: Any, kind: str | None, spread: Any, wh
     read = f"mean from {name!r}" + (f", {kind} from {parts[1].name!r}" if spread is not None else ", no variance")
     likely = dimensions or likely_dimensions(module, halves=False)
     return Latent(tuple(parts), kind, dimensions, suggested_layout(module, model), f"{read}: {why}", likely)
+
+
+def _width(module: nn.Module, reader: Reader) -> int | None:
+    """Return the dimensions that a module gives; None if its type does not fix them, or a function may."""
+    return output_width(module) if reader is one_tensor else None
 
 
 def _from_halves(model: nn.Module, module: nn.Module, name: str, why: str) -> Latent:

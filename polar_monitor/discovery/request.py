@@ -44,7 +44,12 @@ class LatentRequest:
         return any(value is not None for value in (self.mean, self.latent, *self.spreads.values()))
 
     @property
-    def is_decided(self) -> bool:
-        """True if an earlier search gave the latent, or functions of the user read it, which have no name."""
+    def is_read(self) -> bool:
+        """True if functions of the user read the latent: their values say which tensors it is, no name does."""
         read = (self.mean, *self.spreads.values())
-        return isinstance(self.latent, Latent) or any(callable(r) and not isinstance(r, nn.Module) for r in read)
+        return any(isinstance(r, tuple) or (callable(r) and not isinstance(r, nn.Module)) for r in read)
+
+    @property
+    def is_decided(self) -> bool:
+        """True if an earlier search gave the latent, or the user's functions read one in units of its prior."""
+        return isinstance(self.latent, Latent) or (self.is_read and self.prior is not None)

@@ -44,7 +44,15 @@ class Estimate:
     thinned: int
     """Number of rows left out to bound time and memory: each block of rows keeps one."""
 
-    FLAGS: ClassVar[tuple[str, ...]] = ("non_finite", "ties", "atoms", "floor", "outliers", "coarse", "thinned")
+    FLAGS: ClassVar[tuple[str, ...]] = (
+        "non_finite", "ties", "atoms", "floor", "outliers", "coarse", "thinned", "too_few"
+    )  # fmt: skip
+
+    @property
+    def too_few(self) -> Numbers:
+        """True if the value or its error is NaN because too few finite rows, off atoms, are left to estimate it."""
+        few = (np.isnan(self.value) | np.isnan(self.standard_error)) & ~np.asarray(self.floor, bool)
+        return bool(few) if np.ndim(few) == 0 else few
 
     @property
     def flags(self) -> tuple[str, ...]:

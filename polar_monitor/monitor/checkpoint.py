@@ -27,6 +27,8 @@ BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowE
 """Errors that reading anything else than a state can raise; RecursionError is a RuntimeError."""
 MAX_LEAVES = 4 * 10**6
 """Items of a state: lists that contain each other many times have no end when they are written out."""
+LEAVES_PER_DIMENSION, MAX_WIDTH = 200, 2**18
+"""Items beyond these for each dimension of a window that the state holds, of which at most so many count."""
 MINIMUM = {"next": 1, "every": 1}
 """Smallest numbers of a schedule; the others may be 0."""
 LATER = ("quiet", "allowance")
@@ -53,9 +55,10 @@ def load(loop: EvaluationLoop, state: Any) -> None:
         raise PolarMonitorError(
             f"state: expected a dict of version {VERSION}, from PolarMonitor.state_dict(), got {got}"
         )
-    left = iter(range(MAX_LEAVES))
     with _part():
         parts = [state[key] for key in ("pipelines", "alerts", "schedule", "training_context")]
+    with _part("pipelines"):
+        left = iter(range(MAX_LEAVES + LEAVES_PER_DIMENSION * min(_width(parts[0]), MAX_WIDTH)))
     with _part("pipelines"):
         pipelines = _pipelines(loop, _each(_dict(parts[0]), torch.Tensor, _array, left))
     with _part("alerts"):
@@ -121,7 +124,9 @@ def _each(value: Any, kind: type, convert: Callable[[Any], Any], left: Iterator[
     Raises PolarMonitorError if there are more items than `left`.
     """
     if left is not None and next(left, None) is None:
-        raise PolarMonitorError(f"state: expected at most {MAX_LEAVES} items, got more")
+        raise PolarMonitorError(
+            "state: expected fewer items, for its number of dimensions, got more than a run can have made"
+        )
     if isinstance(value, kind):
         return convert(value)
     if isinstance(value, Mapping):
@@ -129,6 +134,13 @@ def _each(value: Any, kind: type, convert: Callable[[Any], Any], left: Iterator[
     if isinstance(value, list | tuple):
         return [_each(item, kind, convert, left) for item in value]
     return str(value) if isinstance(value, str) else value
+
+
+def _width(pipelines: Any) -> int:
+    """Return the dimensions of the windows that a state really holds, in all modes."""
+    streams = [_dict(pipeline).get("stream") for pipeline in _dict(pipelines).values()]
+    counts = [stream.get("non_finite") for stream in streams if isinstance(stream, Mapping)]
+    return sum(_array(count).size for count in counts if isinstance(count, torch.Tensor))
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:

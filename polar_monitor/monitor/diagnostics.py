@@ -109,7 +109,7 @@ class Diagnostics:
     def warn_of_silence(self, step: int) -> None:
         """Warn that no latent is seen, with the likely cause, unless an earlier warning named the cause."""
         pipelines, hooks = self._pipelines, self.hooks
-        if any(pipeline.refused_unit for pipeline in pipelines.values()):
+        if any(pipeline.refused_unit or pipeline.refused_width for pipeline in pipelines.values()):
             return  # which was reported
         ring = (pipelines.get("train") or next(iter(pipelines.values()))).ring
         if hooks is not None:
@@ -148,6 +148,7 @@ class Diagnostics:
             sink_drops=sinks.drops,
             allowance_used=governor.allowance.used,
             rows_skipped=sum(pipeline.skipped for pipeline in pipelines),
+            log_reused=sinks.reused,
         )
 
 

@@ -41,7 +41,8 @@ class PolarMonitor(Results):
 
     Args:
         mean: The module that gives the posterior mean (or the code of an autoencoder): its name or itself. Or a
-            callable on the output of `latent`, or of the model without `latent`. None: discovered.
+            callable on the output of `latent`, or of the model without `latent`. Or a module and a function of its
+            output, where the model processes it further: ("fc_mu", lambda out: 3 * out.tanh()). None: discovered.
         logvar: The same for the posterior's log-variance. At most one of `logvar`, `var`, `std` and `logstd`.
         var: The same for the posterior's variance.
         std: The same for the posterior's standard deviation.
@@ -211,8 +212,8 @@ class PolarMonitor(Results):
     @property
     def attached(self) -> bool:
         """True while the monitor watches a model."""
-        hooks = self._loop.hooks
-        return self._search is not None and not self._loop.ended and (hooks is None or not hooks.ended)
+        hooks, model = self._loop.hooks, None if self._model is None else self._model()
+        return model is not None and not self._loop.ended and (hooks is None or not hooks.ended)
 
     def _disable(self) -> None:
         if self._loop.hooks is not None:

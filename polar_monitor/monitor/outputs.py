@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import weakref
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .._torch_compat import rank
-from ..errors import PolarMonitorError
+from ..errors import PolarMonitorError, warn
 from ..sinks import Sink
 from ..sinks.group import SinkGroup
 from ..sinks.jsonl import JsonlSink
@@ -40,6 +41,9 @@ class Outputs:
         self.folder: Path | None = None
         """Folder of the default sinks; None without them."""
         self._opened = False
+        self._defaults: tuple[Sink, ...] = ()
+        """Sinks of the folder, until it is known that this process may write there."""
+        self._setup: dict[str, Any] = {}
         self.group = SinkGroup(())
         self.group.strict = strict
 
@@ -64,9 +68,37 @@ class Outputs:
             self.folder, defaults = default_sinks(self._log_dir)
             if self._log_dir is not None:
                 _writers[os.path.realpath(self._log_dir), self._name] = owner
-            sinks = (*defaults, *sinks)
+            sinks, self._defaults, self._setup = (*defaults, *sinks), defaults, setup
         self.group.sinks = sinks
+        self.group.before_write = self._before_write
         self.group.begin(self._name, setup)
+
+    def _before_write(self) -> None:
+        """Stop to write in a process that is another rank by now; take the folder, or another one if it is taken."""
+        if rank() != 0:
+            self.group.close()
+            self.group.sinks, self._defaults, self.folder = (), (), None
+        elif self._defaults:
+            log = self._defaults[-1]
+            if self.folder is not None and isinstance(log, JsonlSink) and not log.claim():
+                self._move(self.folder)
+            self._defaults = ()
+
+    def _move(self, taken: Path) -> None:
+        """Write to a folder beside the one that another process writes to."""
+        numbered = (taken.with_name(f"{taken.name}_{number}") for number in range(1, 10**6))
+        folder = next(path for path in numbered if not path.exists())
+        self.folder, moved = default_sinks(folder)
+        others = tuple(sink for sink in self.group.sinks if sink not in self._defaults)
+        for sink in self._defaults:
+            sink.close()
+        self.group.sinks = moved
+        self.group.begin(self._name, self._setup)
+        self.group.sinks = (*moved, *others)
+        warn(
+            f"another process writes to {str(taken)!r}, so this run is written to {str(folder)!r}; pass a log_dir= of "
+            "its own"
+        )
 
     def release(self) -> None:
         """Drop the user's sinks, which may hold the model."""
@@ -76,11 +108,15 @@ class Outputs:
         """Refuse a folder in which another monitor of this name writes: their records would be mixed."""
         if self._log_dir is None:
             return
-        other = _writers.get((os.path.realpath(self._log_dir), self._name))
+        key = os.path.realpath(self._log_dir), self._name
+        if _writers.get(key) not in (None, owner, replaced):
+            gc.collect()  # a model that is gone may wait for it
+        other = _writers.get(key)
         if other is not None and other not in (owner, replaced) and other.attached:
             raise PolarMonitorError(
                 f"log_dir: another monitor{f' {self._name!r}' if self._name else ''} writes to "
-                f"{os.fspath(self._log_dir)!r}: pass another name=… or another folder"
+                f"{os.fspath(self._log_dir)!r}, and its model is still there: call detach() of that monitor first, or "
+                "pass another name=… or another folder"
             )
 
 

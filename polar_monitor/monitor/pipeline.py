@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -21,15 +22,17 @@ from ..arrays.spread import UNITS, ends_of, to_variance, unit_doubt
 from ..capture.axes import Axes
 from ..capture.compiled import letters_of
 from ..capture.ring import PairedRingBuffer
+from ..capture.row_buffer import capacity_of
 from ..capture.transfer import Batch, HostTransfer
 from ..context import Context
-from ..errors import PolarMonitorError, warn
+from ..errors import PolarMonitorError, log_line, warn
 from ..evaluation import Evaluation, Health
 from ..regime.judge import completed, judge
 from ..regime.regime import Regime
 from ..schedule import quiet
 from ..statistics.snapshot import Snapshot
 from .options import Settings
+from .summary import left_out
 
 if TYPE_CHECKING:
     from ..statistics.stream import LatentStream
@@ -78,10 +81,13 @@ class ModePipeline:
         """The decoder of a code, which full evaluations measure."""
         self.spread_name = ""
         """Quoted name of the module that gives the spread, for messages; '' without such a module."""
+        self.left_out = ""
+        """Text on the dimensions that the latest full snapshot left out of a wide latent; '' for none."""
         self._padding = PaddingLook()
         self._letters = ""
         """Letters of the axes of the rows in the stream."""
         self.refused_unit = False
+        self.refused_width = False
         """True if rows were dropped because their spread is below 0, which its unit cannot be: a warning says so."""
         self._min_spread = np.inf
         self._max_spread = -np.inf
@@ -93,7 +99,10 @@ class ModePipeline:
 
         s = self.settings
         paired = self.kind is not None
-        return LatentStream(dimensions, window=s.window, has_variance=paired, prior=s.prior, resolution=s.resolution)
+        return LatentStream(
+            dimensions, window=s.window, has_variance=paired, prior=s.prior, resolution=s.resolution, bounded=True,
+            entropies=s.criterion != "information",
+        )  # fmt: skip
 
     @property
     def reading(self) -> str:
@@ -125,14 +134,19 @@ class ModePipeline:
     def ingest(self) -> None:
         """Take the requested rows into the statistics."""
         while self.transfers:
-            batch = self.transfers.pop(0).take()
-            if batch is None:
-                continue
+            transfer, counted, batch = self.transfers.pop(0), self._counted, None
             try:
-                self._take(batch)
-            except Exception:
-                self.dropped += batch.mean.shape[0]
+                batch = transfer.take()
+                if batch is not None:
+                    self._take(batch)
+            except BaseException:  # Ctrl-C too
+                rows = transfer.rows if batch is None else len(batch.mean) + batch.dropped
+                self.dropped += max(rows - (self._counted - counted), 0)
                 raise
+
+    @property
+    def _counted(self) -> int:
+        return self.seen + self.dropped + self.skipped
 
     def ingest_pending(self, step: int) -> None:
         """Bring all parts of the state to the rows that wait at `step`."""
@@ -149,6 +163,9 @@ class ModePipeline:
             self._restart()
         if self.stream is None or (self.stream.dimensions != dimensions and self.stream.rows == 0):
             self.stream = self._new_stream(dimensions)
+        if self.stream.dimensions != dimensions:
+            self.refuse_width(dimensions, self.stream.dimensions, len(batch.mean))
+            return
         self._letters = self.ring.letters
         missed = min(batch.dropped, max(self.stream.window - len(batch.mean), 0))
         self.dropped, self.skipped = self.dropped + missed, self.skipped + batch.dropped - missed
@@ -162,9 +179,30 @@ class ModePipeline:
             variance = to_variance(batch.spread, self.kind, out=batch.spread)  # the ring's memory, which is read once
         if len(self.ring.letters) == 3:
             self._padding.look(batch.mean, batch.inputs, batch.steps, batch.number)
-        self.stream.update(batch.mean, variance, batch.inputs, self.ring.mantissa, batch.steps)
+        skipped = 0 if missed else batch.dropped
+        self.stream.update(batch.mean, variance, batch.inputs, self.ring.mantissa, batch.steps, skipped)
         self.seen += batch.mean.shape[0]
         self.observed += batch.mean.shape[0]
+        self._skip_older()
+
+    def _skip_older(self) -> None:
+        """Count the rows beyond those that the ring holds as skipped, whether or not a look took them in before."""
+        assert self.stream is not None
+        older = self.observed - capacity_of(self.ring.mean.max_rows, self.stream.dimensions)
+        if older > 0:
+            self.observed, self.seen, self.skipped = self.observed - older, self.seen - older, self.skipped + older
+            self.stream.rows -= older
+
+    def refuse_width(self, dimensions: int, expected: int, rows: int) -> None:
+        """Drop rows with another number of dimensions than those before. The first ones are a warning."""
+        self.dropped += rows
+        if not self.refused_width:
+            self.refused_width = True
+            warn(
+                f"the latent had {expected} dimensions, and now has {dimensions}: rows with another number are dropped "
+                "and counted in monitor.health().rows_dropped. If it has changed for good, attach a new monitor; if "
+                'two latents come in turn, give each its own: attach(model, mean=…, name="…")'
+            )
 
     def _restart(self) -> None:
         """Forget the rows that were read with other axes, and all that was concluded from them."""
@@ -222,6 +260,7 @@ class ModePipeline:
                     self.light = 0
                 except Exception as failure:  # raised by `raise_failure`, when the alerts of this one are known
                     self._failure = failure
+        self._tell_what_is_left_out()
         observation = Observation(step, observed, self.snapshot, self.regime, context)
         alerts = self.alerts.evaluate(observation, s.rules, s.warmup)
         self.loaded, self.observed = False, 0  # at last: rows of an evaluation that fails are evaluated again
@@ -231,6 +270,14 @@ class ModePipeline:
             step, time.time(), s.name, self.mode, observed, self.snapshot, self.regime, alerts, health(), context,
             resumed=resumed,
         )  # fmt: skip
+
+    def _tell_what_is_left_out(self) -> None:
+        """Keep what the latest full snapshot left out, and log it once."""
+        if self.snapshot is None or not self.snapshot.full:
+            return
+        first, self.left_out = not self.left_out, left_out(self.snapshot)
+        if first and self.left_out:
+            log_line(logging.INFO, "%s", self.left_out)
 
     def raise_failure(self) -> None:
         """Raise what failed in the completion of the latest evaluation."""

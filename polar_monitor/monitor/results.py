@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..alerts.alert import Alert
+from ..alerts.alerts import Alerts
 from ..errors import PolarMonitorError
 from ..evaluation import Health
 from ..regime.regime import Regime
 from ..statistics.snapshot import Snapshot
 from ..views.find_logs import LOG
 from ..views.history import History, read
-from . import summary
+from . import shown, summary
 from .evaluation_loop import EvaluationLoop
 from .outputs import Outputs
 from .sources.latent_search import LatentSearch
@@ -34,6 +35,18 @@ class Results:
     def log_dir(self) -> Path | None:
         """Folder of the default sinks; None without them."""
         return self._outputs.folder
+
+    def __repr__(self) -> str:
+        """Describe the monitor in a line. Nothing is evaluated for it."""
+        pipeline = next((one for one in self._loop.pipelines.values() if one.snapshot is not None), None)
+        snapshot, regime = (None, None) if pipeline is None else (pipeline.snapshot, pipeline.regime)
+        return shown.line(snapshot, regime, self.alerts, self.health(), self.log_dir)
+
+    def _repr_html_(self) -> str:
+        """Return the sentence on the run and its lifelines, for notebooks."""
+        self._outputs.group.flush()
+        regime = next((one.regime for one in self._loop.pipelines.values() if one.regime is not None), None)
+        return shown.as_html(repr(self), regime, self.log_dir)
 
     def _complete(self, mode: str | None) -> tuple[Snapshot | None, Regime | None]:
         """Return snapshot and regime of the latest evaluation, with all statistics."""
@@ -60,7 +73,7 @@ class Results:
     @property
     def alerts(self) -> tuple[Alert, ...]:
         """The newest 10,000 alerts, oldest first, and each mode's first COLLAPSE and NON_FINITE, even if older."""
-        return tuple(self._loop.alerts.alerts)
+        return Alerts(self._loop.alerts.alerts)
 
     @property
     def history(self) -> History:
@@ -105,7 +118,8 @@ class Results:
         read = next((read for pipeline in self._loop.pipelines.values() if (read := pipeline.reading)), "")
         search = self._search
         decoder = "" if search is None or search.decoder is None else search.decoder.text
-        read = "\n".join(part for part in (read, decoder, "" if search is None else search.cost) if part)
+        left_out = next((p.left_out for p in self._loop.pipelines.values() if p.left_out), "")
+        read = "\n".join(part for part in (read, decoder, "" if search is None else search.cost, left_out) if part)
         return summary.explain(why, read, self._loop.options.modes, self._loop.schedule, self.log_dir)
 
     def summary(self) -> str:

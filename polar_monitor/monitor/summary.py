@@ -17,6 +17,7 @@ from ..intervention.worth import Worth
 from ..regime.label import Label
 from ..regime.regime import Regime
 from ..schedule.schedule import Schedule
+from ..statistics.full import LOWEST
 from ..statistics.snapshot import Snapshot
 
 MIN_NOT_FINITE = 0.01
@@ -67,6 +68,7 @@ def summary(
         f"  from {snapshot.n:,} rows{_steps_of_rows(snapshot)}",
         *(f"  {printable(reason, keep='')}" for reason in regime.reasons),
         *(f"  {words}" for words in _not_finite(snapshot)),
+        *(f"  {words}" for words in [left_out(snapshot)] if words),
         "",
         f"  dim  label        nats      ± se   reliability    KL   in use by{columns(worth)}",
     ]
@@ -78,6 +80,17 @@ def summary(
     if alerts:
         lines += ["", *(f"  {format_alert(alert)}" for alert in alerts)]
     return "\n".join([*lines, "", f"  {_counters(health)}"])
+
+
+def left_out(s: Snapshot) -> str:
+    """Say which dimensions of a wide latent have no entropies and correlations; '' if all have, or none."""
+    if not 0 <= s.covered < s.dimensions:
+        return ""
+    return (
+        f"labels, information and KL of all {s.dimensions:,} dimensions; entropies, correlations, rank and histograms "
+        f"of {s.covered:,}, those with most information and {LOWEST} with least: all would take too long on the "
+        "training thread"
+    )
 
 
 def _not_finite(s: Snapshot) -> Iterator[str]:

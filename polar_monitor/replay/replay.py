@@ -44,6 +44,8 @@ class Replay:
     """Names of third-party rules that the run did not have."""
     torn: int | None = None
     """The number of a truncated last line, which was left out."""
+    replaced: int = 0
+    """Evaluations that were left out because a later run, or a resumed one, wrote them again in the same log."""
 
     @property
     def left_out(self) -> tuple[Alert, ...]:
@@ -97,7 +99,7 @@ def replay(
     if warmup is not None and (isinstance(warmup, bool) or not isinstance(warmup, int) or warmup < 0):
         raise PolarMonitorError(f"warmup: expected a whole number of steps from 0 on, got {warmup!r}")
     file = log_of(path)
-    records, torn = read_numbered(file, strict=strict)
+    records, torn, replaced = read_numbered(file, strict=strict)
     if not records:
         raise PolarMonitorError(f"{file}: expected evaluations, got {'none' if torn is None else 'a part of one'}")
     setups = _setups(records, file, rules, warmup)
@@ -119,7 +121,7 @@ def replay(
             add_alert(replayed, alert)
         for alert in record.alerts:
             add_alert(live, alert)
-    return Replay(len(records), tuple(live), tuple(replayed), missing, added, torn)
+    return Replay(len(records), tuple(live), tuple(replayed), missing, added, torn, replaced)
 
 
 def log_of(path: str | os.PathLike[str]) -> Path:

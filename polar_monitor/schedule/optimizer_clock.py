@@ -76,6 +76,8 @@ class _OptimizerRecord:
         """Parameter groups at the last look."""
         self.mine = False
         """True if it holds a parameter of the model."""
+        self.trains_latent = False
+        """True if it holds one of the modules that give the latent."""
         self.refused = False
         """True if looking at it failed; the clock ignores it from then on."""
         self.ahead = 0
@@ -85,8 +87,9 @@ class _OptimizerRecord:
 class OptimizerClock:
     """Calls `tick` after each step of the leading optimiser among those that hold a parameter of the model.
 
-    If several optimisers share the model (encoder and decoder, GANs), the one with most steps leads, the first one
-    among equals, so that an iteration counts once. Failures in here go to `failed`.
+    If several optimisers share the model (encoder and decoder, GANs), one that trains the modules of the latent leads:
+    of those the one with most steps, the first one among equals, so that an iteration counts once. Where none trains
+    them, it is so among all. Failures in here go to `failed`.
     """
 
     def __init__(self, model: nn.Module, tick: Callable[[], None], failed: Callable[..., None] | None = None) -> None:
@@ -102,6 +105,8 @@ class OptimizerClock:
         self._foreign = 0
         self._once = WarnOnce()
         self._missing_steps: MissingStepDetector | None = None
+        self._latent: tuple[weakref.ref[nn.Module], ...] = ()
+        """Modules that give the latent."""
         _clocks[:] = [*(clock for clock in _clocks if clock() is not None), weakref.ref(self)]
         if not _hooked:
             _hooked.append(register_optimizer_step_post_hook(_all_stepped))
@@ -130,6 +135,12 @@ class OptimizerClock:
     def expect_steps(self, ring: PairedRingBuffer) -> None:
         """Warn from now on if `ring` records many forwards and no step comes."""
         self._missing_steps = MissingStepDetector(ring, self._warn_of_no_step)
+
+    def follow(self, modules: tuple[weakref.ref[nn.Module], ...]) -> None:
+        """Let the optimisers lead that train the modules of the latent."""
+        self._latent, self._busy = modules, True
+        for record in self._known.values():
+            record.groups = -1
 
     def _stop_detector(self) -> None:
         if self._missing_steps is not None:
@@ -165,6 +176,11 @@ class OptimizerClock:
             if self._foreign == MAX_FOREIGN_STEPS and self._leader is None:
                 self._warn_if_model_trains_elsewhere(optimizer)
             return False
+        known = [other for other in self._known.values() if other.optimizer() is not None]
+        if not record.trains_latent and any(other.trains_latent for other in known):
+            return False
+        if record.trains_latent and self._leader is not None and not self._leader.trains_latent:
+            self._leader = None  # it led before any optimiser of the latent was seen
         if self._leader is not record:
             record.ahead += 1
             led = self._leader is not None and self._leader.optimizer() is not None
@@ -185,19 +201,20 @@ class OptimizerClock:
         if not record.refused:
             try:
                 if record.groups != len(optimizer.param_groups):
-                    record.mine, record.groups = self._has_parameter_of_model(optimizer), len(optimizer.param_groups)
+                    self._compare(record, optimizer)
             except Exception as failure:
                 record.refused = True
                 self._report(failure, fatal=False)
         return record
 
-    def _has_parameter_of_model(self, optimizer: Optimizer) -> bool:
-        """Return True if an optimiser holds a parameter of the model."""
+    def _compare(self, record: _OptimizerRecord, optimizer: Optimizer) -> None:
+        """Note whether an optimiser holds parameters of the model, and of the modules of its latent."""
         model = self._model()
-        if model is None:
-            return False
-        mine = {id(parameter) for parameter in model.parameters()}
-        return any(id(p) in mine for group in optimizer.param_groups for p in group["params"])
+        held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        heads = [module for reference in self._latent if (module := reference()) is not None]
+        record.mine = model is not None and any(id(p) in held for p in model.parameters())
+        record.trains_latent = record.mine and any(id(p) in held for head in heads for p in head.parameters())
+        record.groups = len(optimizer.param_groups)
 
     def _warn_if_model_trains_elsewhere(self, optimizer: Optimizer) -> None:
         """Warn if other optimisers train the model after all: as a copy, or by parameters that it does not hold."""

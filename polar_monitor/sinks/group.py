@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..errors import WarnOnce, describe, log_line
 from ..evaluation import Evaluation
 from . import Sink
+from .jsonl import JsonlSink
 
 MAX_FAILURES = 5
 """Evaluations in a row that a sink may fail to write; after them it gets no more."""
@@ -24,6 +25,10 @@ class SinkGroup:
         """Exceptions that sinks have raised."""
         self.last_error = ""
         self.strict = False
+        self.reused = False
+        """True if a log held an earlier run that this one does not continue."""
+        self.before_write: Callable[[], None] | None = None
+        """Called before each evaluation is written: it may replace the sinks."""
         self._failures: dict[int, int] = {}
         """Failures in a row of each sink."""
         self._once = WarnOnce()
@@ -34,12 +39,14 @@ class SinkGroup:
 
     def write(self, evaluation: Evaluation) -> None:
         """Give an evaluation to every sink that has not failed too often."""
+        self._prepare()
         for number, sink in enumerate(self.sinks):
             failures = self._failures.get(number, 0)
             if failures >= MAX_FAILURES:
                 self.drops += 1
             elif self._guard(number, sink, "write", evaluation, effect="this evaluation is dropped"):
                 self._failures[number] = 0
+                self.reused = self.reused or (isinstance(sink, JsonlSink) and sink.reused)
             else:
                 self.drops += 1
                 self._failures[number] = failures + 1
@@ -50,6 +57,17 @@ class SinkGroup:
                         type(sink).__name__,
                         MAX_FAILURES,
                     )
+
+    def _prepare(self) -> None:
+        try:
+            if self.before_write is not None:
+                self.before_write()
+        except Exception as failure:
+            if self.strict:
+                raise
+            self.errors, self.last_error = self.errors + 1, describe(failure)
+            if self._once(("prepare", type(failure).__name__)):
+                log_line(logging.ERROR, "the sinks could not be prepared (%s)", self.last_error)
 
     def flush(self) -> None:
         """Flush every sink."""

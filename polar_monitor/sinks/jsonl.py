@@ -6,6 +6,7 @@ the log without a change here.
 
 from __future__ import annotations
 
+import json
 import mmap
 import os
 import weakref
@@ -13,9 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import PolarMonitorError
+from ..errors import PolarMonitorError, warn
 from ..evaluation import Evaluation
 from ._append import append
+from ._lock import LogLock, lock_of
 from .jsonl_reader import decode
 from .jsonl_reader import read_jsonl as read_jsonl
 from .jsonl_reader import read_numbered as read_numbered
@@ -30,13 +32,15 @@ class JsonlSink:
 
     Before anything is appended, a truncated last line of a killed run is cut off. Parent folders are made. In a forked
     process every method does nothing. Raises PolarMonitorError if the file cannot be written to or is not such a log.
+    From the first line on, no other process may write to the file.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            _repair(self.path)
+            if not self.path.exists() or lock_of(self.path) is not None:  # else the last line may be half written
+                _repair(self.path)
             self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115
         except OSError as error:
             raise PolarMonitorError(
@@ -44,6 +48,11 @@ class JsonlSink:
                 "pass a path in a folder that can be written to, or leave this sink out"
             ) from error
         self._setups: dict[str, Mapping[str, Any]] = {}
+        self._lock: LogLock | None = None
+        self._names: set[str] = set()
+        """Names of the latents that have a line of this run."""
+        self.reused = False
+        """True if the log held an earlier run of the same latent, which this one does not continue."""
         self._pid = os.getpid()
         self._at_exit = weakref.finalize(self, self._file.close)
 
@@ -57,7 +66,32 @@ class JsonlSink:
             return
         if not self._at_exit.alive:
             raise PolarMonitorError("this JsonlSink is closed: make a new one with the same path to go on")
+        if not self.claim():
+            raise PolarMonitorError(f"another process writes to {str(self.path)!r}: pass another path or log_dir=")
+        if evaluation.name not in self._names:
+            self._begin_run(evaluation)
         append(self._file, to_line(evaluation, self._setups.get(evaluation.name)))
+
+    def claim(self) -> bool:
+        """Take the log for this process. Returns False if another one has it."""
+        self._lock = self._lock or lock_of(self.path)
+        return self._lock is not None
+
+    def resume(self, step: int) -> None:
+        """Expect an earlier run in the log: this one continues it."""
+        self._names.update(self._setups)
+
+    def _begin_run(self, evaluation: Evaluation) -> None:
+        """Warn of an earlier run of the latent: the readers of a log keep the later run."""
+        _repair(self.path)
+        self._names.add(evaluation.name)
+        if evaluation.resumed is None and _has_run_of(self.path, evaluation.name):
+            self.reused = True
+            warn(
+                f"{str(self.path)!r} has an earlier run, and this one is written after it: replay and read_jsonl keep "
+                "the later one, TensorBoard mixes both. Pass a log_dir= of its own, or go on with "
+                "monitor.load_state_dict()"
+            )
 
     def flush(self) -> None:
         """Do nothing: `write` hands every line to the operating system."""
@@ -66,6 +100,15 @@ class JsonlSink:
         """Close the file."""
         if os.getpid() == self._pid:
             self._at_exit()
+            self._lock = None
+
+
+def _has_run_of(path: Path, name: str) -> bool:
+    """Return True if a log has a record of the latent."""
+    if not path.stat().st_size:
+        return False
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as bytes_:
+        return bytes_.find(f'"name":{json.dumps(name)}'.encode()) >= 0
 
 
 def _repair(path: Path) -> None:

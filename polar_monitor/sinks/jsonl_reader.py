@@ -36,14 +36,16 @@ def read_jsonl(path: str | os.PathLike[str], *, strict: bool = False) -> list[Ev
     return list(read_numbered(path, strict=strict)[0].values())
 
 
-def read_numbered(path: str | os.PathLike[str], *, strict: bool = False) -> tuple[dict[int, Evaluation], int | None]:
-    """Return {line number: evaluation} like `read_jsonl`, and the number of a truncated last line or None.
+def read_numbered(
+    path: str | os.PathLike[str], *, strict: bool = False
+) -> tuple[dict[int, Evaluation], int | None, int]:
+    """Return {line number: evaluation} like `read_jsonl`, the number of a truncated last line, and of replaced records.
 
     Lines are counted from 1.
     """
     kept: dict[int, Evaluation] = {}
     lines_of: dict[str, list[int]] = {}
-    truncated = None
+    truncated, replaced = None, 0
     for line, evaluation in _records(Path(path), strict):
         if evaluation is None:
             truncated = line
@@ -55,8 +57,9 @@ def read_numbered(path: str | os.PathLike[str], *, strict: bool = False) -> tupl
         before = lines_of.setdefault(evaluation.name, [])
         while before and kept[before[-1]].health.evaluations >= number:
             del kept[before.pop()]
+            replaced += 1
         before.append(line)
-    return kept, truncated
+    return kept, truncated, replaced
 
 
 def decode(line: bytes) -> Any:

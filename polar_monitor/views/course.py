@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,8 @@ class Course:
         self.name, self.mode = name, mode
         self.points: list[Point] = []
         self.begun = 0
+        self.newest_full: Mapping[str, Any] | None = None
+        """Newest snapshot with all statistics, as it stands in its line."""
 
     def add(self, point: Point) -> None:
         """Add an evaluation, in the order of the file."""
@@ -33,10 +36,12 @@ class Course:
         anew = not point.resumed and point.number == 1 and bool(points)
         if anew or not self.begun or (points and len(points[-1].letters) != len(point.letters) and points[-1].letters):
             self.begun += 1
+            self.newest_full = None
             points.clear()
         while point.number > 0 and points and points[-1].number >= point.number:
             points.pop()
-        points.append(point)
+        self.newest_full = point.full or self.newest_full
+        points.append(point._replace(full=None))
         for cached in ("measured", "steps", "alerts", "letters", "in_use", *ARRAYS):
             vars(self).pop(cached, None)
 

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from ..arrays.finite_json import finite_list
 from ..arrays.short_floats import Array
+from ..errors import printable
 from ..statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, PASSIVE
 from .course import Course
+from .criteria import criteria_of
 from .log import RunLog
 from .rows import Folded, Row, rows_of
 from .sentence import as_text, reason, sentence
@@ -49,7 +51,8 @@ def documents(log: RunLog, title: str, share: float = 1.0) -> list[dict[str, Any
 
 def problem(title: str, path: str, text: str, notes: Sequence[str] = ()) -> dict[str, Any]:
     """Return a document without numbers, which says why."""
-    return {"version": VERSION, "title": title, "path": path, "problem": text, "notes": list(notes)}
+    data = {"version": VERSION, "title": title, "path": path, "problem": text, "notes": list(notes)}
+    return {key: _printable(value) for key, value in data.items()}
 
 
 def document(course: Course, title: str, path: str, notes: Sequence[str] = (), share: float = 1.0) -> dict[str, Any]:
@@ -60,7 +63,7 @@ def document(course: Course, title: str, path: str, notes: Sequence[str] = (), s
     chosen = _chosen(course, max(min(MAX_STEPS, budget // (2 * len(rows) + 3)), 20))
     frames = chosen[_evenly(len(chosen), max(min(MAX_FRAMES, budget // (2 * course.dimensions + 1)), 10))]
     steps, parts = course.steps, sentence(course, story, rows)
-    return {
+    data = {
         "version": VERSION,
         "title": title,
         "path": path,
@@ -94,9 +97,22 @@ def document(course: Course, title: str, path: str, notes: Sequence[str] = (), s
         "folded": [_folded(course, fold, frames) for fold in folded],
         "alerts": [_alert(alert) for alert in course.alerts],
         "spectrum": _spectrum(course.information[-1]),
+        "criteria": criteria_of(course, [row.dimension for row in rows]),
         "frames": steps[frames].tolist(),
         "plane": _plane(course, rows, frames) if point.has_variance else None,
     }
+    return {key: _printable(value) for key, value in data.items()}
+
+
+def _printable(value: Any) -> Any:
+    """Return the document without characters that act on a terminal or hide: names may come from a foreign log."""
+    if isinstance(value, str):
+        return printable(value, keep="")
+    if isinstance(value, dict):
+        return {key: _printable(item) for key, item in value.items()}
+    if isinstance(value, list) and value and isinstance(value[0], str | dict | list):
+        return [_printable(item) for item in value]
+    return value
 
 
 def _chosen(course: Course, most: int) -> NDArray[np.intp]:
@@ -124,7 +140,7 @@ def _lifeline(course: Course, row: Row, chosen: NDArray[np.intp]) -> dict[str, A
 def _folded(course: Course, fold: Folded, frames: NDArray[np.intp]) -> dict[str, Any]:
     which = list(fold.dimensions)
     curves = [_round(course.information[frames, j]) for j in which[:MAX_FOLDED]]
-    return {"dimensions": which, "text": fold.text, "nats": curves}
+    return {"dimensions": which, "text": fold.text, "state": fold.state, "nats": curves}
 
 
 def _alert(alert: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from ..errors import PolarMonitorError
@@ -10,12 +11,15 @@ from ..errors import PolarMonitorError
 LOG = "polar.jsonl"
 """Name of the log in the folder of a run."""
 
+MAX_DEPTH = 12
+"""Folders of a title."""
+
 
 def logs_of(path: str | os.PathLike[str]) -> list[Path]:
     """Return the logs below a folder, by name, or a file itself. Raises PolarMonitorError if there is none."""
     place = Path(path)
     if place.is_dir():
-        logs = sorted(place.rglob(LOG)) or sorted(place.glob("*.jsonl"))
+        logs = sorted(place.rglob(LOG), key=natural_order) or sorted(place.glob("*.jsonl"), key=natural_order)
         if not logs:
             raise PolarMonitorError(
                 f"{str(place)!r}: expected a folder with {LOG}, found none; pass the log_dir of "
@@ -25,6 +29,17 @@ def logs_of(path: str | os.PathLike[str]) -> list[Path]:
     if not place.exists():
         raise PolarMonitorError(f"{str(place)!r}: no such file or folder; pass the log_dir of a run, or its {LOG}")
     return [place]
+
+
+def natural_order(path: Path) -> list[tuple[int, float, str]]:
+    """Return a key by which beta=4 comes before beta=16.
+
+    Example:
+        >>> [path.name for path in sorted([Path("beta=16"), Path("beta=4")], key=natural_order)]
+        ['beta=4', 'beta=16']
+    """
+    parts = re.split(r"(\d+(?:\.\d+)?)", str(path))
+    return [(i % 2, float(part) if i % 2 else 0.0, part) for i, part in enumerate(parts)]
 
 
 def log_of_run(path: str | os.PathLike[str]) -> Path:
@@ -44,8 +59,8 @@ def titles(logs: list[Path]) -> list[str]:
         ['a', 'b']
     """
     paths = [log.resolve().parent if log.name == LOG else log.resolve() for log in logs]
-    depth = 1
-    while depth < 12:
+    depth, names = 1, [path.name for path in paths]
+    while depth < MAX_DEPTH:
         names = ["/".join(path.parts[-depth:]) for path in paths]
         if len(set(names)) == len(set(paths)):
             break

@@ -44,6 +44,8 @@ class Point(NamedTuple):
     """Step of the newest row, -1 if it is not known."""
     arrays: Mapping[str, Array]
     """Each of `ARRAYS`, (D,)."""
+    full: Mapping[str, Any] | None = None
+    """Snapshot of the line as it stands there, if it has all statistics."""
 
 
 def read_point(data: Any) -> Point:
@@ -56,7 +58,7 @@ def read_point(data: Any) -> Point:
     health, regime, snapshot = data["health"], data.get("regime") or {}, data["snapshot"] or {}
     letters = _letters(regime.get("labels", ""))
     dimensions = _dimensions(snapshot, letters)
-    arrays = {key: _array(snapshot.get(key), SIZES[key], dimensions) for key in ARRAYS} if snapshot else {}
+    arrays = {key: read_array(snapshot.get(key), SIZES[key], dimensions) for key in ARRAYS} if snapshot else {}
     return Point(
         step=int(data["step"]),
         time=float(data["time"]),
@@ -75,6 +77,7 @@ def read_point(data: Any) -> Point:
         rows=int(snapshot.get("n", 0)),
         rows_to=int(snapshot.get("rows_to", -1)),
         arrays=arrays,
+        full=snapshot if snapshot and snapshot.get("full", True) else None,
     )
 
 
@@ -97,7 +100,8 @@ def _letters(labels: Any) -> str:
     return text
 
 
-def _array(value: Any, size: int, dimensions: int) -> Array:
+def read_array(value: Any, size: int, dimensions: int) -> Array:
+    """Return a statistic of a line, (D,): its one number, its list or its text of short floats of `size` bytes."""
     if isinstance(value, str):
         return unpacked(value, size, dimensions)
     if not isinstance(value, list):

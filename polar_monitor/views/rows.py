@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 
 from .course import Course
-from .story import Falling, Story
+from .story import Falling, Story, level_at
 
 MAX_ROWS = 40
 """Rows that are drawn; further dimensions of the same kind are folded too."""
+
+MUCH = 1.0
+"""Nats that a folded group lost, from which on its text has them."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Folded:
 
     dimensions: tuple[int, ...]
     text: str
+    state: str
+    """State of all of them, as in `Row`; "out of use" for those that never came into use."""
 
 
 def rows_of(course: Course, story: Story) -> tuple[list[Row], list[Folded]]:
@@ -60,12 +65,10 @@ def rows_of(course: Course, story: Story) -> tuple[list[Row], list[Folded]]:
         room = max(MAX_ROWS - len(drawn), 4 if state == "lost" else 0)
         drawn += [_row(course, story, j, state, now) for j in group[:room]]
         if rest := group[room:]:
-            folded.append(Folded(tuple(rest), f"{state}, {_range(nats[rest])}"))
+            folded.append(Folded(tuple(rest), f"{state}, {_range(nats[rest])}", state))
     shown = {row.dimension for row in drawn} | {j for fold in folded for j in fold.dimensions}
     if rest := [j for j in rank if j not in shown]:
-        text = "in use only at the start, or never" if course.in_use[:, rest].any() else "never in use"
-        healthy = ": healthy" if in_use and story.collapsed is None else ""
-        folded.append(Folded(tuple(rest), f"{_range(nats[rest])}, {text}{healthy}"))
+        folded.append(Folded(tuple(rest), f"{_range(nats[rest])}, {_judgement(course, story, rest)}", "out of use"))
     return drawn, folded
 
 
@@ -88,6 +91,18 @@ def _row(course: Course, story: Story, j: int, state: str, now: int) -> Row:
     elif j in story.revived:
         text = f"back in use since step {story.revived[j]:,}"
     return Row(j, state, since, healthy, text, "", None)
+
+
+def _judgement(course: Course, story: Story, rest: Sequence[int]) -> str:
+    """Return that a group is healthy, unless nothing is in use, or it lost much since others began to fall."""
+    healthy = [f.healthy for f in (*story.fading.values(), *story.lost.values()) if f.healthy is not None]
+    if healthy:
+        totals = np.nansum(course.information[:, rest], axis=1)
+        before = level_at(course.steps, totals, min(healthy))
+        if before - totals[-1] >= MUCH:
+            return f"together {totals[-1]:.1f} nats, down from {before:.1f}"
+    text = "in use only at the start, or never" if course.in_use[:, rest].any() else "never in use"
+    return text + (": healthy" if course.in_use[-1].any() and story.collapsed is None else "")
 
 
 def _forecast(falling: Falling, now: int) -> tuple[str, str, tuple[int, int, int | None] | None]:

@@ -360,3 +360,14 @@ def test_a_unit_for_codes_without_a_spread(tmp_path: Path, capsys: pytest.Captur
         assert main(["check", str(tmp_path / "code.npy"), "--fail-on", "collapse", *options]) == code
     assert main(["check", str(tmp_path / "code.npy"), "--resolution", "-1"]) == 2
     assert "resolution: expected" in capsys.readouterr().err
+
+
+def test_a_very_wide_array_is_refused_before_the_time_is_spent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, shape, layout in (("wide", (3, 100_000), []), ("places", (2, 100_000, 3), ["--layout", "ndt"])):
+        np.savez_compressed(tmp_path / f"{name}.npz", mean=np.zeros(shape, np.float32))
+        assert main(["check", str(tmp_path / f"{name}.npz"), *layout]) == 2
+        said = capsys.readouterr().err
+        assert "expected at most 32,768 dimensions" in said
+        assert "got 100,000: save some of them, such as mean[:, ::4]" in said

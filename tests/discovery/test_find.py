@@ -104,7 +104,7 @@ def test_no_latents_says_what_to_write() -> None:
         ("fc_mu", {"logvar": "fc_logvar", "var": "fc_logvar"}, None, "at most one"),
         ("fc_mu", {"logvar": "body"}, None, "they must be equal"),
         ("fc_mu", {"logvar": "fc_mu"}, None, "the same module"),
-        ("fc_mu", {"logvar": lambda out: out}, None, "two callables, or two modules"),
+        ("fc_mu", {"logvar": lambda out: out}, None, "two callables, two modules, or logvar="),
         ("fc_mu", {}, "body", "expected a callable on the output of 'body'"),
         (3, {}, None, "got int"),
         (nn.Linear(2, 2), {}, None, "mean: got a Linear that is not a module of this model; pass its name"),

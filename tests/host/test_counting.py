@@ -19,6 +19,8 @@ from watching import same, stepped, warned, watched
 
 from polar_monitor import PolarMonitor, PolarMonitorWarning
 from polar_monitor.arrays.places import taken_of
+from polar_monitor.capture.row_buffer import capacity_of
+from polar_monitor.statistics.stream import WINDOW_BYTES
 
 
 class Given(nn.Module):
@@ -90,13 +92,21 @@ def test_what_the_window_has_no_room_for_is_not_called_dropped(forwards: int, ro
     assert health.rows_dropped == 0
 
 
-def test_what_a_ring_smaller_than_the_window_loses_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ring_is_never_smaller_than_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the window would hold rows from before those that were lost."""
     monkeypatch.setattr("polar_monitor.capture.row_buffer.MAX_BYTES", 4 * 2 * 256)
     model, monitor = watching(window=512)
     model(torch.randn(1000, 2))
     monitor.step()
     health = monitor.health()
-    assert (health.rows_seen, health.rows_dropped, health.rows_skipped) == (256, 256, 488)
+    assert (health.rows_seen, health.rows_dropped, health.rows_skipped) == (512, 0, 488)
+
+
+@pytest.mark.parametrize("window", [512, 1000, 4096, 20_000])
+def test_a_ring_has_room_for_the_window_of_any_latent(window: int) -> None:
+    for dimensions in (1, 100, 1024, 3000, 4096, 10_000, 65_536):
+        bound = max(512, min(window, WINDOW_BYTES // (4 * dimensions)) // 16 * 16)
+        assert bound <= capacity_of(2 * window, dimensions) <= max(2 * window, 512)
 
 
 def test_a_probe_forward_is_a_forward_and_one_in_eval_mode_is_none() -> None:

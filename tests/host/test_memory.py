@@ -14,7 +14,7 @@ from torch import Tensor
 from watching import watched
 
 from polar_monitor.capture.ring import PairedRingBuffer
-from polar_monitor.capture.row_buffer import MAX_BYTES
+from polar_monitor.capture.row_buffer import capacity_of
 from polar_monitor.monitor.options import Settings
 from polar_monitor.monitor.pipeline import ModePipeline
 from polar_monitor.statistics.stream import WINDOW_BYTES
@@ -25,8 +25,8 @@ MIB = 2**20
 
 
 def ring_bytes(dimensions: int) -> int:
-    """Mean and spread, float32, twice the window each, at most `MAX_BYTES` each."""
-    return 2 * min(4 * dimensions * 2 * WINDOW, MAX_BYTES)
+    """Mean and spread, float32, twice the window each, at most `MAX_BYTES` each, or as long as the window."""
+    return 2 * 4 * dimensions * capacity_of(2 * WINDOW, dimensions)
 
 
 def window_bytes(dimensions: int) -> int:
@@ -39,7 +39,7 @@ def histogram_bytes(dimensions: int) -> int:
     return (PANES + 1) * dimensions * (8 * BINS + 3 * 8 + 16 * 4 + 4 * 8)
 
 
-BOUNDS = {8: 2 * MIB, 1024: 117 * MIB, 4096: 276 * MIB}
+BOUNDS = {8: 2 * MIB, 1024: 117 * MIB, 4096: 340 * MIB}
 """Bytes of ring, window and histograms that a latent of D dimensions may hold, at the default window."""
 
 

@@ -125,3 +125,34 @@ def test_a_resumed_automatic_schedule_goes_on_and_does_not_look_early_again() ->
     train(other, 5)
     assert second.health().evaluations == first.health().evaluations
     assert second.state_dict()["schedule"]["next"] == state["schedule"]["next"]
+
+
+def test_the_bound_of_a_state_grows_with_its_dimensions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wide latent has many items, and its state is taken back; a short state with as many items is not."""
+    monkeypatch.setattr("polar_monitor.monitor.checkpoint.MAX_LEAVES", 10_000)
+
+    class Given(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mu, self.weight = nn.Identity(), nn.Parameter(torch.zeros(1))
+
+        def forward(self, mean: torch.Tensor) -> torch.Tensor:
+            return self.mu(mean)
+
+    def run(width: int) -> PolarMonitor:
+        model = Given()
+        monitor = watched(model, mean="mu", every=2, window=512)
+        optimizer = torch.optim.SGD(model.parameters(), 0.0)
+        for _ in range(8):
+            model(torch.randn(32, width))
+            optimizer.step()
+        monitor.kept = model  # type: ignore[attr-defined]
+        return monitor
+
+    state = run(700).state_dict()
+    run(700).load_state_dict(state)
+    short = run(2)
+    before = short.state_dict()
+    with pytest.raises(PolarMonitorError, match="expected fewer items, for its number of dimensions"):
+        short.load_state_dict({**before, "alerts": [[1] * 100] * 200})
+    assert same(short.state_dict(), before)

@@ -44,7 +44,8 @@ def test_only_rank_0_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_two_monitors_of_one_name_do_not_share_a_folder(tmp_path: Path) -> None:
-    first = watched(Vae(), sinks=None, log_dir=tmp_path)
+    model = Vae()
+    first = watched(model, sinks=None, log_dir=tmp_path)
     with pytest.raises(PolarMonitorError, match="another monitor writes to"):
         watched(Vae(), sinks=None, log_dir=tmp_path)
     watched(Vae(), sinks=None, log_dir=tmp_path, name="second")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from models import Vae
+from torch import nn
 from watching import Memory, watched
+
+from polar_monitor import PolarMonitorWarning
 
 
 def test_a_monitor_that_ends_within_a_step_breaks_neither_the_step_nor_the_others() -> None:
@@ -18,3 +22,16 @@ def test_a_monitor_that_ends_within_a_step_breaks_neither_the_step_nor_the_other
         optimizer.step()
     assert not ending.attached
     assert len(sink.records) == 5
+
+
+def test_two_latents_of_a_model_are_both_watched_as_the_warning_says() -> None:
+    model = nn.ModuleDict({"image": Vae(), "text": Vae()})
+
+    def attach(part: str, **options: str) -> object:
+        return watched(model, mean=f"{part}.fc_mu", logvar=f"{part}.fc_logvar", **options)
+
+    first = attach("image")
+    with pytest.warns(PolarMonitorWarning, match="the new monitor replaces the old one.*or pass name=… to keep both"):
+        second = attach("text")
+    third = attach("image", name="image")
+    assert [monitor.attached for monitor in (first, second, third)] == [False, True, True]  # type: ignore[attr-defined]

@@ -7,7 +7,9 @@ import weakref
 
 import pytest
 import torch
+from models import Vae
 from torch import nn
+from watching import watched
 
 from polar_monitor.schedule.optimizer_clock import PATIENCE, OptimizerClock
 
@@ -137,3 +139,50 @@ def test_a_clock_keeps_nothing_alive() -> None:
     gc.collect()
     optimizer.step()
     clock.stop()
+
+
+class Critical(Vae):
+    """A VAE with a critic in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.critic = nn.Linear(12, 1)
+
+
+@pytest.mark.parametrize("rounds", [1, 5])
+@pytest.mark.parametrize("first", ["critic", "vae"])
+@pytest.mark.parametrize("split", [False, True])
+def test_steps_are_those_of_the_optimiser_that_trains_the_latent(rounds: int, first: str, split: bool) -> None:
+    """Whatever a critic, or an optimiser of the decoder, does more often."""
+    model = Critical()
+    monitor = watched(model, every=10)
+    others = {"critic", "decoder"} if split else {"critic"}
+    groups = {name: list(getattr(model, name).parameters()) for name in others}
+    rest = [p for name, p in model.named_parameters() if name.split(".")[0] not in others]
+    optimizers = {name: torch.optim.SGD(group, 0.0) for name, group in groups.items()}
+    of_vae = torch.optim.SGD(rest, 0.0)
+    for iteration in range(40):
+        if first == "vae" or iteration:
+            of_vae.step()
+        for _ in range(rounds):
+            model(torch.randn(8, 12))
+            for optimizer in optimizers.values():
+                optimizer.step()
+        if first == "critic" and not iteration:
+            of_vae.step()
+    early = rounds if first == "critic" else 0  # nobody knows yet that another one trains the latent
+    assert 40 <= monitor.health().steps <= 40 + early
+
+
+def test_without_an_optimiser_of_the_latent_the_one_with_most_steps_leads() -> None:
+    """As where the heads are frozen."""
+    model = Critical()
+    model.fc_mu.requires_grad_(False)
+    model.fc_logvar.requires_grad_(False)
+    monitor = watched(model, every=10)
+    of_body, of_critic = (torch.optim.SGD(part.parameters(), 0.0) for part in (model.body, model.critic))
+    for _ in range(40):
+        model(torch.randn(8, 12))
+        of_body.step()
+        of_critic.step()
+    assert monitor.health().steps == 40

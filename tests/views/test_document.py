@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from logs import fading_alert, falling_run, never_finite, write_log
-from records import make_evaluation, make_run
+from pages.logs import fading_alert, falling_run, never_finite, write_log
+from records import light, make_evaluation, make_run
 
+from polar_monitor.criteria import CRITERIA
+from polar_monitor.sinks.jsonl import read_jsonl
 from polar_monitor.views.document import MAX_FRAMES, MAX_STEPS, documents
 from polar_monitor.views.find_logs import titles
 from polar_monitor.views.log import RunLog
@@ -81,3 +83,27 @@ def test_titles_are_as_short_as_they_can_be() -> None:
     logs = [Path("/a/x/polar.jsonl"), Path("/b/x/polar.jsonl"), Path("/b/y.jsonl")]
     assert titles(logs[1:]) == ["x", "y.jsonl"]
     assert titles(logs) == ["a/x", "b/x", "b/y.jsonl"]
+
+
+def test_characters_that_act_on_a_terminal_are_shown_as_text(tmp_path: Path) -> None:
+    alert = replace(fading_alert(500, [0]), message="\x1b[2J\u202egnidaf", causes=("a\nb",))
+    run = [replace(one, name="z\x07") for one in falling_run({500: (alert,)})]
+    (data,) = of(write_log(tmp_path, run), "run\x1b")
+    text = json.dumps(data, ensure_ascii=False)
+    assert all(character.isprintable() for character in text)
+    assert "\\\\x1b[2J" in text
+
+
+@pytest.mark.parametrize("dimensions", [4, 80])
+def test_the_criteria_are_those_of_the_newest_full_evaluation(tmp_path: Path, dimensions: int) -> None:
+    run = make_run(8, dimensions, bins=8)
+    run[-1] = replace(run[-1], snapshot=light(run[-1].snapshot))
+    path = write_log(tmp_path, run)
+    (data,) = of(path)
+    snapshot = read_jsonl(path)[-2].snapshot
+    assert data["criteria"]["step"] == 700
+    assert len(data["criteria"]["columns"]) >= 8
+    for column in data["criteria"]["columns"]:
+        labels = CRITERIA[column["name"]](snapshot)
+        assert column["letters"] == "".join(labels[j][0] for j in data["criteria"]["dimensions"])
+        assert column["active"] == labels.count("active")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from logs import falling_run, write_log
+from pages.logs import falling_run, write_log
 from records import make_run
 
 import polar_monitor

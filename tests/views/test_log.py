@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from logs import falling_run, never_finite, write_log
+from pages.logs import falling_run, never_finite, write_log
 from records import make_evaluation, make_run
 
 from polar_monitor.errors import PolarMonitorError

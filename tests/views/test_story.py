@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from logs import FALL, fading_alert, falling_run, never_finite, write_log
+from pages.logs import FALL, fading_alert, falling_run, never_finite, write_log
 from records import ACTIVE, PASSIVE, make_alert, make_evaluation, make_run
 
 from polar_monitor.alerts.alert import Alert, AlertKind
@@ -118,3 +118,9 @@ def test_the_reason_is_that_of_the_newest_alert_with_a_cause(tmp_path: Path) -> 
     assert why is not None
     assert (why["kind"], why["step"], why["healthy"]) == ("FADING", 500, 300)
     assert reason(course_of(tmp_path / "calm", [make_evaluation(100, (ACTIVE,), bins=8)])) is None
+
+
+def test_dimensions_in_use_that_are_folded_are_not_called_out_of_use(tmp_path: Path) -> None:
+    course = course_of(tmp_path, [make_evaluation(100, (ACTIVE,) * 60 + (PASSIVE,) * 3, bins=8)])
+    _, folded = rows_of(course, story_of(course))
+    assert [(fold.state, len(fold.dimensions)) for fold in folded] == [("in use", 20), ("out of use", 3)]

@@ -35,7 +35,7 @@ MAX_SECONDS_OF_A_LOOK, MAX_SECONDS = 0.1, 1.0
 REST, FREE_SECONDS = 9.0, 0.5
 """Times that a look has taken, which pass before the next one once all looks have taken so many seconds."""
 LATE_PAUSE = 9
-"""Steps between looks after these."""
+"""Steps between looks after these; where no reading is possible so far, as many as have gone by."""
 STEPS_FOR_OTHERS, STEPS_FOR_ALL = 4, 30
 """Looked steps after which readings that are not confirmed yet are not waited for; for one latent, and for all."""
 
@@ -60,6 +60,7 @@ class FirstForwards:
         self._rest_until = self._spent = 0.0
         """Time before which no further look is taken, and seconds of all looks."""
         self._look.any_mode, self._look.on_flood = any_mode, on_flood
+        self._look.given = given.latent if given.is_read else None
         self._look.start()
         self._is_frozen = False
         """True if the model was compiled with the hooks: to take them off would compile it again."""
@@ -123,11 +124,13 @@ class FirstForwards:
         self._looked += 1
         outcome = self._decide()
         if outcome is None:
-            is_needed = self._wants_all or self._codes.best() is not None
-            self._pause = 0 if is_needed else max(self._judge.pause, LATE_PAUSE if self._is_late else 0)
+            may_be_code = self._given.latent is None or self._given.latent.kind is None
+            is_needed = self._wants_all or (may_be_code and not self._is_late and self._codes.best() is not None)
+            late = (LATE_PAUSE if self._judge.modules() else self._steps) if self._is_late else 0
+            self._pause = 0 if is_needed else max(self._judge.pause, late)
             self._rest(perf_counter() - began)
             self._set(None if self._pause or self._rest_until else self._wanted())
-            return self._late()
+            return self._late(has_looked=True)
         self.stop()
         return outcome
 
@@ -139,7 +142,7 @@ class FirstForwards:
 
     def _wanted(self) -> set[str]:
         """Return the names of the modules that the next step has to show; empty for all."""
-        return set() if self._wants_all else self._judge.modules()
+        return set() if self._wants_all or self._given.is_read else self._judge.modules()
 
     def _set(self, names: set[str] | None) -> None:
         """Put the hooks on these modules, on all if there is no name, or take them off."""
@@ -163,7 +166,7 @@ class FirstForwards:
         if self._looked < patience and self._judge.is_unsettled:
             return None
         confirmed = self._with_calls(confirmed)
-        return None if self._wants_all else outcome_of(model, confirmed, self._given, self._is_late)
+        return None if self._wants_all else outcome_of(model, confirmed, self._given, self._is_late, self._seen)
 
     def _with_calls(self, confirmed: list[Reading]) -> list[Reading]:
         """Return confirmed readings with the calls of their modules that are recorded, or ask for a step that shows."""
@@ -174,23 +177,29 @@ class FirstForwards:
             return confirmed
         return [replace(reading, calls=calls_of(reading, self._seen)) for reading in confirmed]
 
-    def _late(self) -> Outcome | None:
-        """Return the outcome of a search that has lasted too long."""
+    def _late(self, has_looked: bool = False) -> Outcome | None:
+        """Return the outcome of a search that has lasted too long.
+
+        It goes on where a reading is possible, and where the model has shown no sample of a latent that is watched.
+        """
         given, model = self._given, self._model()
-        is_possible = model is not None and not self._is_frozen and any(one.fit.fits for one in self._judge.ranked())
         is_over = self._spent > MAX_SECONDS
-        if self._is_late:
-            if is_possible and self._steps < MAX_STEPS_LATER and not is_over:
-                return None
-        elif not is_over and self._steps < (MAX_STEPS_TO_CONFIRM if given.is_watched else MAX_STEPS):
+        if not is_over and self._steps < (MAX_STEPS_TO_CONFIRM if given.is_watched else MAX_STEPS):
             return None
         was_late, self._is_late = self._is_late, True
-        if not is_possible or was_late or is_over:
+        if model is None or self._is_frozen:
             self.stop()
-        if self._is_frozen or model is None:
-            return None if was_late else frozen_outcome(given)
-        if was_late and (is_possible or self._has_warned):
-            return None
-        outcome = late_outcome(model, given, self._judge, self._codes, self._steps, self._seen)
-        self._has_warned = bool(outcome.warning)
+            return None if was_late or model is None else frozen_outcome(given)
+        is_possible = any(one.fit.fits for one in self._judge.ranked())
+        is_open = is_possible or (given.is_watched and not self._has_warned)
+        goes_on = is_open and not is_over and self._steps < MAX_STEPS_LATER
+        outcome = None
+        if not was_late or (not self._has_warned and not is_possible and (has_looked or not goes_on)):
+            outcome = late_outcome(model, given, self._judge, self._codes, self._steps, self._seen)
+            self._has_warned = bool(outcome.warning) or outcome.reading is not None
+            if was_late and goes_on and not self._has_warned:
+                outcome = None
+        is_reported = outcome is not None and (outcome.reading is not None or (outcome.warning and given.is_named))
+        if not goes_on or is_reported:
+            self.stop()
         return outcome

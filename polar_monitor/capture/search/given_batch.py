@@ -52,7 +52,7 @@ class Findings:
             lines = ["no latent for certain; candidates:"]
         for reading in self.latents or self.candidates:
             lines.append(f"mean from {reading.mean}, {reading.form.name} from {reading.spread}: {reading.evidence}")
-            lines.append(f"    {line_of(reading) or 'attach(model)   # finds it in the first forwards'}")
+            lines.append(f"    {line_of(reading)}")
         return "\n".join(lines)
 
 

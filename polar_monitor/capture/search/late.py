@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 from torch import nn
 
@@ -10,9 +11,11 @@ from ...discovery.evidence.codes import CodeJudge, words_of
 from ...discovery.evidence.judge import Judge
 from ...discovery.evidence.latents import agrees, line_of, line_of_latent
 from ...discovery.evidence.noise import MAX_DEVIATION
+from ...discovery.evidence.reading import RARE, Reading
 from ...discovery.evidence.seen import Seen
 from ...discovery.latent import Latent
-from .near import near_mean
+from .given_values import GivenValues
+from .near import explained_reading, near_reading
 from .outcome import Given, Outcome, outcome_of
 
 NO_SAMPLE = "no module was seen that takes a sample of it"
@@ -39,13 +42,25 @@ def late_outcome(
     """Return the outcome after so many steps without one; `seen` are the tensors of the latest."""
     latent = given.latent
     if latent is None or not given.is_watched:
-        return Outcome(warning=_question(given, judge, codes, steps))
+        question = _question(given, judge, codes, steps)
+        near = None if any(one.fit.fits for one in judge.ranked()) else explained_reading(seen)
+        return Outcome(warning=question) if near is None else Outcome(reading=near, asked=question)
+    if given.is_read:
+        return _of_functions(model, latent, given, judge, steps, seen)
     own = [reading for reading in judge.ranked() if agrees(latent, reading)]
     possible = any(reading.fit.worst <= MAX_DEVIATION for reading in own)
+    action = next((one for one in own if one.fit.fits and one.is_beside_inputs), None)
+    if action is not None and not given.is_named:
+        return _action(latent, action)
     if not possible and (outcome := outcome_of(model, judge.confirmed(), given, is_last=True)) is not None:
         return outcome
     why = f"{latent.why}; not confirmed: {'mean or σ have hardly moved' if possible else NO_SAMPLE}"
-    if not possible and (doubt := _contradiction(latent, judge, seen)):
+    doubt = "" if possible else _contradiction(judge, RARE)
+    if not (possible or doubt) and (near := near_reading(latent, seen)) is not None:
+        if near.is_beside_inputs and not given.is_named:
+            return _action(latent, near)
+        return Outcome(why=f"{latent.why}; not confirmed so far: {near.sample} is near its mean", reading=near)
+    if not possible and (doubt := doubt or _contradiction(judge)):
         return Outcome(
             why=why, warning=f"the latent is not confirmed by the first {steps} steps ({latent.why}): {doubt}"
         )
@@ -54,25 +69,51 @@ def late_outcome(
     words = words_of(type(model).__name__).union(*(words_of(part.name) for part in latent.parts))
     if words & ENCODERS and not any(not reading.is_taken and reading.fit.fits for reading in own):
         return Outcome(why=why)
-    modules = " and ".join(repr(part.name) for part in latent.parts)
     return Outcome(
-        warning=f"nothing is watched any more: no module decodes a sample of {modules}, and {codes.reason} If it is a "
-        f"latent, write {line_of_latent(latent)}",
+        warning=f"nothing is watched any more: no module decodes a sample of {_names(latent)}, and {codes.reason} "
+        f"If it is a latent, write {line_of_latent(latent)}",
         is_none=True,
     )
 
 
-def _contradiction(latent: Latent, judge: Judge, seen: Sequence[Seen]) -> str:
-    """Return words for what speaks against a latent: a reading that fits, or a sample of its size that it does not."""
-    fitting = [reading for reading in judge.ranked() if reading.fit.fits and reading.is_taken and reading.lead > 0]
-    if fitting:
-        best, line = fitting[0], line_of(fitting[0])
-        remedy = f". If that is the latent, write {line}" if line else ""
-        return f"what fits is mean from {best.mean}, {best.form.name} from {best.spread} ({best.evidence}){remedy}"
-    place = near_mean(latent.parts[0].name, seen)
-    return place and (
-        f"{place} is near this mean, but not mean + σ × noise as it is read, so KL and information may be wrong. Pass "
-        "what enters the sample: monitor.observe(mean, std=…), or readers of the module's output"
+def _action(latent: Latent, reading: Reading) -> Outcome:
+    warning = (
+        f"nothing is watched any more: {_names(latent)} give an action, not a latent: {reading.action}. If it is a "
+    )
+    return Outcome(warning=f"{warning}latent, write {line_of_latent(latent)}", is_none=True)
+
+
+def _names(latent: Latent) -> str:
+    return " and ".join(repr(part.name) for part in latent.parts)
+
+
+def _of_functions(
+    model: nn.Module, latent: Latent, given: Given, judge: Judge, steps: int, seen: Sequence[Seen]
+) -> Outcome:
+    """Return the outcome for a latent that functions of the user read."""
+    outcome = outcome_of(model, judge.confirmed(), given, is_last=True, seen=seen)
+    if outcome is not None:
+        return outcome
+    doubt = GivenValues(latent, seen).contradiction()
+    if not doubt:
+        return Outcome(why=f"{latent.why}; not confirmed: {NO_SAMPLE}")
+    return Outcome(
+        why=f"{latent.why}; not confirmed",
+        warning=f"the arguments of attach() do not fit the data in the first {steps} steps ({latent.why}): {doubt}. "
+        "Let the functions return what enters the sample",
+    )
+
+
+def _contradiction(judge: Judge, rarity: float = inf) -> str:
+    """Return words for a reading, of a form below a rarity, that fits instead of a latent; '' if none does."""
+    ranked = [reading for reading in judge.ranked() if reading.form.rarity < rarity]
+    fitting = [reading for reading in ranked if reading.fit.fits and reading.is_taken and reading.lead > 0]
+    if not fitting:
+        return ""
+    best = fitting[0]
+    return (
+        f"what fits is mean from {best.mean}, {best.form.name} from {best.spread} ({best.evidence}). If that is the "
+        f"latent, write {line_of(best)}"
     )
 
 
@@ -82,10 +123,13 @@ def _question(given: Given, judge: Judge, codes: CodeJudge, steps: int) -> str:
     reasons = [reading.doubt for reading in ranked if reading.doubt][:MAX_CANDIDATES]
     reasons = reasons or [remark for remark in (*judge.remarks[:MAX_CANDIDATES], codes.reason) if remark]
     fitting = [reading for reading in ranked if reading.fit.fits][:MAX_CANDIDATES]
-    lines = [f"    {line}   # {reading.evidence}" for reading in fitting if (line := line_of(reading))]
+    evidence = {line_of(reading): reading.evidence for reading in reversed(fitting)}
+    lines = [f"    {line}   # {why}" for line, why in reversed(evidence.items())]
     if code is not None and not fitting:  # what carries a sample is no code
         lines.append(f'    attach(model, mean="{code.mean.module}")   # {code.evidence}')
     text = f"the first {steps} steps did not show a latent for certain{': ' if reasons else ''}{'; '.join(reasons)}"
     if lines:
         return "\n".join([f"{text}. If one of these is the latent, write its line:", *lines])
+    if not ranked and codes.is_explained:
+        return f"{text}."
     return f"{text}. {given.question}"

@@ -10,32 +10,43 @@ import weakref
 from torch import nn
 
 from ..._torch_compat import runs_compiled_parts
-from ...discovery.evidence.drift import Check, check
-from ...discovery.evidence.latents import line_of
+from ...discovery.evidence.latents import line_for, line_of
+from ...discovery.evidence.later.drift import MIN_CHECKED, Numbers, check, is_rescaled, unit_of
+from ...discovery.evidence.later.rivals import Rivals
 from ...discovery.evidence.reading import Reading
 from .by_dimension import ByDimension
 from .look import Blocks, Look
 
-FIRST_CHECK, MAX_INTERVAL = 100, 2000
-"""Steps before the first check, and the most between two; the interval doubles."""
+FIRST_CHECK, MAX_INTERVAL, SOON = 100, 2000, 25
+"""Steps before the first check, and the most between two; the interval doubles. After these a reading that is not
+confirmed is checked again."""
 STEPS = 8
 """Steps of a check, one after the other: some dimensions alone show in several only."""
 FAILURES = 3
-"""Checks in a row that do not fit, one step apart, before the warning."""
+"""Checks in a row that do not fit, one step apart, before a reading is dropped."""
+MIN_EXPLAINED, MAX_WAITED = 16_384, 40
+"""Numbers of a sample that an explanation needs, and steps that are looked at for them."""
 
 
 class LaterCheck:
     """Checks of one reading."""
 
-    def __init__(self, model: nn.Module, reading: Reading, steps: int) -> None:
+    def __init__(self, model: nn.Module, reading: Reading, steps: int, asked: str = "") -> None:
         self._model = weakref.ref(model)
         self._reading = reading
         self._look = Look(model)
         self._blocks: Blocks | None = None
-        self._interval = FIRST_CHECK
-        self._failures = 0
+        self._interval = FIRST_CHECK if reading.is_confirmed else SOON
+        self._failures = self._waited = 0
+        self._doubt = "no reading fits" if asked else ""
+        """Words for why the reading is dropped: only numbers for an explanation are waited for."""
         self._by_dimension = ByDimension(reading.form.laplace)
-        self.due = steps + FIRST_CHECK
+        self._rivals = None if reading.way else Rivals(reading.form)
+        self._numbers: Numbers | None = None
+        """Those of the latest step."""
+        self._asked = asked
+        """Beginning of the warning, if nothing is watched."""
+        self.due = steps + (FIRST_CHECK if reading.is_confirmed else 1)
         """Step at which something has to be done."""
         self.ended = False
 
@@ -75,34 +86,78 @@ class LaterCheck:
             return ""
         seen, self._blocks = self._blocks.take(), None
         result = check(self._reading, seen)
-        self._failures = 0 if result is None or result.fits else self._failures + 1
-        if self._failures >= FAILURES:
+        numbers = None if result is None else result.numbers
+        failures = self._failures
+        self._failures = 0 if result is None or result.fits else failures + 1
+        if self._failures == 1 and self._rivals is not None and not self._doubt:
+            self._rivals.forget()  # they are of the time before
+        self._keep(numbers)
+        if result is not None and self._failures == FAILURES and not self._doubt:
+            self._doubt = f"residual variance {result.fit.variance:.3g} instead of 1"
+        if self._doubt:
+            self._waited += 1
+            if not self._has_enough:
+                return ""
             self.stop()
-            assert result is not None
-            return self._warning(result, f"residual variance {result.fit.variance:.3g} instead of 1")
+            return self._warning(self._doubt)
         if self._failures:
             return ""
         self._by_dimension.add(None if result is None else result.squares)
         if self._by_dimension.steps < STEPS:
             return ""
-        words, self._by_dimension = self._by_dimension.words, ByDimension(self._reading.form.laplace)
-        if words and result is not None:
-            self.stop()
-            return self._warning(result, words)
-        self._plan(steps)
+        self._doubt, self._by_dimension = self._by_dimension.words, ByDimension(self._reading.form.laplace)
+        if not self._doubt and self._rivals is not None and self._rivals.ahead:
+            self._doubt = "residuals that a little processing of the heads explains better"
+        if not self._doubt:
+            self._plan(steps)
         return ""
+
+    @property
+    def _has_enough(self) -> bool:
+        """True if an explanation is tried now: there are numbers enough, or no more are waited for."""
+        if self._rivals is None or self._numbers is None or self._waited >= MAX_WAITED:
+            return True
+        return self._rivals.numbers >= MIN_EXPLAINED
+
+    def _keep(self, numbers: Numbers | None) -> None:
+        self._numbers = numbers
+        if numbers is not None and self._rivals is not None and numbers.z.size >= MIN_CHECKED:
+            self._rivals.add(*numbers)
 
     def _plan(self, steps: int) -> None:
         self.due = steps + self._interval
         self._interval = min(2 * self._interval, MAX_INTERVAL)
+        if self._rivals is not None:
+            self._rivals.begin()
 
-    def _warning(self, result: Check, words: str) -> str:
+    def _warning(self, words: str) -> str:
         reading = self._reading
-        changed = f": {result.change}" if result.change else ""
-        line = "" if result.better is None else line_of(result.better)
-        remedy = f" Write {line}" if line else " Read the tensors that enter the sample, or call monitor.observe()"
+        change, line = self._instead()
+        if self._asked:
+            return f"{self._asked}\n{change}. If it is the latent, write {line}" if line else self._asked
+        remedy = f" Write {line}" if line else f" {_fill_in(reading)}"
         return (
-            f"the latent does not fit the data any more{changed} (mean from {reading.mean}, {reading.form.name} from "
-            f"{reading.spread}; {words}), so KL and information are "
-            f"not those of the sample.{remedy}"
+            f"the latent does not fit the data{f': {change}' if change else ''} (mean from {reading.mean}, "
+            f"{reading.form.name} from {reading.spread}; {words}), so KL and information are not those of the sample."
+            f"{remedy}"
         )
+
+    def _instead(self) -> tuple[str, str]:
+        """Return words for what the heads become before the sample, and the line to write; '' for what is not known."""
+        reading, numbers = self._reading, self._numbers
+        result = None if self._rivals is None else self._rivals.explanation()
+        if result is not None:
+            line = line_for(reading.mean, reading.spread, result.mean.code, result.spread.code, result.spread.unit)
+            return f"what fits is {result.words(reading.mean, reading.spread)}", line
+        if numbers is not None and is_rescaled(reading, numbers):
+            return "the mean is scaled or shifted after the module, as a normalisation layer does", ""
+        other = unit_of(reading, numbers) if numbers is not None and reading.form.laplace else None
+        return ("", "") if other is None else (f"its spread is {other.form.name}", line_of(other))
+
+
+def _fill_in(reading: Reading) -> str:
+    """Return the lines to choose from where nothing is known of what the heads become."""
+    pair = (
+        f'attach(model, mean=("{reading.mean.module}", lambda out: …), std=("{reading.spread.module}", lambda out: …))'
+    )
+    return f"Write {pair} with what the forward makes of them, or call monitor.observe(mean, std=…) where it has them"

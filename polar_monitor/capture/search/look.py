@@ -26,7 +26,8 @@ from ..._torch_compat import (
     is_tracing,
     stands_for_others,
 )
-from ...discovery.evidence.seen import MAX_CALLS, MAX_ROW, Seen, corner_of, tensors_of
+from ...discovery.evidence.seen import GIVEN, MAX_CALLS, MAX_ROW, Path, Seen, corner_of, tensors_of
+from ...discovery.latent import Latent
 from ...discovery.unwrap import unwrapped
 from ..copies import OwnHook
 from ..output_rows import MANTISSA, refusal
@@ -56,6 +57,8 @@ class Look:
         """True if the hooks do nothing, as they could not be taken off."""
         self.on_flood: Callable[[], None] | None = None
         """Called once if a module is called `MAX_CALLS_WITHOUT_STEP` times and `end_step` is not; it must not raise."""
+        self.given: Latent | None = None
+        """Latent whose functions the user gave; what they give is kept too."""
         self.any_mode = False
         """True if forwards in eval mode are looked at too."""
         self.nanoseconds = 0
@@ -105,7 +108,17 @@ class Look:
                     flood()
         if call >= MAX_CALLS:
             return
-        for path, tensor in tensors_of(value):
+        self._keep_tensors(name, is_output, value, (), call, layer, kind)
+        for part in self.given.parts if is_output and self.given is not None else ():
+            if part.name == name and part.reader is not None:
+                read = part.reader(value)
+                sides = dict(zip(("mean", "spread"), read, strict=False)) if part.side == "both" else {part.side: read}
+                self._keep_tensors(name, True, sides, (GIVEN,), call, layer, kind)
+
+    def _keep_tensors(
+        self, name: str, is_output: bool, value: Any, within: Path, call: int, layer: bool, kind: str
+    ) -> None:
+        for path, tensor in tensors_of(value, within):
             if is_plain(tensor) and not refusal(tensor) and not stands_for_others(type(tensor)):
                 mantissa, shape = MANTISSA.get(tensor.dtype, 23), tuple(tensor.shape)
                 entry = Seen(name, is_output, path, len(self._seen), call, shape, None, mantissa, layer, kind)

@@ -20,7 +20,9 @@ from ...discovery.evidence.latents import (
     overlaps,
 )
 from ...discovery.evidence.reading import Reading
+from ...discovery.evidence.seen import Seen
 from ...discovery.latent import Latent
+from .given_values import GivenValues
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Given:
     """True if the user's arguments gave the latent: it is never replaced."""
     wants_all: bool = False
     """True if all latents of a hierarchical model are wanted."""
+    is_read: bool = False
+    """True if functions of the user read the latent: what they give is compared, not the names of modules."""
 
     @property
     def is_watched(self) -> bool:
@@ -58,7 +62,9 @@ class Outcome(NamedTuple):
     """Text for `explain`; '' leaves the present one."""
     warning: str = ""
     reading: Reading | None = None
-    """The reading that is watched, if the data confirm it."""
+    """The reading that is watched, if the data confirm it, or else one whose sample is looked at next."""
+    asked: str = ""
+    """Beginning of a warning that waits for what those looks say, if nothing is watched."""
     others: tuple[Latent, ...] = ()
     """Other latents of the model."""
     decoder: str = ""
@@ -69,14 +75,23 @@ class Outcome(NamedTuple):
     """True if the latent that the names gave is none: nothing is watched any more."""
 
 
-def outcome_of(model: nn.Module, confirmed: Sequence[Reading], given: Given, is_last: bool = False) -> Outcome | None:
+def outcome_of(
+    model: nn.Module,
+    confirmed: Sequence[Reading],
+    given: Given,
+    is_last: bool = False,
+    seen: Sequence[Seen] = (),
+) -> Outcome | None:
     """Return what confirmed readings mean; None if they say nothing of the given latent, unless this is the last look.
 
-    A latent that the user's arguments gave stays, with a warning if another reading fits.
+    A latent that the user's arguments gave stays, with a warning if another reading fits. `seen` are the tensors of the
+    latest step, with what the user's functions gave.
     """
     if not confirmed:
         return None
     taken, latent, why = best_of(confirmed), None, ""
+    if given.latent is not None and given.is_read:
+        return _of_functions(given.latent, confirmed, is_last, seen)
     if given.latent is not None and given.is_watched:
         matching = next((reading for reading in confirmed if agrees(given.latent, reading)), None)
         against = next((reading for reading in reversed(confirmed) if overlaps(given.latent, reading)), None)
@@ -93,7 +108,22 @@ def outcome_of(model: nn.Module, confirmed: Sequence[Reading], given: Given, is_
         why = latent.why
     others = tuple(reading for reading in confirmed if reading is not taken)
     why += "".join(f"; another latent: mean from {other.mean} ({other.evidence})" for other in others)
-    return Outcome(latent, why, taken.calls.remark, taken, tuple(latent_of(model, other) for other in others))
+    beside = tuple(latent_of(model, other) for other in others)
+    return Outcome(latent, why, taken.calls.remark, taken, others=beside)
+
+
+def _of_functions(latent: Latent, confirmed: Sequence[Reading], is_last: bool, seen: Sequence[Seen]) -> Outcome | None:
+    """Return what confirmed readings mean for a latent that functions of the user read."""
+    values = GivenValues(latent, seen)
+    matching = next((reading for reading in confirmed if values.agree(reading)), None)
+    if matching is not None:
+        why, calls = f"{latent.why}; confirmed: {matching.evidence}", matching.calls
+        taken = None if calls.mean is None else replace(of_calls(latent, calls), why=why)
+        return Outcome(taken, why, calls.remark, matching)
+    against = next((reading for reading in reversed(confirmed) if values.have_size_of(reading)), None)
+    if against is None or not is_last or values.fit_a_sample():
+        return None
+    return Outcome(warning=_contradiction(latent, against))
 
 
 def code_outcome(model: nn.Module, code: Code, given: Given) -> Outcome | None:
@@ -111,9 +141,7 @@ def code_outcome(model: nn.Module, code: Code, given: Given) -> Outcome | None:
 
 
 def _contradiction(given: Latent, reading: Reading) -> str:
-    line = line_of(reading)
-    remedy = f": write {line}" if line else ""
     return (
         f"the arguments of attach() do not fit the data ({given.why}); what fits is mean from {reading.mean} and "
-        f"{reading.form.name} from {reading.spread} ({reading.evidence}){remedy}"
+        f"{reading.form.name} from {reading.spread} ({reading.evidence}): write {line_of(reading)}"
     )

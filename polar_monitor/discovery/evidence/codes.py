@@ -13,6 +13,7 @@ from math import prod
 
 import numpy as np
 
+from .obstacles import LISTED, NOT_FINITE, is_listed, listed_code, not_finite
 from .pieces import Slot
 from .samples import SampleSlot, fingerprint, is_constant
 from .seen import F32, Seen, shown
@@ -39,8 +40,6 @@ QUANTISERS = {"quantizer", "quantize", "quantiser", "vq", "codebook", "vectorqua
 """Words of modules that replace a code by the nearest of a list."""
 MIN_VARIANCE_ROWS = 16
 """Smallest number of rows that show the variance of the data."""
-MIN_DISTINCT = 0.5
-"""Share of distinct numbers below which a code is one of a list."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +93,8 @@ class CodeJudge:
         self.steps = 0
         self.reason = "no forward was seen"
         """Words for why there is no code."""
+        self.is_explained = False
+        """True if these say what has to be done: values are not finite, or a code is one of a list."""
         self.gives_back = False
         """True if some output of the model has the size of its input, as a reconstruction has."""
         self._codes: dict[tuple[Slot, SampleSlot], list[int]] = {}
@@ -103,6 +104,7 @@ class CodeJudge:
         """Take the tensors of one step that shows all modules."""
         self.steps += 1
         match, self.reason = code_of(seen)
+        self.is_explained = any(words in self.reason for words in (NOT_FINITE, LISTED))
         self.gives_back |= gives_back(seen)
         if match is not None:
             times = self._codes.setdefault((match.mean, match.sample), [0])
@@ -128,6 +130,8 @@ def code_of(seen: Sequence[Seen]) -> tuple[Code | None, str]:
     data = next((entry for entry in seen if entry.module == outermost and not entry.is_output), None)
     if data is None or len(data.shape) < 2:
         return None, "the model takes no tensor with a row for each input"
+    if reason := not_finite(seen):
+        return None, reason
     width = prod(data.shape[1:])
     back = [entry for entry in seen if entry.is_output and (_gives_back(entry, data) or _relates(entry, data, seen))]
     if not back:
@@ -139,7 +143,9 @@ def code_of(seen: Sequence[Seen]) -> tuple[Code | None, str]:
     passed = [pair for pair in _handed_over(seen) if pair[1].order < end and pair[0].shape[0] == data.shape[0]]
     narrow = [pair for pair in passed if 0 < pair[0].row_size < width]
     if not narrow:
-        return None, "no tensor that one module gives and another takes is narrower than the input"
+        return None, listed_code(
+            seen, data
+        ) or "no tensor that one module gives and another takes is narrower than the input"
     size = min(pair[0].row_size for pair in narrow)
     given, taken = next(pair for pair in narrow if pair[0].row_size == size)
     after = [pair for pair in narrow if pair[0].row_size == size][-1][0]
@@ -149,12 +155,13 @@ def code_of(seen: Sequence[Seen]) -> tuple[Code | None, str]:
         if heads := _heads_of_a_sample(seen, entry):
             return None, f"what {entry.module!r} gives may be a sample that it draws from {' and '.join(heads)}"
     if (
-        _is_listed(given.block, data.block)
-        or _is_listed(after.block, data.block)
+        is_listed(given.block, data.block)
+        or is_listed(after.block, data.block)
         or _words(taken) & QUANTISERS
         or _words(after) & QUANTISERS
     ):
-        return None, f"what {after.module!r} gives is one of a list of codes, not a continuous latent"
+        words = listed_code(seen, data)
+        return None, words or f"what {after.module!r} gives is one of a list of codes, not a continuous latent"
     hints = tuple(sorted((_words(given) | _words(taken)) & HINTS))
     slot = SampleSlot(taken.module, False, taken.path, taken.call, View(""))
     decoder, variance = _decoder_of(seen, given, output), _variance_of(data.block)
@@ -262,17 +269,6 @@ def _goes_around(seen: Sequence[Seen], given: Seen, taken: Seen, end: int) -> st
                 if part is not None and part[0].size >= given.row_size and fingerprint(part[0]) in before:
                     return entry.module
     return None
-
-
-def _is_listed(block: F32 | None, data: F32 | None) -> bool:
-    """Return True if the numbers of a code repeat more than the inputs do: it was chosen from a list."""
-    if block is None:
-        return False
-    rows = (
-        len(block) if data is None else len(np.unique(data[: len(block)].reshape(len(data[: len(block)]), -1), axis=0))
-    )
-    values = block[block != 0]
-    return len(values) >= 16 and len(np.unique(values)) < MIN_DISTINCT * len(values) * min(rows / len(block), 1.0)
 
 
 def _words(entry: Seen) -> set[str]:

@@ -89,7 +89,7 @@ class Judge:
                 if is_part and any(trial.leads(self._hint) for trial in trials + parts):
                     break
                 ways: tuple[Way, ...] = ("covariance", "") if step.has_covariance else ("",)
-                if has_zeros(sample.values):
+                if has_zeros(sample.values, sample.mantissa):
                     ways = ("mask",) if are_rows(sample.values) else ("mask", "dropout")
                     ways = ways if sample.values.size >= MIN_ZEROS or len(ways) == 1 else ()
                 paired = [

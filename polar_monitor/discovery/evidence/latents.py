@@ -19,6 +19,9 @@ from .pieces import Slot
 from .reading import Calls, Reading
 from .seen import shown
 
+PLAIN_MEAN = "{s}"
+"""Code for a mean that is a piece as it is."""
+
 
 @dataclass(frozen=True)
 class SpreadReader:
@@ -103,17 +106,21 @@ def name_hint(mean: Slot, spread: Slot, unit: str) -> float:
 
 
 def line_of(reading: Reading) -> str:
-    """Return the line of code that names a reading; '' if the arguments of `attach` cannot say it."""
-    mean, spread, unit = reading.mean, reading.spread, reading.form.unit
+    """Return the line of code that names a reading."""
+    return line_for(reading.mean, reading.spread, PLAIN_MEAN, reading.form.code, reading.form.unit)
+
+
+def line_for(mean: Slot, spread: Slot, made: str, scaled: str, unit: str) -> str:
+    """Return the line of code for what is made of two pieces: code with {s} for the piece, and the spread's unit."""
+    sides = [code.replace("{s}", _written(slot)) for slot, code in ((mean, made), (spread, scaled))]
     if mean.module == spread.module:
-        if reading.form.read is not None:
-            return ""
-        written = [_written(slot) for slot in (mean, spread)]
         latent = f'latent="{mean.module}", ' if mean.module else ""
-        return f"attach(model, {latent}mean=lambda out: {written[0]}, {unit}=lambda out: {written[1]})"
-    if any(slot.path or slot.cut is not None for slot in (mean, spread)) or reading.form.read is not None:
-        return ""
-    return f'attach(model, mean="{mean.module}", {unit}="{spread.module}")'
+        return f"attach(model, {latent}mean=lambda out: {sides[0]}, {unit}=lambda out: {sides[1]})"
+    first, second = (
+        f'"{slot.module}"' if side == "out" else f'("{slot.module}", lambda out: {side})'
+        for slot, side in zip((mean, spread), sides, strict=True)
+    )
+    return f"attach(model, mean={first}, {unit}={second})"
 
 
 def line_of_latent(latent: Latent) -> str:

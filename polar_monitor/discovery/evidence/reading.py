@@ -38,8 +38,8 @@ MIN_LEAD = 8.0
 """Log-likelihood by which a confirmed reading is ahead: 3,000 to 1."""
 RARE = 6.0
 """Rarity from which on a form needs more evidence, as others that are not in the table come near it."""
-RARE_SIGNAL = 500.0
-"""Evidence that it needs, in the units of `noise.MIN_SIGNAL`."""
+RARE_SIGNAL, RARE_NUMBERS = 500.0, 1024
+"""Evidence that it needs, in the units of `noise.MIN_SIGNAL`, and numbers of a sample."""
 WAYS: dict[Way, str] = {
     "dropout": ", after dropout has set some of its numbers to 0 and raised the others",
     "mask": ", after some of its numbers were set to 0",
@@ -77,13 +77,16 @@ class Reading:
     """Key of `WAYS` if something else is done to the noise."""
     decodes: bool = False
     """True if a module that is called after the sample gives tensors of the data's size."""
+    is_beside_inputs: bool = False
+    """True if all that take the sample take the model's inputs beside it: it is an action."""
     calls: Calls = ALL_CALLS
     """Calls of the modules that are of the latent."""
 
     @property
     def is_confirmed(self) -> bool:
         """True if the residuals are noise, no other reading comes near, and a module takes the sample."""
-        moved = self.has_moved and (self.form.rarity < RARE or self.fit.spread_signal >= RARE_SIGNAL)
+        enough = self.fit.spread_signal >= RARE_SIGNAL and self.fit.numbers >= RARE_NUMBERS
+        moved = self.has_moved and (self.form.rarity < RARE or enough)
         return self.fit.fits and moved and self.lead >= MIN_LEAD and self.is_taken
 
     @property
@@ -93,11 +96,22 @@ class Reading:
         if not self.fit.fits:
             few = self.fit.worst <= MAX_DEVIATION
             return f"{heads}: {'too few numbers so far' if few else 'what is left of the sample is not noise'}"
-        if not self.is_taken:
+        if not self._has_taker:
             return f"{heads}: no module but a critic takes a sample of them; a policy or a regressor?"
+        if self.is_beside_inputs:
+            return f"{heads}: {self.action}"
         if not self.has_moved:
             return f"{heads}: the mean is too near 0, or σ too even, to say that they are mean and σ"
         return "" if self.is_confirmed else f"{heads}: another reading is nearly as likely"
+
+    @property
+    def action(self) -> str:
+        """Words for a sample that goes with the model's inputs."""
+        takers = sorted(self.takers, key=lambda name: (name.count("."), name))[:1]
+        return (
+            f"{' and '.join(map(repr, takers)) or 'the only module'} takes a sample of them beside all of the model's "
+            "inputs, as a critic or a world model takes a policy's action; a decoder that has the data needs no latent"
+        )
 
     @property
     def has_moved(self) -> bool:
@@ -111,7 +125,11 @@ class Reading:
 
     @property
     def is_taken(self) -> bool:
-        """True if a module takes the sample that is no critic: a policy's action is no latent."""
+        """True if a module takes the sample that is no critic, and not beside all of the data."""
+        return self._has_taker and not self.is_beside_inputs
+
+    @property
+    def _has_taker(self) -> bool:
         return any(not CRITICS & set(re.split(r"[._]", name.lower())) for name in self.takers)
 
     @property

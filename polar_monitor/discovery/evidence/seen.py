@@ -17,6 +17,8 @@ Key = str | int
 Path = tuple[Key, ...]
 """Where a tensor lies in a value: indices of sequences, keys of mappings, and names of attributes with a dot before."""
 
+GIVEN = "as given"
+"""Beginning of the path of what functions of the user read of a module's output: GIVEN, then the side."""
 MAX_DEPTH = 3
 """Containers inside each other that are looked into."""
 MAX_MEMBERS = 16

@@ -144,6 +144,34 @@ class Step:
         taken = [place for view in views for place in self._inputs_by_mark(view).get(own, ())]
         return {module for module, order in taken if order > sample.order}
 
+    def is_input(self, sample: Sample) -> bool:
+        """Return True if a sample is some columns of what the model takes."""
+        data = (entry.block for entry in self.seen if entry.module == self.seen[0].module and not entry.is_output)
+        return any(_holds(block, sample.values) for block in data if block is not None)
+
+    def is_beside_inputs(self, sample: Sample) -> bool:
+        """Return True if every module that takes a sample of a row takes all of the model's inputs beside it.
+
+        A decoder needs no latent for data that it is given: the sample is an action, of a policy.
+        """
+        outermost = self.seen[0].module
+        data = [entry for entry in self.seen if entry.module == outermost and not entry.is_output and not entry.call]
+        if len(sample.shape) != 2 or not data or any(entry.block is None or len(entry.shape) != 2 for entry in data):
+            return False
+        own, is_taken = sample.values, False
+        for entry in self.seen:
+            if entry.is_output or entry.block is None or len(entry.shape) != 2 or entry.module == outermost:
+                continue
+            count = min(len(entry.block), len(own))
+            if entry.order < sample.order or not _holds(entry.block[:count], own[:count]):
+                continue
+            call = (entry.module, entry.call)
+            beside = [one.block for one in self.seen if (one.module, one.call) == call and not one.is_output]
+            if not all(any(_holds(block, one.block) for block in beside if block is not None) for one in data):
+                return False
+            is_taken = True
+        return is_taken
+
     def _inputs_by_mark(self, view: View) -> dict[bytes, list[tuple[str, int]]]:
         """Return where the inputs of modules, in one view, have these first numbers: (module, order)."""
         if view not in self._taken:
@@ -259,6 +287,16 @@ class Step:
         linked &= wholes[:, None] == wholes
         np.fill_diagonal(linked, False)
         return linked
+
+
+def _holds(block: F32, part: F32 | None) -> bool:
+    """Return True if a part is some columns of a block, as far as both go."""
+    if part is None or block.ndim != 2 or part.ndim != 2 or not 0 < part.shape[1] <= block.shape[1]:
+        return False
+    count = min(len(block), len(part))
+    block, part = block[:count], part[:count]
+    starts = np.flatnonzero((block[:, : block.shape[1] - part.shape[1] + 1] == part[:, :1]).all(0))
+    return any(np.array_equal(block[:, start : start + part.shape[1]], part) for start in starts)
 
 
 def _numbered(keys: Sequence[object]) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .forms import IS_LAPLACE, log_scales
 from .seen import F32
+from .views import FULL_MANTISSA
 
 F64 = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -22,7 +23,6 @@ LOG_2PI = float(np.log(2 * np.pi))
 MAX_LOG_SCALE = 30.0
 MIN_GAIN = 8.0
 """Log-likelihood by which noise of constant σ may be ahead of a reading."""
-FULL_MANTISSA = 23
 SAME_NUMBERS = 1e-6
 """Relative difference up to which a sample equals a piece."""
 MAX_SLOPE = 5.5

@@ -15,8 +15,8 @@ from .reading import MIN_LEAD, Reading, Way
 from .samples import Lines, Sample, fingerprint, is_constant, stacked
 from .seen import F32
 from .step import Step
-from .tally import F64, FULL_MANTISSA, Bools, Scales, Tally, scales_of, tally, with_rounding
-from .views import dropout_factor
+from .tally import F64, Bools, Scales, Tally, scales_of, tally, with_rounding
+from .views import FULL_MANTISSA, dropout_factor, has_zeros
 
 HINT = 2.0
 """Log-likelihood that a name is worth."""
@@ -67,6 +67,7 @@ class Trial:
         self.takers: set[str] = set()
         """Modules that take the sample."""
         self._decodes = False
+        self._is_beside_inputs = False
         self._way = way
         self._pieces = pieces
         self._linked = linked
@@ -98,11 +99,13 @@ class Trial:
         if result is None or len(result.places) < len(pieces):
             return
         lines, width = result.values, result.width
-        if not self._way and not lines[0].all():  # something sets numbers to 0, as no noise does
+        if not self._way and has_zeros(lines[0], sample.mantissa):  # something sets numbers to 0, as no noise does
             self._tally = None
             return
         self.sample, self._pieces = sample, pieces
         self.takers |= step.takers(sample)
+        if not self._looks:  # later steps need not show the model's inputs
+            self._is_beside_inputs = step.is_beside_inputs(sample)
         self._decodes = self._decodes or step.gives_data_after(sample)
         new = tally(lines, self._linked, scales_in(step, sample, pieces, lines, result.key))
         self._tally = new if self._tally is None else self._tally.plus(new)
@@ -191,6 +194,7 @@ class Trial:
             support=hint(pieces[best.mean].slot, pieces[best.spread].slot, FORMS[best.form].unit),
             way=self._way,
             decodes=self._decodes,
+            is_beside_inputs=self._is_beside_inputs,
         )
 
     def _same(self, top: Index) -> tuple[Bools, Bools]:

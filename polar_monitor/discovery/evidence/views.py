@@ -16,6 +16,8 @@ from .seen import F32
 
 MAX_COPIES = 64
 """Samples of one input that are looked for."""
+FULL_MANTISSA = 23
+"""Mantissa bits of float32."""
 DROPPED = (0.0, 0.98)
 """Shares of exact zeros that dropout leaves."""
 
@@ -153,9 +155,13 @@ def share_of_zeros(values: F32) -> float:
     return float((values == 0).mean()) if values.size else 0.0
 
 
-def has_zeros(values: F32) -> bool:
-    """Return True if some numbers are exactly 0: set so by dropout or a mask, as no noise is."""
-    return DROPPED[0] < share_of_zeros(values) < DROPPED[1]
+def has_zeros(values: F32, mantissa: int = FULL_MANTISSA) -> bool:
+    """Return True if some numbers are exactly 0: set so by dropout or a mask, as no noise is.
+
+    In low precision a few are 0 by chance.
+    """
+    by_chance = 0.0 if mantissa >= FULL_MANTISSA else 2.0 ** (1 - mantissa)
+    return max(DROPPED[0], by_chance) < share_of_zeros(values) < DROPPED[1]
 
 
 def are_rows(values: F32) -> bool:

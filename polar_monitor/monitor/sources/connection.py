@@ -47,6 +47,7 @@ def connect(
     loop.connect(hooks)
     weakref.finalize(loop, _take_off, hooks).atexit = False
     _running.add(loop)
+    clock.follow(hooks.modules)
     if "train" in loop.pipelines and before is None and not loop.schedule.steps:
         clock.expect_steps(loop.pipelines["train"].ring)
     if hooks.class_compiled_before and before is None:

@@ -51,10 +51,10 @@ class LatentSearch:
             self.decoder = WatchedDecoder(request.decoder, model)
         self._mask = None if request.mask is None else MaskReader(request.mask, model)
         latent, question = find.find_or_ask(model, request)
-        self._given = Given(latent, question, request.is_named, request.which == "all")
+        self._given = Given(latent, question, request.is_named, request.which == "all", request.is_read)
         self._outcome: Outcome | None = None
         self._latent = latent if self._given.is_watched else None
-        if request.example is not None and not request.is_decided:
+        if request.example is not None and not (request.is_decided or request.is_read):
             self._outcome = look_at(model, request.example).outcome(model, self._given)
             if self._outcome is not None and self._outcome.latent is not None:
                 self._latent = find.prepared(self._outcome.latent, request)
@@ -187,7 +187,7 @@ class LatentSearch:
             self.decoder = WatchedDecoder(outcome.decoder, model, variance, given=False)
             self._share_decoder()
         if outcome.reading is not None and model is not None:
-            self._later = LaterCheck(model, outcome.reading, self._loop.schedule.steps)
+            self._later = LaterCheck(model, outcome.reading, self._loop.schedule.steps, outcome.asked)
             weakref.finalize(self, self._later.stop).atexit = False
             self._loop.search = self
         self.why = outcome.why or (warning if outcome.is_none else self.why)

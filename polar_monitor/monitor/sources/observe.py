@@ -98,9 +98,10 @@ class ObservedRows:
             if self.kind and self.spread is not None and self._can_be_looked_at(self.spread):
                 pipeline.check_unit(self.spread.detach().float().numpy(), self.kind)
             axes = Axes(None if self.letters == "nd" else self.letters)
-            ring.begin_call(self.mask)
-            Tap({}, None, "both", axes, strict=True).record(ring, (self.mean, self.spread))
-            ring.numbers.mask = None
+            with ring.lock:
+                ring.begin_call(self.mask)
+                Tap({}, None, "both", axes, strict=True).record(ring, (self.mean, self.spread))
+                ring.numbers.mask = None
         except PolarMonitorError:
             raise
         except (TypeError, ValueError, RuntimeError) as failure:

@@ -166,7 +166,7 @@ NONE: dict[str, tuple[nn.Module, Callable[[], Any], str]] = {
     ),
     "a VQ-VAE": (
         Net(lambda s, x: s.decoder(s.vq(s.encoder(x))), encoder=mlp(X, H, 6), vq=VectorQuantizer(), decoder=mlp(6, X)),
-        data, "is one of a list of codes",
+        data, "a code of a list",
     ),
 }  # fmt: skip
 

@@ -101,8 +101,9 @@ def test_a_sample_that_the_names_do_not_explain_is_one_warning() -> None:
     torch.manual_seed(0)
     model = Softmaxed()
     monitor = watched(model)
-    told = steps(model, 40)
+    told = steps(model, 120)
     assert len(told) == 1
-    assert "what enters 'out' is near this mean, but not mean + σ × noise as it is read" in told[0]
-    assert "not confirmed" in monitor.explain()
+    assert "the latent does not fit the data (mean from 'fc_mu', log σ² from 'fc_logvar'" in told[0]
+    assert 'std=("fc_logvar", lambda out: …)) with what the forward makes of them' in told[0]
+    assert "not confirmed so far: what enters 'out' is near its mean" in monitor.explain()
     assert hooks(model) == 3

@@ -23,6 +23,6 @@ def test_one_dimension_that_fits_no_more_is_one_warning() -> None:
     floor.ratio = 1.2  # type: ignore[attr-defined]
     told = steps(model, 100)
     assert len(told) == 1
-    assert "the latent does not fit the data any more" in told[0]
+    assert "the latent does not fit the data" in told[0]
     assert "in dimension 1)" in told[0]
     assert hooks(model) == 3

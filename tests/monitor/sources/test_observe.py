@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from polar_monitor import PolarMonitor, PolarMonitorError, PolarMonitorWarning
+from polar_monitor import PolarMonitor, PolarMonitorError, PolarMonitorWarning, attach
 
 X = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
 
@@ -136,3 +137,23 @@ def test_sequences_with_channels_second_may_have_any_length() -> None:
             monitor.step()
     health, snapshot = monitor.health(), monitor.snapshot()
     assert (health.errors, health.rows_dropped, snapshot is not None and snapshot.dimensions) == (0, 0, 3)
+
+
+def test_a_latent_whose_width_changes_in_training_is_one_warning() -> None:
+    model = torch.nn.ModuleDict({"fc_mu": torch.nn.Linear(4, 2), "other": torch.nn.Linear(4, 3)})
+    monitor = attach(model, mean="fc_mu", sinks=(), every=1, max_overhead=1.0)
+    optimiser = torch.optim.SGD(model.parameters(), 0.0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for step in range(60):
+            model["fc_mu"].weight.data = torch.randn(2 if step < 20 or step > 40 else 3, 4)
+            model["fc_mu"].bias.data = torch.zeros(len(model["fc_mu"].weight))
+            model["fc_mu"](torch.randn(64, 4))
+            optimiser.step()
+    monitor.evaluate()
+    ours = [str(one.message) for one in caught if one.category is PolarMonitorWarning]
+    assert len(ours) == 1
+    assert "the latent had 2 dimensions, and now has 3" in ours[0]
+    assert monitor.health().errors == 0
+    assert monitor.health().rows_dropped > 0
+    monitor.detach()

@@ -10,7 +10,8 @@ import torch
 from evidence_runs import D, Run, Toy, X, look_once, noise, rows, run
 from torch import Tensor, nn
 
-from polar_monitor.discovery.evidence.drift import Check, check
+from polar_monitor.discovery.evidence.later.drift import Check, check, is_rescaled
+from polar_monitor.discovery.evidence.later.processing import explanation_of
 
 
 def found() -> tuple[Toy, Run]:
@@ -43,13 +44,15 @@ def same(m: Tensor) -> Tensor:
     return m
 
 
-CHANGES: dict[str, tuple[Callable[..., Any], str]] = {
-    "halved": (with_change(same, lambda s: (s / 4).exp()), "log σ is multiplied by 0.5 after the module"),
-    "clamped": (with_change(same, lambda s: half(s.clamp(max=0.3))), "log σ is clamped to at most about"),
-    "batch norm": (
-        with_change(lambda m: nn.functional.batch_norm(m, None, None, training=True), half), "as a normalisation layer"
+CHANGES: dict[str, tuple[Callable[..., Any], str, str]] = {
+    "halved": (with_change(same, lambda s: (s / 4).exp()), "{s}", "0.5 * {s}"),
+    "clamped": (with_change(same, lambda s: half(s.clamp(max=0.5))), "{s}", "{s}.clamp(max=0.5)"),
+    "layer norm": (
+        with_change(lambda m: nn.functional.layer_norm(m, (D,)), half),
+        "torch.nn.functional.layer_norm({s}, {s}.shape[-1:])", "{s}",
     ),
-    "layer norm": (with_change(lambda m: nn.functional.layer_norm(m, (D,)), half), "as a LayerNorm does"),
+    "softplus": (with_change(same, nn.functional.softplus), "{s}", "torch.nn.functional.softplus({s})"),
+    "log σ": (with_change(same, torch.exp), "{s}", "{s}"),
 }  # fmt: skip
 
 
@@ -59,21 +62,24 @@ def test_a_reading_that_fits_goes_on() -> None:
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_behind_the_layer_is_named(change: str) -> None:
-    outcome = checked(CHANGES[change][0])
+    forward, mean, spread = CHANGES[change]
+    outcome = checked(forward)
     assert not outcome.fits
-    assert CHANGES[change][1] in outcome.change
+    assert outcome.numbers is not None
+    explanation = explanation_of(*outcome.numbers)
+    assert explanation is not None
+    assert (explanation.mean.code, explanation.spread.code) == (mean, spread)
 
 
-def test_a_wrong_unit_gives_the_reading_that_fits() -> None:
-    for std, name in (
-        (nn.functional.softplus, "σ = softplus(·)"),
-        (torch.exp, "log σ"),
-        (same, "σ, negative in places"),
-    ):
-        outcome = checked(with_change(same, std))
-        assert outcome.better is not None
-        assert outcome.better.form.name == name
-        assert outcome.better.mean.module == "mu"
+def test_a_scale_and_shift_of_each_dimension_is_known_as_such() -> None:
+    model, result = found()
+    model.given = with_change(lambda m: nn.functional.batch_norm(m, None, None, training=True), half)
+    outcome = check(result.readings[0], look_once(model, torch.randn(512, X)))
+    assert outcome is not None
+    assert outcome.numbers is not None
+    assert not outcome.fits
+    assert is_rescaled(result.readings[0], outcome.numbers)
+    assert not is_rescaled(result.readings[0], outcome.numbers._replace(z=outcome.numbers.z**3))
 
 
 def test_a_step_without_the_modules_says_nothing() -> None:

@@ -1,0 +1,81 @@
+"""`python -m bench.pictures`: trains runs (some four minutes), and takes the pictures of README and docs from them.
+
+`--views FOLDER` takes every view of every run, wide and at 800 pixels, light and dark, to be looked at; `--figures`
+prints sizes and times of the page for 512 dimensions and 2,000 evaluations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from polar_monitor.web.report import write_report
+
+from .board import serve
+from .chromium import chromium, open_page, save
+from .figures import figures
+from .training import RUNS, train
+
+SWEEP = ("beta=1", "beta=4", "beta=16")
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
+
+
+def report(folders: list[Path], output: Path) -> str:
+    """Write a report and return its address."""
+    write_report(folders, output)
+    return output.resolve().as_uri()
+
+
+def docs_pictures(browser: Any, folders: dict[str, Path], work: Path) -> None:
+    """Take the pictures of README and docs."""
+    page = open_page(browser, report([folders["demo"]], work / "demo.html"), 1100)
+    save(page, IMAGES / "lifelines.png", "h1", ".legend")
+    page.locator(".row[data-dimension]").first.locator(".name").click()
+    save(page, IMAGES / "views.png", ".pair", ".card.alerts")
+    page = open_page(browser, report([folders["widest"]], work / "widest.html"), 1100)
+    save(page, IMAGES / "lifelines-512.png", "h1", ".legend")
+    page = open_page(browser, report([folders[name] for name in SWEEP], work / "sweep.html"), 1100)
+    save(page, IMAGES / "runs.png", "h1", ".card.spectra")
+    page = open_page(browser, f"{serve(folders['demo'])}#polarisation", 1100)
+    page.wait_for_selector("iframe")
+    next(frame for frame in page.frames if frame is not page.main_frame).wait_for_selector(".sentence")
+    page.wait_for_timeout(1000)
+    page.screenshot(path=IMAGES / "tab.png")
+
+
+def all_views(browser: Any, folders: dict[str, Path], work: Path, output: Path) -> None:
+    """Take every report in both widths and themes."""
+    urls = {name: report([folder], work / f"{name}.html") for name, folder in folders.items()}
+    urls["sweep"] = report([folders[name] for name in SWEEP], work / "sweep.html")
+    for name, url in urls.items():
+        for width in (1280, 800):
+            for dark in (False, True):
+                page = open_page(browser, url, width, dark)
+                save(page, output / f"{name}-{width}-{'dark' if dark else 'light'}.png")
+                page.close()
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=Path, default=Path("runs/pictures"), help="where the runs are, or are trained")
+    parser.add_argument("--views", type=Path, metavar="FOLDER", help="take all views instead of the docs' pictures")
+    parser.add_argument("--figures", action="store_true", help="print sizes and times instead")
+    options = parser.parse_args()
+    logging.getLogger("polar_monitor").addHandler(logging.NullHandler())
+    names = ["widest"] if options.figures else list(RUNS)
+    folders = {name: train(name, options.runs) for name in names}
+    with chromium() as browser:
+        if options.figures:
+            print(json.dumps(figures(browser, folders["widest"], options.runs), indent=2))
+        elif options.views is not None:
+            all_views(browser, folders, options.runs, options.views)
+        else:
+            docs_pictures(browser, folders, options.runs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Readings that stop to fit, or never fit quite: what their heads become on their way into the sample."""

@@ -1,0 +1,44 @@
+"""The figure of a picture, the document behind it, and the colours that all pictures share."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ..errors import PolarMonitorError
+from ..views.document import documents
+from ..views.find_logs import log_of_run, titles
+from ..views.log import RunLog
+
+USED, FALLING, GREY = "#0072b2", "#d55e00", "#aab1b9"
+SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6a51a3", "#555555")
+MARKERS = "osD^vP*X"
+
+
+def new_figure(width: float, height: float) -> tuple[Any, Any]:
+    """Return a figure and its axes, without a window. Raises ImportError where matplotlib is not installed."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError('pictures need matplotlib: pip install "polar-monitor[plot]"') from error
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def document_of(run: str | os.PathLike[str] | dict[str, Any], name: str = "", mode: str = "train") -> dict[str, Any]:
+    """Return the document of a latent and mode of a run. Raises PolarMonitorError if there is none."""
+    if isinstance(run, dict):
+        return run
+    path = log_of_run(run)
+    log = RunLog(path)
+    log.refresh()
+    if log.problem:
+        raise PolarMonitorError(f"{str(path)!r}: {log.problem}")
+    drawn = documents(log, titles([path])[0])
+    chosen = [one for one in drawn if (one["name"], one["mode"]) == (name, mode)] or (drawn if len(drawn) == 1 else [])
+    if not chosen:
+        known = ", ".join(f"name={one['name']!r}, mode={one['mode']!r}" for one in drawn)
+        raise PolarMonitorError(f"expected one of the latents of this run, got {name!r} in mode {mode!r}: {known}")
+    return chosen[0]

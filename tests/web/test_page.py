@@ -1,0 +1,155 @@
+"""The page in a real browser: every view is drawn, and mouse, keyboard and slider move all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pages.browser import browser, opened
+from pages.logs import fading_alert, falling_run, never_finite, write_log
+from records import make_alert, make_run
+
+from polar_monitor.alerts.alert import AlertKind
+from polar_monitor.web.report import write_report
+
+pytestmark = pytest.mark.browser
+ALERTS = {500: (fading_alert(500, [0]),), 600: (replace(make_alert(600, None, AlertKind.DRAIN), dimensions=()),)}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("reports")
+    runs = {
+        "falling": falling_run(ALERTS),
+        "one": make_run(12, 1, bins=8),
+        "ten": make_run(40, 10, bins=8),
+        "wide": make_run(30, 512, bins=8),
+        "nan": never_finite(),
+        "single": falling_run()[:1],
+    }
+    urls = {}
+    for name, run in runs.items():
+        write_log(folder / name, run)
+        write_report([folder / name], folder / f"{name}.html")
+        urls[name] = (folder / f"{name}.html").as_uri()
+    write_report([folder / name for name in ("falling", "ten", "nan")], folder / "several.html")
+    (folder / "empty.jsonl").touch()
+    write_report([folder / "empty.jsonl"], folder / "empty.html")
+    return urls | {name: (folder / f"{name}.html").as_uri() for name in ("several", "empty")}
+
+
+def overflow(page: Any) -> int:
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (800, True), (400, False)])
+@pytest.mark.parametrize("name", ["falling", "one", "wide", "nan", "single", "several"])
+def test_every_view_is_drawn_and_nothing_overflows(
+    chromium: Any, reports: dict[str, str], name: str, width: int, dark: bool
+) -> None:
+    with opened(chromium, reports[name], width=width, dark=dark) as page:
+        assert page.locator(".sentence").inner_text().strip()
+        assert page.locator("div.lifelines .row").count() >= 1
+        assert page.locator("svg .dot").count() >= 1
+        assert "NaN" not in page.content().split("polar-monitor-data")[0]
+        assert overflow(page) <= 0
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (background == "rgb(13, 17, 23)") is dark
+
+
+def test_a_page_without_numbers_says_why(chromium: Any, reports: dict[str, str]) -> None:
+    with opened(chromium, reports["empty"]) as page:
+        assert "the log is empty" in page.locator(".problem").inner_text()
+
+
+def test_a_click_chooses_a_dimension_in_all_views(chromium: Any, reports: dict[str, str]) -> None:
+    with opened(chromium, reports["falling"], bypass_csp=True) as page:
+        page.locator(".row[data-dimension='0'] .name").click()
+        page.wait_for_selector(".dot.selected")
+        assert "dim 0: 0.50 ± 0.010 nats at step 700; fading since step 100" in page.locator(".status").inner_text()
+        assert page.locator(".symbol.selected").count() == 1
+        page.locator(".dot.selected").click()
+        page.wait_for_function("!document.querySelector('.row.selected')")
+
+
+def test_the_cursor_is_one_over_all_views(chromium: Any, reports: dict[str, str]) -> None:
+    with opened(chromium, reports["falling"], bypass_csp=True) as page:
+        box = page.locator("div.lifelines svg").bounding_box()
+        page.mouse.move(box["x"] + 80, box["y"] + 70)
+        page.wait_for_function("document.querySelector('.slider output').textContent === 'step 100'")
+        assert "at step 100" in page.locator("div.lifelines svg").inner_html()
+        page.mouse.move(5, 5)
+        page.wait_for_function("document.querySelector('.slider output').textContent === 'step 700'")
+        page.locator(".slider input").fill("2")
+        page.wait_for_function("document.querySelector('div.lifelines svg').innerHTML.includes('at step 300')")
+        page.locator("ol.alerts button").first.click()
+        page.wait_for_function("document.querySelector('.slider output').textContent === 'step 600'")
+
+
+def test_the_keyboard_moves_cursor_and_choice(chromium: Any, reports: dict[str, str]) -> None:
+    with opened(chromium, reports["falling"], bypass_csp=True) as page:
+        page.locator("div.lifelines").focus()
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_function("document.querySelector('.slider output').textContent === 'step 600'")
+        page.keyboard.press("ArrowDown")
+        page.wait_for_selector(".row.selected[data-dimension='1']")
+        page.keyboard.press("Escape")
+        page.wait_for_function("!document.querySelector('.row.selected')")
+        assert page.locator(".spoken tr").count() == 4
+        assert "dim 0" in page.locator(".spoken").text_content()
+
+
+def test_the_folded_group_opens(chromium: Any, reports: dict[str, str]) -> None:
+    with opened(chromium, reports["falling"], bypass_csp=True) as page:
+        assert "2 more" in page.locator(".fold").text_content()
+        page.locator(".fold .quiet").first.click()
+        page.wait_for_function("document.querySelector('.fold').textContent.includes('dim 3')")
+
+
+def test_the_criteria_open_and_mark_what_differs(chromium: Any, reports: dict[str, str]) -> None:
+    with opened(chromium, reports["ten"]) as page:
+        page.locator(".card.criteria summary").click()
+        assert page.locator("table.criteria tbody tr").count() == 7
+        assert "active units" in page.locator("table.criteria thead").inner_text()
+        assert overflow(page) <= 0
+
+
+def test_another_run_is_shown_by_a_click_and_runs_are_sorted(chromium: Any, reports: dict[str, str]) -> None:
+    with opened(chromium, reports["several"]) as page:
+        first = page.locator("table.runs tbody tr").first
+        assert "falling" in first.inner_text()
+        page.locator("table.runs th button", has_text="nats").first.click()
+        assert "nan" in first.inner_text()
+        page.locator("table.runs .link", has_text="ten").click()
+        assert page.locator("h2.which").inner_text() == "ten"
+
+
+def test_views_are_saved_as_pictures_and_tables(chromium: Any, reports: dict[str, str]) -> None:
+    with opened(chromium, reports["falling"]) as page:
+        for kind, view in (("SVG", "lifelines"), ("SVG", "timeline"), ("CSV", "plane"), ("PNG", "spectrum")):
+            with page.expect_download() as waiting:
+                page.locator(f".card.{view} .exports button", has_text=kind).click()
+            saved = Path(waiting.value.path()).read_bytes()
+            starts = {"SVG": b"<svg ", "CSV": b"step,dimension,log10 Var", "PNG": b"\x89PNG"}
+            assert saved.startswith(starts[kind])
+            if kind == "SVG":
+                assert b"fill: rgb(" in saved
+
+
+def test_without_uplot_the_picture_is_drawn_all_the_same(
+    chromium: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("polar_monitor.web.report.uplot", lambda name: "")
+    write_log(tmp_path, falling_run(ALERTS))
+    write_report([tmp_path], tmp_path / "x.html")
+    with opened(chromium, (tmp_path / "x.html").as_uri()) as page:
+        assert page.locator(".timeline svg .line").count() == 3
