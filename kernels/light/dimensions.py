@@ -12,17 +12,22 @@ from .. import posterior
 from .._jit import kernel
 
 INFORMATION, VALLEY = len(posterior.NAMES) - 1, len(posterior.NAMES) + 1
-FINITE, NON_FINITE, ROWS = VALLEY + 2, VALLEY + 3, VALLEY + 4
-NAMES = (*posterior.NAMES[1:], "information", "information_se", "valley", "valley_se", "finite", "non_finite", "rows")
+FINITE, NON_FINITE, ROWS = VALLEY + 4, VALLEY + 5, VALLEY + 6
+NAMES = (
+    *posterior.NAMES[1:], "information", "information_se", "valley", "valley_se", "upper_kind", "upper_kind_se",
+    "finite", "non_finite", "rows",
+)  # fmt: skip
 """Rows of a block; the last three are counts."""
 UPPER = NAMES.index("information_upper")
 VARIANCE, POSTERIOR, LOG = (NAMES.index(name) for name in ("variance", "posterior_variance", "log_variance"))
 USED, UNUSED = NAMES.index("share_active"), NAMES.index("share_passive")
+GAP, MIN_GAP = NAMES.index("variance_gap"), 0.015
+"""Row of the variance gap, and nats: two kinds a factor of 4 apart in σ², with 5 % of the inputs each, give 0.0155."""
 ERRORS = tuple(NAMES.index(name) for name in posterior.NAMES if name.endswith("_se"))
 TABLE_ROWS, ENDS = posterior.ROWS, posterior.MEAN_LOW
 """Columns of the description: the number of finite rows, and the first of the ends of μ and σ²."""
 NEAR, FAR, SIDES = range(3)
-"""Lists of dimensions: whose rows the quadrature reads in any order, in ascending order; with inputs on both sides."""
+"""Lists of dimensions: whose rows the quadrature reads in any order, in ascending order; that may have two kinds."""
 KEY, LARGEST, TOTAL, CERTIFIED = range(4)
 """Rows of the notes: minus the upper bound of the information, for the order of the dimensions by it; the greatest
 variance of an input that uses the dimension; T; 1 where I_G itself is the estimate."""
@@ -75,7 +80,7 @@ def choose(table, has_variance, tau, cuts, block, described, notes, lists, resul
             else:
                 lists[NEAR, near] = d
                 near += 1
-        if has_variance and own[1 + USED] >= share and own[1 + UNUSED] >= share:
+        if has_variance and own[1 + USED] >= share and (own[1 + UNUSED] >= share or own[1 + GAP] >= MIN_GAP):
             lists[SIDES, sides] = d
             sides += 1
     return near, far, sides, several
@@ -83,7 +88,7 @@ def choose(table, has_variance, tau, cuts, block, described, notes, lists, resul
 
 @kernel("void(float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], boolean, float64)")
 def gather(block, notes, result, depths, sides, has_variance, repeats):
-    """Complete the block: information from result (D, 3), the valleys of the dimensions `sides` from depths (·, 2).
+    """Complete the block: information from result (D, 3), the valleys of the dimensions `sides` from depths (·, 4).
 
     Each input occurs `repeats` times: errors grow by its root, and as many inputs are different.
     """
@@ -105,4 +110,5 @@ def gather(block, notes, result, depths, sides, has_variance, repeats):
             block[VALLEY + 1, d] = 0.0 if block[FINITE, d] > 1.0 else np.nan
         block[INFORMATION, d], block[INFORMATION + 1, d] = information, error
     for k in range(sides.shape[0]):
-        block[VALLEY, sides[k]], block[VALLEY + 1, sides[k]] = depths[k, 0], depths[k, 1] * widen
+        for r in range(0, 4, 2):
+            block[VALLEY + r, sides[k]], block[VALLEY + r + 1, sides[k]] = depths[k, r], depths[k, r + 1] * widen

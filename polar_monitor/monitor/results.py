@@ -126,7 +126,8 @@ class Results:
         read = next((read for pipeline in self._loop.pipelines.values() if (read := pipeline.reading)), "")
         search = self._search
         decoder = "" if search is None or search.decoder is None else search.decoder.text
-        read = "\n".join(part for part in (read, decoder, "" if search is None else search.cost) if part)
+        left_out = next((p.left_out for p in self._loop.pipelines.values() if p.left_out), "")
+        read = "\n".join(part for part in (read, decoder, "" if search is None else search.cost, left_out) if part)
         return summary.explain(why, read, self._loop.options.modes, self._loop.schedule, self.log_dir)
 
     def summary(self, *, all: bool = False) -> str:

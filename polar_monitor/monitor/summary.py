@@ -19,6 +19,7 @@ from ..intervention.worth import Worth
 from ..regime.regime import Regime
 from ..regime.regime_table import counts, table, terminal_size, wrapped
 from ..schedule.schedule import Schedule
+from ..statistics.full import LOWEST
 from ..statistics.snapshot import Snapshot
 
 MIN_NOT_FINITE = 0.01
@@ -71,8 +72,8 @@ def summary(
     regime = regime if regime.snapshot is snapshot else replace(regime, snapshot=snapshot)
     now = "" if health.steps == snapshot.step else f" (training is at step {health.steps:,})"
     head = [f"step {snapshot.step:,}{now}: {regime.verdict}; {counts(regime)}"]
-    facts = (f"from {snapshot.n:,} rows{_steps_of_rows(snapshot)}", *regime.reasons, *_not_finite(snapshot))
-    head += [line for fact in facts for line in wrapped(fact, width)]
+    facts = [f"from {snapshot.n:,} rows{_steps_of_rows(snapshot)}", *regime.reasons, *_not_finite(snapshot)]
+    head += [line for fact in (*facts, left_out(snapshot)) if fact for line in wrapped(fact, width)]
     notes = [] if worth is None else [heading(worth), *worth.sentences()]
     notes += [few] if (few := few_evaluations(health.evaluations)) else []
     foot = [line for note in notes for line in wrapped(note, width)]
@@ -109,6 +110,17 @@ def _judgement(regime: Regime, rest: Sequence[int], was_used: Sequence[bool]) ->
     if len(was_used) != len(regime.labels) or any(was_used[j] for j in rest):
         return "passive"
     return "in use only at the start, or never" + (": healthy" if regime.informative else "")
+
+
+def left_out(s: Snapshot) -> str:
+    """Say which dimensions of a wide latent have no entropies and correlations; '' if all have, or none."""
+    if not 0 <= s.covered < s.dimensions:
+        return ""
+    return (
+        f"labels, information and KL of all {s.dimensions:,} dimensions; entropies, correlations, rank and histograms "
+        f"of {s.covered:,}, those with most information and {LOWEST} with least: all would take too long on the "
+        "training thread"
+    )
 
 
 def _not_finite(s: Snapshot) -> Iterator[str]:

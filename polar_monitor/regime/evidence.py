@@ -10,7 +10,9 @@ evaluation from the cut of a question, in standard errors, on the side of the ot
   the window's rows that are new since the evaluation before, so that no row counts twice, however often one looks.
 
 A window without a valley in log σ² counts as d standard errors against mixed: it has no error of its own, and in a
-dimension whose rarer kind is about 5 % of the inputs one window shows the valley and the next does not.
+dimension whose rarer kind is about 5 % of the inputs one window shows the valley and the next does not. For a
+dimension that is mixed by a nearly empty valley alone a window without one counts as much, as long as its shares allow
+two kinds.
 
 For a stationary dimension on the cut the first rule errs in 1 of 2,000 independent windows, and the second at most as
 often (Lorden 1971: the mean time to an error is at least exp(`MIN_EVIDENCE`) windows): together at most 1 in 1,000.
@@ -37,6 +39,8 @@ MAX_NAMED = 5
 """Largest number of dimensions that a reason names."""
 MOVES = 1 << 6
 """Bit of `Codes.sides` that marks a dimension that moves through a cut, by the rule of `motion.py`."""
+GAP = 1 << 7
+"""Bit of `Codes.sides` that marks a dimension that is mixed by a nearly empty valley, and not by the fixed places."""
 
 
 def new_share(snapshot: Snapshot, previous: Snapshot | None) -> float:

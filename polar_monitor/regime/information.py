@@ -1,9 +1,11 @@
 """Our criterion: labels from the information of each dimension, and the sentence that explains a label.
 
 With a variance representation a dimension is *passive* if its information is surely small. It is *mixed* if some inputs
-surely use it, some surely do not, and a valley in the distribution of log σ² surely separates the two kinds. A mixed
-dimension may carry little information in total, since few inputs may use it. Any other dimension whose information is
-surely not small is *active*. Without a variance (autoencoders) the resolved entropy of the mean decides. No dimension
+surely use it, some surely do not, and a valley in the distribution of log σ² surely separates the two kinds. If this
+valley is a factor of 4 wide and nearly empty, the two kinds are plain wherever it lies: the dimension is mixed if σ² of
+the inputs above it is surely at least half of V + E; else all inputs use it, with two precisions. A mixed dimension may
+carry little information in total, since few inputs may use it. Any other dimension whose information is surely not
+small is *active*. Without a variance (autoencoders) the resolved entropy of the mean decides. No dimension
 is called mixed then, because the entropy of the mean alone cannot distinguish active from mixed.
 
 "Surely" means the 95 % confidence bound, unless another bound is given.
@@ -29,6 +31,8 @@ MIXED_GAP = 0.02
 """Lower limit of a mixed dimension's `variance_gap`, in nats."""
 MIXED_VALLEY = 0.85
 """Upper limit of a mixed dimension's `valley`: rows in the valley of log σ² per row in the smaller peak."""
+MIXED_UPPER = 0.5
+"""Lower limit of a mixed dimension's `upper_kind`: the largest σ² / (V + E) of an input that uses the dimension."""
 MIN_MOVEMENT_NAMED = 0.1
 """Smallest movement of a mean over the window, in standard deviations over the inputs, that an explanation names."""
 MIN_REPEATS_NAMED = 1.1
@@ -70,24 +74,22 @@ def judge_by_information(
         (
             s.information, s.information_se, s.information_upper, s.information_upper_se, s.variance_gap,
             s.variance_gap_se, s.share_active, s.share_active_se, s.share_passive, s.share_passive_se, s.valley,
-            s.valley_se, s.finite,
+            s.valley_se, s.upper_kind, s.upper_kind_se, s.finite,
         ),
         np.float64,
     )  # fmt: skip
-    codes, sides = bytearray(2 * D), bytearray(D if previous is None else previous.sides)
+    codes = bytearray(2 * D) + (bytes(D) if previous is None else previous.sides)
     evidence = bytearray(8 * QUESTIONS * D if previous is None else previous.evidence)
-    arrays = (
-        np.ndarray(D, np.uint8, sides), np.ndarray((QUESTIONS, D), np.float64, evidence),
-        np.ndarray((2, D), np.uint8, codes),
-    )  # fmt: skip
+    rows = np.ndarray((3, D), np.uint8, codes)
+    arrays = rows[2], np.ndarray((QUESTIONS, D), np.float64, evidence), rows[:2]
     rule, ahead, earlier = (Z_CHANGE, DRIFT, MIN_EVIDENCE, Z_MOVES), ahead_of(s, before), numbers
     if ahead > 0 and before is not None:
         earlier = np.array((before.information, before.information_se))
-    cuts = Z, Z_VALLEY, PASSIVE, _cut(s), MIXED_GAP, MIXED_SHARE, MIXED_VALLEY, float(MIN_ROWS), *rule
+    cuts = Z, Z_VALLEY, PASSIVE, _cut(s), MIXED_GAP, MIXED_SHARE, MIXED_VALLEY, MIXED_UPPER, float(MIN_ROWS), *rule
     unknown, held, weakest, strongest = label(numbers, s.has_variance, cuts, share, earlier, ahead, *arrays)
     labels = bytes(codes[:D])
-    latest = bytes(codes[D:]) if held else labels
-    return Judged(Codes(labels, latest, bytes(sides), bytes(evidence)), unknown, weakest, strongest)
+    latest = bytes(codes[D : 2 * D]) if held else labels
+    return Judged(Codes(labels, latest, bytes(codes[2 * D :]), bytes(evidence)), unknown, weakest, strongest)
 
 
 def too_few(s: Snapshot) -> NDArray[np.bool_]:
@@ -128,8 +130,27 @@ def sentence(s: Snapshot, j: int, label: Label) -> str:
         return f"{text}, at or above {cut} (active and mixed cannot be distinguished without a variance)"
     shares = f"{s.share_active[j]:.0%} of the inputs clearly use it, {s.share_passive[j]:.0%} clearly do not"
     if label is Label.MIXED:
-        return f"{text}; {shares}, variance gap {s.variance_gap[j]:.2f} nats{_valley(s, j)}"
-    return f"{text}, at or above {cut}; {shares}"
+        return f"{text}; {_two_kinds(s, j, shares)}"
+    return f"{text}, at or above {cut}; {shares}{_two_precisions(s, j)}"
+
+
+def _two_kinds(s: Snapshot, j: int, shares: str) -> str:
+    gap = f"variance gap {s.variance_gap[j]:.2f} nats"
+    if s.share_passive[j] - Z * s.share_passive_se[j] >= MIXED_SHARE and not s.valley[j] >= 1.0:
+        return f"{shares}, {gap}{_valley(s, j)}"
+    return (
+        f"{s.share_active[j]:.0%} of the inputs clearly use it, {gap}; a nearly empty valley in σ² separates two kinds "
+        f"of inputs, and σ² of the wider kind is {s.upper_kind[j]:.2f} (V + E), surely at least {MIXED_UPPER}"
+    )
+
+
+def _two_precisions(s: Snapshot, j: int) -> str:
+    if math.isnan(s.upper_kind[j]):
+        return ""
+    return (
+        "; two precisions: a nearly empty valley in σ² separates two kinds of inputs, and σ² of the wider kind is "
+        f"{s.upper_kind[j]:.2f} (V + E), not surely at least {MIXED_UPPER} as where inputs do not use a dimension"
+    )
 
 
 def _gain(s: Snapshot, j: int) -> str:

@@ -37,7 +37,13 @@ FLOOR = 0.01
 """Nats that are added, since a passive dimension may carry none."""
 
 KEPT_SCALE = 0.97
-"""Share of a code's largest scale that is remembered from one evaluation to the next."""
+"""Share of a code's largest scale that is remembered at an evaluation at which the scale does not fall."""
+
+WEIGHT_OF_SCALE = 1 / 16
+"""Weight of an evaluation in the slow average of the logarithm of the scale."""
+
+MIN_STEADY = 0.95
+"""Scale divided by its slow average below which it falls: one that falls by 0.35 % at each evaluation is below."""
 
 MAX_UNDECIDED_SHARE = 0.1
 """Largest share of undecided dimensions in a verdict other than `graded`."""
@@ -67,29 +73,46 @@ def judge(snapshot: Snapshot, previous: Regime | None = None, criterion: str = "
     verdict, reasons = _verdict(snapshot, judged, criterion)
     if verdict is Verdict.COLLAPSED and previous is not None and not was_informative:
         reasons = (f"{reasons[0]}; none has come into use so far", *reasons[1:])
-    scale = _lasting_scale(snapshot, previous)
+    by_gain, compares = _scales(snapshot)
+    scales = _lasting_scale(snapshot, previous, by_gain) if by_gain or compares else (0.0, 0.0)
     regime = Regime.from_codes(
-        snapshot, judged.codes, verdict, (*reasons, *_caveats(snapshot)), criterion, was_informative, scale
-    )
-    if not regime.has_shrunk or has_gain(snapshot):
+        snapshot, judged.codes, verdict, (*reasons, *_caveats(snapshot, by_gain, compares)), criterion,
+        was_informative, *scales,
+    )  # fmt: skip
+    if not regime.has_shrunk or by_gain:
         return regime
     return replace(regime, reasons=(*regime.reasons, _shrunk(regime)))
 
 
 def completed(regime: Regime, snapshot: Snapshot) -> Regime:
     """Return a regime with all statistics of its snapshot, some of which its caveats rest on."""
-    before = () if regime.snapshot is None else _caveats(regime.snapshot)
+    before = () if regime.snapshot is None else _caveats(regime.snapshot, *_scales(regime.snapshot))
     reasons = tuple(reason for reason in regime.reasons if reason not in before)
-    return replace(regime, snapshot=snapshot, reasons=(*reasons, *_caveats(snapshot)))
+    return replace(regime, snapshot=snapshot, reasons=(*reasons, *_caveats(snapshot, *_scales(snapshot))))
 
 
-def _lasting_scale(s: Snapshot, previous: Regime | None) -> float:
-    """Return the largest scale that a code, or what the decoder makes of it, has had lately; 0 for any other scale."""
-    if not (is_relative(s) or has_gain(s)):
-        return 0.0
-    is_same = previous is not None and previous.snapshot is not None and has_gain(previous.snapshot) == has_gain(s)
-    before = previous.scale * KEPT_SCALE if previous is not None and is_same else 0.0
-    return before if s.gain.max() == 0 else max(s.resolution / RESOLUTION, before)
+def _scales(s: Snapshot) -> tuple[bool, bool]:
+    """Return True if the decoder's gain sets the scale of a code, and True if its dimensions set that of each other."""
+    if s.has_variance:
+        return False, False
+    by_gain = has_gain(s)
+    return by_gain, not by_gain and is_relative(s)
+
+
+def _lasting_scale(s: Snapshot, previous: Regime | None, by_gain: bool) -> tuple[float, float]:
+    """Return the scale of a code, or of what the decoder makes of it, while it was not falling, and its slow average.
+
+    A scale that falls is compared with the one before the fall, however slow it falls.
+    """
+    now = s.resolution / RESOLUTION
+    is_same = previous is not None and previous.snapshot is not None and has_gain(previous.snapshot) == by_gain
+    if previous is None or not is_same or not previous.usual_scale > 0:
+        return (0.0, 0.0) if by_gain and s.gain.max() == 0 else (now, now)
+    if by_gain and s.gain.max() == 0:
+        return previous.scale, previous.usual_scale
+    usual = previous.usual_scale * (now / previous.usual_scale) ** WEIGHT_OF_SCALE
+    kept = 1.0 if now < MIN_STEADY * usual else KEPT_SCALE
+    return max(now, kept * previous.scale), usual
 
 
 def _shrunk(regime: Regime) -> str:
@@ -170,14 +193,14 @@ def _left_out(unknown: NDArray[np.bool_]) -> str:
     return f"{len(which)} of {len(unknown)} dimensions could not be estimated: too few finite rows in {where}"
 
 
-def _caveats(s: Snapshot) -> tuple[str, ...]:
+def _caveats(s: Snapshot, by_gain: bool, compares: bool) -> tuple[str, ...]:
     """List what a model without a variance representation leaves open."""
     if s.has_variance:
         return ()
     caveats = ["no variance representation: active and mixed cannot be distinguished"]
-    if has_gain(s):
+    if by_gain:
         caveats += _effect(s)
-    elif is_relative(s):
+    elif compares:
         caveats.append(
             "no posterior noise sets a scale: a decoder that is free to rescale its input can undo any scale of the "
             "code, so labels compare dimensions with each other, and a code that has shrunk to nothing looks like any "

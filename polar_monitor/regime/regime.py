@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import printable
-from ..statistics.resolution import RESOLUTION
+from ..statistics.resolution import RESOLUTION, has_gain
 from ..statistics.snapshot import Snapshot
 from .disagreement import disagree, disagreements, opinions
-from .evidence import MOVES, QUESTIONS, evidence_of_change, moves
+from .evidence import GAP, MOVES, QUESTIONS, evidence_of_change, moves
 from .information import by_information, movement, sentence
 from .label import INFORMATIVE_LABELS, Label, checked_label
 from .label_codes import CODES, Codes, decode, encode, numbers, where_informative
@@ -65,8 +65,10 @@ class Regime:
     evidence: tuple[float, ...] = ()
     """Evidence against each answer: of all dimensions for passive, then for informative, then for mixed."""
     scale: float = 0.0
-    """Largest scale of the code in the evaluations so far, forgotten by 3 % at each; that of the decoder's outputs
-    where its gains are known. 0 where something else gives the scale."""
+    """Largest scale of the code at the last evaluation at which it was not falling: forgotten by 3 % at each such one;
+    that of the decoder's outputs where its gains are known. 0 where something else gives the scale."""
+    usual_scale: float = 0.0
+    """Slow average of the scale. One below it is falling."""
     snapshot: Snapshot | None = field(default=None, repr=False, compare=False)
     """Statistics that were judged; not part of `to_dict`."""
 
@@ -80,12 +82,13 @@ class Regime:
         criterion: str,
         was_informative: bool,
         scale: float = 0.0,
+        usual_scale: float = 0.0,
     ) -> Regime:
         """Return the regime of a snapshot; it keeps the codes for the next evaluation."""
         labels, latest, evidence = decode(codes.labels), decode(codes.latest), numbers(codes.evidence)
         regime = cls(
             snapshot.step, labels, latest, verdict, reasons, criterion, was_informative, tuple(codes.sides), evidence,
-            scale, snapshot,
+            scale, usual_scale, snapshot,
         )  # fmt: skip
         vars(regime)["codes"] = codes
         return regime
@@ -190,9 +193,10 @@ from the prior (KL − I_G)
     @property
     def shrinkage(self) -> float:
         """Factor by which the scale of the code has fallen; 1 where it has not, and where it is not known."""
-        if self.snapshot is None or not self.scale > 0 or self.snapshot.gain.max() == 0:
+        s = self.snapshot
+        if s is None or not self.scale > 0 or (has_gain(s) and s.gain.max() == 0):
             return 1.0
-        return max(RESOLUTION * self.scale / self.snapshot.resolution, 1.0)
+        return max(RESOLUTION * self.scale / s.resolution, 1.0)
 
     @property
     def has_shrunk(self) -> bool:
@@ -217,7 +221,7 @@ from the prior (KL − I_G)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON; `from_dict` reads it back."""
-        left_out = ("snapshot", "codes") if self.scale else ("snapshot", "codes", "scale")
+        left_out = ("snapshot", "codes") if self.scale else ("snapshot", "codes", "scale", "usual_scale")
         return {name: value for name, value in vars(self).items() if name not in left_out}
 
     @classmethod
@@ -232,7 +236,7 @@ from the prior (KL − I_G)
         n = len(labels)
         if len(sides) not in (0, n) or len(evidence) not in (0, QUESTIONS * n):
             raise ValueError(f"expected answers about {n} dimensions, got {len(sides)} and {len(evidence)} numbers")
-        if not all(side >= 0 and side & ~MOVES <= MAX_SIDES for side in sides) or not all(
+        if not all(side >= 0 and side & ~(MOVES | GAP) <= MAX_SIDES for side in sides) or not all(
             0.0 <= total < math.inf for total in evidence
         ):
             raise ValueError(f"expected answers from 0 to {MAX_SIDES} and evidence of at least 0")
@@ -247,5 +251,6 @@ from the prior (KL − I_G)
             sides=sides,
             evidence=evidence,
             scale=float(data.get("scale", 0.0)),
+            usual_scale=float(data.get("usual_scale", data.get("scale", 0.0))),
             snapshot=snapshot,
         )

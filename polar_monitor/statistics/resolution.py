@@ -17,15 +17,20 @@ import numpy as np
 from ..arrays.short_floats import shortened
 from ..errors import PolarMonitorError
 from .rounding import VALUE_BYTES
-from .snapshot import Array, Snapshot
+from .snapshot import Array, Snapshot, unknown
 from .thresholds import MIN_EFFECT, Z
 
 RESOLUTION = 0.1
 """τ divided by the reference."""
+MIN_SQUARE = 1e-200
+"""Bound of Σ V² beyond which, and beyond whose inverse, it may be no exact number."""
 
 
 def relative(variance: Array) -> float:
     """Return τ of mean-only latents from their variances, or those times the squared gains; 1 if all are 0."""
+    total, square = float(variance.sum()), float(variance @ variance)
+    if total > 0 and MIN_SQUARE < square < 1.0 / MIN_SQUARE:
+        return RESOLUTION * math.sqrt(square / total)
     known = variance[np.isfinite(variance)]
     total = float(known.sum())
     if not 0 < total < math.inf:
@@ -52,7 +57,7 @@ def noise_of(s: Snapshot, j: int) -> float:
 
 def has_gain(s: Snapshot) -> bool:
     """Return True if the decoder's gain sets the scale of each dimension."""
-    return bool(np.isfinite(s.gain).any())
+    return s.gain is not unknown(s.dimensions) and bool(np.isfinite(s.gain).any())
 
 
 MAX_CHANGE = 3.0

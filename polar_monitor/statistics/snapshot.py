@@ -127,6 +127,10 @@ class Snapshot:
     smaller of its two peaks. In [0, 1]: 1 if there is no valley, or if one kind is less than 5 % of the inputs. Logs of
     older versions lack this field and those below, which are NaN then."""
     valley_se: Array = field(default_factory=_unknown)
+    upper_kind: Array = field(default_factory=_unknown)
+    """σ² / (V + E) of the inputs above a valley of a factor 4 that is surely nearly empty, with 5 % of the inputs on
+    either side: their geometric mean. NaN without such a valley."""
+    upper_kind_se: Array = field(default_factory=_unknown)
     finite: Array = field(default_factory=_unknown)
     """Independent rows of the window that are finite in this dimension."""
     surplus: float = math.nan
@@ -171,6 +175,9 @@ class Snapshot:
     """Optimiser step at which the oldest row of the window was recorded; -1 if it is not known, as in older logs."""
     rows_to: int = -1
     """Optimiser step at which the newest row of the window was recorded."""
+    covered: int = -1
+    """Dimensions that have the entropies, `ties` and correlations, and from which the rank comes. In a wide latent they
+    are those with most information, and 32 with least. -1 in a light snapshot, and in older logs."""
     histograms: Sequence[Histogram] = field(default=(), repr=False)
     """Online histograms, for drawing; not part of `to_dict`."""
 

@@ -72,7 +72,7 @@ def light_statistics(
     two = work.lists[dimensions.SIDES, :sides]
     if sides:
         place, total = work.places[0, : mean.shape[1]], work.notes[dimensions.TOTAL]
-        deepest_valleys(mean, spread, total, ids, MIXED_SHARE, two, place, work.depths)
+        deepest_valleys(mean, spread, bits, total, ids, MIXED_SHARE, repeats, two, place, work.depths)
     dimensions.gather(block, work.notes, work.result, work.depths, two, has_variance, repeats)
     statistics: dict[str, Any] = dict(zip(NAMES, block, strict=True))
     del statistics["non_finite"]  # since the beginning: not of this window

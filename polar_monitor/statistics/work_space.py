@@ -27,7 +27,7 @@ class WorkSpace:
         """The statistics."""
         self.described, self.notes = np.empty((7, D)), np.empty((4, D))
         self.lists = np.empty((3, D), np.int64)
-        self.result, self.depths = np.empty((D, 3)), np.empty((D, 2))
+        self.result, self.depths = np.empty((D, 3)), np.empty((D, 4))
         self.places = np.empty((3, max(n, quadrature.TABLE)), np.int32)
         self.cells = np.empty((self.places.shape[1], 4))
         self.packed = np.empty((n, 11))

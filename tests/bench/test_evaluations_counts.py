@@ -68,7 +68,7 @@ def test_calls_and_operators_are_counted(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_light_evaluation_makes_few_calls() -> None:
-    wanted = {"dimensions": [10, 512], "cases": ["clean", "NaN"]}
+    wanted = {"dimensions": [10, 512], "cases": ["clean", "NaN", "codes"]}
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(BENCH.parent), str(BENCH)])}
     done = subprocess.run(
         [sys.executable, "-m", "evaluations.counts", json.dumps(wanted)],
@@ -76,6 +76,6 @@ def test_a_light_evaluation_makes_few_calls() -> None:
     )  # fmt: skip
     rows = [line for line in done.stdout.splitlines() if line.startswith("[")]
     calls = {(one["dimensions"], one["case"]): one["light"] for one in json.loads(rows[-1])}
-    assert len(calls) == 4
+    assert len(calls) == 6
     for key, counts in calls.items():
         assert 20 < sum(counts.values()) <= MAX_CALLS, (key, counts)

@@ -98,9 +98,9 @@ def exercise():
     found.append(published.baselines(whole, None, np.full(6, 96), np.zeros(6), np.ones(6)))
     found.append(np.array(copula.copula_entropy(whole[[0, 3, 5]])))
     found.append(np.array(joint.joint(whole[[0, 3, 5]])[:5]))
-    numbers, codes = rng.uniform(0, 1, (13, 6)), np.empty((2, 6), np.uint8)
+    numbers, codes = rng.uniform(0, 1, (15, 6)), np.empty((2, 6), np.uint8)
     sides, evidence, earlier = np.zeros(6, np.uint8), np.zeros((3, 6)), numbers[2:4].copy()
-    cuts = (1.96, 3.0, 0.05, 0.15, 0.02, 0.05, 0.85, 0.1, 3.29, 1.0, 7.6, 0.1)
+    cuts = (1.96, 3.0, 0.05, 0.15, 0.02, 0.05, 0.85, 0.5, 0.1, 3.29, 1.0, 7.6, 0.1)
     for share in (0.0, 0.5):
         found += [np.array(labels.label(numbers, True, cuts, share, earlier, share, sides, evidence, codes))]
         found += [codes.copy(), sides.copy(), evidence.copy()]

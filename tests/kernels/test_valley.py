@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference.valley import slow
+from reference.valley import slow, slow_upper_kind
 
 from bench.regimes.scoring import laws
-from polar_monitor.kernels.valley import valley
-from polar_monitor.regime.information import MIXED_VALLEY, Z_VALLEY
+from polar_monitor.kernels.valley import BINS, CENTRE, _bins, valley
+from polar_monitor.regime.information import MIXED_UPPER, MIXED_VALLEY, Z_VALLEY
 
 ALONE = np.zeros(0, np.int32)
 
@@ -32,7 +32,7 @@ def two_kinds(share, n, dimensions=100, spread=0.0, sharp=0.02, seed=0):
 
 
 def surely(mean, variance):
-    depth, error = table(mean, variance)
+    depth, error, *_ = table(mean, variance)
     return depth + Z_VALLEY * error <= MIXED_VALLEY
 
 
@@ -47,7 +47,7 @@ def test_matches_the_slow_twin(seed, n, size, share):
     found = table(mean, variance, ALONE if size == 1 else cluster, share)
     mean, variance = mean.astype(np.float32), variance.astype(np.float32)
     for d in range(3):
-        expected = slow(mean[d], variance[d], cluster, share)
+        expected = *slow(mean[d], variance[d], cluster, share), *slow_upper_kind(mean[d], variance[d], cluster, share)
         np.testing.assert_allclose([x[d] for x in found], expected, rtol=1e-9)
 
 
@@ -59,7 +59,7 @@ def test_many_rows_match_the_slow_twin(size):
     found = table(mean, variance, ALONE if size == 1 else cluster)
     mean, variance = mean.astype(np.float32), variance.astype(np.float32)
     for d in range(3):
-        expected = slow(mean[d], variance[d], cluster, 0.05)
+        expected = *slow(mean[d], variance[d], cluster, 0.05), *slow_upper_kind(mean[d], variance[d], cluster, 0.05)
         np.testing.assert_allclose([x[d] for x in found], expected, rtol=1e-9)
 
 
@@ -70,11 +70,12 @@ def test_extreme_variances_match_the_slow_twin():
     mean[0, 4], cluster = np.nan, np.arange(500) // 3
     found = table(mean, variance, cluster)
     for d in range(4):
-        np.testing.assert_allclose(found[:, d], slow(mean[d], variance[d], cluster, 0.05), rtol=1e-9)
+        expected = *slow(mean[d], variance[d], cluster, 0.05), *slow_upper_kind(mean[d], variance[d], cluster, 0.05)
+        np.testing.assert_allclose(found[:, d], expected, rtol=1e-9)
 
 
 def test_two_apart_have_nothing_between():
-    depth, error = table(*two_kinds(0.3, 1000))
+    depth, error, *_ = table(*two_kinds(0.3, 1000))
     assert (depth == 0).all()
     assert ((error > 0) & (error < 0.01)).all()  # no row there does not prove that there can be none
 
@@ -83,7 +84,7 @@ def test_a_known_valley():
     """300 rows at T / 8, 600 at T, and 30 in each bin between, with T given: windows of 360, 90 and 600 rows."""
     rows = np.repeat(2.0 ** (np.arange(-12, 1) / 4), [300, *[30] * 11, 600])[None]
     rows = rows.astype(np.float32)
-    depth, error = valley(np.zeros_like(rows), rows, np.ones(1), ALONE, 0.05, np.arange(1))
+    depth, error, *_ = valley(np.zeros_like(rows), rows, np.ones(1), ALONE, 0.05, np.arange(1))
     assert depth[0] == pytest.approx(90 / 360)
     assert error[0] == pytest.approx(np.sqrt(90 + 1 + 90**2 / 360) / 360)
 
@@ -137,7 +138,8 @@ def test_two_kinds_are_detected(share, n, spread, sharp):
 
 
 def test_a_kind_of_too_few_is_none():
-    depth, _ = table(*two_kinds(0.02, 4096))
+    depth, _, upper, _ = table(*two_kinds(0.02, 4096))
+    assert np.isnan(upper).all()
     assert (depth == 1).all()
 
 
@@ -145,7 +147,7 @@ def test_nothing_finite_and_one_row_are_not_known():
     none = table(np.full((1, 5), np.nan), np.ones((1, 5)))
     assert np.isnan(none).all()
     assert np.isnan(table(np.zeros((2, 0)), np.ones((2, 0)))).all()
-    depth, error = table(np.zeros((1, 1)), np.ones((1, 1)))
+    depth, error, *_ = table(np.zeros((1, 1)), np.ones((1, 1)))
     assert depth[0] == 1
     assert np.isnan(error[0])
 
@@ -158,4 +160,67 @@ def test_dimensions_are_looked_at_one_by_one(size):
     several = mean, variance, np.ones(5), cluster, 0.05
     some = np.array([3, 0])
     np.testing.assert_array_equal(valley(*several, some), valley(*several, np.arange(5))[:, some])
-    assert valley(*several, some[:0]).shape == (2, 0)
+    assert valley(*several, some[:0]).shape == (4, 0)
+
+
+def by_design(n, share=0.5, low=(0.02, 0.04), high=(0.59, 0.64), dimensions=100, strays=0.0, seed=0):
+    """Means and variances (D, n) with V + E = 1: σ² in `low` for a share of the rows, in `high` for the others."""
+    rng = np.random.default_rng(seed)
+    shape = (dimensions, n)
+    used = rng.random(shape) < share
+    variance = np.where(used, rng.uniform(*low, shape), rng.uniform(*high, shape))
+    stray = rng.random(shape) < strays
+    variance = np.where(stray, np.exp(rng.uniform(np.log(low[0]), np.log(high[1]), shape)), variance)
+    expected = share * np.mean(low) + (1 - share) * np.mean(high)
+    return np.sqrt(1 - expected) * rng.normal(size=shape), variance
+
+
+@pytest.mark.parametrize("strays", [0.0, 0.01])
+@pytest.mark.parametrize(("n", "share"), [(1024, 0.5), (4096, 0.1), (4096, 0.9)])
+def test_a_nearly_empty_valley_counts_wherever_it_lies(n, share, strays):
+    _, _, upper, error = table(*by_design(n, share, strays=strays))
+    assert upper == pytest.approx(np.full(100, 0.615), abs=0.1)
+    assert (upper - 1.96 * error >= MIXED_UPPER).mean() >= 0.98
+    _, _, upper, error = table(*by_design(n, share, (0.005, 0.01), (0.15, 0.3), strays=strays))
+    assert (upper + 1.96 * error < MIXED_UPPER).all()
+
+
+def test_a_valley_that_is_narrow_or_holds_rows_is_no_gap():
+    for low, high, strays in (((0.2, 0.25), (0.6, 0.65), 0.0), ((0.02, 0.04), (0.6, 0.65), 0.2)):
+        assert np.isnan(table(*by_design(4096, 0.5, low, high, strays=strays))[2]).all()
+
+
+def test_the_upper_kind_is_above_the_uppermost_gap():
+    rng = np.random.default_rng(5)
+    kind, shape = rng.integers(0, 3, (50, 3000)), (50, 3000)
+    variance = np.array([0.003, 0.05, 0.8])[kind] * rng.uniform(0.9, 1.1, shape)
+    mean = np.sqrt(1 - 0.853 / 3) * rng.normal(size=shape)
+    assert table(mean, variance)[2] == pytest.approx(np.full(50, 0.8), abs=0.1)
+
+
+@pytest.mark.parametrize("law", ONE_PEAK)
+@pytest.mark.parametrize("n", [512, 4096])
+def test_one_peak_has_no_gap(law, n):
+    mean, variance = ONE_PEAK[law](np.random.default_rng(0), n, 200)
+    assert np.isnan(table(mean.T, variance.T)[2]).all()
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_the_error_of_the_upper_kind_is_honest(size):
+    mean, variance = by_design(1024, 0.5, dimensions=400)
+    mean, variance = (np.repeat(x, size, axis=1) for x in (mean, variance))
+    _, _, upper, error = table(mean, variance, ALONE if size == 1 else np.arange(1024 * size) // size)
+    assert 0.9 <= np.std((upper - upper.mean()) / error) <= 1.1
+
+
+def test_the_bins_are_those_of_the_quotient_in_double_precision():
+    """Beside the edges too: there a bin is decided by the float32 number itself."""
+    rng = np.random.default_rng(6)
+    for total in (1.0, 0.7, 1e-9, 3e12, 2.0 ** (3 / 8)):
+        edges = total * 2.0 ** ((np.arange(-60, 20) - 0.5) / 4)
+        rows = np.concatenate([edges * (1 + 1e-6), edges * (1 - 1e-6), total * 2.0 ** rng.uniform(-15, 4, 400)])
+        rows = rows.astype(np.float32)
+        expected = np.clip(np.floor(4 * np.log2(rows.astype(np.float64) / total) + 0.5) + CENTRE, 0, BINS - 1)
+        place = np.empty(len(rows), np.int32)
+        _bins.py_func(np.zeros_like(rows), rows.view(np.int32), total, place)
+        np.testing.assert_array_equal(place, expected)

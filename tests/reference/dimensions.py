@@ -36,18 +36,20 @@ def slow(mean, variance, group, prior_mean, prior_var, resolution=None):
     if repeats > 1.0:
         s |= {name: s[name] * math.sqrt(repeats) for name in ERRORS}
         s["finite"] = np.ceil(s["finite"] / repeats)
-    if variance is None:
-        depth, width = np.full((2, len(mean)), np.nan)
-    else:
+    depth, width, kind, kind_width = np.full((4, len(mean)), np.nan)
+    if variance is not None:
         upper = np.maximum(s["information_upper"], 0.0)
         information = np.where(certified, upper, np.minimum(information, upper))
         error = np.where(certified, s["information_upper_se"], error)
         depth, width = np.where(s["finite"] > 0, 1.0, np.nan), np.where(s["finite"] > 1, 0.0, np.nan)
-        two = np.flatnonzero(np.minimum(s["share_active"], s["share_passive"]) >= 0.05)
+        wide = (s["share_passive"] >= 0.05) | (s["variance_gap"] >= 0.015)
+        two = np.flatnonzero((s["share_active"] >= 0.05) & wide)
         if two.size:
             total = s["variance"] + s["posterior_variance"]
             ids = np.empty(0, np.int32) if group is None else group
-            depth[two], width[two] = valley(mean, variance, total, ids, 0.05, two)
+            depth[two], width[two], kind[two], kind_width[two] = valley(mean, variance, total, ids, 0.05, two, repeats)
             width[two] *= math.sqrt(repeats)
+            kind_width[two] *= math.sqrt(repeats)
     s |= {"information": information, "information_se": error, "valley": depth, "valley_se": width}
+    s |= {"upper_kind": kind, "upper_kind_se": kind_width}
     return s | {"rows": table[posterior.ROWS], "repeats": repeats, "resolution": tau}

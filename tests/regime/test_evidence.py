@@ -35,14 +35,15 @@ CUTS = {
     "share_active": MIXED_SHARE,
     "share_passive": MIXED_SHARE,
     "valley": ours.MIXED_VALLEY,
+    "upper_kind": ours.MIXED_UPPER,
 }
+KINDS = ("variance_gap", "share_active", "share_passive", "valley", "upper_kind")
 
 
 def base(dimensions: int, **changes: Any) -> Snapshot:
     """A snapshot of which each error is SE, with no row before."""
     s = make_snapshot(0, [PASSIVE] * dimensions, bins=4)
-    names = ("information", "information_upper", "variance_gap", "share_active", "share_passive", "valley")
-    errors = {f"{name}_se": np.full(dimensions, SE) for name in names}
+    errors = {f"{name}_se": np.full(dimensions, SE) for name in ("information", "information_upper", *KINDS)}
     return replace(s, rows=N, n=N, independent=N, finite=np.full(dimensions, float(N)), **(errors | changes))
 
 
@@ -58,6 +59,8 @@ def on(cut: str, x: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
             return {"information": beyond, "information_upper": far, "valley": far}
     half = np.full(x.shape, 0.5)
     mixed = {"information": far, "information_upper": far, "variance_gap": half, "share_active": half}
+    if cut == "upper_kind":
+        return mixed | {"share_passive": np.zeros(x.shape), "valley": far, cut: beyond}
     return mixed | {"share_passive": half, "valley": np.full(x.shape, 0.1)} | {cut: beyond}
 
 
@@ -112,6 +115,29 @@ def test_rows_whose_valley_comes_and_goes_give_a_label_that_stays() -> None:
     codes = labels_of_rows(200, rows)
     assert (codes[1:] != codes[:-1]).sum(axis=0).mean() <= 1.0
     assert (codes == 2).any(axis=0).all()
+
+
+def test_kinds_below_the_fixed_places_give_a_label_that_stays() -> None:
+    """No input has σ² of 0.7 (V + E) or more; one window shows the nearly empty valley and the next does not."""
+    rng, shape = np.random.default_rng(4), (N, 12)
+
+    def rows() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        rare = rng.random(shape) < 0.0575
+        return np.where(rare, 0.5, 0.8) * rng.normal(size=shape), np.where(rare, 0.03, 0.9) * rng.uniform(0.9, 1, shape)
+
+    codes = labels_of_rows(200, rows)
+    assert (codes[1:] != codes[:-1]).sum(axis=0).mean() <= 1.0
+    assert (codes == 2).any(axis=0).all()
+
+
+def test_a_dimension_that_all_inputs_use_again_is_not_held_mixed() -> None:
+    kinds = {"share_active": np.full(1, 0.5), "share_passive": np.zeros(1), "variance_gap": np.full(1, 0.4)}
+    regime = judge(one(1.0, upper_kind=np.full(1, 0.6), **kinds))
+    assert regime.labels == (MIXED,)
+    again = judge(one(1.0, rows=2 * N, **kinds), regime)
+    assert again.labels == (MIXED,)
+    assert again.latest == (ACTIVE,)
+    assert judge(one(1.0, rows=2 * N, **(kinds | {"share_active": np.ones(1)})), again).labels == (ACTIVE,)
 
 
 def labels_of_rows(
@@ -284,6 +310,7 @@ def test_no_label_reason_or_explanation_contradicts_its_own_numbers(seed: int) -
             "share_active": rng.choice([0.0, 0.05, 0.5], dimensions),
             "share_passive": rng.choice([0.0, 0.06, 0.5], dimensions),
             "valley": rng.choice([0.1, 0.85, 1.0], dimensions),
+            "upper_kind": rng.choice([0.3, 0.5, 0.7, np.nan], dimensions),
         }
         independent = N if rng.random() > 0.03 else 400
         s = replace(base(dimensions), step=t, rows=N + t * rng.integers(1, N), independent=independent, **arrays)
@@ -339,7 +366,7 @@ def check_truth(regime: Regime) -> None:
 
 def moving(regime: Regime, j: int) -> bool:
     """Return True if a dimension is marked as one that moves through a cut."""
-    return bool(regime.sides) and regime.sides[j] >= 64
+    return bool(regime.sides) and bool(regime.sides[j] & 64)
 
 
 def check_sentence(text: str) -> None:

@@ -12,20 +12,21 @@ from hypothesis import strategies as st
 from records import ACTIVE, MIXED, PASSIVE, UNDECIDED, WINDOW, make_snapshot
 
 from polar_monitor.regime import label_codes
-from polar_monitor.regime.information import MIXED_GAP, MIXED_VALLEY, Z_VALLEY, by_information
+from polar_monitor.regime.information import MIXED_GAP, MIXED_UPPER, MIXED_VALLEY, Z_VALLEY, by_information
 from polar_monitor.regime.judge import judge
 from polar_monitor.regime.label import Label
 from polar_monitor.statistics import thresholds
 from polar_monitor.statistics.snapshot import Snapshot
 
 FIELDS = (
-    "information", "information_upper", "variance_gap", "share_active", "share_passive", "valley", "finite",
+    "information", "information_upper", "variance_gap", "share_active", "share_passive", "valley", "upper_kind",
+    "finite",
 )  # fmt: skip
 NEAR_THE_CUTS = st.one_of(
     st.floats(0, 1), st.sampled_from([math.nan, 0.0, 0.02, 0.05, 0.15, 0.5, 0.85, 4.0, math.inf, -math.inf])
 )
 ROWS = st.sampled_from([math.nan, 100.0, 511.0, 512.0, 4096.0])
-DIMENSION = st.tuples(*[NEAR_THE_CUTS] * 6, ROWS, st.sampled_from([0.0, 0.005, 0.05, math.nan]))
+DIMENSION = st.tuples(*[NEAR_THE_CUTS] * 7, ROWS, st.sampled_from([0.0, 0.005, 0.05, math.nan]))
 
 
 def label_of(s: Snapshot, j: int) -> Label:
@@ -40,6 +41,8 @@ def label_of(s: Snapshot, j: int) -> Label:
     low = {name: value[name] - thresholds.Z * error[name] for name in FIELDS[:-1]}
     two_kinds = value["valley"] + Z_VALLEY * error["valley"] <= MIXED_VALLEY and low["variance_gap"] >= MIXED_GAP
     if s.has_variance and two_kinds and all(low[share] >= thresholds.MIXED_SHARE for share in FIELDS[3:5]):
+        return MIXED
+    if s.has_variance and low["upper_kind"] >= MIXED_UPPER:
         return MIXED
     cut = thresholds.INFORMATIVE if s.has_variance else thresholds.INFORMATIVE_MEAN_ONLY
     return ACTIVE if low["information"] >= cut else UNDECIDED

@@ -14,7 +14,8 @@ from polar_monitor import PolarMonitorError
 from polar_monitor.criteria import CRITERIA, labels_by
 from polar_monitor.regime.judge import judge
 from polar_monitor.regime.label import Label
-from polar_monitor.regime.regime import Verdict
+from polar_monitor.regime.regime import Regime, Verdict
+from polar_monitor.statistics.resolution import relative
 from polar_monitor.statistics.snapshot import Snapshot
 
 
@@ -214,3 +215,50 @@ def test_a_snapshot_survives_json() -> None:
     back = Snapshot.from_dict(json.loads(json.dumps(s.to_dict(), allow_nan=False)))
     for name, value in s.to_dict().items():
         assert back.to_dict()[name] == value, name
+
+
+@pytest.mark.parametrize(
+    ("upper", "gap", "label", "reason"),
+    [
+        (0.6, 0.4, MIXED, "σ² of the wider kind is 0.60 (V + E), surely at least 0.5"),
+        (0.51, 0.4, ACTIVE, "two precisions: a nearly empty valley in σ² separates two kinds of inputs"),
+        (0.2, 0.4, ACTIVE, "σ² of the wider kind is 0.20 (V + E), not surely at least 0.5"),
+        (0.6, 0.016, MIXED, "variance gap 0.02 nats; a nearly empty valley in σ² separates two kinds"),
+        (math.nan, 0.4, ACTIVE, "50% of the inputs clearly use it, 0% clearly do not"),
+    ],
+)
+def test_the_upper_side_of_a_nearly_empty_valley_says_which_kinds(
+    upper: float, gap: float, label: Label, reason: str
+) -> None:
+    s = snapshot([1.0], share_active=[0.5], share_passive=[0.0], variance_gap=[gap], upper_kind=[upper])
+    regime = judge(replace(s, upper_kind_se=np.full(1, 0.01)))
+    assert regime.labels == (label,)
+    assert reason in regime.explain(0)
+    assert ("two precisions" in regime.explain(0)) == (label is ACTIVE and not math.isnan(upper))
+
+
+def code_of_scale(scale: float, t: int) -> Snapshot:
+    """A code whose four dimensions have this standard deviation."""
+    variance = np.full(4, scale**2)
+    tau = relative(variance)
+    return snapshot([2.0] * 4, has_variance=False, resolution=tau, variance=variance, step=50 * t, rows=4096 * (t + 1))
+
+
+def test_a_scale_that_falls_slowly_is_compared_with_the_one_before() -> None:
+    """One per cent an evaluation, with the noise of a window: too slow to see from one evaluation to the next."""
+    rng, regime, shrunk = np.random.default_rng(0), None, []
+    for t in range(190):
+        fall = math.exp(-0.01 * max(t - 20, 0) + 0.01 * rng.normal())
+        regime = judge(code_of_scale(fall, t), regime and Regime.from_dict(regime.to_dict(), regime.snapshot))
+        shrunk.append(regime.has_shrunk)
+    first = shrunk.index(True)
+    assert abs(first - (20 + 100 * math.log(3))) <= 15
+    assert all(shrunk[first + 10 :])
+    assert any("has shrunk to 1/" in reason for reason in regime.reasons)  # type: ignore[union-attr]
+
+
+def test_a_scale_that_has_long_been_steady_is_the_new_one() -> None:
+    regime = judge(code_of_scale(1.0, 0))
+    for t in range(1, 150):
+        regime = judge(code_of_scale(0.1, t), regime)
+        assert regime.has_shrunk == (t < 98), t

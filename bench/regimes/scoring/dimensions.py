@@ -30,8 +30,8 @@ HALVES = ("choose", "report")
 STATISTICS = (
     "variance", "posterior_variance", "posterior_variance_spread", "entropy_knn", "entropy_knn_se", "information",
     "information_se", "information_upper", "information_upper_se", "variance_gap", "variance_gap_se", "share_active",
-    "share_active_se", "share_passive", "share_passive_se", "valley", "valley_se", "finite", "kl", "mean_largest",
-    "entropy_minmax", "share_collapsed",
+    "share_active_se", "share_passive", "share_passive_se", "valley", "valley_se", "upper_kind", "upper_kind_se",
+    "finite", "kl", "mean_largest", "entropy_minmax", "share_collapsed",
 )  # fmt: skip
 """Of the snapshot, by their names there."""
 KAPPAS = (0.03, 0.05, 0.1, 0.2, 0.3, 0.5)

@@ -76,7 +76,10 @@ def ours(c: Columns, cuts: Cuts = AS_SET) -> Words:
     gap = c["variance_gap"] - information.Z * c["variance_gap_se"]
     certificate = c["information_upper"] + information.Z * c["information_upper_se"]
     labels = np.full(len(value), "undecided", dtype="<U9")
-    several = has & kinds & (gap >= cuts.mixed_gap) & (low >= cuts.mixed_information)
+    kinds &= gap >= cuts.mixed_gap
+    if "upper_kind" in c:  # tables of older code do not have it
+        kinds |= c["upper_kind"] - information.Z * c["upper_kind_se"] >= information.MIXED_UPPER
+    several = has & kinds & (low >= cuts.mixed_information)
     labels[low >= least] = "active"
     labels[several] = "mixed"
     labels[np.fmin(value + information.Z * error, certificate) <= cuts.passive] = "passive"

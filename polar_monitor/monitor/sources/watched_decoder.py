@@ -1,4 +1,7 @@
-"""The decoder of a watched code: measured at full evaluations, it gives the dimensions their scale."""
+"""The decoder of a watched code: measured at full evaluations, it gives the dimensions their scale.
+
+One that was found, and not given, is measured on the CPU alone: elsewhere a measurement waits for the device.
+"""
 
 from __future__ import annotations
 
@@ -44,6 +47,13 @@ class WatchedDecoder:
         """Return the scale of the dimensions now, the one before if there are few codes, none after a failure."""
         decoder, model = self._decoder(), self._model()
         if self.failure or decoder is None or model is None:
+            return NO_SCALE
+        device = next((p.device for p in model.parameters() if p.device.type != "cpu"), None)
+        if device is not None and not self._given:
+            self.failure = (
+                f"the decoder {self.name} is on {device}, and to measure it the training has to wait for the device; "
+                f"attach(model, decoder={self.name}) does so"
+            )
             return NO_SCALE
         codes, before = stream.newest(PAIRS), stream.scale
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 import polar_monitor
 from polar_monitor.errors import PolarMonitorError, PolarMonitorWarning
+from polar_monitor.monitor.sources import watched_decoder
+from polar_monitor.statistics.stream import LatentStream
 
 EVERY = 50
 """Steps between the evaluations of a ramp."""
@@ -98,6 +101,21 @@ def test_the_decoder_is_found_by_what_the_forwards_show() -> None:
     gain = polar_monitor.decoder_gain(model.decoder, codes)
     np.testing.assert_allclose(snapshot.gain, gain, rtol=0.5)
     assert snapshot.effect > 0.1
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_only_a_decoder_that_is_given_is_measured_on_a_device(given: bool) -> None:
+    """The device is "meta", whose tensors have no numbers: a decoder that is measured there fails."""
+    model = Autoencoder(DECODERS["plain"]())
+    stream = LatentStream(6, has_variance=False)
+    stream.update(np.random.default_rng(0).normal(size=(512, 6)).astype(np.float32), None)
+    decoder = watched_decoder.WatchedDecoder("decoder", model, given=given)
+    model.to("meta")
+    with pytest.warns(PolarMonitorWarning, match="values") if given else contextlib.nullcontext():
+        assert decoder.scale(stream).gain is None
+    said = "the decoder 'decoder' is on meta, and to measure it the training has to wait for the device"
+    assert (said in decoder.text) == (not given)
+    assert ("attach(model, decoder='decoder') does so" in decoder.text) == (not given)
 
 
 @pytest.mark.filterwarnings("ignore::polar_monitor.PolarMonitorWarning")
