@@ -11,10 +11,10 @@ import numpy as np
 from ...regime.regime import Verdict
 from ...statistics.snapshot import Array, Snapshot
 from ...statistics.thresholds import PASSIVE
-from ..advice import NEVER_IN_USE, USED_LITTLE, Cause, make_alert, named
+from ..advice import NEVER_IN_USE, USED_LITTLE, make_alert, named
 from ..alert import Alert, AlertKind
 from ..observation import Observation
-from ..signals.attribution import is_constant, most_common
+from ..signals.attribution import causes_of_loss, nameable
 from ..signals.signals import Signals
 from .rule import CLEAN
 
@@ -203,7 +203,7 @@ def _alert(signals: Signals, had_any: bool, state: CollapseState) -> Alert:
             texts = USED_LITTLE if state["use"] >= rules.established_steps else NEVER_IN_USE
         return make_alert(AlertKind.COLLAPSE, s.step, message, evidence, texts=texts)
     used = history.was_used
-    cause = Cause.DEAD_ENCODER if is_constant(s, used) else most_common(history.cause[used])
+    cause = causes_of_loss(s, used, nameable(history.cause, signals.weight_decay))[:1]
     message, healthy = f"no informative dimension is left{_going(signals)}", signals.last_healthy_step
     return make_alert(AlertKind.COLLAPSE, s.step, message, evidence, last_healthy_step=healthy, cause=cause)
 
