@@ -73,7 +73,8 @@ def summary(
     now = "" if health.steps == snapshot.step else f" (training is at step {health.steps:,})"
     head = [f"step {snapshot.step:,}{now}: {regime.verdict}; {counts(regime)}"]
     facts = [f"from {snapshot.n:,} rows{_steps_of_rows(snapshot)}", *regime.reasons, *_not_finite(snapshot)]
-    head += [line for fact in (*facts, left_out(snapshot)) if fact for line in wrapped(fact, width)]
+    facts += [left_out(snapshot)] if left_out(snapshot) else []
+    head += [line for fact in facts for line in wrapped(fact, width)]
     notes = [] if worth is None else [heading(worth), *worth.sentences()]
     notes += [few] if (few := few_evaluations(health.evaluations)) else []
     foot = [line for note in notes for line in wrapped(note, width)]
