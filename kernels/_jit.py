@@ -50,6 +50,10 @@ class Kernel:
                 self.compiled = numba.njit(signatures, **options)(self.py_func)
         return self.compiled
 
+    def compile_anew(self) -> Any:
+        """Return the function compiled now, whatever the disk cache has: a test of the compiler."""
+        return numba.njit(list(self._signatures), **_options(self.py_func))(self.py_func)
+
     def load(self) -> bool:
         """Load the kernel if the disk cache has it; return False, and compile nothing, if not."""
         if self.compiled is None:

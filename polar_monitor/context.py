@@ -24,6 +24,9 @@ class Context:
     baseline: float | None = None
     """Reconstruction term of a model that knows nothing of its input."""
 
+    weight_decay: float | None = None
+    """Largest weight decay of the optimiser of the encoder, as the monitor reads it; None if it is not known."""
+
     @property
     def explained(self) -> float:
         """Share by which the reconstruction term is below the baseline; NaN if one of them is not known."""

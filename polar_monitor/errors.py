@@ -62,6 +62,18 @@ def log_line(level: int, message: str, *arguments: object) -> Exception | None:
     return None
 
 
+def announce(message: str) -> None:
+    """Log a line as information; where no handler and no level of logging is set, show it on stderr.
+
+    Python does that with warnings by itself. `logging.getLogger("polar_monitor").setLevel("WARNING")` hides the line.
+    """
+    log_line(logging.INFO, "%s", message)
+    with contextlib.suppress(Exception):
+        unset = _log.level == logging.NOTSET and not _log.hasHandlers() and _log.isEnabledFor(logging.WARNING)
+        if unset and logging.lastResort is not None and sys.stderr is not None:
+            print(printable(message), file=sys.stderr, flush=True)
+
+
 def describe(failure: BaseException) -> str:
     """Return an exception as "Type: message". The message may be code of the user's, and may fail itself."""
     kind = type(failure).__name__

@@ -87,7 +87,7 @@ class Evaluation:
         """Describe the evaluation in a line; `snapshot` and `regime` have the numbers and the labels."""
         of = "/".join(part for part in (self.name, self.mode) if part)
         news = f"{self.observed} new rows, {len(self.alerts)} alerts"
-        return f"<Evaluation of {of} at step {self.step}: {self.regime}, {news}>"
+        return f"<Evaluation of {of} at step {self.step}: {self.regime!r}, {news}>"
 
     @property
     def age(self) -> int | None:

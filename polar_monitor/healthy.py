@@ -20,7 +20,7 @@ from .errors import PolarMonitorError, log_line, warn
 from .evaluation import Evaluation
 from .regime.regime import Verdict
 
-QUIET = {AlertKind.REVIVED, AlertKind.VARIANCE_COLLAPSE, AlertKind.CUSTOM} | NOTES
+QUIET = {AlertKind.REVIVED, AlertKind.VARIANCE_COLLAPSE, AlertKind.FAR_FROM_PRIOR, AlertKind.CUSTOM} | NOTES
 PAUSING = frozenset(AlertKind) - QUIET
 """Alerts that pause saving."""
 RECOVERED_SHARE, RECOVERED_EVALUATIONS = 0.9, 3
@@ -31,10 +31,11 @@ FILE_NAME = re.compile(r"healthy-(0|[1-9][0-9]{0,17})\.pt")
 class KeepHealthy:
     """Sink that keeps checkpoints of healthy steps in a folder, as `healthy-<step>.pt`.
 
-    An alert (but for REVIVED, VARIANCE_COLLAPSE and CUSTOM) pauses saving and makes `healthy` the newest file that is
-    not later than the alert's last healthy step. Saving goes on once each dimension with an alert is in use again in
-    three evaluations in a row (after FADING and DRAIN with nine tenths of the information from before), after `clear()`
-    or when the run goes back to before the alert. A model that has collapsed, is silent or gives NaN is never saved.
+    An alert (but for REVIVED, VARIANCE_COLLAPSE, FAR_FROM_PRIOR and CUSTOM) pauses saving and makes `healthy` the
+    newest file that is not later than the alert's last healthy step. Saving goes on once each dimension with an alert
+    is in use again in three evaluations in a row (after FADING and DRAIN with nine tenths of the information from
+    before), after `clear()` or when the run goes back to before the alert. A model that has collapsed, is silent or
+    gives NaN is never saved.
     `healthy` is never removed to make room; a new process does not know it, nor the alerts of the one before.
 
     `monitor.load_state_dict`, called before the training goes on, removes the files of later steps. A run that starts

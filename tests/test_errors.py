@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -56,3 +58,22 @@ def test_the_text_of_an_exception_may_fail() -> None:
 
     assert describe(UnreadableError()) == "UnreadableError without a readable message"
     assert describe(KeyError("a")) == "KeyError: 'a'"
+
+
+@pytest.mark.parametrize(
+    ("before", "printed"),
+    [
+        ("pass", "the line\n"),
+        ("logging.getLogger('polar_monitor').setLevel('WARNING')", ""),
+        ("logging.getLogger('polar_monitor').addHandler(logging.NullHandler())", ""),
+        ("logging.basicConfig()", ""),
+        ("logging.basicConfig(level='INFO')", "INFO:polar_monitor:the line\n"),
+        ("logging.disable()", ""),
+        ("sys.stderr = None", ""),
+        ("sys.stderr.close()", ""),
+    ],
+)
+def test_an_announcement_is_shown_unless_logging_says_otherwise(before: str, printed: str) -> None:
+    code = f"import logging, sys; from polar_monitor.errors import announce; {before}; announce('the line')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", printed)

@@ -88,6 +88,7 @@ def test_an_alert_about_no_loss_does_not(kind: AlertKind, tmp_path: Path) -> Non
         AlertKind.REVIVED,
         AlertKind.SETTLING,
         AlertKind.VARIANCE_COLLAPSE,
+        AlertKind.FAR_FROM_PRIOR,
         AlertKind.CUSTOM,
     }
 

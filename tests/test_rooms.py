@@ -67,6 +67,7 @@ ONLY_IN = {
     "matplotlib": {"plot"},
     "uplot": set(),  # its files are looked up, and not imported
     "lightning": {"integrations"},
+    "argcomplete": {"cli"},
 }
 """Rooms that may import a library, at the top of a file or in a function."""
 KERNELS_KNOW = {"numpy", "numba", "math", "functools", "statistics", "time", "typing", "collections"}

@@ -2,7 +2,8 @@
 
 The quick set is 12 runs, the full one 192 (12 causes of collapse and 20 kinds of healthy runs, 6 seeds each). Runs are
 kept in `--cache`; an interrupted set goes on where it was. `--replay-only` trains nothing and scores what is there.
-`--tune` searches the thresholds on the tuning half, the even seeds, and reads no other run.
+`--tune` searches the thresholds on the tuning half, the even seeds, and reads no other run. `--decays` scores forecasts
+of exact exponential decays, with drawn rows.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from polar_monitor.alerts.alert_rules import AlertRules, from_plain, read_rules
 
 from .report import densities, named, tables
 from .report.describe import line
+from .scoring import decays
 from .scoring.density import DENSEST, thinned
 from .scoring.outcomes import Outcome, outcome, prepared
 from .scoring.score import tuning
@@ -54,6 +56,7 @@ def main() -> None:
     size = parser.add_mutually_exclusive_group(required=True)
     size.add_argument("--quick", action="store_true", help="12 runs")
     size.add_argument("--full", action="store_true", help="192 runs")
+    size.add_argument("--decays", action="store_true", help="forecasts of exact exponential decays")
     size.add_argument("--tune", action="store_true", help="search the thresholds on the stored runs of the tuning half")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only these kinds or runs")
     parser.add_argument("--seeds", type=int, nargs="+", default=range(SEEDS), help="other seeds; odd ones are held out")
@@ -67,6 +70,9 @@ def main() -> None:
     parser.add_argument("--sensitivity", action="store_true", help="also how the truth depends on its cuts")
     parser.add_argument("--write", action="store_true", help=f"write the tables to docs/results/{PAGE.name}")
     args = parser.parse_args()
+    if args.decays:
+        print(decays.table())
+        return
     rules = AlertRules() if args.rules is None else from_plain(read_rules(args.rules), str(args.rules))
     entries = [e for e in every(args.quick, args.seeds) if not args.only or {e.kind, e.name} & set(args.only)]
     if args.half is not None or args.tune:

@@ -3,6 +3,9 @@
 Trains the models, or takes up their records where an earlier run was interrupted, then writes tables, pictures and
 the columns that they are made of. `--full` writes docs/results/, `--quick` build/regimes/quick/. Run it from the root
 of the repository; pictures need matplotlib (`pip install -e ".[bench]"`) and are left out without it.
+
+`--judge-only` trains nothing: a changed rule judges the records that are there, in a minute. They hold the codes, the
+decoders and the truth; only the monitor's labels at the end of training are those of the library that trained.
 """
 
 from __future__ import annotations
@@ -41,13 +44,20 @@ def main() -> None:
         metavar="PART",
         help=", ".join(collect.PARTS),
     )
+    parser.add_argument("--judge-only", action="store_true", help="train nothing: judge the records that are there")
     parser.add_argument("--out", type=Path, help="folder of the results")
     parser.add_argument("--records", type=Path, help="folder of the trained models' records")
     arguments = parser.parse_args()
     name = "quick" if arguments.quick else "full"
     records = arguments.records or BUILD / f"records-{name}"
     out = arguments.out or (BUILD / "quick" if arguments.quick else RESULTS)
-    run(out, records, arguments.quick, tuple(arguments.only))
+    run(out, records, arguments.quick, tuple(arguments.only), arguments.judge_only)
+
+
+def kept_models(specs: Sequence[grid.Spec], records: Path) -> list[Trained]:
+    """The records of these models that are in the folder, in their order."""
+    paths = [records / f"{spec.name}.npz" for spec in specs]
+    return [load(path) for path in paths if path.exists()]
 
 
 def trained_models(specs: Sequence[grid.Spec], records: Path) -> list[Trained]:
@@ -59,18 +69,19 @@ def trained_models(specs: Sequence[grid.Spec], records: Path) -> list[Trained]:
     return [load(records / f"{spec.name}.npz") for spec in specs]
 
 
-def run(out: Path, records: Path, quick: bool, parts: tuple[str, ...]) -> None:
+def run(out: Path, records: Path, quick: bool, parts: tuple[str, ...], judge_only: bool = False) -> None:
     """Train what is missing in `records`, then compute the parts and write them to `out`."""
     begin = time.perf_counter()
-    models = trained_models(grid.quick() if quick else grid.full(), records)
+    specs = grid.quick() if quick else grid.full()
+    models = (kept_models if judge_only else trained_models)(specs, records)
     trained = time.perf_counter()
     for part in parts:
         collect.PARTS[part](models, out / "data", quick)
         print(f"{part}: {time.perf_counter() - trained:.0f} s", flush=True)
     texts = {name: text for part in parts for name, text in pages.TABLES[part](out / "data").items()}
-    command = f"python -m bench.regimes --{'quick' if quick else 'full'}"
+    command = f"python -m bench.regimes --{'quick' if quick else 'full'}{' --judge-only' if judge_only else ''}"
     spent = time.perf_counter() - trained
-    texts["provenance"] = provenance.said(command, len(models), spent, sum(model.seconds for model in models))
+    texts["provenance"] = provenance.said(command, models, len(specs), spent)
     pages.write(out, texts)
     if importlib.util.find_spec("matplotlib") is None:
         print("matplotlib is not installed: no pictures")

@@ -1,4 +1,4 @@
-"""When the monitor evaluates at its defaults: `python -m bench.schedule [--loops [MS …]]` prints tables.
+"""When the monitor evaluates at its defaults: `python -m bench.schedule [--loops [MS …] | --wide [D …]]` prints tables.
 
 The first table is a week in made-up time: evaluations and bytes of both default sinks, in loops of different steps. An
 evaluation takes no time there, which gives the largest log that the schedule allows. In a *quiet* run nothing ever
@@ -7,8 +7,8 @@ are measured: the mean of many, after the first ones.
 
 `--loops` trains a small VAE for twenty seconds for each length of a step in milliseconds, padded by sleep, and, if no
 length is given, for 3,000 steps of 1 and 2 ms. It prints the evaluations, the step of the first verdict, the monitor's
-own time, and the most that this ever was beyond 1 % of the loop's. `--cpu-time` counts processor time, for a
-machine that others use.
+own time, and the most that this ever was beyond 1 % of the loop's.
+`--wide` does so for wide latents. `--cpu-time` counts processor time, for a machine that others use.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import torch
 from .cpu_time import cpu_time
 from .loops import loop
 from .week import bytes_of_an_evaluation, week
+from .wide import wide
 
 
 def main() -> None:
@@ -28,8 +29,16 @@ def main() -> None:
     parser.add_argument("--dimensions", type=int, default=128)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--cpu-time", action="store_true")
+    parser.add_argument("--wide", type=int, nargs="*", metavar="D")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    if options.wide is not None:
+        print("| D | step | evaluations | dearest | own time | most beyond 1 % |")
+        print("| ---: | ---: | ---: | ---: | ---: | ---: |")
+        with cpu_time() if options.cpu_time else nullcontext():
+            for dimensions in options.wide or (10, 1024, 4096, 65_536):
+                print(wide(dimensions, options.seconds), flush=True)
+        return
     size = bytes_of_an_evaluation(options.dimensions)
     print(f"An evaluation of {options.dimensions} dimensions writes {size / 1000:.1f} kB.\n")
     print("| a week of steps of | quiet: evaluations | at the end | log | restless: evaluations | at the end | log |")

@@ -11,9 +11,11 @@ from torch.optim.optimizer import _global_optimizer_post_hooks as post_hooks
 
 import polar_monitor
 from polar_monitor.evaluation import Evaluation
-from polar_monitor.schedule.governor import GROWTH
 
 from .loop import Loop
+
+UNSETTLED = 4
+"""Factor from one interval to the next from which on the governor is still finding the interval."""
 
 WINDOW = 4096
 
@@ -67,7 +69,7 @@ class Ours:
             events += more
             if more:
                 before, every = every, self.monitor.health().every
-                self.settled = len(events) > 1 and every < GROWTH * before
+                self.settled = len(events) > 1 and every < UNSETTLED * before
                 if self.settled:
                     break
         return events[1:]

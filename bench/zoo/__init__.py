@@ -4,6 +4,7 @@ In each, the modules are named so that `polar_monitor.attach(model)` finds the l
 downloaded: data are drawn from a seed, or shipped with scikit-learn.
 """
 
+from .column_decay import ColumnDecay as ColumnDecay
 from .conv_vae import ConvVae as ConvVae
 from .least_volume import LeastVolume as LeastVolume
 from .least_volume import volume as volume

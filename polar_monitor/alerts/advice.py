@@ -84,17 +84,30 @@ KIND_ADVICE: dict[AlertKind, KindAdvice] = {
         ("the weight of the KL term is too small to keep the posterior from becoming a point",),
         ("raise the weight of the KL term if samples from the prior are wanted",),
     ),
+    AlertKind.FAR_FROM_PRIOR: KindAdvice(
+        (
+            "the KL term lacks a part, or has a wrong sign: without μ² or exp(logvar) nothing holds the posterior at "
+            "the prior",
+            "the weight of the KL term is negative, or too small to hold the posterior",
+            "the encoder diverges (a learning rate that is too high)",
+        ),
+        (
+            "write the KL term as -0.5 * (1 + logvar - mu**2 - logvar.exp()), with a positive weight",
+            "lower the learning rate, clip gradients",
+        ),
+    ),
     AlertKind.NON_FINITE: KindAdvice(
         ("the loss has diverged", "float16 overflow", "exp of a large log-variance"),
         ("stop; clip gradients, lower the learning rate, clamp the log-variance",),
     ),
     AlertKind.SILENT: KindAdvice(
         (
+            "the model, or this module, is in eval mode (model.eval() was left on, or a part is frozen): call "
+            'model.train(), or watch modes=("train", "eval")',
             "the monitored module is not called through its __call__ "
             "(model.encode(x) and module.forward(x) bypass hooks)",
             "the model was compiled before it was monitored, or a copy of it is being trained",
             "the module was replaced after attach",
-            'the module is in eval mode (frozen, batch norm): watch modes=("train", "eval")',
             "the modules of the mean and of the spread are called a different number of times in a step",
         ),
         (
@@ -147,7 +160,7 @@ CAUSE_ADVICE: dict[Cause, CauseAdvice] = {
     ),
     Cause.DEAD_ENCODER: CauseAdvice(
         "dead encoder",
-        "the means are constant and the noise is not the prior's: the encoder is dead (dying ReLUs, a learning-rate "
+        "the means are constant and the posterior is not the prior: the encoder is dead (dying ReLUs, a learning-rate "
         "spike)",
         "go back to the last healthy step with a lower learning rate, gradient clipping, or leaky units before the "
         "heads",
@@ -159,7 +172,7 @@ CAUSE_ADVICE: dict[Cause, CauseAdvice] = {
     ),
     Cause.POWERFUL_DECODER: CauseAdvice(
         "powerful decoder",
-        "information falls and the reconstruction does not: the decoder learns to do without the code",
+        "the decoder learns to do without the code: information falls and the reconstruction gets no worse",
         "weaken the decoder, drop out its input, or train the encoder more often than the decoder",
     ),
     Cause.RECONSTRUCTION_COUNTS_LESS: CauseAdvice(

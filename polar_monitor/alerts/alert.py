@@ -23,6 +23,7 @@ class AlertKind(enum.StrEnum):
     DRAIN = "drain"
     COLLAPSE = "collapse"
     VARIANCE_COLLAPSE = "variance_collapse"
+    FAR_FROM_PRIOR = "far_from_prior"
     NON_FINITE = "non_finite"
     SILENT = "silent"
     SETTLING = "settling"

@@ -71,7 +71,8 @@ class AlertEngine:
             last_healthy_step = Drain.last_healthy_step(self.states[Drain.name])
             collapsed = Collapse.has_collapsed(self.states[Collapse.name])
             drained = Drain.has_drained(self.states[Drain.name])
-            signals = Signals(s, regime, rules, passed, history, changes, last_healthy_step, collapsed, drained)
+            decay = observation.context.weight_decay
+            signals = Signals(s, regime, rules, passed, history, changes, last_healthy_step, collapsed, drained, decay)
         observation = Observation(observation.step, observation.observed, s, regime, observation.context, signals)
         states, alerts = dict[str, Any](), list[Alert]()
         for rule in BUILTIN_RULES:

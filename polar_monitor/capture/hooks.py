@@ -110,6 +110,17 @@ class HookSet:
         return model is not None and any(parameter.requires_grad for parameter in model.parameters())
 
     @property
+    def unwatched(self) -> int:
+        """Eager forwards of a module in a mode that is not watched, the most of one."""
+        return max((tap.unwatched for tap in self.taps), default=0)
+
+    @property
+    def in_eval(self) -> bool:
+        """True if a module of the latent is in eval mode now."""
+        modules = (reference() for reference in self._modules)
+        return any(not module.training for module in modules if module is not None)
+
+    @property
     def was_copied(self) -> bool:
         """True if the model has been copied or pickled."""
         return any(tap.copied for tap in self.taps)

@@ -57,6 +57,8 @@ class Tap(OwnHook):
         self._group = (-1, -1)
         self._gradient: Any = None
         """State of a parameter's gradient at the latest call."""
+        self.unwatched = 0
+        """Eager forwards in a mode that is not watched."""
         self.__name__ = "polar_monitor.Tap"
 
     def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
@@ -66,6 +68,7 @@ class Tap(OwnHook):
             return
         ring = self.rings.get(module.training)
         if ring is None or self.muted:
+            self.unwatched += ring is None
             return
         begin = perf_counter_ns()
         try:

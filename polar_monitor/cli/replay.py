@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..alerts.alert import Alert, format_alert
-from ..alerts.alert_rules import read_rules
-from ..alerts.custom_rule import of_rule
-from ..alerts.registry import import_rule, installed
-from ..arrays.finite_json import finite_json
 from ..errors import PolarMonitorError
-from ..replay.replay import Replay, replay
 from .screen import complain, show, show_json
 
+if TYPE_CHECKING:
+    from ..alerts.alert import Alert
+    from ..replay.replay import Replay
+
 COMMAND = "polar-monitor replay"
+DESCRIPTION = "Evaluate the log of a run again, under its own rules or others, and compare the alerts."
 CODES = (
     "exit codes: 0 the log gives exactly the alerts of the run (except for rules that are not installed here), or you "
     "asked for other rules; 1 the alerts differ; 2 a file or an argument that cannot be used"
@@ -42,21 +42,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
+    from ..alerts.alert_rules import read_rules
+    from ..alerts.registry import import_rule, installed
+    from ..replay.replay import replay
+
     if options.list_rules:
         points = installed()
+        if options.json:
+            show_json({point.name: point.value for point in points})
+            return 0
         for point in points:
             show(f"{point.name}  {point.value}")
         if not points:
             complain(COMMAND, "no rules are installed (entry-point group polar_monitor.rules)")
         return 0
-    try:
-        if options.log is None:
-            raise PolarMonitorError("expected a log or the folder of a run, got no argument: polar-monitor replay RUN")
-        rules = None if options.rules is None else read_rules(options.rules)
-        result = replay(options.log, rules, options.warmup, extra_rules=[import_rule(place) for place in options.extra])
-    except PolarMonitorError as error:
-        complain(COMMAND, str(error))
-        return 2
+    if options.log is None:
+        raise PolarMonitorError("expected a log or the folder of a run, got no argument: polar-monitor replay RUN")
+    rules = None if options.rules is None else read_rules(options.rules)
+    result = replay(options.log, rules, options.warmup, extra_rules=[import_rule(place) for place in options.extra])
     if options.json:
         show_json(_as_json(result))
     else:
@@ -69,6 +72,8 @@ def run(options: argparse.Namespace) -> int:
 
 def notes(result: Replay) -> Iterator[str]:
     """Yield one line for each thing that the comparison leaves out."""
+    from ..alerts.custom_rule import of_rule
+
     if result.torn is not None:
         yield f"line {result.torn} is incomplete, as a killed run leaves it, and is left out"
     if result.replaced:
@@ -83,6 +88,8 @@ def notes(result: Replay) -> Iterator[str]:
 
 def table(result: Replay) -> str:
     """Return all alerts by step. Marks: - only in the run, + only in the replay, ? left out of the comparison."""
+    from ..alerts.alert import format_alert
+
     marked = [
         *((alert, " ") for alert in result.both),
         *((alert, "-") for alert in result.only_live),
@@ -100,6 +107,8 @@ def table(result: Replay) -> str:
 
 
 def _as_json(result: Replay) -> dict[str, object]:
+    from ..arrays.finite_json import finite_json
+
     def plain(alerts: tuple[Alert, ...]) -> list[dict[str, object]]:
         return [alert.to_dict() | {"evidence": finite_json(alert.evidence)} for alert in alerts]
 

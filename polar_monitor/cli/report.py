@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from ..errors import PolarMonitorError
-from ..web.markdown import markdown
-from ..web.report import runs_of, write_report
-from .screen import complain, show
+from .parser import one_of
+from .screen import check_output, complain, show, show_json
 
 COMMAND = "polar-monitor report"
-CODES = "exit codes: 0 the report is written; 2 a run or a file that cannot be used"
-
+DESCRIPTION = "Write one HTML file that shows runs, which opens without network; or Markdown, or a picture."
+CODES = "exit codes: 0 the report is written; 2 a path or a file that cannot be used, or no run that can be drawn"
 
 FORMATS = ("html", "md", "png", "svg")
 
@@ -23,42 +23,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: report.html, or another ending")
     parser.add_argument(
         "--format",
+        type=one_of(FORMATS),
         choices=FORMATS,
         help="html (default): the page; md: text for a pull request; png, svg: the lifelines of a run, or of several "
         "the nats by rank (needs matplotlib). Without it the ending of FILE decides",
     )
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the file's name")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
+    from ..web.report import runs_of
+
     ending = "" if options.output is None else options.output.suffix.lstrip(".").lower()
     kind = options.format or (ending if ending in FORMATS else "html")
     output = options.output or Path(f"report.{kind}")
+    runs = runs_of(options.runs)
+    check_output(output, [Path(run["path"]) for run in runs])
+    if all(run["problem"] for run in runs):
+        raise PolarMonitorError(f"{runs[0]['path']}: {runs[0]['problem']}")
     try:
-        size = _write(options.runs, output, kind)
-    except (PolarMonitorError, ImportError) as error:
-        complain(COMMAND, str(error))
-        return 2
+        size = _write(runs, output, kind)
     except OSError as error:
-        complain(COMMAND, f"cannot write {str(output)!r} ({error.strerror or error}): pass a file in another folder")
-        return 2
-    show(str(output))
-    complain(COMMAND, f"{size / 1e6:.1f} MB" + ("; open it in a browser" if kind == "html" else ""))
+        raise PolarMonitorError(
+            f"cannot write {str(output)!r} ({error.strerror or error}): pass a file in another folder"
+        ) from error
+    if options.json:
+        sentences = [{key: run[key] for key in ("title", "path", "problem")} for run in runs]
+        show_json({"file": str(output), "bytes": size, "runs": sentences})
+    else:
+        show(str(output))
+    for run in runs:
+        if run["problem"]:
+            complain(COMMAND, f"{run['path']}: {run['problem']}")
+    complain(COMMAND, f"{size / 1e3:,.0f} kB" + ("; open it in a browser" if kind == "html" else ""))
     return 0
 
 
-def _write(paths: list[Path], output: Path, kind: str) -> int:
+def _write(runs: list[dict[str, Any]], output: Path, kind: str) -> int:
     """Write the report in one of `FORMATS` and return its bytes."""
+    from ..web.markdown import markdown
+    from ..web.report import write_page
+
     if kind == "html":
-        return write_report(paths, output)
-    runs = runs_of(paths)
+        return write_page(runs, output)
     if kind == "md":
         return output.write_bytes(markdown(runs).encode())
     from ..plot import lifelines, spectrum
 
     drawn = [run for run in runs if not run["problem"]]
-    if not drawn:
-        raise PolarMonitorError(f"{runs[0]['path']}: {runs[0]['problem']}")
     figure = spectrum(drawn) if len(drawn) > 1 else lifelines(drawn[0])
     figure.savefig(output, format=kind, dpi=160)
     return output.stat().st_size

@@ -35,7 +35,9 @@ def several(pairs: list[Candidate]) -> str:
         verb = ", ".join(map(repr, unclear[:MAX_LINES])) + " may output log σ², σ², σ or log σ"
         return _choose(f"found {listed}, but {verb}", _lines(pairs))
     if len(pairs) > 1:
-        return _choose(f"found {listed}, so there may be more than one latent", _lines(pairs))
+        return _choose(
+            f"found {listed}, so there may be more than one latent", _named_lines(pairs), "one of, or several"
+        )
     return _choose(f"found {listed}, but the names may mean another variable than the latent", _lines(pairs))
 
 
@@ -70,12 +72,12 @@ def nothing(encoders: dict[str, bool], modules: Iterable[str], outside: list[str
     return f"{_choose(result, lines)}\nThe model's modules: {names}{aside}"
 
 
-def _choose(result: str, lines: list[str]) -> str:
+def _choose(result: str, lines: list[str], among: str = "one of") -> str:
     """Return a message that says what was found and lists the lines to choose from."""
     excess = len(lines) - MAX_LINES
     listed = "\n".join(f"    {line}" for line in lines[:MAX_LINES])
     more = f"\n    … and {excess} more" if excess > 0 else ""
-    return f"{result}. Use {'one of' if len(lines) > 1 else 'this line if it is the latent'}:\n{listed}{more}"
+    return f"{result}. Use {among if len(lines) > 1 else 'this line if it is the latent'}:\n{listed}{more}"
 
 
 def _lines(pairs: list[Candidate]) -> list[str]:
@@ -84,6 +86,18 @@ def _lines(pairs: list[Candidate]) -> list[str]:
         around = dict.fromkeys(parent(pair.mean) for pair in pairs)
         lines += [f"{_latent_line(name)}   # if its output is a distribution" for name in around if name]
     return lines
+
+
+def _named_lines(pairs: list[Candidate]) -> list[str]:
+    """Return one line for each pair, with a name of its own: a monitor takes the place of one with the same name."""
+    parts = [parent(pair.mean) for pair in pairs]
+    own = all(parts) and len(set(parts)) == len(parts) and not {"train", "eval"} & set(parts)
+    names = parts if own else [pair.mean for pair in pairs]
+    return [
+        f'{line.removesuffix(")")}, name="{name}")'
+        for pair, name in zip(pairs, names, strict=True)
+        for line in _pair_lines(pair)
+    ]
 
 
 def _pair_lines(pair: Candidate) -> list[str]:

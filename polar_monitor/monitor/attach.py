@@ -14,8 +14,9 @@ from typing import Any, Concatenate, ParamSpec
 
 from torch import nn
 
+from .._torch_compat import rank
 from ..discovery.unwrap import unwrap
-from ..errors import log_line
+from ..errors import announce, log_line
 from .monitor import PolarMonitor
 from .sources.connection import attached_monitors
 
@@ -77,5 +78,7 @@ def attach(model: nn.Module, **arguments: Any) -> PolarMonitor:
     monitor = PolarMonitor(**arguments)
     inner = unwrap(model)
     monitor.attach(inner, replacing=attached_monitors.get(inner, {}).get(monitor.name))
-    log_line(logging.INFO, "watching %s", monitor.explain())
+    if rank() == 0:
+        announce(monitor._announcement())
+    log_line(logging.DEBUG, "%s", monitor.explain())
     return monitor

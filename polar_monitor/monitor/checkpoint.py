@@ -86,6 +86,7 @@ def _resume(
         else:
             loop.pipelines[mode] = loaded
     loop.schedule_training()
+    training_context.weight_decay = loop.training_context.weight_decay
     loop.training_context = training_context
     loop.schedule.load_state_dict(schedule)
     loop.evaluations = schedule["evaluations"]

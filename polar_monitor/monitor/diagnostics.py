@@ -38,6 +38,8 @@ class Diagnostics:
         """Forwards in training seen up to the previous step."""
         self._quiet = 0
         """Recording steps since the latest forward in training."""
+        self._in_eval = 0
+        """Forwards in eval mode up to the first of these steps."""
         self._seen = False
         """True if there was a forward in this process, or since the latest resume."""
         self._unvalidated = 0
@@ -58,6 +60,8 @@ class Diagnostics:
                 self._calls, self._quiet, self._seen = calls, 0, True
             elif self._seen and self.hooks is None:
                 pass  # rows that are observed by hand may be rare
+            elif self._quiet == 1:
+                self._in_eval = self._forwards_in_eval()
             elif self._quiet == (SILENT_LATER if self._seen else SILENT_FROM_START) and not _may_be_compiled(train):
                 self.warn_of_silence(step)
         if "eval" in self._pipelines:
@@ -119,7 +123,22 @@ class Diagnostics:
                 return  # the taps still fail, which was reported
         if self._once("silence"):
             where = "observe()" if hooks is None else hooks.where
-            warn(f"no latent seen from {where} in {self._quiet or step} steps; {_cause(ring, hooks)}")
+            cause = self._left_in_eval() or _cause(ring, hooks)
+            warn(f"no latent seen from {where} in {self._quiet or step} steps; {cause}")
+
+    def _forwards_in_eval(self) -> int:
+        validated = self._pipelines.get("eval")
+        seen = 0 if validated is None else validated.ring.calls
+        return seen if self.hooks is None else seen + self.hooks.unwatched
+
+    def _left_in_eval(self) -> str:
+        """Say that the forwards of the silent steps were in eval mode; nothing if they were not, or are watched."""
+        if self.hooks is None or "train" not in self._pipelines or not self.hooks.in_eval:
+            return ""
+        forwards = self._forwards_in_eval() - self._in_eval
+        what = f"{forwards} forwards in them were" if forwards > 0 else "the model is"
+        watch = "" if "eval" in self._pipelines else ', or watch modes=("train", "eval") if a part is frozen on purpose'
+        return f"{what} in eval mode: call model.train() before the training goes on{watch}"
 
     def taps_failed(self, observed: bool) -> bool:
         """Return True if taps failed since the previous evaluation and no row was observed. Warns of the first."""

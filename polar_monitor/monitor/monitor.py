@@ -76,6 +76,7 @@ class PolarMonitor(Results):
         log_dir: Folder for TensorBoard and JSONL; None is the folder of `SummaryWriter`.
         sinks: Objects that get the evaluations. None: TensorBoard and JSONL. If given, these two are added only with a
             `log_dir`.
+        console: True adds a live view of the dimensions on a terminal (extra `console`), and plain lines elsewhere.
         criterion: "information", or the name of a published criterion that decides the labels instead.
         every: Optimiser steps between evaluations. None: about steps 10, 13, 17, 22, 29 and so on, then every 50 steps
             or 0.3 s, and more rarely in long runs, above all while nothing changes. The monitor stretches either to
@@ -126,6 +127,7 @@ class PolarMonitor(Results):
         decoder: Any = None,
         log_dir: str | os.PathLike[str] | None = None,
         sinks: Sequence[Sink] | None = None,
+        console: bool = False,
         criterion: str = "information",
         every: int | None = None,
         window: int = 4096,
@@ -154,7 +156,7 @@ class PolarMonitor(Results):
         )
         self._standardised = None if row_prior is None else True
         """True if each row is standardised by its prior, False if none is; None before the first."""
-        self._outputs = Outputs(log_dir, sinks, name=options.name, strict=options.strict)
+        self._outputs = Outputs(log_dir, sinks, console=console, name=options.name, strict=options.strict)
         self._loop = EvaluationLoop(options, self._outputs.group, self._disable)
         self._clock: OptimizerClock | None = None
         self._by_hand = False
@@ -196,7 +198,7 @@ class PolarMonitor(Results):
         name = f"{self.name}.{name}" if self.name else name
         folder = self.log_dir
         own = dict.fromkeys(("mean", "logvar", "var", "std", "logstd", "example", "prior")) | {"latents": "main"}
-        own |= {"latent": latent, "name": name, "log_dir": folder, "sinks": () if folder is None else None}
+        own |= {"latent": latent, "name": name, "log_dir": folder, "sinks": None if folder else (), "console": False}
         self.latents[name] = PolarMonitor(**{**self._arguments, **own}).attach(model)
 
     def _open(self, replacing: PolarMonitor | None = None) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from .._torch_compat import rank
 from ..errors import PolarMonitorError, warn
 from ..sinks import Sink
+from ..sinks.console.plain import console
 from ..sinks.group import SinkGroup
 from ..sinks.jsonl import JsonlSink
 from ..sinks.tensorboard.sink import LOG, TensorBoardSink
@@ -35,8 +36,9 @@ _writers: weakref.WeakValueDictionary[tuple[str, str], Writer] = weakref.WeakVal
 class Outputs:
     """Sinks of one monitor. They open at `attach` or at the first `observe`, when everything else is checked."""
 
-    def __init__(self, log_dir: Any, sinks: Any, *, name: str, strict: bool) -> None:
+    def __init__(self, log_dir: Any, sinks: Any, *, console: bool, name: str, strict: bool) -> None:
         self._log_dir, self._sinks = checked_output(log_dir, sinks)
+        self._console = console
         self._name = name
         self.folder: Path | None = None
         """Folder of the default sinks; None without them."""
@@ -69,6 +71,8 @@ class Outputs:
             if self._log_dir is not None:
                 _writers[os.path.realpath(self._log_dir), self._name] = owner
             sinks, self._defaults, self._setup = (*defaults, *sinks), defaults, setup
+        if self._console:
+            sinks = (*sinks, console())
         self.group.sinks = sinks
         self.group.before_write = self._before_write
         self.group.begin(self._name, setup)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -24,13 +25,14 @@ from ..capture.ring import PairedRingBuffer
 from ..capture.row_buffer import capacity_of
 from ..capture.transfer import Batch, HostTransfer
 from ..context import Context
-from ..errors import PolarMonitorError, warn
+from ..errors import PolarMonitorError, log_line, warn
 from ..evaluation import Evaluation, Health
 from ..regime.judge import completed, judge
 from ..regime.regime import Regime
 from ..schedule import quiet
 from ..statistics.snapshot import Snapshot
 from .options import Settings
+from .summary import left_out
 
 if TYPE_CHECKING:
     from ..statistics.stream import LatentStream
@@ -79,6 +81,8 @@ class ModePipeline:
         """The decoder of a code, which full evaluations measure."""
         self.spread_name = ""
         """Quoted name of the module that gives the spread, for messages; '' without such a module."""
+        self.left_out = ""
+        """Text on the dimensions that the latest full snapshot left out of a wide latent; '' for none."""
         self._padding = PaddingLook()
         self._letters = ""
         """Letters of the axes of the rows in the stream."""
@@ -95,7 +99,10 @@ class ModePipeline:
 
         s = self.settings
         paired = self.kind is not None
-        return LatentStream(dimensions, window=s.window, has_variance=paired, prior=s.prior, resolution=s.resolution)
+        return LatentStream(
+            dimensions, window=s.window, has_variance=paired, prior=s.prior, resolution=s.resolution, bounded=True,
+            entropies=s.criterion != "information",
+        )  # fmt: skip
 
     @property
     def reading(self) -> str:
@@ -253,6 +260,7 @@ class ModePipeline:
                     self.light = 0
                 except Exception as failure:  # raised by `raise_failure`, when the alerts of this one are known
                     self._failure = failure
+        self._tell_what_is_left_out()
         observation = Observation(step, observed, self.snapshot, self.regime, context)
         alerts = self.alerts.evaluate(observation, s.rules, s.warmup)
         self.loaded, self.observed = False, 0  # at last: rows of an evaluation that fails are evaluated again
@@ -262,6 +270,14 @@ class ModePipeline:
             step, time.time(), s.name, self.mode, observed, self.snapshot, self.regime, alerts, health(), context,
             resumed=resumed,
         )  # fmt: skip
+
+    def _tell_what_is_left_out(self) -> None:
+        """Keep what the latest full snapshot left out, and log it once."""
+        if self.snapshot is None or not self.snapshot.full:
+            return
+        first, self.left_out = not self.left_out, left_out(self.snapshot)
+        if first and self.left_out:
+            log_line(logging.INFO, "%s", self.left_out)
 
     def raise_failure(self) -> None:
         """Raise what failed in the completion of the latest evaluation."""

@@ -42,6 +42,14 @@ class Results:
         snapshot, regime = (None, None) if pipeline is None else (pipeline.snapshot, pipeline.regime)
         return shown.line(snapshot, regime, self.alerts, self.health(), self.log_dir)
 
+    def _announcement(self) -> str:
+        """Return the line of `attach`."""
+        loop = self._loop
+        pipeline = next(iter(loop.pipelines.values()), None)
+        dimensions = None if pipeline is None or pipeline.stream is None else pipeline.stream.dimensions
+        names = () if loop.hooks is None else loop.hooks.names
+        return shown.watching(names, dimensions, self._outputs.group.sinks, self.log_dir)
+
     def _repr_html_(self) -> str:
         """Return the sentence on the run and its lifelines, for notebooks."""
         self._outputs.group.flush()
@@ -118,12 +126,19 @@ class Results:
         read = next((read for pipeline in self._loop.pipelines.values() if (read := pipeline.reading)), "")
         search = self._search
         decoder = "" if search is None or search.decoder is None else search.decoder.text
-        read = "\n".join(part for part in (read, decoder, "" if search is None else search.cost) if part)
+        left_out = next((p.left_out for p in self._loop.pipelines.values() if p.left_out), "")
+        read = "\n".join(part for part in (read, decoder, "" if search is None else search.cost, left_out) if part)
         return summary.explain(why, read, self._loop.options.modes, self._loop.schedule, self.log_dir)
 
-    def summary(self) -> str:
-        """Format a table of all dimensions, the verdict and the alerts, as plain text."""
-        own = summary.summary(
-            self.snapshot(), self.regime(), self.alerts, self.health(), self._loop.publisher.probed.latest
-        )
-        return "\n\n".join([own, *(f"latent {name!r}: {other.summary()}" for name, other in self.latents.items())])
+    def summary(self, *, all: bool = False) -> str:
+        """Format the verdict, the dimensions and the newest alerts as plain text that fits the terminal.
+
+        Dimensions in use come first, and those that are out of use are one line. `all` gives a line to each dimension,
+        and all alerts.
+        """
+        pipeline = self._loop.pipelines.get(self._loop.options.modes[0])
+        used = () if pipeline is None else pipeline.alerts.history.was_used.tolist()
+        probed = self._loop.publisher.probed.latest
+        own = summary.summary(self.snapshot(), self.regime(), self.alerts, self.health(), probed, used, all)
+        others = (f"latent {name!r}: {other.summary(all=all)}" for name, other in self.latents.items())
+        return "\n\n".join([own, *others])

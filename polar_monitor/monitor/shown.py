@@ -1,8 +1,10 @@
-"""A monitor in a line, and as HTML for notebooks."""
+"""A monitor in a line, at `attach` and later, and as HTML for notebooks."""
 
 from __future__ import annotations
 
 import html
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,20 @@ def line(
     total = float(np.nansum(snapshot.information))
     use = f"{used} of {snapshot.dimensions} in use, {total:.1f} nats"
     return f"PolarMonitor: step {health.steps}, {verdict}, {use}, {news}{where}"
+
+
+def watching(names: Sequence[str], dimensions: int | None, sinks: Sequence[object], folder: Path | None) -> str:
+    """Return the line of `attach`: what is watched, where it goes, and the command that shows it."""
+    what = "/".join(name.strip("'") for name in names)
+    what = f"watching {what}" if what else "looking for the latent in the first forwards"
+    what += f", {dimensions} dimension{'s' * (dimensions != 1)}" if names and dimensions else ""
+    if folder is None:
+        where = (
+            f" -> {', '.join(type(sink).__name__ for sink in sinks)}" if sinks else "; nothing is written (sinks=())"
+        )
+        return printable(f"PolarMonitor: {what}{where}", keep="")
+    shown = folder.parent if folder.parent.name == "runs" else folder
+    return printable(f"PolarMonitor: {what} -> {folder}; tensorboard --logdir {shlex.quote(str(shown))}", keep="")
 
 
 def as_html(plain: str, regime: Regime | None, folder: Path | None) -> str:

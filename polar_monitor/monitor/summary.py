@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,15 @@ import numpy as np
 from ..alerts.advice import KIND_ADVICE, named
 from ..alerts.alert import Alert, AlertKind, format_alert
 from ..alerts.few_evaluations import few_evaluations
+from ..alerts.outlook import Outlook
 from ..errors import printable
 from ..evaluation import Health
 from ..intervention.report import columns, heading
 from ..intervention.worth import Worth
-from ..regime.label import Label
 from ..regime.regime import Regime
+from ..regime.regime_table import counts, table, terminal_size, wrapped
 from ..schedule.schedule import Schedule
+from ..statistics.full import LOWEST
 from ..statistics.snapshot import Snapshot
 
 MIN_NOT_FINITE = 0.01
@@ -52,32 +55,73 @@ def summary(
     alerts: tuple[Alert, ...],
     health: Health,
     worth: Worth | None = None,
+    was_used: Sequence[bool] = (),
+    complete: bool = False,
 ) -> str:
-    """Format a table of all dimensions, the verdict and the alerts; with the worths of the latest probe, if any."""
+    """Format the verdict, the dimensions and the newest alerts on one screen, or all of them if `complete`.
+
+    The worths are those of the latest probe, if any. `was_used` is True for a dimension that once was in use for long.
+    """
     if snapshot is None or regime is None:
         remedy = ": monitor.evaluate() evaluates them now" if health.calls else ""
         return (
             f"nothing has been evaluated yet: {health.steps:,} optimiser steps counted, {health.calls:,} forwards "
             f"recorded{remedy}"
         )
-    counts = ", ".join(f"{regime.count(label)} {label}" for label in Label if regime.count(label))
+    width, height = terminal_size()
+    regime = regime if regime.snapshot is snapshot else replace(regime, snapshot=snapshot)
     now = "" if health.steps == snapshot.step else f" (training is at step {health.steps:,})"
-    lines = [
-        f"step {snapshot.step:,}{now}: {regime.verdict}; {counts}",
-        f"  from {snapshot.n:,} rows{_steps_of_rows(snapshot)}",
-        *(f"  {printable(reason, keep='')}" for reason in regime.reasons),
-        *(f"  {words}" for words in _not_finite(snapshot)),
-        "",
-        f"  dim  label        nats      ± se   reliability    KL   in use by{columns(worth)}",
-    ]
-    lines += [_row(snapshot, regime, j) + columns(worth, j) for j in range(snapshot.dimensions)]
-    if worth is not None:
-        lines += ["", f"  {heading(worth)}", *(f"  {sentence}" for sentence in worth.sentences())]
-    if few := few_evaluations(health.evaluations):
-        lines += ["", f"  {few}"]
-    if alerts:
-        lines += ["", *(f"  {format_alert(alert)}" for alert in alerts)]
-    return "\n".join([*lines, "", f"  {_counters(health)}"])
+    head = [f"step {snapshot.step:,}{now}: {regime.verdict}; {counts(regime)}"]
+    facts = [f"from {snapshot.n:,} rows{_steps_of_rows(snapshot)}", *regime.reasons, *_not_finite(snapshot)]
+    facts += [left_out(snapshot)] if left_out(snapshot) else []
+    head += [line for fact in facts for line in wrapped(fact, width)]
+    notes = [] if worth is None else [heading(worth), *worth.sentences()]
+    notes += [few] if (few := few_evaluations(health.evaluations)) else []
+    foot = [line for note in notes for line in wrapped(note, width)]
+    counters = wrapped(_counters(health), width)
+    room = None if complete else height - 1 - len(head) - 1 - len(foot) - bool(foot) - len(counters) - 1
+    news = _newest(alerts, width, room)
+    rows = None if room is None else room - 1 - len(news) - bool(news)
+    outlook = Outlook(alert for alert in alerts if alert.step <= snapshot.step)
+    labels, nats = regime.labels, snapshot.information
+    gone = outlook.gone(labels) if worth is None else range(snapshot.dimensions)
+    body = table(
+        regime, width, rows, gone=gone,
+        remark=lambda j: outlook.remark(j, labels[j], float(nats[j]), snapshot.step),
+        more=lambda j: columns(worth, j),
+        judgement=lambda rest: _judgement(regime, rest, was_used),
+    )  # fmt: skip
+    return "\n\n".join("\n".join(part) for part in (head, body, foot, news, counters) if part)
+
+
+def _newest(alerts: Sequence[Alert], width: int, room: int | None) -> list[str]:
+    """Return the newest alerts in up to a third of the room, at least one, and how many are older."""
+    lines: list[str] = []
+    for shown, alert in enumerate(reversed(alerts)):
+        text = wrapped(format_alert(alert), width)
+        if room is not None and lines and len(lines) + len(text) > room // 3:
+            older = len(alerts) - shown
+            return [f"  {older} older alert{'s' * (older != 1)}: monitor.alerts", *lines]
+        lines = [*text, *lines]
+    return lines
+
+
+def _judgement(regime: Regime, rest: Sequence[int], was_used: Sequence[bool]) -> str:
+    """Return what dimensions that deserve no row are; they are healthy where others are in use."""
+    if len(was_used) != len(regime.labels) or any(was_used[j] for j in rest):
+        return "passive"
+    return "in use only at the start, or never" + (": healthy" if regime.informative else "")
+
+
+def left_out(s: Snapshot) -> str:
+    """Say which dimensions of a wide latent have no entropies and correlations; '' if all have, or none."""
+    if not 0 <= s.covered < s.dimensions:
+        return ""
+    return (
+        f"labels, information and KL of all {s.dimensions:,} dimensions; entropies, correlations, rank and histograms "
+        f"of {s.covered:,}, those with most information and {LOWEST} with least: all would take too long on the "
+        "training thread"
+    )
 
 
 def _not_finite(s: Snapshot) -> Iterator[str]:
@@ -108,15 +152,3 @@ def _counters(health: Health) -> str:
         allowed = f" ({used} s of it from the start allowance)" if used != "0.00" else ""
         parts.append(f"overhead {health.overhead:.2%}{allowed}")
     return "; ".join(parts)
-
-
-def _row(s: Snapshot, regime: Regime, j: int) -> str:
-    return (
-        f"  {j:>3}  {regime.labels[j]:<10} {s.information[j]:>6.3f}  {s.information_se[j]:>8.3f}"
-        f"  {_or_dash(s.reliability[j], '10.3f')}  {_or_dash(s.kl[j], '6.2f')}  {_or_dash(s.share_active[j], '8.0%')}"
-    )
-
-
-def _or_dash(value: float, form: str) -> str:
-    width = int(form.split(".")[0])
-    return format(value, form) if value == value else "-".rjust(width)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -29,6 +29,8 @@ class TrainingContextBuffer:
         """Sum and number of the reconstruction terms."""
         self._on_device: Tensor | None = None
         """Sum and number of those on the device."""
+        self.weight_decay: Callable[[], float | None] | None = None
+        """Reads the weight decay of the optimiser; None where no optimiser is followed."""
         self._hosts: list[Tensor] = []
         self._events: list[torch.cuda.Event] = []
 
@@ -75,7 +77,9 @@ class TrainingContextBuffer:
         """Return the context since the latest call and start anew; the others stay until they change."""
         self._add_copied()
         mean = self._sum / self._count if self._count and math.isfinite(self._sum) else None
-        context = Context(self._beta, self._highest_rate, mean, self._baseline)
+        context = Context(
+            self._beta, self._highest_rate, mean, self._baseline, self.weight_decay and self.weight_decay()
+        )
         self._highest_rate, self._sum, self._count = self._rate, 0.0, 0
         return context
 

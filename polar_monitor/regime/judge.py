@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 
 from ..statistics.resolution import RESOLUTION, has_gain, is_relative
 from ..statistics.snapshot import Array, Snapshot
-from ..statistics.thresholds import MIN_EFFECT, MIN_EXPLAINED, MIN_ROWS, Z
+from ..statistics.thresholds import (
+    INFORMATIVE,
+    INFORMATIVE_MEAN_ONLY,
+    MIN_EFFECT,
+    MIN_EXPLAINED,
+    MIN_ROWS,
+    Z,
+)
+from ..statistics.thresholds import (
+    PASSIVE as PASSIVE_NATS,
+)
 from .evidence import MAX_NAMED, held_labels, moving_labels, new_share
 from .information import Judged, judge_by_information, too_few, too_few_rows
 from .label_codes import (
@@ -35,6 +45,9 @@ MIN_GAP = math.log(3.0)
 
 FLOOR = 0.01
 """Nats that are added, since a passive dimension may carry none."""
+
+MIN_ON_FLOOR, FLOOR_RANGE = 3, 0.3
+"""Least number of dimensions on a floor of the information, and their range in units of its value."""
 
 KEPT_SCALE = 0.97
 """Share of a code's largest scale that is remembered at an evaluation at which the scale does not fall."""
@@ -143,13 +156,14 @@ def _verdict(s: Snapshot, judged: Judged, criterion: str) -> tuple[Verdict, tupl
     if 2 * left_out > len(labels):
         return Verdict.NOT_ESTIMABLE, ("most dimensions could not be estimated", *reasons)
     undecided -= left_out
-    if undecided and not passive and not informative:
+    between = _between(s, labels) if undecided else np.zeros(len(labels), np.bool_)
+    if undecided and not passive and not informative and 2 * np.count_nonzero(between) <= undecided:
         return Verdict.NOT_ESTIMABLE, (
             "no dimension has a label" if held else "no dimension could be decided", *reasons,
         )  # fmt: skip
     share = undecided / max(undecided + passive + informative, 1)
     if share > MAX_UNDECIDED_SHARE:
-        state = "are undecided" if held else "lie between the two groups"
+        state = "are undecided" if held else f"lie between the two groups{_floor(s, between, undecided)}"
         if criterion != "information":
             state = f"have no label by {criterion}"
         return Verdict.GRADED, (f"{share:.0%} of the dimensions {state}", *reasons)
@@ -168,6 +182,21 @@ def _verdict(s: Snapshot, judged: Judged, criterion: str) -> tuple[Verdict, tupl
     if distance >= MIN_GAP:
         return Verdict.POLARISED, (groups, *reasons)
     return Verdict.GRADED, (f"{groups} (two groups need 3 times as much, with {FLOOR} nats added to both)", *reasons)
+
+
+def _between(s: Snapshot, labels: bytes) -> NDArray[np.bool_]:
+    """Return which undecided dimensions surely lie between the cuts: known, and of neither group (D,)."""
+    low, high = s.information - Z * s.information_se, s.information + Z * s.information_se
+    cut = INFORMATIVE if s.has_variance else INFORMATIVE_MEAN_ONLY
+    return np.asarray((as_array(labels) == UNDECIDED) & (low > PASSIVE_NATS) & (high < cut), np.bool_)
+
+
+def _floor(s: Snapshot, between: NDArray[np.bool_], undecided: int) -> str:
+    """Say that the undecided dimensions sit on a floor, if all surely lie between the cuts, and at one value."""
+    nats = s.information[between]
+    if not s.has_variance or len(nats) < max(undecided, MIN_ON_FLOOR) or np.ptp(nats) > FLOOR_RANGE * np.median(nats):
+        return ""
+    return f", all at {np.median(nats):.2g} nats: a free-bits floor?"
 
 
 def _scale(information: float) -> float:

@@ -22,6 +22,7 @@ from .label import INFORMATIVE_LABELS, Label, checked_label
 from .label_codes import CODES, Codes, decode, encode, numbers, where_informative
 from .published import CRITERIA, MAX_DELTA_KL, delta_kl
 from .regime_html import regime_html
+from .regime_table import counts, regime_text
 
 MAX_SHRINKAGE = 3.0
 """Fall of a code's own scale beyond which no dimension is called revived, and the verdict names it."""
@@ -102,8 +103,11 @@ class Regime:
 
     def __repr__(self) -> str:
         """Describe the regime in a line: the verdict, and how many dimensions have each label."""
-        counts = ", ".join(f"{self.count(label)} {label}" for label in Label if self.count(label))
-        return f"<Regime of step {self.step}: {self.verdict}; {counts}>"
+        return f"<Regime of step {self.step}: {self.verdict}; {counts(self)}>"
+
+    def __str__(self) -> str:
+        """Return the verdict, its reasons and a table that fits the terminal: in use first, the rest folded."""
+        return regime_text(self)
 
     def _repr_html_(self) -> str:
         """Return the verdict and a table of the dimensions, for notebooks."""

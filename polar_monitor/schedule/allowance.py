@@ -6,6 +6,8 @@ allowance. So over any stretch of a run the monitor takes at most its share and 
 
 from __future__ import annotations
 
+import math
+
 SPREAD_SECONDS = 10.0
 """Time over which the balance is spent, or the time so far if that is less: the beginning may be seen closely, looks
 become rare smoothly, and no blind stretch follows them."""
@@ -17,9 +19,12 @@ class Allowance:
     def __init__(self, seconds: float) -> None:
         self.seconds = self.balance = seconds
 
-    def account(self, income: float, spent: float) -> bool:
-        """Account for an interval: `income` is what the share pays. Returns True if that and the balance pay all."""
-        self.balance = self.after(income, spent)
+    def account(self, income: float, spent: float, most: float = math.inf) -> bool:
+        """Account for an interval: `income` is what the share pays. Returns True if that and the balance pay all.
+
+        A debt that is larger than `most` counts as `most`.
+        """
+        self.balance = max(self.after(income, spent), -most)
         return self.balance >= 0
 
     def after(self, income: float, spent: float) -> float:

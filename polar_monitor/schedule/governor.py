@@ -13,8 +13,9 @@ MAX_STRETCH = 1000
 """Bound of the interval, as a multiple of the wanted one."""
 BUDGET_STEPS = 500
 """Steps in a row over which the share stays below twice `max_overhead`, if they contain two evaluations or more."""
-GROWTH = 4
-"""Largest factor from one interval to the next: a single slow evaluation must not blind the monitor."""
+MAX_DEBT_SECONDS = 120.0
+"""Time of the loop whose share pays the largest debt. An evaluation that is held up for longer, as in a process that
+was stopped, must not blind the monitor: it counts as no more."""
 PLANNED_SHARE = 0.9
 """Planned part of the budget: the time that PyTorch takes to call the hooks cannot be measured inside them."""
 KINDS = 16
@@ -48,13 +49,15 @@ class Governor:
         self._last: tuple[float, float, int] | None = None
         self._costs: dict[bool, deque[float]] = {}
         """Latest costs of full evaluations (True) and of light ones."""
+        self._full_cost = 0.0
+        """Cost of the latest full evaluation, the first one included."""
         self._kinds: deque[bool] = deque(maxlen=KINDS)
         self._recording_costs: deque[float] = deque(maxlen=5)
         """Seconds of a recorded step, in the latest intervals."""
         self._planned = False
         """True once `every` is planned from a cost."""
         self._recent: deque[tuple[int, float]] = deque()
-        """Step and cost of each evaluation in the last BUDGET_STEPS steps; the cost is 0 if the allowance paid it."""
+        """Step and cost of each evaluation in the last BUDGET_STEPS steps; the cost is 0 if the account paid it."""
 
     def started(self, step: int) -> None:
         """Begin to measure, at the first step: the time before it (data loading, compilation) is not the loop's."""
@@ -95,21 +98,29 @@ class Governor:
     def wait(self, step: int) -> int:
         """Return the steps until one more evaluation fits the budget; 0 if it does now.
 
-        It fits if the allowance pays for it, or if it fits twice the budget of BUDGET_STEPS steps.
-        It uses the pace of the steps since the last evaluation, because `every` may come from slower steps, and the
-        latest cost. After BUDGET_STEPS steps without an evaluation the answer is always 0: one that was slow by chance
-        does not blind the monitor.
+        It fits if the account pays for it, or if the account is full. Without an allowance, it fits twice the budget of
+        BUDGET_STEPS steps, and always after as many without an evaluation: one that was slow by chance does not blind
+        the monitor. The pace is that of the steps since the last evaluation, because `every` may come from slower
+        steps, and the cost is the latest one.
         """
         recent = self._recent
         while recent and recent[0][0] <= step - BUDGET_STEPS:
             recent.popleft()
-        if not recent or self._last is None or self.max_overhead >= 1:
+        if self._last is None or not self._kinds or self.max_overhead >= 1:
+            return 0
+        if not recent and not self.allowance.seconds:
             return 0
         then, own, at = self._last
         spent, share = self.own - own, PLANNED_SHARE * self.max_overhead
         passed, next_cost = perf_counter() - then - spent, self._costs[False not in self._kinds][-1]
+        if self.allowance.seconds:
+            next_cost = max(next_cost, self._full_cost)  # a verdict that changes makes a light one full
         if self.allowance.after(share * passed, spent) >= next_cost:
             return 0
+        if self.allowance.seconds:
+            missing = min(next_cost + spent, self.allowance.seconds) - (self.allowance.balance + share * passed)
+            per_step = max(share * passed / max(step - at, 1), 1e-12)
+            return min(max(math.ceil(missing / per_step), 0), BUDGET_STEPS)
         left = 2 * share * BUDGET_STEPS * passed / max(step - at, 1)
         cost = sum(seconds for _, seconds in recent) + next_cost
         fits = step
@@ -135,7 +146,8 @@ class Governor:
         self._last = (now, self.own, step)
         steps, spent = step - at, self.own - own
         passed = now - then - spent
-        paid = self.allowance.account(PLANNED_SHARE * self.max_overhead * passed, spent)
+        share = PLANNED_SHARE * self.max_overhead
+        paid = self.allowance.account(share * passed, spent, share * MAX_DEBT_SECONDS)
         if steps <= 0:
             return
         self.pace = max(passed / steps, 1e-9)
@@ -145,14 +157,15 @@ class Governor:
             self._kinds.clear()
         self._recent.append((step, 0.0 if paid else seconds))
         self._kinds.append(full)
+        self._full_cost = seconds if full else self._full_cost
         self._costs.setdefault(full, deque(maxlen=5)).append(seconds)
         if recorded:
             self._recording_costs.append(max(spent - seconds, 0.0) / recorded)
         if self.max_overhead < 1 and (second or self._planned):
-            self._plan(steps, wanted)
+            self._plan(wanted)
 
-    def _plan(self, steps: int, wanted: int | None) -> None:
-        """Set `every` and `recordings` after an interval of `steps` steps.
+    def _plan(self, wanted: int | None) -> None:
+        """Set `every` and `recordings` after an interval.
 
         Recorded steps may take what evaluations at `base` leave of the budget, or as much as evaluations take.
         """
@@ -170,6 +183,5 @@ class Governor:
             spare = max(budget * self.base - cost, cost)
             self.recordings = max(min(wanted, int(min(spare / max(recording, 1e-9), 1e9))), 1)
             needed = (cost + self.recordings * recording) / budget
-        most = min(GROWTH * max(self.every, steps), MAX_STRETCH * self.base)
-        self._needed = min(math.ceil(min(needed, 1e12)), most)
+        self._needed = min(math.ceil(min(needed, 1e12)), MAX_STRETCH * self.base)
         self.every = max(self.base, self._needed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -141,6 +142,18 @@ class OptimizerClock:
         self._latent, self._busy = modules, True
         for record in self._known.values():
             record.groups = -1
+
+    def weight_decay(self) -> float | None:
+        """Return the largest weight decay of the optimisers of the latent, or of the model; None if it is not known."""
+        records = [record for record in self._known.values() if record.mine]
+        records = [record for record in records if record.trains_latent] or records
+        try:
+            living = [optimizer for record in records if (optimizer := record.optimizer()) is not None]
+            values = [group.get("weight_decay") for optimizer in living for group in optimizer.param_groups]
+        except Exception:  # an optimiser of the user's own
+            return None
+        known = [float(value) for value in values if isinstance(value, int | float) and math.isfinite(value)]
+        return max(known) if known and len(known) == len(values) else None
 
     def _stop_detector(self) -> None:
         if self._missing_steps is not None:

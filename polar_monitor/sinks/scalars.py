@@ -16,12 +16,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..evaluation import Evaluation
 from ..regime.label import Label
+from ..regime.label_codes import where_informative
 from ..statistics.snapshot import Array, unknown
 
 MAX_DIMENSIONS = 32
+"""Dimensions with lines of their own from the first evaluation on, beside those in use."""
+MAX_LINES = 128
 """Dimensions with lines of their own."""
 
 
@@ -51,7 +55,8 @@ class Scalars:
     """Returns the numbers of an evaluation as {tag: number}. Each sink has its own, since the first evaluation counts.
 
     If there are more than 32 dimensions, the first evaluation of a latent and mode chooses those with the highest and
-    the lowest information. The choice stays, since a set that followed the ranking would give lines with holes.
+    the lowest information. From then on each dimension that comes into use gets its line, which begins there. A line
+    goes on when its dimension is out of use again, so that its fall is seen, until 128 lines leave no room for others.
 
     Example:
         >>> from polar_monitor.sinks.scalars import Scalars
@@ -95,6 +100,8 @@ class ScalarTags:
         information = snapshot.information
         if snapshot.dimensions != self._dimensions:
             self._choose(snapshot.dimensions, extremes(information, MAX_DIMENSIONS))
+        if regime is not None and len(self.chosen) < snapshot.dimensions:
+            self._follow(where_informative(regime.codes.labels), information)
         total = float(information.sum())
         if not math.isfinite(total):
             known = information[np.isfinite(information)]
@@ -120,6 +127,21 @@ class ScalarTags:
         digits = max(3, len(str(self._dimensions - 1)))
         return tuple(f"polar_dims/{self.prefix}{word}/{j:0{digits}d}" for j in self.chosen)
 
+    def _follow(self, used: NDArray[np.bool_], information: Array) -> None:
+        """Give a line to each dimension that came into use; the faintest of those out of use make room for it."""
+        has_line = np.zeros(self._dimensions, np.bool_)
+        has_line[self._places] = True
+        new = np.flatnonzero(used & ~has_line)
+        if not new.size:
+            return
+        nats = np.nan_to_num(information, nan=-np.inf)
+        idle = np.flatnonzero(has_line & ~used)
+        kept = np.flatnonzero(has_line & used)
+        new = new[np.argsort(-nats[new], kind="stable")][: max(MAX_LINES - kept.size, 0)]
+        idle = idle[np.argsort(-nats[idle], kind="stable")][: MAX_LINES - kept.size - new.size]
+        if new.size:
+            self._choose(self._dimensions, tuple(np.sort(np.concatenate((kept, new, idle))).tolist()))
+
     def _choose(self, dimensions: int, chosen: tuple[int, ...]) -> None:
         """Choose the dimensions with lines of their own, and make the tags of all numbers."""
         self._dimensions, self.chosen = dimensions, chosen
@@ -133,7 +155,7 @@ class ScalarTags:
             *self.dimension_tags("state"),
             *self.dimension_tags("worth"),
         )
-        """Tags of all numbers. They change with the number of dimensions only."""
+        """Tags of all numbers. They change when a dimension gets a line."""
 
 
 def label_letters(labels: Sequence[Label]) -> str:

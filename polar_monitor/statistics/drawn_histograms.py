@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, overload
 
@@ -73,9 +74,44 @@ class DrawnHistograms(Sequence[Histogram]):
         return repr(self[:])
 
 
+class CoveredHistograms(Sequence[Histogram]):
+    """Histograms of D dimensions of which some are `covered`; the others have NaN and no bins."""
+
+    def __init__(self, drawn: DrawnHistograms, covered: NDArray[np.int64], dimensions: int) -> None:
+        self._drawn, self._dimensions = drawn, dimensions
+        self._places = {int(dimension): place for place, dimension in enumerate(covered)}
+
+    def __len__(self) -> int:
+        return self._dimensions
+
+    @overload
+    def __getitem__(self, index: int) -> Histogram: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Histogram, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Histogram | tuple[Histogram, ...]:
+        if isinstance(index, slice):
+            return tuple(self[j] for j in range(*index.indices(self._dimensions)))
+        place = self._places.get(range(self._dimensions)[index])
+        return _NOTHING if place is None else self._drawn[place]
+
+    def chosen(self, dimensions: Sequence[int]) -> Sequence[Histogram]:
+        """Return the histograms of some dimensions, in this order."""
+        known = [j for j in dimensions if j in self._places]
+        drawn = dict(zip(known, self._drawn.chosen([self._places[j] for j in known]), strict=True)) if known else {}
+        return [drawn.get(j, _NOTHING) for j in dimensions]
+
+    def __repr__(self) -> str:
+        return f"<histograms of {len(self._places)} of {self._dimensions} dimensions>"
+
+
+_NOTHING = Histogram(math.nan, math.nan, np.zeros(0, np.int64), math.nan, math.nan)
+
+
 def chosen_histograms(histograms: Sequence[Histogram], dimensions: Sequence[int]) -> Sequence[Histogram]:
     """Return the histograms of some dimensions; those of the others are not drawn."""
-    if isinstance(histograms, DrawnHistograms):
+    if isinstance(histograms, DrawnHistograms | CoveredHistograms):
         return histograms.chosen(dimensions)
     return [histograms[j] for j in dimensions]
 

@@ -27,7 +27,7 @@ MIN_INPUTS_PER_DIMENSION = 4
 
 
 def joint_statistics(
-    mean: F32, variance: F32 | None, statistics: dict[str, Any], cluster: Ids, codes: F32 | None = None
+    mean: F32, has_variance: bool, statistics: dict[str, Any], cluster: Ids, codes: F32 | None = None
 ) -> dict[str, Any]:
     """Compute `joint_entropy` of the dimensions in use, `effective_rank`, `surplus` and the largest correlations.
 
@@ -45,11 +45,11 @@ def joint_statistics(
     known = np.isfinite(statistics["entropy_knn"])
     if not known.any():
         return result
-    reliability = None if variance is None else statistics["reliability"][known]
+    reliability = statistics["reliability"][known] if has_variance else None
     largest, sampled, rank = relations(mean if known.all() else mean[known], reliability)
     result["max_correlation"][known], result["max_correlation_sampled"][known] = largest, sampled
     result["effective_rank"] = rank
-    if variance is None:
+    if not has_variance:
         result["surplus"] = _surplus(mean if codes is None else codes, statistics)
     used = np.flatnonzero(statistics["information"] >= INFORMATIVE)
     if used.size:

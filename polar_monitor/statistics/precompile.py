@@ -40,6 +40,10 @@ LIGHT = frozenset(
 """Files of the kernels that a light evaluation calls."""
 
 
+CHECKED, CHECKSUM = b"123456789", 0xE3069283
+"""The usual test of a CRC-32C: these bytes have this checksum."""
+
+
 def compile_kernels() -> None:
     """Prepare the kernels of light evaluations, and those of full ones if the disk cache has them all."""
     with _no_collection():
@@ -95,6 +99,35 @@ def compile_all() -> Compilation:
         for kernel in missing:
             kernel.compile()
     return Compilation(len(kernels), len(missing), perf_counter() - begin, kernels[0].compiled.stats.cache_path)
+
+
+class CompilerTest(NamedTuple):
+    """Result of `compiler_test`."""
+
+    seconds: float
+    """Time to compile a small kernel without the disk cache, the start of the compiler included."""
+    correct: bool
+    """True if its result is the one that is known."""
+    kernels: int
+    cached: int
+    """Number of the kernels that the disk cache has."""
+    folder: str | None
+    """Folder of the disk cache; None if no place is writable."""
+
+
+def compiler_test() -> CompilerTest:
+    """Compile a small kernel, run it, and look up which kernels the disk cache has; compile no other."""
+    from ..kernels.crc32c import crc32c
+
+    with _no_collection():
+        begin = perf_counter()
+        compiled = crc32c.compile_anew()
+        seconds = perf_counter() - begin
+        kernels = list(_kernels())
+        cached = sum(kernel.load() for kernel in kernels)
+        crc32c.compile()
+    correct = compiled(np.frombuffer(CHECKED, np.uint8).copy()) == CHECKSUM
+    return CompilerTest(seconds, correct, len(kernels), cached, crc32c.compiled.stats.cache_path)
 
 
 def _kernels() -> list[Kernel]:

@@ -28,9 +28,9 @@ MIN_SQUARE = 1e-200
 
 def relative(variance: Array) -> float:
     """Return τ of mean-only latents from their variances, or those times the squared gains; 1 if all are 0."""
-    total, square = float(variance.sum()), float(variance @ variance)
-    if total > 0 and MIN_SQUARE < square < 1.0 / MIN_SQUARE:
-        return RESOLUTION * math.sqrt(square / total)
+    total = float(variance.sum())
+    if total > 0 and MIN_SQUARE < total * total < 1.0 / MIN_SQUARE:
+        return RESOLUTION * math.sqrt(float(variance @ variance) / total)
     known = variance[np.isfinite(variance)]
     total = float(known.sum())
     if not 0 < total < math.inf:

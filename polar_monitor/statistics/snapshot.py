@@ -175,6 +175,9 @@ class Snapshot:
     """Optimiser step at which the oldest row of the window was recorded; -1 if it is not known, as in older logs."""
     rows_to: int = -1
     """Optimiser step at which the newest row of the window was recorded."""
+    covered: int = -1
+    """Dimensions that have the entropies, `ties` and correlations, and from which the rank comes. In a wide latent they
+    are those with most information, and 32 with least. -1 in a light snapshot, and in older logs."""
     histograms: Sequence[Histogram] = field(default=(), repr=False)
     """Online histograms, for drawing; not part of `to_dict`."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from time import thread_time
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ from ..kernels.light.steps import DRIFT, MEAN, VARIANCE, around_steps
 from ..kernels.light.take import clean, take
 from ..kernels.mixture import NO_ROWS, numbered
 from .array_types import F32, Array
-from .full import full_statistics
+from .drawn_histograms import CoveredHistograms
+from .full import MAX_COVERED, Covered, choose_covered, full_statistics
 from .resolution import NO_SCALE, Scale, has_gain
 from .rounding import SIZES, rounded
 from .snapshot import Snapshot
@@ -46,7 +48,8 @@ LIGHT_SIZES = np.array([SIZES.get(name, 0) for name in NAMES[:-1]])
 class LatentStream:
     """Statistics of a latent with D dimensions over a sliding window of rows.
 
-    `prior` is (mean, variance), each (D,) or a number; None is N(0, 1).
+    `prior` is (mean, variance), each (D,) or a number; None is N(0, 1). `bounded` is for a training thread: full
+    snapshots of a wide latent cover some dimensions then, though with `entropies` they have those of all.
 
     Example:
         >>> stream = LatentStream(2, has_variance=False)
@@ -63,8 +66,16 @@ class LatentStream:
         has_variance: bool = True,
         prior: tuple[Any, Any] | None = None,
         resolution: float | None = None,
+        bounded: bool = False,
+        entropies: bool = False,
     ) -> None:
         self.dimensions = dimensions
+        self.bounded = bounded
+        """True if full snapshots must be quick: they cover some dimensions of a wide latent."""
+        self.entropies = entropies
+        """True if they have the entropies of all dimensions nevertheless."""
+        self._seconds = 0.0
+        """Seconds of the processor that the latest light statistics took."""
         self.window = max(512, min(window, WINDOW_BYTES // (4 * dimensions)) // 16 * 16)
         self.has_variance = has_variance
         self.resolution = resolution
@@ -103,7 +114,13 @@ class LatentStream:
         self._statistics: dict[str, Any] = {}
         """Light statistics of the latest snapshot, from which `complete` goes on."""
         self._non_finite: NDArray[np.int64] = np.zeros(self.dimensions, np.int64)
-        self._histogram = WindowedHistogram(self.dimensions, panes=PANES, pane_rows=max(self.window // PANES, 1))
+        self._histogram = self._empty_histogram()
+        """Histograms of all dimensions; None where full snapshots cover some of so many that these take too long."""
+
+    def _empty_histogram(self) -> WindowedHistogram | None:
+        if self.bounded and self.dimensions > MAX_COVERED:
+            return None
+        return WindowedHistogram(self.dimensions, panes=PANES, pane_rows=max(self.window // PANES, 1))
 
     def update(
         self,
@@ -204,7 +221,8 @@ class LatentStream:
         mean, variance, inputs = other._rows()
         self.catch_up()
         other.catch_up()
-        self._histogram.merge(other._histogram)
+        if self._histogram is not None and other._histogram is not None:
+            self._histogram.merge(other._histogram)
         self._non_finite += other._non_finite
         self.rows += other.rows
         self._several |= other._several
@@ -248,7 +266,9 @@ class LatentStream:
         if not self.has_variance:
             gain = np.zeros(self.dimensions) if self.explained < MIN_EXPLAINED else gain
             codes = self._around_steps(mean, inputs, group, work, gain)
+        began = thread_time()
         self._statistics = light_statistics(codes, variance, group, *prior, self.resolution, work)
+        self._seconds = thread_time() - began
         if gain is not None and not self.has_variance:
             work.block[MEAN_ROW], work.block[VARIANCE_ROW] = work.about[MEAN], work.about[VARIANCE]
         n, steps = self._filled, self._step[: self._filled]
@@ -292,21 +312,41 @@ class LatentStream:
         codes = self._around_steps(mean, inputs, group, work, snapshot.gain if has_gain(snapshot) else None)
         if not self._statistics:  # the state was loaded since
             self._statistics = light_statistics(codes, variance, group, *prior, self.resolution)
-        rest = full_statistics(mean, variance, group, self.mantissa, *prior, self._statistics, codes)
+        covered = self._choose_covered(mean)
+        rest = full_statistics(
+            mean, variance, group, self.mantissa, *prior, self._statistics, codes, covered, self.entropies
+        )
         if remember:
             self._surplus = rest["surplus"]
-        self.catch_up()
-        entropy_hist, entropy_hist_se = self._histogram.entropy()[:2]
         snapshot = replace(
             snapshot,
             full=True,
+            covered=self.dimensions if covered is None else len(covered.dimensions),
             drift=work.about[DRIFT].copy(),
-            entropy_hist=entropy_hist,
-            entropy_hist_se=entropy_hist_se,
-            histograms=self._histogram.draw(),
+            **self._histograms(mean, covered),
             **rest,
         )
         return rounded(snapshot)
+
+    def _choose_covered(self, mean: F32) -> Covered | None:
+        """Return the dimensions that a full snapshot covers; None for all."""
+        if not self.bounded:
+            return None
+        which = choose_covered(self._statistics["information"], self._seconds, self._filled)
+        return None if which is None else Covered(which, mean[which])
+
+    def _histograms(self, mean: F32, covered: Covered | None) -> dict[str, Any]:
+        """Return histograms and their entropies by the names of `Snapshot`: those of the window if some are covered."""
+        if covered is None and self._histogram is not None:
+            self.catch_up()
+            values, errors = self._histogram.entropy()[:2]
+            return {"entropy_hist": values, "entropy_hist_se": errors, "histograms": self._histogram.draw()}
+        covered = Covered(np.arange(self.dimensions), mean) if covered is None else covered
+        some = WindowedHistogram(len(covered.dimensions), panes=1)
+        some.update(covered.mean)
+        values, errors = (covered.spread(part, self.dimensions) for part in some.entropy()[:2])
+        drawn = CoveredHistograms(some.draw(), covered.dimensions, self.dimensions)
+        return {"entropy_hist": values, "entropy_hist_se": errors, "histograms": drawn}
 
     def _around_steps(
         self,
@@ -333,7 +373,7 @@ class LatentStream:
     def catch_up(self) -> None:
         """Give the histogram the rows that came since it was last read: most evaluations do not read it."""
         pending, self._pending = self._pending, 0  # at first: after a failure no row is counted twice
-        if pending:
+        if pending and self._histogram is not None:
             self._histogram.catch_up(self._mean, pending, self._place)
 
     def _group(self, inputs: NDArray[np.int64]) -> NDArray[np.int32] | None:
@@ -368,7 +408,7 @@ class LatentStream:
             "rows": self.rows,
             "mantissa": self.mantissa,
             "non_finite": self._non_finite.copy(),
-            "histogram": self._histogram.state_dict(),
+            "histogram": None if self._histogram is None else self._histogram.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -384,8 +424,11 @@ class LatentStream:
         mean = _single(state["mean"])
         if mean.ndim != 2 or mean.shape[0] != self.dimensions or mean.shape[1] > self.window:
             raise PolarMonitorError(f"state: expected means ({self.dimensions}, ≤ {self.window}), got {mean.shape}")
-        histogram = WindowedHistogram(self.dimensions, panes=PANES, pane_rows=max(self.window // PANES, 1))
-        histogram.load_state_dict(state["histogram"])
+        histogram = self._empty_histogram()
+        if histogram is not None:
+            if state["histogram"] is None:
+                raise PolarMonitorError("state: expected a histogram, got none")
+            histogram.load_state_dict(state["histogram"])
         scale = Scale.from_state(state["scale"], self.dimensions) if "scale" in state else NO_SCALE
         n = mean.shape[1]
         self.reset()

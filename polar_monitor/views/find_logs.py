@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from pathlib import Path
@@ -27,8 +28,19 @@ def logs_of(path: str | os.PathLike[str]) -> list[Path]:
             )
         return logs
     if not place.exists():
-        raise PolarMonitorError(f"{str(place)!r}: no such file or folder; pass the log_dir of a run, or its {LOG}")
+        raise PolarMonitorError(
+            f"{str(place)!r}: no such file or folder{_meant(place)}; pass the log_dir of a run, or its {LOG}"
+        )
     return [place]
+
+
+def _meant(place: Path) -> str:
+    """Return the name beside a missing one that was probably meant, as a question, or ''."""
+    try:
+        near = difflib.get_close_matches(place.name, [other.name for other in place.parent.iterdir()], 1)
+    except OSError:
+        return ""
+    return f" (did you mean {str(place.with_name(near[0]))!r}?)" if near else ""
 
 
 def natural_order(path: Path) -> list[tuple[int, float, str]]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import PolarMonitorError
 from ..sinks.jsonl_reader import BROKEN, MAX_LINE_BYTES, decode
 from .course import Course
-from .point import read_point
+from .point import Point, read_point
 
 CHUNK_BYTES = 2**24
 """Bytes that are read at a time."""
@@ -20,8 +21,10 @@ class RunLog:
     Lines that are no records are left out and counted, so that one broken line hides nothing else.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], listener: Callable[[Point], None] | None = None) -> None:
         self.path = Path(path)
+        self._listener = listener
+        """Called with each evaluation as it is read."""
         self._restart()
 
     def _restart(self) -> None:
@@ -75,6 +78,8 @@ class RunLog:
             return
         key = point.name, point.mode
         self.courses.setdefault(key, Course(*key)).add(point)
+        if self._listener is not None:
+            self._listener(point)
 
     @property
     def notes(self) -> list[str]:

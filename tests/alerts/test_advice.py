@@ -24,7 +24,9 @@ Moments = Callable[[int], tuple[float, float]]
 Logged = Callable[[int], Context]
 
 
-def fading(moments: Moments, kl_left: float = 0.0, logged: Logged = lambda t: NOTHING) -> list[Alert]:
+def fading(
+    moments: Moments, kl_left: float = 0.0, logged: Logged = lambda t: NOTHING, gap: float = 0.01
+) -> list[Alert]:
     """Alerts of three Gaussian dimensions whose Var μ and mean σ² at evaluation t are `moments(t)`."""
     engine, regime, alerts = AlertEngine(), None, []
     for t in range(60):
@@ -32,7 +34,7 @@ def fading(moments: Moments, kl_left: float = 0.0, logged: Logged = lambda t: NO
         nats = 0.5 * np.log1p(V / E)
         snapshot = make_snapshot(25 * (t + 1), [PASSIVE] * 3, information=nats.tolist(), bins=4)
         snapshot = replace(snapshot, variance=V, posterior_variance=E, kl=nats + kl_left)
-        snapshot = replace(snapshot, information_upper=nats + 0.001)
+        snapshot = replace(snapshot, information_upper=nats + 0.001, variance_gap=np.full(3, gap))
         regime = judge(snapshot, regime)
         alerts += engine.evaluate(Observation(snapshot.step, 2400, snapshot, regime, logged(t)), RULES)
     return alerts
@@ -97,8 +99,67 @@ def test_what_the_loop_logs_changes_no_cause_that_the_latents_show() -> None:
     assert causes(alerts, AlertKind.FADING) == {(CAUSE_ADVICE[Cause.MEANS_SHRINK].explanation,)}
 
 
+def shrinking(t: int) -> tuple[float, float]:
+    """The means shrink little by little from evaluation 20 on, and the noise stays."""
+    return 0.95 * gone(t, 0.18), 0.05
+
+
+@pytest.mark.parametrize(
+    ("logged", "cause"),
+    [
+        (lambda t: Context(weight_decay=0.01), Cause.MEANS_SHRINK),
+        (lambda t: Context(weight_decay=0.0), None),
+        (lambda t: Context(1.0, 1e-3, 70.0 - 0.1 * t, weight_decay=0.0), Cause.POWERFUL_DECODER),
+        (lambda t: Context(1.0, 1e-3, 70.0 - 0.1 * t, weight_decay=0.01), Cause.POWERFUL_DECODER),
+        (lambda t: Context(1.0, 1e-3, 70.0 / gone(t, 0.05), weight_decay=0.01), Cause.MEANS_SHRINK),
+        (lambda t: Context(1.0, 1e-3, 70.0 / gone(t, 0.05), weight_decay=0.0), Cause.RECONSTRUCTION_COUNTS_LESS),
+        (lambda t: Context(0.5 / gone(t, 0.05), weight_decay=0.01), Cause.BETA_RISES),
+    ],
+)
+def test_what_the_loop_tells_counts_also_where_the_means_shrink(logged: Logged, cause: Cause | None) -> None:
+    alerts = fading(shrinking, logged=logged)
+    for kind in (AlertKind.FADING, AlertKind.DRAIN, AlertKind.LOST, AlertKind.COLLAPSE):
+        texts = KIND_ADVICE[kind].causes if cause is None else (CAUSE_ADVICE[cause].explanation,)
+        assert causes(alerts, kind) == {texts}
+
+
+def test_noise_that_grows_for_some_inputs_only_has_no_named_cause() -> None:
+    for logged in (lambda t: NOTHING, lambda t: Context(beta=0.5, reconstruction=70.0 / gone(t, 0.01))):
+        alerts = fading(noisier, logged=logged, gap=0.2)
+        assert causes(alerts, AlertKind.FADING) == {KIND_ADVICE[AlertKind.FADING].causes}
+
+
+def test_one_odd_batch_does_not_hide_the_decoder() -> None:
+    """The term of the evaluation with the alert is above all others; the mean of the latest ones is not."""
+    step = next(alert.step for alert in fading(noisier) if alert.kind is AlertKind.FADING)
+
+    def logged(t: int) -> Context:
+        return Context(reconstruction=70.0 - t + 7.0 * (25 * (t + 1) == step))
+
+    assert causes(fading(noisier, logged=logged), AlertKind.FADING) == {
+        (CAUSE_ADVICE[Cause.POWERFUL_DECODER].explanation,)
+    }
+
+
+def dying(t: int) -> tuple[float, float]:
+    """The means shrink, and are constant from evaluation 28 on."""
+    return (0.95 * gone(t, 0.18), 0.05) if t < 28 else (1e-6, 0.05)
+
+
+def test_means_that_still_vary_are_no_dead_encoder() -> None:
+    """At the loss the means are 8 % of the variance of the code."""
+    alerts = fading(shrinking, kl_left=1.0, logged=lambda t: Context(weight_decay=0.0))
+    assert causes(alerts, AlertKind.LOST) == {KIND_ADVICE[AlertKind.LOST].causes}
+
+
 def test_a_dead_encoder_is_away_from_the_prior() -> None:
-    alerts = fading(lambda t: (0.95 * gone(t, 0.18), 0.05), kl_left=1.0)
+    """Where nothing else is known to shrink the means."""
+    shrunk = {(CAUSE_ADVICE[Cause.MEANS_SHRINK].explanation,)}
+    assert causes(fading(dying, kl_left=1.0), AlertKind.COLLAPSE) == shrunk
+    assert causes(fading(dying, logged=lambda t: Context(weight_decay=0.0)), AlertKind.LOST) == {
+        KIND_ADVICE[AlertKind.LOST].causes
+    }
+    alerts = fading(dying, kl_left=1.0, logged=lambda t: Context(weight_decay=0.0))
     assert (
         causes(alerts, AlertKind.LOST)
         == causes(alerts, AlertKind.COLLAPSE)

@@ -16,8 +16,10 @@ from torch import Tensor, nn
 
 from bench import zoo
 from bench.regimes import sensitivity
+from bench.regimes.__main__ import kept_models
 from bench.regimes.training import grid, train, truth
 from bench.regimes.training.intervention import intervene
+from bench.regimes.training.materials import rebuilt
 from bench.regimes.training.record import load, load_all
 from polar_monitor.demo import models
 
@@ -209,9 +211,10 @@ def test_names_of_the_grid_are_unique_and_the_quick_ones_are_among_them() -> Non
     full, quick = grid.full(), grid.quick()
     assert len({spec.name for spec in full}) == len(full) >= 60
     assert set(quick) <= set(full)
-    assert sum(spec.reported for spec in quick) == 10 == len(quick) / 2
+    assert [spec.seed for spec in quick].count(grid.REPORTED[0]) == 10 == len(quick) / 2
     assert {spec.family for spec in full} == {
-        "beta-vae", "conv-vae", "linear-vae", "ivae", "least-volume", "rae-l2", "rae-sn", "autoencoder",
+        "beta-vae", "conv-vae", "linear-vae", "ivae", "least-volume", "rae-l2", "rae-sn", "autoencoder", "penalised",
+        "column-decay",
     }  # fmt: skip
 
 
@@ -233,9 +236,9 @@ def test_a_record_comes_back_as_it_was_and_a_training_repeats(
     assert path.name == f"{spec.name}.npz"
     back = load(path)
     for name, value in vars(made).items():
-        if name != "trajectory":
+        if name not in ("trajectory", "weights"):
             np.testing.assert_array_equal(getattr(back, name), value, err_msg=name)
-        if name not in ("trajectory", "seconds"):
+        if name not in ("trajectory", "weights", "seconds"):
             np.testing.assert_array_equal(getattr(again, name), value, err_msg=name)
     assert back.trajectory.keys() == made.trajectory.keys()
     for name, array in made.trajectory.items():
@@ -248,9 +251,39 @@ def test_a_record_comes_back_as_it_was_and_a_training_repeats(
     assert (made.logvar is None) == math.isnan(made.price) == (spec.family == "least-volume")
     assert (made.prior_mean is None) == (made.truth_given_prior is None) == (spec.family != "ivae")
     assert [one.name for one in load_all(tmp_path)] == [spec.name]
+    assert (made.weights is None) == (rebuilt(back) is None) == (spec.family != "least-volume")
     assert sensitivity.relabelled(back, 1.0) == made.truth
     assert f"1 models, {made.dimensions} dimensions" in sensitivity.changes([back])
     assert len(sensitivity.pooled([back]).splitlines()) == 3
+
+
+@pytest.mark.parametrize("family", ["rae-sn", "column-decay", "penalised"])
+def test_the_decoder_of_a_record_is_the_trained_one(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "INTERVENED", 128)
+    trained: list[nn.Module] = []
+    build = train.build
+    monkeypatch.setattr(train, "build", lambda *of: trained.append(build(*of)) or trained[-1])
+    made = train.make(grid.Spec(family, "patches", 1.0, 0, steps=64, factor=100.0, latents=12))
+    assert made.name == f"{family}_patches-x100-d12_1_s0"
+    assert made.mean.shape[1] == 12
+    back = rebuilt(load(made.save(tmp_path)))
+    assert back is not None
+    code = torch.from_numpy(made.mean[:64])
+    with torch.no_grad():
+        assert torch.equal(back.decode(code), trained[0].decode(code))  # type: ignore[operator]
+    assert made.targets[:, 1].std() > 0
+
+
+def test_a_run_that_judges_only_takes_the_records_that_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "INTERVENED", 128)
+    first, second = (grid.Spec("linear-vae", "linear-gaussian", 1.0, seed, steps=64) for seed in (0, 1))
+    train.make(first).save(tmp_path)
+    monkeypatch.setattr(train, "make", None)
+    assert [one.name for one in kept_models([first, second], tmp_path)] == [first.name]
 
 
 def test_the_truth_owes_nothing_to_the_estimators() -> None:

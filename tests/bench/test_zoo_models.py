@@ -26,6 +26,7 @@ FAMILIES: dict[str, Callable[[], nn.Module]] = {
     "least-volume": lambda: zoo.LeastVolume(INPUTS, LATENTS, 8),
     "rae-l2": lambda: zoo.RaeL2(INPUTS, LATENTS, 8),
     "rae-sn": lambda: zoo.RaeSn(INPUTS, LATENTS, 8),
+    "column-decay": lambda: zoo.ColumnDecay(INPUTS, LATENTS, 8),
 }
 VAES = ("beta-vae", "conv-vae", "ivae", "linear-vae")
 
@@ -109,6 +110,14 @@ def test_volume_is_the_geometric_mean_of_standard_deviations(eta: float) -> None
     for column in code.numpy().T:
         product *= np.sqrt(sum((v - column.mean()) ** 2 for v in column) / (len(column) - 1)) + eta
     assert float(zoo.volume(code, eta)) == pytest.approx(product ** (1 / 3))
+
+
+def test_columns_pay_and_the_code_has_one_scale() -> None:
+    model, x, _ = made("column-decay")
+    columns = [sum(number(w) ** 2 for w in column) ** 0.5 for column in model.decoder[0].weight.T]
+    code = model.encoder(x)
+    assert number(model.penalty(code)) == pytest.approx(sum(columns), rel=1e-5)
+    np.testing.assert_allclose(code.detach().var(0, correction=0), 1.0, rtol=0.01)
 
 
 @pytest.mark.parametrize("family", ["least-volume", "rae-sn"])

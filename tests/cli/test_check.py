@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polar_monitor import PolarMonitorError, classify
-from polar_monitor.cli import main, npz, npz_keys
+from polar_monitor.cli import main
+from polar_monitor.cli.arrays import npz, npz_keys
 from polar_monitor.regime.regime import Regime
 from polar_monitor.statistics.snapshot import Snapshot
 
@@ -224,7 +225,7 @@ def test_files_that_are_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["check", str(tmp_path)]) == 2
     err = capsys.readouterr().err
     assert "none.npz: cannot be read: No such file" in err
-    assert "Is a directory" in err
+    assert "expected a folder with polar.jsonl, found none" in err
 
 
 @given(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from polar_monitor import __version__
 from polar_monitor.cli import main
+from polar_monitor.cli.main import COMMANDS
 from polar_monitor.sinks.jsonl import read_jsonl
 
 
@@ -31,8 +33,10 @@ def test_the_demo_trains_and_says_where_its_run_is(
 
 def test_a_folder_that_cannot_be_written_is_said_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
-    assert main(["demo", "--headless", "--steps", "1", "--log-dir", str(tmp_path / "file" / "run")]) == 1
-    assert capsys.readouterr().err.startswith("polar-monitor: ")
+    assert main(["demo", "--headless", "--steps", "1", "--log-dir", str(tmp_path / "file" / "run")]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("polar-monitor demo: ")
+    assert err.count("\n") == 1
 
 
 def test_version_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,6 +47,46 @@ def test_version_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> Non
     with pytest.raises(SystemExit) as wrong:
         main(["demonstrate"])
     assert wrong.value.code == 2
+
+
+def test_help_and_completion_load_no_library() -> None:
+    code = (
+        "import sys\nfrom polar_monitor.cli.main import COMMANDS, main, parser\n"
+        "for words in [['--help'], *([name, '--help'] for name in COMMANDS)]:\n"
+        "    try: main(words)\n    except SystemExit as done: assert done.code == 0\n"
+        "parser(list(COMMANDS))\n"
+        "print('LOADED', *sorted({name.split('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    shown, _, loaded = done.stdout.rpartition("LOADED")
+    assert not {"torch", "numpy", "numba", "rich", "tensorboard", "matplotlib"} & set(loaded.split())
+    assert all(f"usage: polar-monitor {name}" in shown for name in COMMANDS)
+    assert shown.count("exit codes: 0") == len(COMMANDS) + 1
+
+
+def test_the_docs_have_every_command() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
+    assert [name for name in COMMANDS if f"`polar-monitor {name}" not in page] == []
+
+
+def test_the_demo_as_json_has_its_words_on_standard_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--json", "--steps", "40", "--log-dir", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    ended = json.loads(out)
+    assert (ended["folder"], ended["interrupted"]) == (str(tmp_path), False)
+    assert ended["latents"][0]["step"] == 40
+    assert len(ended["latents"][0]["labels"]) == 10
+    assert "step " in err
+
+
+def test_more_steps_than_the_demo_has_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from polar_monitor.demo import run as demo
+
+    monkeypatch.setitem(demo.PLANS, "sprites", demo.Plan(1.0, 2.0, 20, 20))
+    assert main(["demo", "--headless", "--steps", "5000", "--log-dir", str(tmp_path)]) == 0
+    assert "the demo of sprites has 40 steps, and ends there" in capsys.readouterr().err
 
 
 @pytest.mark.slow

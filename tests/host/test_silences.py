@@ -100,6 +100,25 @@ def test_a_module_that_is_not_called_is_told_once(silent: Callable[[Any], Callab
     assert [record.observed for record in sink.records] == [0, 0, 0]
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_doing_what_the_warning_of_a_model_left_in_eval_mode_says_ends_the_silence(compiled: bool) -> None:
+    model = Vae().eval()
+    monitor = watched(model)
+    call = torch.compile(model, backend="eager") if compiled else model
+    with warned() as caught:
+        stepped(model, 60, lambda step: call(X))
+    assert len(caught) == 1
+    assert "in eval mode: call model.train()" in caught[0]
+    assert monitor.snapshot() is None
+    model.train()
+    stepped(model, 30, lambda step: call(X))
+    assert monitor.snapshot() is not None
+    other = Vae().eval()
+    both = watched(other, modes=("train", "eval"))
+    stepped(other, 30, lambda step: other(X))
+    assert both.snapshot("eval") is not None
+
+
 def test_the_models_own_encode_called_directly_is_told() -> None:
     class Root(Vae):
         def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -24,6 +24,8 @@ def made(*modes: str, **facts: Any) -> Diagnostics:
         "model_compiled_before": False,
         "class_compiled_before": False,
         "moved": False,
+        "unwatched": 0,
+        "in_eval": False,
         "errors": 0,
         "last_error": "",
     }
@@ -55,6 +57,32 @@ def test_silence_after_forwards_is_warned_of_later_and_a_state_begins_anew() -> 
     one.resume()
     assert steps(one, SILENT_FROM_START - 1) == []
     assert len(steps(one, 1)) == 1
+
+
+@pytest.mark.parametrize(("seen", "quiet"), [(0, SILENT_FROM_START), (20, SILENT_LATER)])
+@pytest.mark.parametrize("modes", [("train",), ("train", "eval")])
+def test_a_model_left_in_eval_mode_is_named_first(seen: int, quiet: int, modes: tuple[str, ...]) -> None:
+    one = made(*modes, last_error="ValueError: no", unwatched=7)
+    train = one._pipelines["train"].ring
+    for step in range(1, seen + 1):
+        train.calls += 1
+        one.step(step)
+    one.hooks.in_eval = True  # type: ignore[misc,union-attr]
+    with warned() as caught:
+        for step in range(seen + 1, seen + quiet + 1):
+            if "eval" in modes:
+                one._pipelines["eval"].ring.calls += 1
+            else:
+                one.hooks.unwatched += 1  # type: ignore[misc,union-attr]
+            one.step(step)
+    assert f"{quiet - 1} forwards in them were in eval mode: call model.train()" in caught[0]
+    assert ('or watch modes=("train", "eval")' in caught[0]) is ("eval" not in modes)
+
+
+def test_a_validation_before_a_silence_is_no_cause_of_it() -> None:
+    one = made(unwatched=500)
+    (message,) = steps(one, SILENT_FROM_START)
+    assert "likely causes" in message
 
 
 def test_rows_by_hand_may_be_rare() -> None:

@@ -69,3 +69,12 @@ def test_sinks_open_with_the_first_row_and_the_default_ones_only_with_a_folder(t
         assert [record.step for record in sink.records] == [1]
         monitor.detach()
         assert sink.closed == 1
+
+
+def test_console_adds_a_view_beside_the_other_sinks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    monitor = PolarMonitor(every=1, log_dir=tmp_path, console=True)
+    monitor.observe(torch.randn(600, 2), logvar=torch.zeros(600, 2))
+    monitor.step()
+    monitor.detach()
+    assert capsys.readouterr().out.startswith("step      1  ")
+    assert (tmp_path / "polar.jsonl").exists()

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
+from models import Vae
 from records import make_alert
+from watching import Memory
 
+import polar_monitor
 from polar_monitor import PolarMonitor, classify
 from polar_monitor.alerts.alerts import Alerts
+from polar_monitor.monitor.shown import watching
 
 
 def observed(monitor: PolarMonitor) -> PolarMonitor:
@@ -59,3 +64,21 @@ def test_alerts_show_themselves_and_are_a_tuple() -> None:
     assert "<i>" not in many._repr_html_()
     assert "4 older alerts" in many._repr_html_()
     assert "No alert" in Alerts()._repr_html_()
+
+
+def test_attach_says_in_one_line_what_is_watched_and_where_it_goes(tmp_path: Path) -> None:
+    names = ("'fc_mu'", "'fc_logvar'")
+    line = "PolarMonitor: watching fc_mu/fc_logvar, 10 dimensions"
+    assert watching(names, 10, (), Path("runs/a")) == f"{line} -> runs/a; tensorboard --logdir runs"
+    assert watching(names, 10, (), Path("a b")) == f"{line} -> a b; tensorboard --logdir 'a b'"
+    assert watching(names, None, (), None) == "PolarMonitor: watching fc_mu/fc_logvar; nothing is written (sinks=())"
+    assert (
+        watching((), None, (Memory(),), None) == "PolarMonitor: looking for the latent in the first forwards -> Memory"
+    )
+    assert "\n" not in watching(("'a\nb'",), 1, (), None)
+
+
+def test_attach_logs_its_line(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "polar_monitor"):
+        polar_monitor.attach(Vae(), sinks=()).detach()
+    assert caplog.messages[0].startswith("PolarMonitor: watching fc_mu/fc_logvar, ")

@@ -138,7 +138,7 @@ def test_what_a_published_criterion_leaves_open_lies_between_no_groups() -> None
         ([0.001, 0.01], Verdict.COLLAPSED),
         ([2.0, 0.1, 0.01], Verdict.GRADED),
         ([2.0] * 9 + [0.01] * 9 + [0.1], Verdict.POLARISED),
-        ([0.1, 0.1], Verdict.NOT_ESTIMABLE),
+        ([0.1, 0.1], Verdict.GRADED),
     ],
 )
 def test_verdicts(nats: list[float], verdict: Verdict) -> None:
@@ -262,3 +262,23 @@ def test_a_scale_that_has_long_been_steady_is_the_new_one() -> None:
     for t in range(1, 150):
         regime = judge(code_of_scale(0.1, t), regime)
         assert regime.has_shrunk == (t < 98), t
+
+
+def test_a_code_that_sits_on_a_floor_is_graded_and_asks_for_free_bits() -> None:
+    floor = judge(snapshot([0.085, 0.086, 0.09, 0.088], error=0.002))
+    assert floor.verdict is Verdict.GRADED
+    assert floor.reasons[0].endswith("lie between the two groups, all at 0.087 nats: a free-bits floor?")
+    some = judge(snapshot([2.0, 1.0, 0.1, 0.1, 0.105, 0.01], error=0.002))
+    assert "all at 0.1 nats: a free-bits floor?" in some.reasons[0]
+
+
+@pytest.mark.parametrize("nats", [[0.06, 0.09, 0.14], [0.1, 0.1]])
+def test_dimensions_of_several_values_or_too_few_are_no_floor(nats: list[float]) -> None:
+    regime = judge(snapshot(nats, error=0.002))
+    assert regime.verdict is Verdict.GRADED
+    assert "floor" not in regime.reasons[0]
+
+
+def test_what_may_lie_on_either_side_of_a_cut_is_not_estimable() -> None:
+    assert judge(snapshot([0.1, 0.1, 0.1], error=0.04)).verdict is Verdict.NOT_ESTIMABLE
+    assert judge(snapshot([0.1, 0.06, 0.14], error=0.02)).verdict is Verdict.NOT_ESTIMABLE

@@ -26,6 +26,12 @@ def test_an_interval_that_costs_more_than_there_is_is_not_paid() -> None:
     assert not Allowance(0.0).account(0.1, 0.1 + 1e-9)
 
 
+def test_a_debt_counts_as_no_more_than_the_most() -> None:
+    allowance = Allowance(1.0)
+    assert not allowance.account(0.0, 3600.0, 1.1)
+    assert allowance.balance == -1.1
+
+
 def test_the_rate_is_smooth_and_leaves_one_evaluation() -> None:
     allowance = Allowance(1.0)
     assert allowance.rate(0.2, 1000.0) == pytest.approx(0.8 / SPREAD_SECONDS)

@@ -147,12 +147,63 @@ def test_a_spent_allowance_leaves_no_blind_stretch(monkeypatch: pytest.MonkeyPat
     assert governor.every == pytest.approx(0.005 / (PLANNED_SHARE * 1e-5), rel=0.05)
 
 
-def test_a_first_evaluation_that_takes_all_of_the_allowance_is_not_followed_by_a_burst(
+def test_a_first_evaluation_that_takes_all_of_the_allowance_is_followed_when_the_share_has_paid(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    steps, beyond, _ = spend(monkeypatch, 0.001, 0.9, 20.0, every=3)
-    assert steps[1] - steps[0] == module.BUDGET_STEPS
-    assert beyond[0] <= 1.0
+    steps, beyond, _ = spend(monkeypatch, 0.001, 0.9, 300.0, every=3)
+    assert steps[1] * 0.001 * PLANNED_SHARE * 0.01 == pytest.approx(0.8, rel=0.01)
+    assert max(beyond) <= 1.0
+
+
+@pytest.mark.parametrize("cost", [0.3, 0.7, 1.0])
+@pytest.mark.parametrize("pace", [0.001, 0.02])
+def test_dear_evaluations_wait_until_they_are_paid(monkeypatch: pytest.MonkeyPatch, pace: float, cost: float) -> None:
+    steps, beyond, governor = spend(monkeypatch, pace, cost, 1000.0)
+    assert max(beyond) <= 1.0
+    assert governor.overhead <= 0.01 + 1.0 / 1000.0
+    assert max(after - before for before, after in itertools.pairwise(steps)) * pace <= 1.1 * cost / 0.009
+
+
+def test_a_light_evaluation_waits_until_a_full_one_is_paid(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(module, "perf_counter", lambda: now[0])
+    governor = Governor(50, 0.01, 1.0)
+    governor.started(0)
+    for step, cost in ((10, 0.6), (20, 0.1)):
+        now[0] += 0.1 + cost
+        governor.own += cost
+        governor.evaluated(cost, step, full=cost > 0.5)
+    assert governor.wait(21) > 0  # 0.3 s are left, which a light one takes and a full one does not
+
+
+def test_an_evaluation_that_costs_more_than_the_allowance_comes_when_the_account_is_full(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps, _, governor = spend(monkeypatch, 0.02, 1.8, 2000.0)
+    assert len(steps) >= 8
+    assert governor.overhead <= 0.01 + 1.8 / 2000.0
+
+
+def test_an_interval_becomes_what_the_budget_demands_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert planned(monkeypatch, 0.0, [0.5, 0.09]).every == ceil(0.09 / (PLANNED_SHARE * 1e-5))
+
+
+def test_a_stop_of_an_hour_within_an_evaluation_blinds_for_four_minutes_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(module, "perf_counter", lambda: now[0])
+    governor, step = Governor(50, 0.01, 1.0), 0
+    governor.started(0)
+    for cost in (0.01, 0.01, 3600.0):
+        step, now[0] = step + 50, now[0] + 0.5 + cost
+        governor.own += cost
+        governor.evaluated(cost, step)
+    began = now[0]
+    step, now[0] = step + 50, now[0] + 0.5
+    while wait := governor.wait(step):
+        step, now[0] = step + wait, now[0] + 0.01 * wait
+    assert now[0] - began <= module.MAX_DEBT_SECONDS + 1.0 / 0.009 + 1.0
 
 
 def test_what_the_state_says_is_spent_stays_spent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from models import Vae
 from torch import nn
-from watching import watched
+from watching import Memory, watched
 
 from polar_monitor.schedule.optimizer_clock import PATIENCE, OptimizerClock
 
@@ -186,3 +186,42 @@ def test_without_an_optimiser_of_the_latent_the_one_with_most_steps_leads() -> N
         of_body.step()
         of_critic.step()
     assert monitor.health().steps == 40
+
+
+def test_the_weight_decay_is_that_of_the_optimisers_of_the_latent() -> None:
+    model = nn.ModuleDict({"encoder": nn.Linear(2, 2), "decoder": nn.Linear(2, 2)})
+    clock = OptimizerClock(model, Counter().tick)
+    assert clock.weight_decay() is None
+    clock.follow((weakref.ref(model["encoder"]),))
+    theirs = torch.optim.SGD(model["decoder"].parameters(), 0.1, weight_decay=0.5)
+    theirs.step()
+    assert clock.weight_decay() == 0.5
+    groups = [
+        {"params": [parameter], "weight_decay": 0.1 * k} for k, parameter in enumerate(model["encoder"].parameters())
+    ]
+    mine = torch.optim.Adam(groups)
+    mine.step()
+    assert clock.weight_decay() == 0.1
+    for group in mine.param_groups:
+        group["weight_decay"] = 0.0
+    assert clock.weight_decay() == 0.0
+    mine.param_groups[0]["weight_decay"] = torch.tensor(0.1)  # on a device it would have to be waited for
+    assert clock.weight_decay() is None
+    mine.param_groups = None  # type: ignore[assignment]
+    assert clock.weight_decay() is None
+    clock.stop()
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.02])
+def test_each_evaluation_knows_the_weight_decay(decay: float) -> None:
+    model, sink = Vae(), Memory()
+    monitor = watched(model, sinks=(sink,), every=5)
+    optimizer = torch.optim.Adam(model.parameters(), weight_decay=decay)
+    for _ in range(20):
+        model(torch.randn(64, 12))
+        optimizer.step()
+    monitor.load_state_dict(monitor.state_dict())
+    for _ in range(10):
+        model(torch.randn(64, 12))
+        optimizer.step()
+    assert {record.context.weight_decay for record in sink.records} == {decay}

@@ -84,7 +84,7 @@ def lines(numbers: dict[str, float], word: str, prefix: str = "") -> list[int]:
     return [int(tag.removeprefix(start)) for tag in numbers if tag.startswith(start)]
 
 
-def test_the_first_evaluation_of_each_latent_and_mode_chooses_the_dimensions() -> None:
+def test_while_none_is_in_use_the_first_evaluation_of_each_latent_and_mode_chooses_the_dimensions() -> None:
     rising = np.arange(1200) / 1000
     labels = [PASSIVE] * 1200
     scalars, ends = Scalars(), [*range(16), *range(1184, 1200)]
@@ -96,6 +96,35 @@ def test_the_first_evaluation_of_each_latent_and_mode_chooses_the_dimensions() -
     assert lines(scalars(make_evaluation(200, labels, information=middle, bins=2)), "information") == ends
     of_eval = scalars(make_evaluation(200, labels, information=middle, mode="eval", bins=2))
     assert lines(of_eval, "information", "eval/") == list(range(584, 616))
+
+
+def test_a_dimension_in_use_has_a_line_which_begins_when_it_comes_into_use() -> None:
+    scalars, labels = Scalars(), np.array([PASSIVE] * 100, object)
+    nats = np.arange(100) / 1e4
+    before = [*range(16), *range(84, 100)]
+    assert lines(scalars(make_evaluation(100, labels, information=nats, bins=2)), "information") == before
+    labels[[40, 50]], nats[[40, 50]] = (ACTIVE, MIXED), 1.0
+    for word in ("information", "entropy", "state"):
+        used = scalars(make_evaluation(200, labels, information=nats, bins=2))
+        assert lines(used, word) == sorted([*before, 40, 50])
+    assert used["polar_dims/information/040"] == 1.0
+    labels[40] = PASSIVE
+    assert 40 in lines(scalars(make_evaluation(300, labels, information=nats, bins=2)), "state")
+
+
+def test_of_many_dimensions_those_in_use_have_lines_and_the_faintest_of_the_others_make_room() -> None:
+    scalars, nats = Scalars(), np.linspace(2.0, 0.0, 500)
+    some = [ACTIVE] * 120 + [PASSIVE] * 380
+    assert lines(scalars(make_evaluation(100, some, information=nats, bins=2)), "state") == [
+        *range(120),
+        *range(484, 492),
+    ]
+    others = [PASSIVE] * 120 + [ACTIVE] * 380
+    moved = lines(scalars(make_evaluation(200, others, information=nats[::-1], bins=2)), "state")
+    assert len(moved) == 128
+    assert set(range(484, 492)) < set(moved)
+    assert min(moved) >= 120
+    assert lines(scalars(make_evaluation(300, others, information=nats, bins=2)), "state") == moved
 
 
 def test_another_number_of_dimensions_is_another_choice() -> None:

@@ -49,7 +49,7 @@ def test_a_light_snapshot_completed_is_the_full_one(with_variance: bool, per: in
     stream = fed(with_variance, per, range(3))
     light = stream.snapshot(20, full=False)
     assert full.full and not light.full
-    assert_same(light, full, (*MISSING, "full", "surplus", "histograms"))
+    assert_same(light, full, (*MISSING, "full", "covered", "surplus", "histograms"))
     assert judge(light).labels == judge(full).labels
     for name in MISSING:
         assert np.isnan(getattr(light, name)).all(), name

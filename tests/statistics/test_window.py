@@ -33,7 +33,7 @@ def statistics(mean, variance=None, cluster=None, resolution=None):
 
 
 def joint(mean, variance=None, cluster=None):
-    return joint_statistics(mean, variance, statistics(mean, variance, cluster), cluster)
+    return joint_statistics(mean, variance is not None, statistics(mean, variance, cluster), cluster)
 
 
 @pytest.mark.parametrize("with_variance", [True, False])
@@ -88,7 +88,7 @@ def test_too_few_rows_are_nan(with_variance):
         for name in ("entropy_knn", "information", "ties"):
             assert np.isfinite(found[name]).all() == enough, name
         assert np.isfinite(found["variance"]).all()
-        together = joint_statistics(mean, variance if with_variance else None, found, None)
+        together = joint_statistics(mean, with_variance, found, None)
         assert np.isfinite(together["max_correlation"]).all() == enough
         assert math.isfinite(together["effective_rank"]) == enough
 
@@ -98,7 +98,7 @@ def test_too_few_finite_rows_of_one_dimension():
     mean[1, MIN_FINITE_ROWS - 1 :] = np.nan
     found = statistics(mean, variance)
     assert np.isnan(found["entropy_knn"]).tolist() == [False, True, False]
-    together = joint_statistics(mean, variance, found, None)
+    together = joint_statistics(mean, True, found, None)
     rest = joint(mean[[0, 2]], variance[[0, 2]])
     assert np.isnan(together["max_correlation"]).tolist() == [False, True, False]
     for name in ("joint_entropy", "joint_entropy_se", "effective_rank"):
@@ -142,8 +142,8 @@ def test_joint_entropy_takes_the_rows_that_are_finite_in_the_block():
     hole = mean.copy()
     hole[0, 1::2] = np.nan
     left = statistics(hole, variance)
-    dense = joint_statistics(mean[:, ::2], variance[:, ::2], left, None)
-    assert joint_statistics(hole, variance, left, None)["joint_entropy"] == dense["joint_entropy"]
+    dense = joint_statistics(mean[:, ::2], True, left, None)
+    assert joint_statistics(hole, True, left, None)["joint_entropy"] == dense["joint_entropy"]
 
 
 def test_a_dimension_in_perfect_dependence_leaves_no_density():

@@ -7,6 +7,7 @@ search prepares the observations once: neither statistics nor labels depend on t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,8 @@ def observations(run: Run, told: bool = False) -> Iterator[Observation]:
     regime = None
     for (step, observed, snapshot), context in zip(run.evaluations(), contexts(run), strict=True):
         regime = judge(snapshot, regime)
-        yield Observation(step, observed, snapshot, regime, context if told else NOTHING)
+        decay = float(run.kind == "weight_decay")  # as a live monitor reads it; no other kind has one
+        yield Observation(step, observed, snapshot, regime, replace(context if told else NOTHING, weight_decay=decay))
 
 
 def raised(seen: Iterable[Observation], warmup: int, rules: AlertRules) -> tuple[Alert, ...]:

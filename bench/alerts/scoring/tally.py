@@ -34,7 +34,7 @@ LOOKS = 3
 SEEN = 2
 """Evaluations of a dimension while it is in use, at least, of a loss that a monitor can know."""
 WARNINGS = ("fading", "drain", "alarm")
-OF_ALL = ("drain", "collapse", "variance_collapse", "alarm", "silent", "custom")
+OF_ALL = ("drain", "collapse", "variance_collapse", "far_from_prior", "alarm", "silent", "custom")
 """Kinds about the model as a whole, whatever dimensions they list."""
 
 

@@ -14,6 +14,8 @@ from ..training.record import Trained
 
 DIMENSIONS, MODELS, BOUNDS, POINTS = "dimensions.csv", "models.csv", "bounds.csv", "coupling.csv"
 CURVE, PAIRS, PASSIVE, LATENTS = "power.csv", "pairs.csv", "passive.json", "latents.npz"
+EARLIER = Path(__file__).resolve().parents[3] / "docs" / "results" / "data" / "earlier.csv"
+"""One row a dimension of models of seeds 0 and 1, of an earlier run: cuts are chosen on them."""
 Collect = Callable[[Sequence[Trained], Path, bool], None]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..scoring.agreement import GIVEN_SCALE, OURS, applies, compare, judged, rules
+from ..scoring.agreement import NO_DECODER, OURS, OWN, applies, compare, judged, rules
 from ..scoring.columns import Columns, read, where
 from ..scoring.intervals import wilson
 from ..scoring.power import SHARES
@@ -59,25 +59,25 @@ def agreement(c: Columns, folder: Path) -> None:
     from matplotlib.lines import Line2D
 
     everywhere = np.ones(len(c["truth"]), np.bool_)
-    found = {name: compare(c, c[f"by_{name}"], c["by_ours"], 3, everywhere) for name in (OURS, GIVEN_SCALE)}
+    found = {name: compare(c, c[f"by_{name}"], c["by_ours"], 3, everywhere) for name in OWN}
     found |= {name: compare(c, c[f"by_{name}"], c["by_ours"], 3, applies(c, name)) for name in rules(c)}
     names = sorted(found, key=lambda name: found[name].share.value)
     figure, ((left, right),) = axes(1, 2, 0.32 * len(names) + 1.2)
     for y, name in enumerate(names):
-        colour = RULES[OURS][0] if name in (OURS, GIVEN_SCALE) else "black"
+        colour = RULES[OURS][0] if name in OWN else "black"
         _interval(left, y, found[name].share, colour)
-        if name not in (OURS, GIVEN_SCALE):
-            _interval(right, y, found[name].ahead, "#999999")
-            scaled = compare(c, c[f"by_{name}"], c["by_given_scale"], 3, applies(c, name)).ahead
-            _interval(right, y + 0.25, scaled, RULES[OURS][0])
-    left.set_yticks(range(len(names)), ["ours, scale given" if name == GIVEN_SCALE else name for name in names])
+        if name not in OWN:
+            _interval(right, y, found[name].ahead, RULES[OURS][0])
+            without = compare(c, c[f"by_{name}"], c[f"by_{NO_DECODER}"], 3, applies(c, name)).ahead
+            _interval(right, y + 0.25, without, "#999999")
+    left.set_yticks(range(len(names)), [OWN.get(name, name) for name in names])
     left.set_xlim(0, 101)
     left.set_xlabel("dimensions that agree with the truth, %")
     right.set_yticks(range(len(names)), [""] * len(names))
     right.axvline(0, color="#999999", linewidth=1)
     right.set_xlabel("ours − theirs on the same dimensions, %")
-    handles = [Line2D([], [], color=colour, marker="o") for colour in ("#999999", RULES[OURS][0])]
-    right.legend(handles, ["ours", "ours, scale given"], loc="upper right")
+    handles = [Line2D([], [], color=colour, marker="o") for colour in (RULES[OURS][0], "#999999")]
+    right.legend(handles, ["ours", "ours, no decoder"], loc="upper right")
     for axis in (left, right):
         axis.set_ylim(-0.6, len(names) - 0.4)
     save(figure, folder, "agreement")

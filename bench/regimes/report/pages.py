@@ -10,38 +10,41 @@ from pathlib import Path
 import numpy as np
 
 from ..scoring import agreement, columns, coupling, passive, power, separation, verdicts
-from ..scoring.agreement import GIVEN_SCALE, OURS
-from .collect import BOUNDS, CURVE, DIMENSIONS, MODELS, PAIRS, PASSIVE
+from ..scoring.agreement import OWN
+from .collect import BOUNDS, CURVE, DIMENSIONS, EARLIER, MODELS, PAIRS, PASSIVE
 
 
 def _agreement(data: Path) -> dict[str, str]:
     c = columns.read(data / DIMENSIONS)
     known = agreement.judged(c)
-    tuned, cuts = agreement.tuned(c)
     every = agreement.judged(c | {"truth": np.full(len(c["truth"]), "any")})
     unclear = len(every["truth"]) - len(known["truth"])
     counts = (
         f"{len(np.unique(known['model']))} models; {len(known['truth'])} dimensions with a clear truth: "
         + ", ".join(f"{(known['truth'] == truth).sum()} {truth}" for truth in agreement.TRUTHS)
-        + f". Of {unclear} more it is unclear. The numbers of the rule were set by a look at "
-        f"{len(np.unique(c['model'])) - len(np.unique(known['model']))} others."
+        + f". Of {unclear} more it is unclear."
     )
     return {
         "counts": counts,
+        "goals": agreement.goals(known),
+        "goals-fair": agreement.goals(agreement.judged(c, truth="truth_fair")),
         "agreement": agreement.overall(known),
-        "agreement-family": agreement.by_family(known),
+        "agreement-family": agreement.by_group(c, "family", 3),
+        "agreement-family-two": agreement.by_group(c, "family", 2),
+        "agreement-kind": agreement.by_group(c, "kind", 3),
+        "agreement-kind-two": agreement.by_group(c, "kind", 2),
         "undecided": agreement.undecided(known),
         "sensitivity": agreement.sensitivity(c),
-        "tuned": tuned,
-        "cuts": cuts,
+        "one-cuts": agreement.one_cuts(c, columns.read(EARLIER)),
+        "autoencoders": agreement.of_codes(c),
         "disagreements": agreement.disagreements(known),
-    } | {f"confusion-{name}": agreement.confusion(known, name) for name in (OURS, GIVEN_SCALE, *agreement.rules(known))}
+    } | {f"confusion-{name}": agreement.confusion(known, name) for name in (*OWN, *agreement.rules(known))}
 
 
 def _verdicts(data: Path) -> dict[str, str]:
     c = columns.read(data / MODELS)
-    c = columns.where(c, c["half"] == "report")
     return {
+        "recovered": verdicts.recovered(c, agreement.judged(columns.read(data / DIMENSIONS))),
         "verdicts": verdicts.overall(c),
         "verdicts-confusion": verdicts.confusion(c),
         "verdicts-family": verdicts.by_family(c),
@@ -101,13 +104,18 @@ def between(page: str, name: str) -> str:
 
 
 def page_of(name: str) -> str:
-    """The page that has a text: long lists have their own, confusions share one, all others are in README.md."""
+    """The page that has a text: long lists have their own, confusions share one, most others are in README.md."""
     if name.startswith("confusion-"):
         return "confusion.md"
+    if name == "autoencoders":
+        return AUTOENCODERS
     return "disagreements.md" if name == "disagreements" else "README.md"
 
 
+AUTOENCODERS = "../autoencoders.md"
+"""The page about autoencoders, which is none of the results' own."""
 TITLES = {
+    AUTOENCODERS: "Autoencoders",
     "README.md": "The polarised regime over many trained models",
     "disagreements.md": "Every dimension where our label is not the truth",
     "confusion.md": "Truth against label, rule by rule",

@@ -7,7 +7,11 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+from ..training.recipe import LIBRARY, digest
+from ..training.record import Trained
 
 ROOT = Path(__file__).resolve().parents[3]
 LIBRARIES = ("torch", "numpy", "numba", "scikit-learn", "scipy", "matplotlib")
@@ -27,8 +31,10 @@ def _git(*words: str) -> str:
     return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def said(command: str, models: int, seconds: float, training: float) -> str:
-    """A list in Markdown; `seconds` of this run, `training` of all models together when they were trained."""
+def said(command: str, models: Sequence[Trained], planned: int, seconds: float) -> str:
+    """A list in Markdown; `seconds` are those of this run after the training."""
+    training = sum(model.seconds for model in models)
+    live = sum(model.library == digest(LIBRARY) for model in models)
     versions = [f"Python {platform.python_version()}"]
     for name in LIBRARIES:
         try:
@@ -37,9 +43,10 @@ def said(command: str, models: int, seconds: float, training: float) -> str:
             continue
     return "\n".join(
         [
-            f"* `{command}`: {models} models, trained in {training / 60:.1f} minutes; "
+            f"* `{command}`: {len(models)} of {planned} models, trained in {training / 60:.1f} minutes; "
             f"the rest of the run took {seconds / 60:.1f}",
-            f"* commit {commit()}",
+            f"* commit {commit()}; the monitor's labels at the end of training are of this code in {live} models, "
+            "and of earlier code in the others",
             f"* {', '.join(versions)}; {platform.machine()}, {os.cpu_count()} cores, {sys.platform}",
             "* seeds: those of the models are in their names; bootstrap, power curve and pairs use 0",
         ]

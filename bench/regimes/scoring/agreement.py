@@ -13,17 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .columns import Columns, where
-from .dimensions import GIVEN_PRIOR, HALVES
+from .dimensions import GIVEN_PRIOR, RAW
 from .intervals import Interval, bootstrap
 from .tables import markdown
-from .thresholds import ONE_CUT, choose, choose_one_cut, one_cut
-from .thresholds import ours as ours_with
+from .thresholds import ONE_CUT, choose_one_cut, one_cut
 
 Words = NDArray[np.str_]
 LABELS = ("active", "mixed", "passive", "undecided")
 TRUTHS = ("active", "mixed", "passive")
-OURS, GIVEN_SCALE = "ours", "given_scale"
-"""Our rule, and our rule for codes of a known unit: see `dimensions.given_scale`."""
+OURS, ARRAYS, NO_DECODER, GIVEN_SCALE = "ours", "arrays", "no_decoder", "given_scale"
+"""Our rule by default, of arrays with a decoder, of a code without its decoder, and of a code of a known unit."""
+OWN = {
+    OURS: "ours",
+    ARRAYS: "ours, of arrays",
+    NO_DECODER: "ours, no decoder",
+    GIVEN_SCALE: "ours, τ = 0.1 by hand",
+}
+"""Our rules, and their names in the tables."""
 
 
 class Compared(NamedTuple):
@@ -34,19 +40,19 @@ class Compared(NamedTuple):
     ahead: Interval
 
 
-def judged(c: Columns, half: str = "report", truth: str = "truth") -> Columns:
-    """The rows that labels are judged on: models of that half, one view of each, and a truth that the data can tell.
+def judged(c: Columns, truth: str = "truth") -> Columns:
+    """The rows that labels are judged on: one view of each model, and a truth that the data can tell.
 
     `truth` is the column that is taken for it.
     """
     conditional = np.unique(c["model"][c["view"] == GIVEN_PRIOR])
     chosen = np.where(np.isin(c["model"], conditional), c["view"] == GIVEN_PRIOR, True)
-    return where(c | {"truth": c[truth]}, chosen & (c["half"] == half) & (c[truth] != "unclear"))
+    return where(c | {"truth": c[truth]}, chosen & (c[truth] != "unclear"))
 
 
 def rules(c: Columns) -> list[str]:
     """The published rules of the table, by name."""
-    return [name.removeprefix("by_") for name in c if name.startswith("by_") and name[3:] not in (OURS, GIVEN_SCALE)]
+    return [name.removeprefix("by_") for name in c if name.startswith("by_") and name[3:] not in OWN]
 
 
 def two_way(words: Words) -> Words:
@@ -74,44 +80,72 @@ def compare(c: Columns, theirs: Words, ours: Words, ways: int, rows: NDArray[np.
 def overall(c: Columns) -> str:
     """Every rule on the models that it applies to and over all models, in percent of dimensions."""
     everywhere = np.ones(len(c["truth"]), np.bool_)
-    ours, scaled = c["by_ours"], c["by_given_scale"]
     found: list[list[object]] = []
-    for name, labels in (("**ours**", ours), ("**ours, scale given**", scaled)):
-        shares = [compare(c, labels, ours, ways, everywhere).share for ways in (3, 2)]
-        found.append([name, len(labels), *shares, "", "", "", ""])
+    for name, title in OWN.items():
+        shares = [compare(c, c[f"by_{name}"], c["by_ours"], ways, everywhere).share for ways in (3, 2)]
+        found.append([f"**{title}**", len(everywhere), *shares, "", "", "", ""])
     for name in rules(c):
         theirs, rows = c[f"by_{name}"], applies(c, name)
-        three, two = (compare(c, theirs, ours, ways, rows) for ways in (3, 2))
-        ahead = [compare(c, theirs, scaled, ways, rows).ahead for ways in (3, 2)]
+        three, two = (compare(c, theirs, c["by_ours"], ways, rows) for ways in (3, 2))
+        ahead = [compare(c, theirs, c["by_no_decoder"], ways, rows).ahead for ways in (3, 2)]
         found.append([name, three.dimensions, three.share, two.share, three.ahead, two.ahead, *ahead])
     head = ["rule", "dimensions it applies to", "agree, three-way", "agree, two-way"]
     head += ["ours − theirs, three-way", "ours − theirs, two-way"]
-    return markdown([*head, "scale given − theirs, three-way", "scale given − theirs, two-way"], found)
+    return markdown([*head, "no decoder − theirs, three-way", "no decoder − theirs, two-way"], found)
 
 
-def by_family(c: Columns) -> str:
-    """Three-way agreement in percent, a rule a row and a family a column; "-" where a rule does not apply."""
-    families = np.unique(c["family"]).tolist()
-    counts: list[list[object]] = [["models"], ["dimensions"]]
-    for family in families:
-        inside = c["family"] == family
-        counts[0].append(len(np.unique(c["model"][inside])))
-        counts[1].append(int(inside.sum()))
+def by_group(c: Columns, group: str, ways: int) -> str:
+    """Agreement in percent, a rule a row and a value of the column `group` a column; "-" where a rule does not apply.
+
+    The monitor's labels are judged on the latents as they are.
+    """
+    values = np.unique(c[group]).tolist()
+    known = judged(c)
+    found: list[list[object]] = [["models"], ["dimensions"]]
+    for value in values:
+        inside = known[group] == value
+        found[0].append(len(np.unique(known["model"][inside])))
+        found[1].append(int(inside.sum()))
+    for name in [*OWN, *rules(known)]:
+        rows = np.ones(len(known["truth"]), np.bool_) if name in OWN else applies(known, name)
+        shares = [_share(known, f"by_{name}", rows & (known[group] == value), ways) for value in values]
+        found.append([OWN.get(name, name), *shares])
+    live = _as_they_are(c)
+    shares = [_share(live, "live", live[group] == value, ways) for value in values]
+    found.insert(2 + len(OWN), ["the monitor, end of training", *shares])
+    return markdown(["rule", *values], found)
+
+
+def of_codes(c: Columns) -> str:
+    """Two-way agreement on autoencoders in percent, with intervals: our rules, the monitor, and the published ones."""
+    known, live = (where(part, part["has_variance"] == 0) for part in (judged(c), _as_they_are(c)))
+    kinds = np.unique(known["kind"]).tolist()
+    lines = [(OWN.get(name, name), known, f"by_{name}") for name in [*OWN, *rules(known)]]
+    lines.insert(1, ("the monitor, end of training", live, "live"))
     found: list[list[object]] = []
-    for name in [OURS, GIVEN_SCALE, *rules(c)]:
-        line: list[object] = [name]
-        for family in families:
-            rows = c["family"] == family
-            if name not in (OURS, GIVEN_SCALE):
-                rows &= applies(c, name)
-            line.append(f"{100 * (c[f'by_{name}'][rows] == c['truth'][rows]).mean():.1f}" if rows.any() else "-")
-        found.append(line)
-    return markdown(["rule", *families], [*counts, *found])
+    for said, part, by in lines:
+        if (part[by] == "undecided").all():
+            continue
+        shares = (compare(part, part[by], part[by], 2, part["kind"] == kind).share for kind in kinds)
+        found.append([said, *shares])
+    counts = [f"{kind}: {len(np.unique(known['model'][known['kind'] == kind]))} models, "
+              f"{int((known['kind'] == kind).sum())} dimensions" for kind in kinds]  # fmt: skip
+    return markdown(["rule", *counts], found)
+
+
+def _as_they_are(c: Columns) -> Columns:
+    """The rows that the monitor's labels are judged on: it was not given the prior of models that have one."""
+    return where(c | {"truth": c["raw_truth"]}, (c["view"] == RAW) & (c["raw_truth"] != "unclear"))
+
+
+def _share(c: Columns, by: str, rows: NDArray[np.bool_], ways: int) -> str:
+    truth, labels = (two_way(c[name]) if ways == 2 else c[name] for name in ("truth", by))
+    return f"{100 * (labels == truth)[rows].mean():.1f}" if rows.any() else "-"
 
 
 def confusion(c: Columns, name: str) -> str:
     """Counts of dimensions: the truth a row, the label a column; only dimensions that the rule applies to."""
-    rows = np.ones(len(c["truth"]), np.bool_) if name in (OURS, GIVEN_SCALE) else applies(c, name)
+    rows = np.ones(len(c["truth"]), np.bool_) if name in OWN else applies(c, name)
     truth, label = c["truth"][rows], c[f"by_{name}"][rows]
     found = [[t, *(int(((truth == t) & (label == said)).sum()) for said in LABELS)] for t in TRUTHS]
     return markdown([f"truth \\ {name}", *LABELS], found)
@@ -127,19 +161,46 @@ def undecided(c: Columns) -> str:
     return markdown(["undecided", "dimensions", "share, %"], found)
 
 
-def tuned(c: Columns) -> tuple[str, str]:
-    """Agreement on the reported half: cuts as they are and cuts chosen on the other half; and the cuts, in words."""
-    chosen, shown = (judged(c, half) for half in HALVES)
-    everywhere = np.ones(len(shown["truth"]), np.bool_)
-    cuts = choose(chosen)
-    set_now, refit = shown["by_ours"], ours_with(shown, cuts)
-    lines = [
-        (OURS, "as set", set_now, set_now, everywhere),
-        (OURS, "chosen on the other half", refit, set_now, everywhere),
-        ("ours, scale given", "as set", shown["by_given_scale"], set_now, everywhere),
+THREE_WAY, TWO_WAY, OPEN, LEVEL = 0.95, 0.97, 0.03, 0.005
+"""Goals: three-way in each family, two-way over all, undecided at most, and how near to KL > 0.1 counts as level."""
+
+
+def goals(c: Columns) -> str:
+    """What was asked for before these models were trained, what was measured, and whether it holds."""
+    everywhere = np.ones(len(c["truth"]), np.bool_)
+    hit = c["by_ours"] == c["truth"]
+    families = {family: float(hit[c["family"] == family].mean()) for family in np.unique(c["family"]).tolist()}
+    below = ", ".join(f"{name} {100 * share:.1f}" for name, share in families.items() if share < THREE_WAY)
+    two = compare(c, c["by_ours"], c["by_ours"], 2, everywhere).share
+    open_share = bootstrap((c["by_ours"] == "undecided").astype(float), c["model"], c["family"])
+    lines: list[tuple[str, str, bool]] = [
+        (
+            f"three-way {THREE_WAY:.0%} in each family",
+            below or f"at least {100 * min(families.values()):.1f}",
+            not below,
+        ),
+        (f"two-way {TWO_WAY:.0%} over all", f"{two}", two.value >= TWO_WAY),
+        (f"undecided {OPEN:.0%} at most", f"{open_share}", open_share.value <= OPEN),
     ]
-    lines += [(name, "as published", shown[f"by_{name}"], set_now, applies(shown, name)) for name in rules(c)]
-    for of, (statistic, _) in ONE_CUT.items():
+    for ways, said in ((3, "three-way"), (2, "two-way")):
+        ahead = {name: compare(c, c[f"by_{name}"], c["by_ours"], ways, applies(c, name)).ahead for name in rules(c)}
+        short = {name: found for name, found in ahead.items() if found.low <= 0 and not (ways == 2 and name == "kl")}
+        text = "; ".join(f"{name} {found}" for name, found in short.items()) or "of each"
+        lines.append(
+            (f"{said} surely ahead of each published rule" + ", KL > 0.1 aside" * (ways == 2), text, not short)
+        )
+    kl = compare(c, c["by_kl"], c["by_ours"], 2, applies(c, "kl")).ahead
+    lines.append((f"two-way at most {100 * LEVEL:g} points behind KL > 0.1 on VAEs", f"{kl}", kl.value >= -LEVEL))
+    rows = [[goal, measured, "yes" if holds else "**no**"] for goal, measured, holds in lines]
+    return markdown(["goal", "measured", "holds"], rows, words=3)
+
+
+def one_cuts(c: Columns, earlier: Columns) -> str:
+    """Agreement of each statistic that a published rule cuts once, with the cut that suits earlier models best."""
+    shown, chosen = judged(c), judged(earlier)
+    everywhere = np.ones(len(shown["truth"]), np.bool_)
+    found: list[list[object]] = []
+    for of, (statistic, sign) in ONE_CUT.items():
         for said, known, rows in (
             ("all models", chosen, everywhere),
             ("with a variance", where(chosen, chosen["has_variance"] > 0), shown["has_variance"] > 0),
@@ -147,22 +208,20 @@ def tuned(c: Columns) -> tuple[str, str]:
             if said == "all models" and np.isnan(chosen[statistic]).any():
                 continue
             cut = choose_one_cut(known, of, two_way(known["truth"]))
-            how = f"> {cut:.3g}" if ONE_CUT[of][1] > 0 else f"< {-cut:.3g}"
-            lines.append((f"{of}, {said}", f"{how}, chosen on the other half", one_cut(shown, of, cut), set_now, rows))
-    found = []
-    for name, how, theirs, ours, rows in lines:
-        three, two = (compare(shown, theirs, ours, ways, rows) for ways in (3, 2))
-        found.append([name, how, three.dimensions, three.share, two.share, three.ahead, two.ahead])
-    head = ["rule", "cuts", "dimensions", "agree, three-way", "agree, two-way"]
-    head += ["ours as set − this, three-way", "ours as set − this, two-way"]
-    said = ", ".join(f"{name} {value:g}" for name, value in vars(cuts).items())
-    return markdown(head, found, words=2), said
+            labels = one_cut(shown, of, cut)
+            three, two = (compare(shown, labels, shown["by_ours"], ways, rows) for ways in (3, 2))
+            how = f"> {cut:.3g}" if sign > 0 else f"< {-cut:.3g}"
+            found.append([f"{of}, {said}", how, three.dimensions, three.share, two.share, three.ahead, two.ahead])
+    head = ["statistic", "cut", "dimensions", "agree, three-way", "agree, two-way"]
+    head += ["ours − this, three-way", "ours − this, two-way"]
+    return markdown(head, found, words=2)
 
 
 TRUTHS_BY = {
     "as chosen": "truth",
     "half the cuts": "truth_half",
     "twice the cuts": "truth_twice",
+    "codes: a tenth of an equal share, where that is less than a hundredth of the whole": "truth_fair",
     "mixed: 5 % of the inputs on either side, whatever lies between": "truth_plain",
     "replaced by its mean, not by a draw; in use or passive only": "truth_by_mean",
 }
@@ -176,17 +235,15 @@ def sensitivity(c: Columns) -> str:
         known = judged(c, truth=column)
         ways = 2 if column == "truth_by_mean" else 3
         everywhere = np.ones(len(known["truth"]), np.bool_)
-        both = [known[name] for name in ("by_ours", "by_given_scale")]
-        mine = [compare(known, labels, labels, ways, everywhere).share for labels in both]
         mixed = int((known["truth"] == "mixed").sum())
-        line: list[object] = [said, len(known["truth"]), "-" if ways == 2 else mixed, *mine]
-        for labels in both:
+        line: list[object] = [said, len(known["truth"]), "-" if ways == 2 else mixed]
+        for labels in (known["by_ours"], known["by_no_decoder"]):
             name = min(rules(known), key=lambda name: _ahead(known, name, labels, ways))
+            line.append(compare(known, labels, labels, ways, everywhere).share)
             line += [name, compare(known, known[f"by_{name}"], labels, ways, applies(known, name)).ahead]
         found.append(line)
-    head = ["truth", "dimensions", "mixed", "ours agrees", "scale given agrees"]
-    head += ["closest rule", "ours − it", "closest to scale given", "scale given − it"]
-    return markdown(head, found)
+    head = ["truth", "dimensions", "mixed", "ours agrees", "closest rule", "ours − it"]
+    return markdown([*head, "without a decoder", "closest rule", "no decoder − it"], found)
 
 
 def _ahead(c: Columns, name: str, labels: Words, ways: int) -> float:

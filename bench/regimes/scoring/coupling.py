@@ -43,7 +43,10 @@ def excesses(t: dict[str, Array], has_variance: bool) -> dict[str, tuple[Array, 
     with np.errstate(divide="ignore", invalid="ignore"):
         h = t["entropy_knn"] + 0.5 * np.log1p(-t["ties"])
         found = {
-            "h_variance": (h - 0.5 * np.log(2 * math.pi * math.e * t["variance"]), t["entropy_knn_se"]),
+            "h_variance": (
+                h - 0.5 * np.log(2 * math.pi * math.e * pooled_variance(t, has_variance)),
+                t["entropy_knn_se"],
+            ),
             "positive": (-t["information"], t["information_se"]),
         }
         if has_variance:
@@ -52,6 +55,11 @@ def excesses(t: dict[str, Array], has_variance: bool) -> dict[str, tuple[Array, 
             found["i_upper"] = t["information"] - t["information_upper"], t["information_se"]
             found["upper_kl"] = t["information_upper"] - t["kl"], np.zeros_like(t["kl"])
     return found
+
+
+def pooled_variance(t: dict[str, Array], has_variance: bool) -> Array:
+    """The variance over the window (T, D): that of a code is within steps, and h(μ) is of all rows, drift included."""
+    return t["variance"] if has_variance else t["variance"] + np.nan_to_num(t["drift"]) ** 2
 
 
 def checked(model: Trained) -> dict[str, Any]:
@@ -77,12 +85,13 @@ def points(model: Trained, seed: int = 0) -> list[dict[str, Any]]:
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(known))[:POINTS]
     has = model.logvar is not None
+    variance = pooled_variance(t, has)
     return [
         {
             "family": model.family,
             "truth": model.truth[j],
             "entropy": float(t["entropy_knn"][i, j]),
-            "variance": float(t["variance"][i, j]),
+            "variance": float(variance[i, j]),
             "kl": float(t["kl"][i, j]) if has else math.nan,
         }
         for i, j in known[np.sort(chosen)].tolist()

@@ -8,41 +8,57 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polar_monitor import entropy
+import polar_monitor
 from polar_monitor.criteria import CRITERIA
+from polar_monitor.intervention.decoder_call import DecoderCall
+from polar_monitor.intervention.gate import measure
+from polar_monitor.offline.classify import judged
 from polar_monitor.regime.judge import judge
 from polar_monitor.regime.label import Label
-from polar_monitor.statistics.resolution import RESOLUTION, relative
+from polar_monitor.statistics.resolution import RESOLUTION, Scale
 from polar_monitor.statistics.snapshot import Snapshot
 from polar_monitor.statistics.stream import LatentStream
 
-from ..training import truth
-from ..training.grid import REPORTED
+from ..training import grid, truth
+from ..training.materials import rebuilt
+from ..training.materials import rows as rows_of
 from ..training.record import Trained
 
 RAW, GIVEN_PRIOR = "raw", "given prior"
-HALVES = ("choose", "report")
+VARIATIONAL, USUAL, HARDER = "VAEs", "autoencoders", "harder autoencoders"
+"""Kinds of models, see `grid`."""
 STATISTICS = (
     "variance", "posterior_variance", "posterior_variance_spread", "entropy_knn", "entropy_knn_se", "information",
     "information_se", "information_upper", "information_upper_se", "variance_gap", "variance_gap_se", "share_active",
     "share_active_se", "share_passive", "share_passive_se", "valley", "valley_se", "upper_kind", "upper_kind_se",
-    "finite", "kl", "mean_largest", "entropy_minmax", "share_collapsed",
+    "finite", "kl", "mean_largest", "entropy_minmax", "share_collapsed", "gain", "effect",
 )  # fmt: skip
 """Of the snapshot, by their names there."""
-KAPPAS = (0.03, 0.05, 0.1, 0.2, 0.3, 0.5)
-"""Shares of the widest dimensions' scale at which a code without a variance is resolved."""
-USES, LEAVES = (0.25, 0.35, 0.5), (0.6, 0.65, 0.7, 0.8)
-"""Shares of V + E that σ² must be below where an input uses a dimension, and above where it does not."""
+FEW = 10
+"""Dimensions up to which a hundredth of what a whole code explains is at most a tenth of an equal share of it."""
 
 
-def half_of(seed: int) -> str:
-    """Which half a model of that seed is in: "choose" (cuts were and are chosen on it) or "report"."""
-    return HALVES[seed in REPORTED]
+def kind_of(name: str, family: str) -> str:
+    """Return the kind of a model of that name: variational, of the usual grid, or of the harder one."""
+    if family not in grid.AUTOENCODERS:
+        return VARIATIONAL
+    return USUAL if name in _usual() else HARDER
+
+
+@cache
+def _usual() -> frozenset[str]:
+    return frozenset(
+        grid.Spec(family, data, strength, seed).name
+        for (family, data), strengths in grid.STRENGTHS.items()
+        for strength in strengths
+        for seed in grid.REPORTED
+    )
 
 
 class View(NamedTuple):
@@ -52,16 +68,46 @@ class View(NamedTuple):
     mean: NDArray[Any]
     variance: NDArray[Any] | None
     seen: Snapshot
+    """Without a decoder."""
+    regime: polar_monitor.Regime
+    """By the default rule: that of the monitor, which asks the decoder of a code and has seen the data."""
+    of_arrays: polar_monitor.Regime
+    """By `polar_monitor.classify`, which has the decoder and not the data."""
 
 
 def views(model: Trained) -> Iterator[View]:
     """The latents as they are, and standardised by the prior where that is conditional."""
-    variance = None if model.logvar is None else np.exp(model.logvar)
-    yield View(RAW, model.mean, variance, snapshot(model.mean, variance))
-    if model.prior_mean is not None and model.prior_logvar is not None and model.logvar is not None:
+    decoder = rebuilt(model)
+    if decoder is not None:
+        by_default, of_arrays = asked(decoder.decode, model.mean, data_variance(model.name))
+        yield View(RAW, model.mean, None, snapshot(model.mean, None), by_default, of_arrays)
+        return
+    assert model.logvar is not None
+    variance = np.exp(model.logvar)
+    yield _with_variance(RAW, model.mean, variance)
+    if model.prior_mean is not None and model.prior_logvar is not None:
         mean = (model.mean - model.prior_mean) * np.exp(-0.5 * model.prior_logvar)
-        variance = np.exp(model.logvar - model.prior_logvar)
-        yield View(GIVEN_PRIOR, mean, variance, snapshot(mean, variance))
+        yield _with_variance(GIVEN_PRIOR, mean, np.exp(model.logvar - model.prior_logvar))
+
+
+def _with_variance(name: str, mean: NDArray[Any], variance: NDArray[Any]) -> View:
+    seen = snapshot(mean, variance)
+    return View(name, mean, variance, seen, judge(seen), judge(seen))
+
+
+def asked(decoder: Any, code: NDArray[Any], variance: float) -> tuple[polar_monitor.Regime, polar_monitor.Regime]:
+    """The regimes of a code (n, D) on the scale of its decoder: with the variance of the data, and without it."""
+    m = measure(DecoderCall.of(decoder), code, variance)
+    scale = Scale.of(m.gain, m.effect, m.effect_se, m.reference)
+    by_default, _ = judged(code, None, None, None, None, "information", scale=lambda codes, rows: scale)
+    return by_default, polar_monitor.classify(code, decoder=decoder)
+
+
+@cache
+def data_variance(name: str) -> float:
+    """The mean variance of a number of the data of a model of the grid, over held-out inputs."""
+    (spec,) = [spec for spec in grid.full() if spec.name == name]
+    return float(rows_of(spec)[1].x.var(0).mean())
 
 
 def snapshot(mean: NDArray[Any], variance: NDArray[Any] | None, resolution: float | None = None) -> Snapshot:
@@ -77,23 +123,31 @@ def rows(model: Trained) -> Iterator[dict[str, Any]]:
     """One mapping a dimension and view."""
     for view in views(model):
         told = truths(model, view.name == GIVEN_PRIOR)
-        ours = judge(view.seen).labels
-        by = {"ours": ours, "given_scale": ours if view.variance is not None else given_scale(view.mean)}
+        without = judge(view.seen).labels
+        by = {"ours": view.regime.labels, "arrays": view.of_arrays.labels, "no_decoder": without}
+        by["given_scale"] = without if view.variance is not None else given_scale(view.mean)
         by |= {name: published(view.seen) for name, published in CRITERIA.items()}
-        statistics = {name: getattr(view.seen, name) for name in STATISTICS} | at_other_cuts(view)
+        statistics = statistics_of(view)
         for j in range(model.dimensions):
             yield (
                 {"model": model.name, "family": model.family, "data": model.data, "strength": model.strength}
                 | {
                     "seed": model.seed,
-                    "half": half_of(model.seed),
+                    "kind": kind_of(model.name, model.family),
                     "view": view.name,
                     "dimension": j,
                     "n": len(view.mean),
                 }
                 | {"has_variance": int(view.variance is not None)}
                 | {column: labels[j] for column, labels in told.items()}
-                | {"live": model.live_labels[j], "rise": model.rise[j], "rise_se": model.rise_se[j]}
+                | {
+                    "live": model.live_labels[j],
+                    "raw_truth": model.truth[j],
+                    "rise": model.rise[j],
+                    "rise_se": model.rise_se[j],
+                    "rise_all": model.rise_all,
+                    "loss": model.loss,
+                }
                 | {"importance": model.importance[j], "share_in_use": model.share_in_use[j], "scale": model.scale}
                 | {name: float(value[j]) for name, value in statistics.items()}
                 | {f"by_{name}": str(labels[j]) for name, labels in by.items()}
@@ -107,10 +161,12 @@ def truths(model: Trained, given_prior: bool) -> dict[str, tuple[str, ...]]:
     assert taken is not None
     priced = not math.isnan(model.price)
     unknown = ("unclear",) * model.dimensions
+    fair = min(1.0, FEW / model.dimensions)
     return {
         "truth": taken,
         "truth_half": truth.labels(known, model.scale, mixed=priced, factor=0.5),
         "truth_twice": truth.labels(known, model.scale, mixed=priced, factor=2.0),
+        "truth_fair": taken if priced else truth.labels(known, model.scale, mixed=False, factor=fair),
         "truth_plain": truth.labels(known, model.scale, mixed=priced, two_kinds=False),
         "truth_by_mean": unknown if given_prior else truth.in_use(model.rise_mean, model.rise_mean_se, model.scale),
     }
@@ -124,33 +180,23 @@ def given_scale(code: NDArray[Any], tau: float = RESOLUTION) -> tuple[Label, ...
     return judge(snapshot(code, None, tau)).labels
 
 
-def at_other_cuts(view: View) -> dict[str, NDArray[np.float64]]:
-    """What the rule would see at every κ of KAPPAS and every cut of USES and LEAVES, (D,) each; NaN where unknown."""
-    unknown = np.full(view.seen.dimensions, np.nan)
-    names = [f"resolved_{kappa:g}{end}" for kappa in KAPPAS for end in ("", "_se")]
-    names += [f"uses_{cut:g}" for cut in USES] + [f"leaves_{cut:g}" for cut in LEAVES]
-    found: dict[str, NDArray[np.float64]] = dict.fromkeys(names, unknown)
-    if view.variance is None:
-        scale = relative(view.mean.astype(np.float64).var(axis=0)) / RESOLUTION
-        for kappa in KAPPAS:
-            estimate = entropy.resolved(view.mean, kappa * scale, dependent=False)
-            found[f"resolved_{kappa:g}"] = np.atleast_1d(estimate.value)
-            found[f"resolved_{kappa:g}_se"] = np.atleast_1d(estimate.standard_error)
-        return found
-    share = view.variance / (view.seen.variance + view.seen.posterior_variance)
-    found |= {f"uses_{cut:g}": (share <= cut).mean(axis=0) for cut in USES}
-    return found | {f"leaves_{cut:g}": (share >= cut).mean(axis=0) for cut in LEAVES}
+def statistics_of(view: View) -> dict[str, NDArray[np.float64]]:
+    """The statistics of the default rule, (D,) each."""
+    seen = view.regime.snapshot
+    assert seen is not None
+    return {name: np.broadcast_to(getattr(seen, name), seen.dimensions) for name in STATISTICS}
 
 
 def verdict_row(model: Trained) -> dict[str, Any]:
     """The verdict on the model as labels are judged, given its prior where that is conditional, and the truth's."""
-    found = {view.name: judge(view.seen) for view in views(model)}
+    found = {view.name: view.regime for view in views(model)}
     regime, truth_said = found[RAW], model.verdict
     if model.rows_given_prior is not None:
         regime, truth_said = found[GIVEN_PRIOR], truth.verdict(model.rows_given_prior, model.scale)
     return {
         "model": model.name, "family": model.family, "data": model.data, "strength": model.strength,
-        "seed": model.seed, "half": half_of(model.seed), "truth": truth_said, "verdict": str(regime.verdict),
+        "seed": model.seed, "kind": kind_of(model.name, model.family), "truth": truth_said,
+        "verdict": str(regime.verdict),
         "reason": regime.reasons[0],
         "raw_truth": model.verdict, "raw": str(found[RAW].verdict), "live": model.live_verdict,
         "seconds": model.seconds, "steps": model.steps,

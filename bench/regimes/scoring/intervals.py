@@ -7,6 +7,7 @@ with replacement within each family, so that every resample has as many models o
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -42,17 +43,23 @@ def bootstrap(
     """
     if len(hits) == 0:
         raise ValueError("hits: expected at least one dimension, got none")
-    names, member = np.unique(models, return_inverse=True)
+    _, first, member = np.unique(models, return_index=True, return_inverse=True)
     sums, sizes = np.bincount(member, hits), np.bincount(member).astype(float)
-    family = families[np.unique(models, return_index=True)[1]]
-    rng = np.random.default_rng(seed)
-    drawn = np.zeros((resamples, len(names)))
-    for one in np.unique(family):
-        inside = np.flatnonzero(family == one)
-        drawn[:, inside] = rng.multinomial(len(inside), np.full(len(inside), 1 / len(inside)), size=resamples)
+    drawn = _drawn(tuple(families[first].tolist()), resamples, seed)
     means = (drawn @ sums) / (drawn @ sizes)
     low, high = np.quantile(means, [0.025, 0.975])
     return Interval(float(hits.mean()), float(low), float(high))
+
+
+@lru_cache(maxsize=8)
+def _drawn(families: tuple[str, ...], resamples: int, seed: int) -> NDArray[np.float64]:
+    """How often each model is drawn in each resample (resamples, models), for the family of each model."""
+    rng, family = np.random.default_rng(seed), np.array(families)
+    drawn = np.zeros((resamples, len(families)))
+    for one in np.unique(family):
+        inside = np.flatnonzero(family == one)
+        drawn[:, inside] = rng.multinomial(len(inside), np.full(len(inside), 1 / len(inside)), size=resamples)
+    return drawn
 
 
 def wilson(successes: int, trials: int) -> Interval:

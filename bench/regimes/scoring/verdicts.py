@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .agreement import two_way
 from .columns import Columns, where
 from .intervals import bootstrap
 from .tables import markdown
@@ -18,6 +19,7 @@ MEANT = {
 """The verdicts that are right for each truth."""
 VERDICTS = ("polarised", "all_active", "collapsed", "graded", "not_estimable")
 TRUTHS = tuple(MEANT)
+SHOWN = ("ours", "no_decoder", "mean_entropy")
 
 
 def right(c: Columns, said: str = "verdict", truth: str = "truth") -> NDArray[np.bool_]:
@@ -55,6 +57,23 @@ def by_family(c: Columns) -> str:
                 said = ", ".join(f"{n} {word}" for word in VERDICTS if (n := int((part["verdict"] == word).sum())))
                 found.append([family, truth, said, len(part["truth"]), int(right(part).sum())])
     return markdown(["family", "truth", "said", "models", "right"], found, words=3)
+
+
+def recovered(c: Columns, dimensions: Columns) -> str:
+    """Models that do have two groups, family by family: our verdict, and how many dimensions are in the right group.
+
+    The last columns are of our rule, of it without a decoder, and of the entropy of the mean with one cut.
+    """
+    two = where(c, c["truth"] == "two groups")
+    found = []
+    for family in np.unique(two["family"]).tolist():
+        part = where(two, two["family"] == family)
+        inside = where(dimensions, np.isin(dimensions["model"], part["model"]))
+        right_share = (two_way(inside["truth"]) == two_way(inside[f"by_{name}"]) for name in SHOWN)
+        line = [family, len(part["model"]), int((part["verdict"] == "polarised").sum()), len(inside["truth"])]
+        found.append([*line, *(f"{100 * share.mean():.1f}" for share in right_share)])
+    head = ["family", "models with two groups", "verdict `polarised`", "dimensions"]
+    return markdown([*head, "ours, %", "ours, no decoder, %", "mean_entropy, %"], found)
 
 
 def conditional(c: Columns) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench import zoo
 from polar_monitor.demo import data, models
 
 from .grid import Spec
+from .record import Trained
 
 SPECTRUM = (16.0, 10.0, 5.0, 2.5, 1.5, 0.6, 0.3, 0.1)
 """Eigenvalues of the linear-Gaussian data; the noise variance of its models is 1, so that e = β."""
@@ -51,6 +53,7 @@ def rows(spec: Spec) -> tuple[Rows, Rows]:
             x, u, targets = data.auxiliary(n, seed=spec.seed)
         case _:
             x, targets = zoo.patches(n, seed=spec.seed)
+    x = x * spec.factor
     order = np.random.default_rng(spec.seed).permutation(len(x))
     cut = len(x) * TRAIN // n
     first, second = (
@@ -62,7 +65,8 @@ def rows(spec: Spec) -> tuple[Rows, Rows]:
 def build(spec: Spec, like: Rows) -> zoo.LatentModel:
     """The untrained model for rows like these."""
     inputs = like.x.shape[1]
-    latents = {"digits": 8, "conditional": 6, "auxiliary": 6, "linear-gaussian": 8}.get(spec.data, 10)
+    usual = {"digits": 8, "conditional": 6, "auxiliary": 6, "linear-gaussian": 8}.get(spec.data, 10)
+    latents = spec.latents or usual
     pictures = spec.data != "patches"
     match spec.family:
         case "beta-vae":
@@ -80,5 +84,19 @@ def build(spec: Spec, like: Rows) -> zoo.LatentModel:
             return zoo.RaeL2(inputs, latents, 128)
         case "rae-sn":
             return zoo.RaeSn(inputs, latents, 128)
+        case "column-decay":
+            return zoo.ColumnDecay(inputs, latents, 128)
         case _:
             return models.Autoencoder(inputs, latents, 128, likelihood=models.squared_error)
+
+
+def rebuilt(model: Trained) -> nn.Module | None:
+    """Return the trained autoencoder of a record, in eval mode; None for models with a variance."""
+    if model.weights is None:
+        return None
+    spec = Spec(model.family, model.data, model.strength, model.seed, latents=model.dimensions)
+    like = Rows(torch.zeros(0, model.inputs), None, np.zeros((0, 0)))
+    found = build(spec, like)
+    assert isinstance(found, nn.Module)
+    found.load_state_dict({name: torch.as_tensor(array) for name, array in model.weights.items()})
+    return found.eval()

@@ -1,6 +1,7 @@
-"""Digest of the code that makes a record: the library, and the training and truth of the study.
+"""Digests of the code that makes a record: training and truth, and the library whose monitor watches.
 
-A record of other code is made again, so that no table mixes the results of two versions.
+A record of another recipe is made again, so that no table mixes two kinds of training or of truth. The library's labels
+at the end of training are the only thing in a record that its own code decides.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-FOLDERS = ("polar_monitor", "bench/regimes/training", "bench/zoo")
+RECIPE = ("bench/regimes/training", "bench/zoo", "polar_monitor/demo/data", "polar_monitor/demo/models")
+LIBRARY = ("polar_monitor",)
 
 
 @cache
-def digest() -> str:
-    """Return sixteen hexadecimal digits, the same as long as no line of that code changes."""
+def digest(folders: tuple[str, ...]) -> str:
+    """Return sixteen hexadecimal digits, the same as long as no line of the code in these folders changes."""
     total = hashlib.sha256()
-    for path in [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]:
+    for path in [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]:
         total.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     return total.hexdigest()[:16]

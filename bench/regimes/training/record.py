@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
-TRAJECTORY = "trajectory."
+GROUPS = {"trajectory": "trajectory.", "weights": "weights."}
+"""Fields that are mappings, and how the names of their entries begin."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +28,11 @@ class Trained:
     name: str
     """Stable and unique: family, data, strength and seed, e.g. "beta-vae_sprites_4_s0"."""
     library: str
-    """Digest of the code that made it, see `recipe`."""
+    """Digest of the library whose monitor watched it, see `recipe`."""
+    recipe: str
+    """Digest of the code that trained it and found the truth."""
     family: str
-    """One of "beta-vae", "conv-vae", "linear-vae", "ivae", "least-volume", "rae-l2", "rae-sn", "autoencoder"."""
+    """As `grid.Spec` has it."""
     data: str
     """One of "sprites", "digits", "conditional", "linear-gaussian", "auxiliary", "patches"."""
     option: float
@@ -100,6 +103,10 @@ class Trained:
     live_verdict: str
     trajectory: dict[str, Float64]
     """Per-dimension arrays (T, D) of every live snapshot, by their names in `Snapshot`; `step` is (T,)."""
+    inputs: int
+    """Numbers of an input."""
+    weights: dict[str, NDArray[Any]] | None
+    """State of the model, by its names: with it a rule may ask the decoder. None for models with a variance."""
 
     @property
     def dimensions(self) -> int:
@@ -111,8 +118,8 @@ class Trained:
         entries: dict[str, Any] = {}
         for f in fields(self):
             value = getattr(self, f.name)
-            if f.name == "trajectory":
-                entries |= {TRAJECTORY + key: array for key, array in value.items()}
+            if f.name in GROUPS and value is not None:
+                entries |= {GROUPS[f.name] + key: array for key, array in value.items()}
             elif value is not None:
                 entries[f.name] = np.asarray(value)
         folder.mkdir(parents=True, exist_ok=True)
@@ -130,9 +137,9 @@ def load(path: Path) -> Trained:
     values: dict[str, Any] = {}
     with np.load(path, allow_pickle=False) as file:
         for f in fields(Trained):
-            if f.name == "trajectory":
-                found = [key for key in file.files if key.startswith(TRAJECTORY)]
-                values[f.name] = {key.removeprefix(TRAJECTORY): file[key] for key in found}
+            if f.name in GROUPS:
+                found = [key for key in file.files if key.startswith(GROUPS[f.name])]
+                values[f.name] = {key.removeprefix(GROUPS[f.name]): file[key] for key in found} or None
             elif f.name not in file.files and types.NoneType in get_args(hints[f.name]):
                 values[f.name] = None
             else:

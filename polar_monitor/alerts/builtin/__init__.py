@@ -9,6 +9,7 @@ from ...errors import PolarMonitorError
 from .collapse import Collapse
 from .drain import Drain
 from .fading import Fading
+from .far_from_prior import FarFromPrior
 from .non_finite import NonFinite
 from .rule import BuiltinRule
 from .silent import Silent
@@ -21,6 +22,7 @@ BUILTIN_RULES: tuple[BuiltinRule, ...] = (
     Drain(),
     Collapse(),
     VarianceCollapse(),
+    FarFromPrior(),
 )
 """In the order in which one evaluation lists their alerts. No rule depends on another one of the same evaluation."""
 

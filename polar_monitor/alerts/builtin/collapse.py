@@ -11,10 +11,10 @@ import numpy as np
 from ...regime.regime import Verdict
 from ...statistics.snapshot import Array, Snapshot
 from ...statistics.thresholds import PASSIVE
-from ..advice import NEVER_IN_USE, USED_LITTLE, Cause, make_alert, named
+from ..advice import NEVER_IN_USE, USED_LITTLE, make_alert, named
 from ..alert import Alert, AlertKind
 from ..observation import Observation
-from ..signals.attribution import is_constant, most_common
+from ..signals.attribution import causes_of_loss, nameable
 from ..signals.signals import Signals
 from .rule import CLEAN
 
@@ -28,6 +28,8 @@ MIN_GROWTH = math.log(1.15)
 """Growth of the logarithm of the signal since its lowest value that is a sign of life."""
 DEAD_SIGNAL, FAINT_FACTOR = 1.5e-4, 4.0
 """A code with a larger signal of which a dimension grows is faint, not dead: the rule takes so much longer."""
+MAX_FAINT_GROWTH = 0.4
+"""Growth of the logarithm of the signal since its lowest value, beyond which a faint code is not constant."""
 STRETCH = 250.0
 """Steps of a stretch; growth counts from the lowest signal of the last two."""
 MIN_GROWTH_OF_ONE, GROWTH_ERRORS = 0.3, 6.0
@@ -173,11 +175,12 @@ def _never_in_use(state: CollapseState, signals: Signals) -> bool:
     """Return True if no dimension has come into use for long enough, and none is about to.
 
     The signal of a dead code shrinks all the time, or stays as it is. At a saddle it stays faint, and then it grows
-    exponentially, in one dimension first: a model that would leave it within the time of the rule is waited for.
+    exponentially, in one dimension first, sometimes with a pause: a model that would leave it within the time of the
+    rule is waited for.
     """
     signal, wanted = _signal(signals.snapshot), signals.rules.collapsed_steps
     growth, windows = math.log(signal / state["lowest_signal"]), MIN_WINDOWS
-    if signal > DEAD_SIGNAL and not _one_grows(state, signals.snapshot):
+    if signal > DEAD_SIGNAL and growth <= MAX_FAINT_GROWTH and not _one_grows(state, signals.snapshot):
         growth, windows = 0.0, MIN_FAINT_WINDOWS
     elif signal > DEAD_SIGNAL or growth > MIN_GROWTH:
         wanted *= FAINT_FACTOR
@@ -203,7 +206,7 @@ def _alert(signals: Signals, had_any: bool, state: CollapseState) -> Alert:
             texts = USED_LITTLE if state["use"] >= rules.established_steps else NEVER_IN_USE
         return make_alert(AlertKind.COLLAPSE, s.step, message, evidence, texts=texts)
     used = history.was_used
-    cause = Cause.DEAD_ENCODER if is_constant(s, used) else most_common(history.cause[used])
+    cause = causes_of_loss(s, used, nameable(history.cause, signals.weight_decay))[:1]
     message, healthy = f"no informative dimension is left{_going(signals)}", signals.last_healthy_step
     return make_alert(AlertKind.COLLAPSE, s.step, message, evidence, last_healthy_step=healthy, cause=cause)
 

@@ -17,7 +17,7 @@ from ...statistics.snapshot import Array, Snapshot
 from ..advice import Cause, make_alert, named
 from ..alert import Alert, AlertKind, Forecast
 from ..observation import Observation
-from ..signals.attribution import by_frequency, is_constant
+from ..signals.attribution import by_frequency, causes_of_loss, nameable
 from ..signals.falls import Falls, cut_of
 from ..signals.follow import DimensionChanges
 from ..signals.history import Flags
@@ -115,8 +115,10 @@ def _alert(
             evidence = _evidence(s, numbered, listed) | _numbers_of({"from": _highest(signals)}, numbered, listed)
             evidence |= more_evidence
             message += _once_more(signals, changes)
-    if kind is AlertKind.LOST and is_constant(s, np.isin(np.arange(s.dimensions), which)):
-        causes = (Cause.DEAD_ENCODER,)
+    if kind is AlertKind.LOST:
+        causes = causes_of_loss(
+            s, np.isin(np.arange(s.dimensions), which), nameable(signals.history.cause, signals.weight_decay)
+        )
     return make_alert(
         kind,
         s.step,
@@ -133,7 +135,7 @@ def _alert(
 
 def _causes(signals: Signals, which: list[int]) -> tuple[Cause, ...]:
     """Return the known causes of the falls of some dimensions, the most frequent one first."""
-    return by_frequency(signals.history.cause[which])
+    return by_frequency(nameable(signals.history.cause, signals.weight_decay)[which])
 
 
 def _stable(signals: Signals, which: list[int]) -> str:

@@ -96,7 +96,7 @@ def follow(
         warned = warned | silent
     if falls is not None and fading is not None:
         before = replace(history, recent=recent, cusum=cusum, was_used=was_used)
-        causes = causes_of_falls(before, s, falls.plunged)
+        causes = causes_of_falls(before, s, falls.plunged, context.weight_decay)
         cause, warned = np.where(fading & (cause == Cause.UNKNOWN), causes, cause), warned | fading
     new = DimensionHistory(
         recent, cusum, moments, contexts, cause, counts, was_used, falling_streak, warned, steps, going, story,

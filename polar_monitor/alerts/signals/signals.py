@@ -33,3 +33,5 @@ class Signals:
     """True if the model had collapsed before this evaluation, and there was an alert of it."""
     drained: bool = False
     """True if the total information was falling before this evaluation, and there was a DRAIN of it."""
+    weight_decay: float | None = None
+    """Largest weight decay of the optimiser; None if it is not known."""

@@ -107,6 +107,35 @@ def slows(values: Array, times: Array, rows: Spans, errors: Array) -> NDArray[np
     return np.asarray(gain > np.maximum(SLOWING_ERRORS * error, -MIN_SLOWING * before))
 
 
+def line_evidence(values: Array, times: Array, errors: Array) -> Array:
+    """Return by how much a line fits positive columns of `values` (h, D) better than an exponential does (D,).
+
+    It is the difference of their sums of squared residuals in units of the standard `errors` (h, D): twice the
+    logarithm of their likelihood ratio. It is below 0 where the exponential fits better, and 0 for two rows, which
+    both fit.
+
+    Example:
+        >>> import numpy as np
+        >>> times = np.arange(6.0)
+        >>> both = np.stack([6 - times, 6 * np.exp(-times / 4)], axis=1)
+        >>> line_evidence(both, times, np.full((6, 2), 0.05)).round()
+        array([ 209., -163.])
+    """
+    if len(values) < 3:
+        return np.zeros(values.shape[1])
+    return _misfit(np.log(values), times, errors / values) - _misfit(values, times, errors)
+
+
+def _misfit(values: Array, times: Array, errors: Array) -> Array:
+    """Return the sum of squared residuals of the weighted least squares line through each column (D,)."""
+    weights = 1.0 / np.square(errors)
+    total = weights.sum(axis=0)
+    apart = times[:, None] - (weights * times[:, None]).sum(axis=0) / total
+    above = values - (weights * values).sum(axis=0) / total
+    slope = (weights * apart * above).sum(axis=0) / (weights * apart * apart).sum(axis=0)
+    return np.asarray((weights * np.square(above - slope * apart)).sum(axis=0))
+
+
 def _slope_error(errors: Array, times: Array) -> Array:
     """Return the standard error (D,) of the slope of a line through values with these errors."""
     spread = float(np.sum((times - times.mean()) ** 2))

@@ -147,8 +147,9 @@ def code_of(seen: Sequence[Seen]) -> tuple[Code | None, str]:
             seen, data
         ) or "no tensor that one module gives and another takes is narrower than the input"
     size = min(pair[0].row_size for pair in narrow)
-    given, taken = next(pair for pair in narrow if pair[0].row_size == size)
-    after = [pair for pair in narrow if pair[0].row_size == size][-1][0]
+    narrowest = [pair for pair in narrow if pair[0].row_size == size]
+    given, taken = next((pair for pair in narrowest if _decoder_of(seen, pair[0], output)), narrowest[0])
+    after = narrowest[-1][0]
     if (around := _goes_around(seen, given, taken, end)) is not None:
         return None, f"{around!r} takes what an earlier module gives: it goes around {given.module!r}, as in a U-Net"
     for entry in (given, after):

@@ -48,6 +48,7 @@ def connect(
     weakref.finalize(loop, _take_off, hooks).atexit = False
     _running.add(loop)
     clock.follow(hooks.modules)
+    loop.training_context.weight_decay = clock.weight_decay
     if "train" in loop.pipelines and before is None and not loop.schedule.steps:
         clock.expect_steps(loop.pipelines["train"].ring)
     if hooks.class_compiled_before and before is None:

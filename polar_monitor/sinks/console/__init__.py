@@ -2,4 +2,4 @@
 
 from .plain import PlainConsole as PlainConsole
 from .plain import console as console
-from .plain import plain_line as plain_line
+from .plain_line import plain_line as plain_line

@@ -2,7 +2,7 @@
 
 Time and memory do not grow with the run: the strip keeps at most 120 columns. When they are full, it drops every second
 one, and from then on adds only every 2nd, 4th, … evaluation. The newest is always shown. Colours are Okabe and Ito's
-(2008), chosen so that they also differ in lightness: passive is dark, undecided is light.
+(2008), which also differ in lightness, on light grey for passive: what does not matter does not stand out.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from ..scalars import STATE_CODES, STATE_OF_LETTER
 Image.preinit()  # else the first picture would load the formats' drivers, in a training step
 
 COLOURS = {
-    Label.PASSIVE: (0, 0, 0),
-    Label.UNDECIDED: (240, 228, 66),
-    Label.MIXED: (230, 159, 0),
+    Label.PASSIVE: (222, 222, 222),
+    Label.UNDECIDED: (230, 159, 0),
+    Label.MIXED: (0, 158, 115),
     Label.ACTIVE: (0, 114, 178),
 }
-"""Black, yellow, orange and blue of the palette, as RGB."""
+"""Light grey for what does not matter, and orange, bluish green and blue of the palette, as RGB."""
 MAX_ROWS, MAX_COLUMNS = 128, 120
 MARGIN, GUTTER, WIDTH, FOOTER = 6, 32, 312, 38
 """Pixels: above the strip, left of it for the dimensions' numbers, its width, below it for the steps and the legend.
@@ -80,12 +80,17 @@ class StateStrip:
         self._seen = len(self._columns) * self._stride
 
     def png(self) -> tuple[bytes, int, int]:
-        """Return the picture as PNG, its width and its height in pixels; the columns share the width of the strip."""
+        """Return the picture as PNG, its width and its height in pixels.
+
+        The axis is that of the steps: an evaluation reaches from its step to that of the next one.
+        """
         if self._frame is None:
             self._frame = self._drawn_frame()
         steps, codes = self.columns()
         high = self._row_height()
-        across = np.arange(WIDTH) * len(steps) // WIDTH
+        places = steps[0] + np.arange(WIDTH) * ((steps[-1] - steps[0]) / (WIDTH - 1))
+        across = np.maximum(np.searchsorted(steps, places, side="right") - 1, 0)
+        across[-1] = len(steps) - 1
         cells = np.repeat(codes[:, across], high, axis=0)
         if high >= 8:
             cells[high - 1 :: high] = PAPER

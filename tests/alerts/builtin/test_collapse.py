@@ -50,6 +50,13 @@ def test_a_faint_code_of_which_one_dimension_grows_is_waited_for() -> None:
     assert run([one, *[others] * 7], noise=0.0) == []
 
 
+def test_a_faint_code_that_grew_and_pauses_is_waited_for() -> None:
+    """It grows sevenfold out of a saddle in 500 steps, and then stays for 600, as some late risers do."""
+    rising = [6e-4 * math.exp(min(t, 20) / 10) for t in range(44)]
+    assert run([rising] * 8, noise=0.0) == []
+    assert kinds(run([[6e-4] * 44] * 8, noise=0.0)) == ["collapse"]
+
+
 def test_each_further_collapse_needs_twice_the_time_without_one() -> None:
     fall = [1.5] * 12 + [1.5 * 0.6**t for t in range(12)] + [0.0] * 6
     assert kinds(run([fall * 40] * 2, noise=0.001)).count("collapse") <= 4

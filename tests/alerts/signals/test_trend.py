@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from polar_monitor.alerts.signals import forecast as forecasts
 from polar_monitor.alerts.signals.forecast import HIGH_FACTOR, LOW_FACTOR, Outlook
 from polar_monitor.alerts.signals.pace import Pace
-from polar_monitor.alerts.signals.trend import Spans, crossing, rates, slopes, slows, spans
+from polar_monitor.alerts.signals.trend import Spans, crossing, line_evidence, rates, slopes, slows, spans
 
 ALL, NO = np.array([True]), np.array([False])
 CUT = 0.15
@@ -31,13 +31,23 @@ def outlook(
     windows: float = 0.6,
     lag: float = 0.0,
     start: float = 0.0,
+    error: float = 0.0,
 ) -> Outlook:
     """Return the outlook of series at some steps, 25 apart if none are given, whose falls began at `start`."""
     steps = EVERY * np.arange(len(nats), dtype=float) if steps is None else steps
     interval = int(steps[-1] - steps[-2]) if len(steps) > 1 else 0
     pace = Pace(float(interval), windows, 0.0, interval, 1.0, lag)
     return forecasts.outlook(
-        nats, 0.0 * nats, steps, np.full(len(nats), windows), pace, where, np.full(where.shape, start), CUT, beta, rate
+        nats,
+        np.full_like(nats, error),
+        steps,
+        np.full(len(nats), windows),
+        pace,
+        where,
+        np.full(where.shape, start),
+        CUT,
+        beta,
+        rate,
     )
 
 
@@ -90,7 +100,8 @@ def test_the_crossing_of_a_line_is_exact(rate: float, start: float, gaps: list[i
     assert forecast is not None
     assert abs(forecast.step - 1000 - exact) <= 2 + 1e-6 * exact
     assert forecast.low == pytest.approx(1000 + max(LOW_FACTOR * exact, 1), abs=1)
-    assert forecast.high == pytest.approx(1000 + HIGH_FACTOR * max(exact, steps[-1] - steps[-2]), abs=2)
+    assert forecast.high is not None
+    assert forecast.high >= 1000 + HIGH_FACTOR * max(exact, steps[-1] - steps[-2]) - 2
 
 
 @pytest.mark.parametrize("start", [1.0, 2.0, 4.0])
@@ -104,6 +115,55 @@ def test_the_crossing_of_an_exponential_is_exact_once_it_is_seen_to_slow_down(st
     assert seen.ahead[0] == pytest.approx(exact, rel=0.02)
     assert seen.soonest is not None
     assert seen.soonest[0] < 0.8 * exact
+
+
+@pytest.mark.parametrize("rate", [0.001, 0.004])
+def test_the_interval_reaches_to_the_end_of_an_exponential_that_may_be_one(rate: float) -> None:
+    """After a loss of a fifth the trend takes it for a line; a line of the same length is none of an exponential."""
+    steps = np.arange(0.0, 0.25 / rate, 0.25 / rate / 8)
+    decay, line = 3.0 * np.exp(-rate * steps)[:, None], 3.0 * (1 - 0.6 * rate * steps)[:, None]
+    exact = math.log(decay[-1, 0] / 0.15) / rate
+    early = outlook(decay, steps=steps, start=-1, error=0.05).forecast(0, 1000)
+    assert early is not None and early.high is not None
+    assert early.step - 1000 < 0.5 * exact
+    assert 1000 + exact <= early.high <= 1000 + 1.3 * exact
+    straight = outlook(line, steps=steps, start=-1, error=0.001)
+    known = straight.forecast(0, 1000)
+    assert known is not None and known.high is not None
+    assert known.high == pytest.approx(1000 + HIGH_FACTOR * straight.ahead[0], abs=2)
+
+
+def test_windows_with_rows_from_before_the_fall_are_no_evidence_for_a_line() -> None:
+    """The second evaluation has half of its rows from before."""
+    nats = np.array([3.0, 2.99, 2.62, 2.02])[:, None]
+    forecast = outlook(nats, steps=np.array([0.0, 50.0, 100.0, 150.0]), lag=21.0, start=50.0, error=0.02)
+    high = getattr(forecast.forecast(0, 1000), "high", None)
+    assert high is not None and high >= 1000 + math.log(2.02 / 0.15) / 0.005
+
+
+def test_after_a_plunge_the_interval_reaches_to_the_end_at_the_average_pace() -> None:
+    nats, steps = np.array([1.88, 1.79, 1.7, 1.27])[:, None], np.array([0.0, 50.0, 100.0, 150.0])
+    seen = outlook(nats, steps=steps, start=0.0, error=0.001)
+    average = (1.27 - 0.15) / (0.61 / 150)
+    plunged, trend = seen.forecast(0, 1000, plunged=True), seen.forecast(0, 1000)
+    assert plunged is not None and trend is not None
+    assert plunged.high is not None and trend.high is not None
+    assert trend.high < 1000 + average <= plunged.high <= 1001 + max(average, trend.high - 1000)
+
+
+@given(st.lists(st.floats(0.2, 5.0), min_size=3, max_size=9), st.floats(0.01, 0.1))
+def test_line_evidence_is_the_difference_of_two_least_squares_fits(values: list[float], error: float) -> None:
+    nats, times = np.array(values), 25 * np.arange(float(len(values)))
+
+    def misfit(ordinate: np.ndarray, errors: np.ndarray) -> float:
+        line = np.polyval(np.polyfit(times, ordinate, 1, w=1 / errors), times)
+        return float(np.sum(((ordinate - line) / errors) ** 2))
+
+    errors = np.full(len(nats), error)
+    slow = misfit(np.log(nats), errors / nats) - misfit(nats, errors)
+    fast = line_evidence(nats[:, None], times, errors[:, None])[0]
+    assert fast == pytest.approx(slow, rel=1e-6, abs=1e-5)
+    assert line_evidence(nats[:2, None], times[:2], errors[:2, None])[0] == 0.0
 
 
 def test_what_slows_down_within_its_own_error_is_a_line() -> None:

@@ -86,6 +86,15 @@ CODES: dict[str, tuple[nn.Module, Callable[[], Any], str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("last", [nn.BatchNorm1d(6, affine=False), nn.LayerNorm(6), nn.Tanh()], ids=repr)
+def test_the_code_is_what_the_decoder_takes_after_a_layer_of_the_same_width(last: nn.Module) -> None:
+    encoder = mlp(X, H, 6).append(last)
+    code, _ = judged(Net(lambda s, x: s.decoder(s.encoder(x)), encoder=encoder, decoder=mlp(6, H, X)), data)
+    assert code is not None
+    assert code.mean.module == "encoder.3"
+    assert code.decoder == "decoder"
+
+
 @pytest.mark.parametrize("kind", CODES)
 def test_what_the_decoder_takes_exactly_is_the_code(kind: str) -> None:
     model, batch, name = CODES[kind]

@@ -87,9 +87,21 @@ def test_every_cell_has_the_colour_of_its_state(dimensions, evaluations):
     assert drawn.shape == (MARGIN + FOOTER + dimensions * high, GUTTER + WIDTH, 3)
     assert high >= 4
     colours = {STATE_CODES[label]: colour for label, colour in COLOURS.items()}
-    for row, column in itertools.product(range(0, dimensions, 7), range(0, len(steps), 7)):
-        y, x = MARGIN + row * high + high // 2, GUTTER + int((column + 0.5) * WIDTH / len(steps))
+    for row, column in itertools.product(range(0, dimensions, 7), range(0, len(steps) - 1, 7)):
+        middle = (steps[column] + steps[column + 1]) / 2
+        y, x = MARGIN + row * high + high // 2, GUTTER + round(middle / steps[-1] * (WIDTH - 1))
         assert tuple(drawn[y, x]) == colours[codes[row, column]], (row, column)
+
+
+def test_the_axis_is_that_of_the_steps_and_ends_with_the_newest():
+    strip = StateStrip([0])
+    for step, label in ((0, PASSIVE), (10, PASSIVE), (20, PASSIVE), (410, ACTIVE), (1000, MIXED)):
+        strip.add(step, [label])
+    row = picture(strip)[MARGIN + 3, GUTTER:]
+    blue = np.flatnonzero((row == COLOURS[ACTIVE]).all(axis=1))
+    assert blue[0] / WIDTH == pytest.approx(0.41, abs=0.01)
+    assert tuple(row[-1]) == COLOURS[MIXED]
+    assert tuple(row[0]) == COLOURS[PASSIVE]
 
 
 def test_numbers_and_legend_are_lettered_and_nothing_is_cut_off():

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 
-from ..discovery import vocabulary
-from ..errors import PolarMonitorError
+from ...discovery import vocabulary
+from ...errors import PolarMonitorError
 from .npz import ArrayFile
 
 MEANS, SPREADS, PRIORS = vocabulary.MEAN_KEYS, vocabulary.SPREAD_KEYS, vocabulary.PRIOR_KEYS

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from ..errors import PolarMonitorError
+from ...errors import PolarMonitorError
 
 
 class ArrayFile:
