@@ -34,5 +34,15 @@ def test_the_example_runs(
         assert Label.MIXED not in regime.labels
 
 
+def test_the_page_on_collapse_prints_what_it_shows(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    page = (Path(__file__).parents[1] / "docs" / "is-my-vae-collapsing.md").read_text(encoding="utf-8")
+    code, shown = re.findall(r"```(?:python|text)\n(.*?)```", page, re.DOTALL)[:2]
+    exec(code, {})
+    assert capsys.readouterr().out == shown
+
+
 def test_there_are_four_at_least() -> None:
     assert {"plain_loop", "autoencoder", "mixed_dimension", "conditional_prior"} <= {path.stem for path in EXAMPLES}
