@@ -305,11 +305,13 @@ ASKED = {
     ),
     "style and content": (
         lambda: pair("z_mu", "z_logvar", style_mu=linear(), style_logvar=linear()),
-        r'(?s)more than one latent.*mean="z_mu", logvar="z_logvar"\)\n.*mean="style_mu", logvar="style_logvar"\)$',
+        r'(?s)more than one latent.*mean="z_mu", logvar="z_logvar", name="z_mu"\)\n'
+        r'.*mean="style_mu", logvar="style_logvar", name="style_mu"\)$',
     ),
     "two of one parent": (
         lambda: pair("mu1", "logvar1", mu2=linear(), logvar2=linear()),
-        r'more than one latent.*\n.*mean="mu1", logvar="logvar1"\)\n.*mean="mu2", logvar="logvar2"\)$',
+        r'more than one latent.*\n.*mean="mu1", logvar="logvar1", name="mu1"\)\n'
+        r'.*mean="mu2", logvar="logvar2", name="mu2"\)$',
     ),
     "another variable": (lambda: pair("style_mu", "style_logvar"), r'another variable.*\n.*logvar="style_logvar"\)$'),
     "a spread elsewhere": (
@@ -345,7 +347,7 @@ def test_every_proposed_line_can_be_written(build: Callable[[], nn.Module], said
 
 def test_log_standard_deviations_are_offered_in_a_way_that_can_be_written() -> None:
     two = nn.ModuleDict({name: pair("mean", "log_std") for name in "ab"})
-    assert 'attach(model, mean="a.mean", logstd="a.log_std")' in question(two)
+    assert 'attach(model, mean="a.mean", logstd="a.log_std", name="a")' in question(two)
     monitor = trained(two["a"], mean="mean", logstd="log_std")
     assert "logstd from 'log_std'" in monitor.explain()
 

@@ -83,9 +83,9 @@ def columns(w: Worth | None, j: int | None = None) -> str:
     if w is None:
         return ""
     if j is None:
-        return "     worth      ± se"
+        return f"  {'worth':>10}  {'± se':>8}"
     if j >= len(w.worth):
-        return "           -         -"
+        return f"  {'-':>10}  {'-':>8}"
     value, error = _with_error(w.worth[j], w.worth_se[j]).split(" ± ")
     return f"  {value:>10}  {error:>8}"
 

@@ -24,7 +24,7 @@ NARROW = 60
 """Columns below which the sentence on what has no room may take two lines."""
 MIN_ROWS = 3
 """Rows of a table, however little room there is."""
-OPTIONAL = (("reliability", "reliability", "12.3f"), ("kl", "KL", "7.2f"), ("share_active", "in use by", "10.0%"))
+OPTIONAL = (("reliability", "reliability", "13.3f"), ("kl", "KL", "7.2f"), ("share_active", "in use by", "11.0%"))
 """Statistic, head and form of the columns that only a terminal of their width shows, the last one first."""
 
 

@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..evaluation import Evaluation
 from ..regime.label import Label
@@ -48,6 +47,8 @@ STATE_CODES = {Label.PASSIVE: 0, Label.UNDECIDED: 1, Label.MIXED: 2, Label.ACTIV
 """Number that stands for a state in plots."""
 LETTERS = {label[0]: label for label in Label}
 """Label of each first letter."""
+INFORMATIVE_BIT = 0b10
+"""Bit that the codes of active and mixed dimensions have, and the others have not."""
 STATE_OF_LETTER = {label[0]: code for label, code in STATE_CODES.items()}
 
 
@@ -101,7 +102,7 @@ class ScalarTags:
         if snapshot.dimensions != self._dimensions:
             self._choose(snapshot.dimensions, extremes(information, MAX_DIMENSIONS))
         if regime is not None and len(self.chosen) < snapshot.dimensions:
-            self._follow(where_informative(regime.codes.labels), information)
+            self._follow(regime.codes.labels, information)
         total = float(information.sum())
         if not math.isfinite(total):
             known = information[np.isfinite(information)]
@@ -127,13 +128,14 @@ class ScalarTags:
         digits = max(3, len(str(self._dimensions - 1)))
         return tuple(f"polar_dims/{self.prefix}{word}/{j:0{digits}d}" for j in self.chosen)
 
-    def _follow(self, used: NDArray[np.bool_], information: Array) -> None:
+    def _follow(self, labels: bytes, information: Array) -> None:
         """Give a line to each dimension that came into use; the faintest of those out of use make room for it."""
-        has_line = np.zeros(self._dimensions, np.bool_)
+        codes = int.from_bytes(labels, "little")
+        if not codes & self._others or (codes & self._lines).bit_count() >= MAX_LINES:
+            return  # none has come into use, or all lines are in use: at most evaluations
+        used, has_line = where_informative(labels), np.zeros(self._dimensions, np.bool_)
         has_line[self._places] = True
         new = np.flatnonzero(used & ~has_line)
-        if not new.size:
-            return
         nats = np.nan_to_num(information, nan=-np.inf)
         idle = np.flatnonzero(has_line & ~used)
         kept = np.flatnonzero(has_line & used)
@@ -146,6 +148,11 @@ class ScalarTags:
         """Choose the dimensions with lines of their own, and make the tags of all numbers."""
         self._dimensions, self.chosen = dimensions, chosen
         self._places = np.array(chosen, np.intp)
+        marks = bytearray(dimensions)
+        for j in chosen:
+            marks[j] = INFORMATIVE_BIT
+        self._lines = int.from_bytes(marks, "little")
+        self._others = self._lines ^ int.from_bytes(bytes([INFORMATIVE_BIT]) * dimensions, "little")
         self._missing, self._unknown = unknown(dimensions) if dimensions > 0 else None, [math.nan] * len(chosen)
         words = ("observations", "overhead", "information")
         self.tags = (

@@ -35,7 +35,7 @@ def summary_of(bad: dict[int, int]) -> str:
 )
 def test_half_a_window_that_is_not_finite_is_said(bad: dict[int, int], line: str) -> None:
     text = summary_of(bad)
-    assert line in text
+    assert line in " ".join(text.split())
     assert text.splitlines()[0].endswith("3 active")
 
 

@@ -109,10 +109,11 @@ class Drain:
             return state, ()
         rules, history, pace = signals.rules, signals.history, signals.pace
         now, used = history.recent[-1], history.was_used
-        faint = not np.logical_or.reduce(used)
+        levels = now.level[used]
+        faint = not len(levels)
         if faint:
             used = history.used & (history.in_use >= rules.established_steps)
-        levels = now.level[used]
+            levels = now.level[used]
         total = float(np.add.reduce(levels))
         change = log_of(total) - log_of(state["total"])
         after_collapse = signals.collapsed and AlertKind.COLLAPSE in rules.kinds

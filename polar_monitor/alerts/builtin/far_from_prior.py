@@ -6,6 +6,7 @@ that lies far off and stays, or drifts slowly, as with a tiny β, is a choice. O
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TypedDict
 
@@ -76,9 +77,15 @@ class FarFromPrior:
         if signals is None or not signals.snapshot.has_variance:
             return state, ()
         s = signals.snapshot
-        excess = s.kl - s.information_upper
-        excess = np.where(np.isfinite(excess), np.maximum(excess, MIN_KNOWN_EXCESS), MIN_KNOWN_EXCESS)
-        new = _followed(state, excess, signals)
+        numbers = [
+            one if MIN_KNOWN_EXCESS < one < math.inf else MIN_KNOWN_EXCESS
+            for one in (s.kl - s.information_upper).tolist()
+        ]
+        largest = max(numbers, default=MIN_KNOWN_EXCESS)
+        new = _followed(state, numbers, largest, signals)
+        if largest < MIN_EXCESS:
+            return {**new, "windows": 0.0}, ()
+        excess = np.array(numbers)
         far = _far(excess, s) & (excess >= MIN_GROWTH * _lowest(new))
         if not far.any():
             return {**new, "windows": 0.0}, ()
@@ -89,14 +96,17 @@ class FarFromPrior:
         return {**new, "reported": 1.0}, [_alert(s, excess, np.flatnonzero(far).tolist(), new["last_near"])]
 
 
-def _followed(state: FarFromPriorState, excess: Array, signals: Signals) -> FarFromPriorState:
-    """Return the state with the lowest excess so far, and with how long nothing has been far."""
-    near, steps = not bool((excess >= 0.5 * MIN_EXCESS).any()), signals.pace.steps
+def _followed(state: FarFromPriorState, excess: list[float], largest: float, signals: Signals) -> FarFromPriorState:
+    """Return the state with the lowest excess so far, and with how long nothing has been far.
+
+    The state is plain numbers, so that lists are quicker here than arrays, which would be made from them and back.
+    """
+    near, steps = largest < 0.5 * MIN_EXCESS, signals.pace.steps
     fits = len(state["lowest"]) == len(excess)
     ends = fits and state["stretch"] >= STRETCH
     clean = state["clean"] + steps if near else 0.0
     return {
-        "lowest": np.minimum(state["lowest"], excess).tolist() if fits and not ends else excess.tolist(),
+        "lowest": _lower(state["lowest"], excess) if fits and not ends else excess,
         "lowest_before": state["lowest"] if ends else state["lowest_before"] if fits else [],
         "stretch": steps if ends or not fits else state["stretch"] + steps,
         "windows": state["windows"],
@@ -104,6 +114,10 @@ def _followed(state: FarFromPriorState, excess: Array, signals: Signals) -> FarF
         "clean": clean,
         "last_near": signals.snapshot.step if near else state["last_near"],
     }
+
+
+def _lower(before: list[float], now: list[float]) -> list[float]:
+    return [b if b < n else n for b, n in zip(before, now, strict=True)]
 
 
 def _lowest(state: FarFromPriorState) -> Array:

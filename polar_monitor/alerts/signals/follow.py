@@ -6,7 +6,6 @@ change is skipped then.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,7 +50,7 @@ def follow(
     history: DimensionHistory, s: Snapshot, regime: Regime, rules: AlertRules, pace: Pace, context: Context = NOTHING
 ) -> tuple[DimensionHistory, DimensionChanges | None]:
     """Return the history after one evaluation, and the changes if there are any."""
-    now, moments = remember(s, context, pace.windows, history.recent[-1] if history.recent else None)
+    now, moments, all_known = remember(s, context, pace.windows, history.recent[-1] if history.recent else None)
     recent = keep(history.recent, now)
     usage = usage_of(history, s, regime, rules)
     going = usage.going
@@ -72,7 +71,7 @@ def follow(
         cusum, warned = _settle(warned, cusum, counts[1], rules)
 
     healthy = None if largest_drop <= MAX_HEALTHY_DROP else (cusum.unreported_drop <= MAX_HEALTHY_DROP) | ~going
-    if not math.isfinite(np.add.reduce(s.information)):  # of what is not known nobody can say that it is healthy
+    if not all_known:  # of what is not known nobody can say that it is healthy
         known = np.isfinite(s.information) | ~going
         healthy = known if healthy is None else healthy & known
     contexts, steps, cause = same_context(s.dimensions, context_before(recent)), None, history.cause

@@ -67,8 +67,8 @@ class Remembered(NamedTuple):
 
 def remember(
     s: Snapshot, context: Context, windows: float, before: Remembered | None = None
-) -> tuple[Remembered, Array]:
-    """Return what later evaluations need of this one, and its V and E (2, D).
+) -> tuple[Remembered, Array, bool]:
+    """Return what later evaluations need of this one, its V and E (2, D), and whether all its information is known.
 
     A level that is not known stays as it was `before`: what cannot be measured has not fallen.
     """
@@ -76,11 +76,12 @@ def remember(
     numbers[0], numbers[1], numbers[2], numbers[3] = s.information, s.information_se, s.variance, s.posterior_variance
     levels, moments = numbers[:2], numbers[2:]
     total, error = np.add.reduce(levels, axis=1)
+    known = math.isfinite(total)
     if not math.isfinite(total + error):
         levels = np.where(np.isfinite(levels).all(axis=0), levels, 0.0 if before is None else before.levels)
         total = np.add.reduce(levels[0])
     row = _known(context.beta), _known(context.learning_rate), _known(context.reconstruction)
-    return Remembered(s.step, levels, row, log_level(levels[0]), windows, float(total)), moments
+    return Remembered(s.step, levels, row, log_level(levels[0]), windows, float(total)), moments, known
 
 
 def keep(recent: tuple[Remembered, ...], now: Remembered) -> tuple[Remembered, ...]:
