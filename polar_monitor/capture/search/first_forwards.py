@@ -22,7 +22,7 @@ from ...discovery.evidence.seen import Seen
 from .calls import calls_of
 from .late import frozen_outcome, late_outcome
 from .look import Blocks, Look
-from .outcome import Given, Outcome, code_outcome, outcome_of
+from .outcome import Given, HeldGiven, Outcome, code_outcome, outcome_of
 
 MAX_STEPS = 50
 """Training steps in which a latent must be found if the names do not give it."""
@@ -48,7 +48,7 @@ class FirstForwards:
     ) -> None:
         self._model = weakref.ref(model)
         self._look, self._judge, self._codes = Look(model), Judge(name_hint), CodeJudge()
-        self._given = given
+        self._held = HeldGiven(given)
         self._blocks: Blocks | None = None
         self._steps = self._looked = 0
         self._seen: list[Seen] = []
@@ -60,7 +60,7 @@ class FirstForwards:
         self._rest_until = self._spent = 0.0
         """Time before which no further look is taken, and seconds of all looks."""
         self._look.any_mode, self._look.on_flood = any_mode, on_flood
-        self._look.given = given.latent if given.is_read else None
+        self._look.given = self._held.facts.latent if given.is_read else None
         self._look.start()
         self._is_frozen = False
         """True if the model was compiled with the hooks: to take them off would compile it again."""
@@ -69,6 +69,10 @@ class FirstForwards:
         self._has_warned = False
         """True if that was a warning."""
         self.ended = False
+
+    @property
+    def _given(self) -> Given:
+        return self._held.now()
 
     @property
     def seconds(self) -> float:
@@ -80,6 +84,7 @@ class FirstForwards:
         """End the search and take all hooks off. Those that a model was compiled with stay, and do nothing."""
         self.ended = self._look.muted = True
         self._set(None)
+        self._held, self._look.given = HeldGiven(Given(None)), None  # they hold functions of the user
 
     def remove(self) -> None:
         """Take off all hooks, also those that a model was compiled with."""

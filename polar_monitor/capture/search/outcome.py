@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -51,6 +52,30 @@ class Given:
         if self.latent is None:
             return self.question
         return f"{self.latent.why}; does a decoder take exactly this code?"
+
+
+class HeldGiven:
+    """The same facts without a hold on the modules of the latent: a search lives as long as the model's monitor."""
+
+    def __init__(self, given: Given) -> None:
+        self._modules = [weakref.ref(part.module) for part in (given.latent.parts if given.latent is not None else ())]
+        self.facts = _with_modules(given, [_GONE for _ in self._modules])
+        """The facts; in place of the latent's modules is one that does nothing."""
+
+    def now(self) -> Given:
+        """Return the facts with those modules that exist."""
+        modules = (reference() for reference in self._modules)
+        return _with_modules(self.facts, [_GONE if module is None else module for module in modules])
+
+
+_GONE = nn.Identity()
+
+
+def _with_modules(given: Given, modules: Sequence[nn.Module]) -> Given:
+    if given.latent is None:
+        return given
+    parts = tuple(replace(part, module=module) for part, module in zip(given.latent.parts, modules, strict=True))
+    return replace(given, latent=replace(given.latent, parts=parts))
 
 
 class Outcome(NamedTuple):
