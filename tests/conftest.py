@@ -76,7 +76,8 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True)
 def _no_search_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
     """The search of a latent has time: what a test finds does not depend on the machine."""
-    from polar_monitor.capture.search import first_forwards
+    from polar_monitor.capture.search import first_forwards, near
 
+    monkeypatch.setattr(near, "MAX_SECONDS", float("inf"))
     for limit in ("MAX_SECONDS", "MAX_SECONDS_OF_A_LOOK", "FREE_SECONDS"):
         monkeypatch.setattr(first_forwards, limit, float("inf"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from time import thread_time
 
 import numpy as np
 
@@ -25,6 +26,8 @@ known from so many numbers on."""
 MAX_NUMBERS = 4096
 MAX_PAIRS = 4
 """Pairs of heads that are tried with one sample."""
+MAX_SECONDS = 0.5
+"""Processor time after which no further pair is tried: a deep decoder takes hundreds of tensors near some other one."""
 UNKNOWN = Fit(float("nan"), float("nan"), float("inf"), 0)
 
 
@@ -46,7 +49,7 @@ def explained_reading(seen: Sequence[Seen]) -> Reading | None:
 
     Names rank the pairs of heads that are tried.
     """
-    step = Step(seen)
+    step, began = Step(seen), thread_time()
     for sample, mean in _near(step, None):
         pieces = step.candidates(sample)
         if mean.slot not in [piece.slot for piece in pieces] or step.is_beside_inputs(sample):
@@ -55,6 +58,8 @@ def explained_reading(seen: Sequence[Seen]) -> Reading | None:
         linked = [pieces[place] for place in np.flatnonzero(step.links(pieces)[at])]
         linked.sort(key=lambda piece: -name_hint(mean.slot, piece.slot, "logvar"))
         for spread in linked[:MAX_PAIRS]:
+            if thread_time() - began > MAX_SECONDS:
+                return None
             lines = numbers_of(step, sample, [mean, spread], MAX_NUMBERS, "")
             if lines is not None and len(lines.places) == 2:
                 z, first, second = (line.reshape(lines.sizes).astype(np.float64) for line in lines.values)
