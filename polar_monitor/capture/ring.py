@@ -269,14 +269,25 @@ class PairedRingBuffer:
     def rows(self, rows: int) -> None:
         self._rows_read = rows - self.mean.written
 
-    def requests(self, step: int) -> list[HostTransfer]:
-        """Begin to read all that was written until `step`: eagerly, and by compiled code."""
-        with self.lock:
-            return self._requests(step)
+    def requests(self, step: int, into: list[HostTransfer] | None = None) -> list[HostTransfer]:
+        """Begin to read all that was written until `step`, eagerly and by compiled code. The transfers go `into`.
 
-    def _requests(self, step: int) -> list[HostTransfer]:
-        self._commit(step)
-        transfers: list[HostTransfer] = []
+        Ctrl-C may come at any line: rows are then in the ring, in the list, or counted as lost.
+        """
+        transfers: list[HostTransfer] = [] if into is None else into
+        with self.lock:
+            self._commit(step)
+            made: list[HostTransfer] = []
+            try:
+                self._requests(step, made)
+                transfers += made
+            except BaseException:
+                if made and type(made[0]) is HostTransfer and not any(buffer.written for buffer in self.buffers):
+                    self.replaced += made[0].rows
+                raise
+        return transfers
+
+    def _requests(self, step: int, transfers: list[HostTransfer]) -> None:
         if self._committed:
             highest = max(buffer.highest_written for buffer in self.buffers)
             first = max(0, highest - self.mean.capacity)
@@ -287,8 +298,7 @@ class PairedRingBuffer:
                 transfers.append(HostTransfer(self.mean.storage, spread, first, steps, inputs, self.masked, number))
             else:  # a step that was dropped has overwritten all of them
                 self.misaligned += self._committed
-            self._rows_read += self._committed
-            self._committed = 0
+            self._rows_read, self._committed = self._rows_read + self._committed, 0
             self._ledger.clear()
             for buffer in self.buffers:
                 buffer.written = buffer.highest_written = 0
@@ -304,7 +314,6 @@ class PairedRingBuffer:
         self._lent = transfers[:]
         if self._several_threads:  # which may write while the rows are read
             self._keep_lent()
-        return transfers
 
     def _count_compiled(self, calls: int, misaligned: int) -> None:
         self.calls += calls

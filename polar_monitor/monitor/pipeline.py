@@ -120,7 +120,7 @@ class ModePipeline:
 
     def request(self, step: int) -> None:
         """Begin to copy the rows that wait in the ring; those of an open step get `step`."""
-        self.transfers += self.ring.requests(step)
+        self.ring.requests(step, self.transfers)
 
     def ready(self) -> bool:
         """Return True if all requested rows have arrived."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from watching import watched
@@ -292,7 +292,9 @@ def interrupted(after: int, first: int) -> tuple[Run, bool]:
     return run, raised
 
 
-@given(st.integers(0, 700), st.integers(4, 6))
+@example(849, 4)
+@example(1083, 4)
+@given(st.integers(0, 1500), st.integers(4, 6))
 def test_rows_are_counted_and_paired_through_an_interrupt_anywhere(after: int, first: int) -> None:
     run, raised = interrupted(after, first)
     numbers = window(run.monitor)  # which looks at the pairs

@@ -41,7 +41,9 @@ def test_the_summary_and_the_explanation_show_it() -> None:
     rows = lines[lines.index(head) + 1 :][:4]
     assert rows[2].split()[-2:] == ["0", "0"]
     assert [len(row) for row in rows] == [len(head)] * 4
-    assert "rise of the loss in nats when the dimension is replaced by a draw of its marginal" in "\n".join(lines)
+    assert "rise of the loss in nats when the dimension is replaced by a draw of its marginal" in " ".join(
+        monitor.summary().split()
+    )
     assert "worth in nats at step 20: the loss rises by 0 ± 0 for a draw of its marginal" in monitor.explain(2)
 
 
