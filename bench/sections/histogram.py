@@ -6,7 +6,8 @@ from numba import njit
 
 from polar_monitor.statistics.windowed_histogram import WindowedHistogram
 
-from .. import peers, timing
+from .. import timing
+from . import peers
 
 SHAPES = ((128, 32, 64), (1024, 128, 64), (256, 1024, 256))
 """Rows, dimensions and bins."""

@@ -5,7 +5,8 @@ import numpy as np
 from polar_monitor import entropy
 from polar_monitor.kernels import knn_1d
 
-from .. import peers, timing
+from .. import timing
+from . import peers
 
 DIMENSIONS = 32
 ROWS = (10**3, 10**4, 10**5)
