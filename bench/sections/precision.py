@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .. import accuracy, peers
+from .. import accuracy
+from . import peers
 
 CHOSEN = (
     "numpy.histogram, Scott",
