@@ -9,6 +9,7 @@ import torch
 
 import polar_monitor
 from polar_monitor.demo.models import BetaVae
+from polar_monitor.demo.models._likelihood import bernoulli
 from polar_monitor.demo.run import BATCH, HIDDEN, PLANS, RATE, Plan, images, start
 
 
@@ -42,6 +43,8 @@ def train(name: str, folder: Path, seed: int = 0) -> Path:
     if name == "demo":
         training = start(x, run.plan, sinks=(), log_dir=place, seed=seed)
         training.run(lambda _: None, run.steps)
+        training.monitor.probe(x[:1024], loss=lambda output, batch: bernoulli(batch, output[0]))
+        training.monitor.evaluate()
         training.monitor.detach()
         return place
     torch.manual_seed(seed)

@@ -29,7 +29,7 @@ from .rounding import SIZES, rounded
 from .snapshot import Snapshot
 from .thresholds import MIN_EXPLAINED
 from .window import NAMES, light_statistics
-from .windowed_histogram import PANES, WindowedHistogram
+from .windowed_histogram import PANES, WindowedHistogram, histograms_of_log
 from .work_space import WorkSpace
 
 WINDOW_BYTES = 64 * 2**20
@@ -324,6 +324,7 @@ class LatentStream:
             covered=self.dimensions if covered is None else len(covered.dimensions),
             drift=work.about[DRIFT].copy(),
             **self._histograms(mean, covered),
+            log_variance_histograms=histograms_of_log(variance, snapshot.information),
             **rest,
         )
         return rounded(snapshot)

@@ -114,6 +114,30 @@ def test_a_file_without_numbers_says_why(tmp_path: Path, content: bytes, expecte
     assert expected in read(path).problem
 
 
+def test_histograms_and_worths_that_cannot_be_are_broken_lines(tmp_path: Path) -> None:
+    plain = json.loads(to_line(falling_run()[0], drawn=True))
+    worth = {"worth": [1.0] * 5, "worth_se": [0.1] * 5, "step": 90, "unit": "nats"}
+    good = plain["distributions"]["mean"]
+    bad = [
+        {"distributions": {**plain["distributions"], "dimensions": [0, 1, 2, 3, 9]}},
+        {"distributions": {**plain["distributions"], "mean": good[:4]}},
+        {"distributions": {**plain["distributions"], "mean": [[0.0, 0.0, [1]], *good[1:]]}},
+        {"distributions": {**plain["distributions"], "mean": [[0.0, 1.0, [-1]], *good[1:]]}},
+        {"distributions": {**plain["distributions"], "mean": [[0.0, 1.0], *good[1:]]}},
+        {"worth": {**worth, "worth": [1.0] * 4}},
+        {"worth": {**worth, "worth": "many"}},
+    ]
+    path = tmp_path / "polar.jsonl"
+    lines = [plain | {"worth": worth}, *(plain | other for other in bad)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    log = read(path)
+    assert log.bad_lines == len(bad)
+    (course,) = log.courses.values()
+    assert course.newest_worth is not None
+    assert course.newest_worth["worth"] == [1.0] * 5
+    assert [step for step, _ in course.drawn] == [100]
+
+
 def test_broken_lines_are_left_out_and_counted(tmp_path: Path) -> None:
     lines = [to_line(one) for one in falling_run()]
     path = tmp_path / "polar.jsonl"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pages.browser import browser, opened
 from pages.logs import fading_alert, falling_run, never_finite, write_log
@@ -106,6 +108,42 @@ def test_the_keyboard_moves_cursor_and_choice(chromium: Any, reports: dict[str, 
         page.wait_for_function("!document.querySelector('.row.selected')")
         assert page.locator(".spoken tr").count() == 4
         assert "dim 0" in page.locator(".spoken").text_content()
+
+
+def test_the_distribution_follows_the_choice_and_the_cursor(chromium: Any, reports: dict[str, str]) -> None:
+    with opened(chromium, reports["falling"], bypass_csp=True) as page:
+        name = page.locator(".distributionname")
+        assert name.text_content() == "dim 0, fading · step 700 · outline: step 100, before the fall"
+        assert page.locator(".distribution .bars").count() == 2
+        assert page.locator(".distribution .then").count() == 2
+        page.locator(".row[data-dimension='1'] .name").click()
+        page.wait_for_function("document.querySelector('.distributionname').textContent.startsWith('dim 1, in use')")
+        page.mouse.move(5, 5)
+        page.locator(".slider input").fill("3")
+        page.wait_for_function("document.querySelector('.distributionname').textContent.includes('step 400')")
+        page.locator(".card.distribution .exports button").last.wait_for()
+        with page.expect_download() as waiting:
+            page.locator(".card.distribution .exports button", has_text="CSV").click()
+        lines = Path(waiting.value.path()).read_text().splitlines()
+        assert lines[0] == "step,dimension,of,from,to,inputs"
+        inputs = [int(line.split(",")[-1]) for line in lines[1:] if line.startswith("700,0,mean,")]
+        assert sum(inputs) == 1000
+
+
+def test_worth_and_drift_stand_beside_the_information(chromium: Any, tmp_path: Path) -> None:
+    run = falling_run(ALERTS)
+    worth = {"step": 650, "unit": "nats", "how": "marginal", "worth": [0.4, 3.1, 0.0, 0.0, 0.1], "worth_se": [0.02] * 5}
+    snapshot = replace(run[-1].snapshot, drift=np.array([0.25, 0.031, 0.0, 0.0, math.nan]))
+    write_log(tmp_path, [*run[:-1], replace(run[-1], worth=worth, snapshot=snapshot)])
+    write_report([tmp_path], tmp_path / "x.html")
+    with opened(chromium, (tmp_path / "x.html").as_uri(), bypass_csp=True) as page:
+        lifelines = page.locator("div.lifelines svg").text_content()
+        assert "worth" in lifelines and "probe at step 650" in lifelines and "drift" in lifelines
+        assert "3.1" in page.locator(".row[data-dimension='1']").text_content()
+        page.locator(".row[data-dimension='0'] .name").click()
+        page.wait_for_function("document.querySelector('.status').textContent.includes('worth 0.4 ± 0.02, drift 0.25')")
+        assert "worth 3.1" in page.locator(".spoken").text_content()
+        assert overflow(page) <= 0
 
 
 def test_the_folded_group_opens(chromium: Any, reports: dict[str, str]) -> None:

@@ -14,14 +14,11 @@ from ...evaluation import Evaluation
 from ...regime.regime import Regime, Verdict
 from ...statistics.drawn_histograms import chosen_histograms
 from ...statistics.snapshot import Snapshot
+from ..drawing_schedule import DrawingSchedule
 from ..scalars import ScalarTags, extremes
 from .buckets import pooled
 from .protobuf import add_histogram, add_text, alert_markdown, escape, scalar_heads, scalars
 from .state_strip import MAX_ROWS, StateStrip
-
-DRAW_EVERY = 32
-"""Evaluations after which strip and histograms are drawn again, at the next full one: they take longer than all else
-that an evaluation writes."""
 
 
 class EvaluationValues:
@@ -39,7 +36,7 @@ class EvaluationValues:
         """Verdict that is in the file; a verdict is written when it changes."""
         self._strip: StateStrip | None = None
         self._dimensions = 0
-        self._evaluations, self._next_drawing = 0, 1
+        self._drawings = DrawingSchedule()
         self._strip_is_written = True
 
     @property
@@ -62,7 +59,7 @@ class EvaluationValues:
         others = Summary()
         if snapshot is not None:
             changed = regime is not None and self._add_verdict(regime, others.value)
-            draws = self._draws(snapshot, changed)
+            draws = self._drawings.due(snapshot.full, changed)
             if draws:
                 self._add_histograms(snapshot, others.value)
             if regime is not None:
@@ -88,7 +85,7 @@ class EvaluationValues:
     def repeat_changes(self) -> None:
         """Write verdict and drawings again: the newest evaluation, which may have had them, did not reach the file."""
         self._verdict = None
-        self._next_drawing = 0
+        self._drawings.repeat()
         self._strip_is_written = self._strip is None
 
     def rewind(self, step: int) -> None:
@@ -113,17 +110,6 @@ class EvaluationValues:
         self._verdict = regime.verdict
         reasons = "".join(f"\n* {escape(reason)}" for reason in regime.reasons)
         add_text(values, f"{self._head}verdict", f"**{regime.verdict}**\n{reasons}")
-        return True
-
-    def _draws(self, snapshot: Snapshot, changed: bool) -> bool:
-        """Count an evaluation, and return True if it is drawn: with a changed verdict, and after `DRAW_EVERY` others.
-
-        At first after fewer, so that a short run has drawings that are not older than half of it.
-        """
-        self._evaluations += 1
-        if not snapshot.full or not (changed or self._evaluations >= self._next_drawing):
-            return False
-        self._next_drawing = self._evaluations + min(self._evaluations + 1, DRAW_EVERY)
         return True
 
     def _update_strip(self, snapshot: Snapshot, regime: Regime) -> None:
