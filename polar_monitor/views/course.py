@@ -76,6 +76,26 @@ class Course:
         return self._column("posterior_variance")
 
     @cached_property
+    def drift(self) -> Array:
+        """Movement of the mean of each dimension over the window, (T, D); NaN in light evaluations."""
+        return self._column("drift")
+
+    @cached_property
+    def drift_se(self) -> Array:
+        """Standard errors of these, (T, D)."""
+        return self._column("drift_se")
+
+    @cached_property
+    def worth(self) -> Array:
+        """Worth of each dimension by the probe before each evaluation, (T, D); NaN without one."""
+        return self._column("worth")
+
+    @cached_property
+    def worth_se(self) -> Array:
+        """Standard errors of these, (T, D)."""
+        return self._column("worth_se")
+
+    @cached_property
     def in_use(self) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
         """True where a dimension is labelled active or mixed, (T, D)."""
         codes = np.frombuffer("".join(point.letters for point in self.measured).encode(), np.uint8)
@@ -89,6 +109,10 @@ class Course:
             for alert in point.alerts:
                 add_alert(alerts, alert)
         return alerts
+
+    def newest(self, name: str) -> Point | None:
+        """Return the newest evaluation in which one of `ARRAYS` is known, as the drift, or the worth by a probe."""
+        return next((point for point in reversed(self.measured) if np.isfinite(point.arrays[name]).any()), None)
 
     def since(self, dimension: int) -> int:
         """Return the first step of the newest stretch in which a dimension is in use, or is not, as it is now."""

@@ -15,7 +15,7 @@ from polar_monitor.errors import PolarMonitorError
 from polar_monitor.sinks.jsonl import read_jsonl
 from polar_monitor.sinks.jsonl_record import to_line
 from polar_monitor.views.log import RunLog
-from polar_monitor.views.point import ARRAYS
+from polar_monitor.views.point import STATISTICS
 
 
 def read(path: Path) -> RunLog:
@@ -34,7 +34,7 @@ def test_the_numbers_are_those_of_the_reader_of_whole_evaluations(tmp_path: Path
     for point, one in zip(course.measured, slow, strict=True):
         assert one.regime is not None
         assert point.letters == "".join(label[0] for label in one.regime.labels)
-        for name in ARRAYS:
+        for name in STATISTICS:
             np.testing.assert_allclose(point.arrays[name], getattr(one.snapshot, name), rtol=1e-4)
 
 
