@@ -156,6 +156,7 @@ class Snapshot:
     """Standard deviation of the steps' means of μ over the window, beyond that of samples: the weights have moved it.
     Without a variance it is no part of `variance`, which is that within the steps. NaN for fewer than two steps with 16
     inputs or more."""
+    drift_se: Array = field(default_factory=_unknown)
     gain: Array = field(default_factory=_unknown)
     """g, the change of the decoder's output per change of the code. With it `resolution` is τ in units of the output,
     and that of a dimension is τ / g. NaN without a decoder; 0 where the decoder ignores the code altogether."""
@@ -209,6 +210,13 @@ class Snapshot:
         kind = "all statistics" if self.full else "light"
         total = float(np.nansum(self.information))
         return f"<Snapshot of step {self.step}: {self.dimensions} dimensions, {self.n} rows, {total:.3g} nats, {kind}>"
+
+    @property
+    def drift_share(self) -> tuple[Array, Array]:
+        """`drift` and its error in standard deviations of a dimension: √(V + E), or √V without a variance."""
+        spread = np.sqrt(self.variance + self.posterior_variance if self.has_variance else self.variance)
+        spread = np.where(spread > 0, spread, math.nan)
+        return self.drift / spread, self.drift_se / spread
 
     @property
     def dimensions(self) -> int:

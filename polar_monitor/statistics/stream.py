@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import PolarMonitorError
 from ..kernels.light.short import shorten
-from ..kernels.light.steps import DRIFT, MEAN, VARIANCE, around_steps
+from ..kernels.light.steps import DRIFT, DRIFT_SE, MEAN, VARIANCE, around_steps
 from ..kernels.light.take import clean, take
 from ..kernels.mixture import NO_ROWS, numbered
 from .array_types import F32, Array
@@ -323,6 +323,7 @@ class LatentStream:
             full=True,
             covered=self.dimensions if covered is None else len(covered.dimensions),
             drift=work.about[DRIFT].copy(),
+            drift_se=work.about[DRIFT_SE].copy(),
             **self._histograms(mean, covered),
             log_variance_histograms=histograms_of_log(variance, snapshot.information),
             **rest,

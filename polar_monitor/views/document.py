@@ -17,6 +17,7 @@ from ..arrays.finite_json import finite_list
 from ..arrays.short_floats import Array
 from ..errors import printable
 from ..statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, PASSIVE
+from .beside import beside
 from .course import Course
 from .criteria import criteria_of
 from .distribution import distributions_of
@@ -24,7 +25,6 @@ from .log import RunLog
 from .rows import Folded, Row, rows_of
 from .sentence import as_text, reason, sentence
 from .story import story_of
-from .worth import columns
 
 VERSION = 1
 """Version of the document."""
@@ -67,7 +67,7 @@ def document(course: Course, title: str, path: str, notes: Sequence[str] = (), s
     chosen = _chosen(course, max(min(MAX_STEPS, budget // (2 * len(rows) + 3)), 20))
     frames = chosen[_evenly(len(chosen), max(min(MAX_FRAMES, budget // (2 * course.dimensions + 1)), 10))]
     steps, parts = course.steps, sentence(course, story, rows)
-    beside = columns(course.newest_worth, course.newest_full, course.dimensions)
+    about, numbers = beside(course)
     data = {
         "version": VERSION,
         "title": title,
@@ -98,8 +98,8 @@ def document(course: Course, title: str, path: str, notes: Sequence[str] = (), s
         "letters": point.letters,
         "steps": steps[chosen].tolist(),
         "total": _round(np.nansum(course.information[chosen], axis=1)),
-        "lifelines": [_lifeline(course, row, chosen) | _beside(beside, row) for row in rows],
-        "beside": _about_beside(course, beside),
+        "lifelines": [_lifeline(course, row, chosen) | numbers[row.dimension] for row in rows],
+        "beside": about,
         "folded": [_folded(course, fold, frames) for fold in folded],
         "alerts": [_alert(alert) for alert in course.alerts],
         "spectrum": _spectrum(course.information[-1]),
@@ -142,16 +142,6 @@ def _lifeline(course: Course, row: Row, chosen: NDArray[np.intp]) -> dict[str, A
         "nats": _round(course.information[chosen, j]),
         "errors": _round(course.information_se[chosen, j]),
     }
-
-
-def _beside(beside: dict[str, list[Any]], row: Row) -> dict[str, Any]:
-    return {name: values[row.dimension] for name, values in beside.items()}
-
-
-def _about_beside(course: Course, beside: dict[str, list[Any]]) -> dict[str, Any]:
-    """Return the names of the numbers that stand beside the information, with what is known about the worth."""
-    worth = course.newest_worth or {}
-    return {"columns": list(beside), "unit": worth.get("unit", ""), "step": worth.get("step")}
 
 
 def _folded(course: Course, fold: Folded, frames: NDArray[np.intp]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from polar_monitor.statistics.snapshot import Histogram, Snapshot
 WINDOW = 4096
 ACTIVE, PASSIVE, MIXED, UNDECIDED = Label.ACTIVE, Label.PASSIVE, Label.MIXED, Label.UNDECIDED
 OF_FULL = (
-    "drift",
+    "drift", "drift_se",
     "entropy_knn", "entropy_knn_se", "entropy_hist", "entropy_hist_se", "ties", "max_correlation",
     "max_correlation_sampled", "mean_largest", "entropy_minmax", "posterior_deviation", "share_narrow",
     "share_standard", "share_collapsed",

@@ -35,7 +35,7 @@ def rows(n: int = 4096, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return mean.astype(np.float32), variance.astype(np.float32)
 
 
-STEPS = "step", "rows_from", "rows_to", "drift"
+STEPS = "step", "rows_from", "rows_to", "drift", "drift_se"
 """What the steps of the training show, which arrays do not have."""
 
 

@@ -81,7 +81,7 @@ SELDOM = ("gain", "upper_kind", "upper_kind_se")
 
 
 @pytest.mark.parametrize(
-    ("dimensions", "light", "full"), [(10, 3_400, 5_000), (128, 11_500, 18_500), (512, 40_000, 68_000)]
+    ("dimensions", "light", "full"), [(10, 3_400, 5_100), (128, 11_500, 18_800), (512, 40_000, 69_000)]
 )
 def test_the_length_of_a_line(dimensions: int, light: int, full: bool) -> None:
     for all_statistics, most in ((False, light), (True, full)):

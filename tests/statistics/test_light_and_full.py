@@ -15,7 +15,7 @@ from polar_monitor.statistics.stream import LatentStream
 MISSING = (
     "entropy_knn", "entropy_knn_se", "entropy_hist", "entropy_hist_se", "max_correlation", "max_correlation_sampled",
     "ties", "mean_largest", "entropy_minmax", "posterior_deviation", "share_narrow", "share_standard",
-    "share_collapsed", "drift", "joint_entropy", "joint_entropy_se", "effective_rank",
+    "share_collapsed", "drift", "drift_se", "joint_entropy", "joint_entropy_se", "effective_rank",
 )  # fmt: skip
 """What a light snapshot does not have."""
 

@@ -15,7 +15,7 @@ from polar_monitor.errors import PolarMonitorError
 from polar_monitor.sinks.jsonl import read_jsonl
 from polar_monitor.sinks.jsonl_record import to_line
 from polar_monitor.views.log import RunLog
-from polar_monitor.views.point import ARRAYS
+from polar_monitor.views.point import STATISTICS
 
 
 def read(path: Path) -> RunLog:
@@ -34,7 +34,7 @@ def test_the_numbers_are_those_of_the_reader_of_whole_evaluations(tmp_path: Path
     for point, one in zip(course.measured, slow, strict=True):
         assert one.regime is not None
         assert point.letters == "".join(label[0] for label in one.regime.labels)
-        for name in ARRAYS:
+        for name in STATISTICS:
             np.testing.assert_allclose(point.arrays[name], getattr(one.snapshot, name), rtol=1e-4)
 
 
@@ -114,9 +114,8 @@ def test_a_file_without_numbers_says_why(tmp_path: Path, content: bytes, expecte
     assert expected in read(path).problem
 
 
-def test_histograms_and_worths_that_cannot_be_are_broken_lines(tmp_path: Path) -> None:
+def test_histograms_that_cannot_be_are_broken_lines(tmp_path: Path) -> None:
     plain = json.loads(to_line(falling_run()[0], drawn=True))
-    worth = {"worth": [1.0] * 5, "worth_se": [0.1] * 5, "step": 90, "unit": "nats"}
     good = plain["distributions"]["mean"]
     bad = [
         {"distributions": {**plain["distributions"], "dimensions": [0, 1, 2, 3, 9]}},
@@ -124,17 +123,13 @@ def test_histograms_and_worths_that_cannot_be_are_broken_lines(tmp_path: Path) -
         {"distributions": {**plain["distributions"], "mean": [[0.0, 0.0, [1]], *good[1:]]}},
         {"distributions": {**plain["distributions"], "mean": [[0.0, 1.0, [-1]], *good[1:]]}},
         {"distributions": {**plain["distributions"], "mean": [[0.0, 1.0], *good[1:]]}},
-        {"worth": {**worth, "worth": [1.0] * 4}},
-        {"worth": {**worth, "worth": "many"}},
     ]
     path = tmp_path / "polar.jsonl"
-    lines = [plain | {"worth": worth}, *(plain | other for other in bad)]
+    lines = [plain, *(plain | other for other in bad)]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     log = read(path)
     assert log.bad_lines == len(bad)
     (course,) = log.courses.values()
-    assert course.newest_worth is not None
-    assert course.newest_worth["worth"] == [1.0] * 5
     assert [step for step, _ in course.drawn] == [100]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -66,6 +68,19 @@ def test_every_view_is_drawn_and_nothing_overflows(
         assert overflow(page) <= 0
         background = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (background == "rgb(13, 17, 23)") is dark
+
+
+def test_the_age_of_the_numbers_is_in_seconds_and_steps(chromium: Any, tmp_path: Path) -> None:
+    run = falling_run()
+    newest = run[-1].snapshot
+    for name, seconds, expected in (("s", 30.0, r"(29|3\d) s old"), ("h", 7300.0, "2 h old"), ("d", 4e5, "5 days old")):
+        last = replace(run[-1], time=time.time() - seconds, snapshot=replace(newest, rows_from=500, rows_to=660))
+        write_log(tmp_path / name, [*run[:-1], last])
+        write_report([tmp_path / name], tmp_path / f"{name}.html")
+        with opened(chromium, (tmp_path / f"{name}.html").as_uri()) as page:
+            text = page.locator(".age").inner_text()
+            assert re.search(f"numbers of step 700, of rows up to step 660, {expected} when this report was made", text)
+            assert "40 steps before" in page.locator(".facts").inner_text()
 
 
 def test_a_page_without_numbers_says_why(chromium: Any, reports: dict[str, str]) -> None:
@@ -168,7 +183,7 @@ def test_another_run_is_shown_by_a_click_and_runs_are_sorted(chromium: Any, repo
         page.locator("table.runs th button", has_text="nats").first.click()
         assert "nan" in first.inner_text()
         page.locator("table.runs .link", has_text="ten").click()
-        assert page.locator("h2.which").inner_text() == "ten"
+        assert page.locator("h2.which").inner_text().startswith("ten · numbers of step 4,000, ")
 
 
 def test_views_are_saved_as_pictures_and_tables(chromium: Any, reports: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ import { distribution, distributionTable } from "./distribution.js";
 import { runsTable, runsList } from "./runs.js";
 import { alertList, alertsTable } from "./alerts.js";
 import { criteria, criteriaTable } from "./criteria.js";
-import { details, spokenTable } from "./details.js";
+import { age, details, spokenTable } from "./details.js";
 import { exportButtons } from "./export.js";
 
 function card(name, title, body, table, picture = () => body.querySelector("svg")) {
@@ -24,8 +24,8 @@ export function drawPage(root, runs, kept = {}) {
   const whichOpen = runs[kept.place ?? 0] ? kept.place ?? 0 : 0, run = runs[whichOpen];
   const state = makeState(run), drawable = runs.filter((one) => !one.problem);
   const width = Math.max(280, Math.min(root.clientWidth || 1200, 1500) - 66), wide = width >= 914;
-  const open = (place) => drawPage(root, runs, { place });
-  const parts = [html("h1", {}, html("span", {}, runs.length > 1 ? `${runs.length} runs` : run.title), html("span", { class: "quiet" }, " Polar Monitor"))];
+  const open = (place) => drawPage(root, runs, { place, live: kept.live });
+  const parts = [html("h1", {}, html("span", {}, runs.length > 1 ? `${runs.length} runs` : run.title), html("span", { class: "quiet" }, " Polar Monitor"), run.problem || runs.length > 1 ? null : age(run, kept.live))];
   if (runs.length > 1) parts.push(card("runs", "Runs side by side", runsTable(runs, whichOpen, open), () => runsList(runs), null));
   if (drawable.length > 1) parts.push(card("spectra", "Nats by rank of all runs: the gap is the regime", spectrum(drawable, makeState(run), width), () => spectrumTable(drawable)));
   if (run.problem) {
@@ -35,7 +35,7 @@ export function drawPage(root, runs, kept = {}) {
   }
   const half = wide ? width - 506 : width;
   const status = html("p", { class: "status", "aria-live": "polite" });
-  if (runs.length > 1) parts.push(html("h2", { class: "which" }, run.title));
+  if (runs.length > 1) parts.push(html("h2", { class: "which" }, run.title, age(run, kept.live)));
   parts.push(headline(run), card("lifelines", "Lifelines", lifelines(state, width), () => lifelinesTable(run)), legend(), status,
     html("div", { class: "pair" }, card("timeline", "Nats over steps, with 95 % intervals", timeline(state, half), () => timelineTable(run), () => timelinePicture(state, 900)),
       card("plane", "The split: mean against noise", plane(state, 460), () => planeTable(run), run.plane ? undefined : null)),
