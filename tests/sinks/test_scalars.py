@@ -47,7 +47,7 @@ def test_tensorboard_shows_the_same_numbers(tmp_path: Path) -> None:
     for evaluation in run:
         for tag, number in scalars(evaluation).items():
             shown.setdefault(tag, []).append((evaluation.step, pytest.approx(number, rel=1e-6)))
-    assert board.Tags()["scalars"] == list(shown)
+    assert [tag for tag in board.Tags()["scalars"] if not tag.startswith("overview/")] == list(shown)
     assert {tag: series(board, tag) for tag in shown} == shown
 
 

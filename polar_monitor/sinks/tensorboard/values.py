@@ -1,11 +1,13 @@
 """One evaluation as TensorBoard values: scalars, histograms, texts and the state strip.
 
 Imported by the TensorBoard sink only, once it is constructed. `scalars` documents the tags of numbers. Beside them are
-`polar/<prefix>verdict`, `alerts` and `states`, and the histograms `polar_dims/<prefix>mean/<dimension>`.
+`polar/<prefix>verdict`, `alerts` and `states`, the histograms `polar_dims/<prefix>mean/<dimension>`, and the numbers
+`overview/<prefix>…` of the HParams page.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from tensorboard.compat.proto.summary_pb2 import Summary
@@ -16,9 +18,13 @@ from ...statistics.drawn_histograms import chosen_histograms
 from ...statistics.snapshot import Snapshot
 from ..drawing_schedule import DrawingSchedule
 from ..scalars import ScalarTags, extremes
-from .buckets import pooled
+from . import overview
+from .buckets import common_ends, pooled
 from .protobuf import add_histogram, add_text, alert_markdown, escape, scalar_heads, scalars
 from .state_strip import MAX_ROWS, StateStrip
+
+TOTAL = 2
+"""Place of the total of the nats among the numbers of `ScalarTags`."""
 
 
 class EvaluationValues:
@@ -32,9 +38,12 @@ class EvaluationValues:
         self._heads: tuple[bytes, ...] = ()
         """The tags, as they are in the file."""
         self._head = f"polar/{self.prefix}"
+        self._overview = scalar_heads(overview.tags(self.prefix))
         self._verdict: Verdict | None = None
         """Verdict that is in the file; a verdict is written when it changes."""
         self._strip: StateStrip | None = None
+        self._followed: tuple[int, ...] = ()
+        """Dimensions with lines when the rows of the strip were chosen."""
         self._dimensions = 0
         self._drawings = DrawingSchedule()
         self._strip_is_written = True
@@ -51,7 +60,9 @@ class EvaluationValues:
         if self._scalars.tags is not self._tags:
             self._tags = self._scalars.tags
             self._heads = scalar_heads(self._tags)
-        return scalars(self._heads, numbers) + self._others(evaluation)
+        total = numbers[TOTAL] if len(numbers) > TOTAL else math.nan
+        overview_numbers = overview.numbers(evaluation, total)
+        return scalars(self._heads, numbers) + scalars(self._overview, overview_numbers) + self._others(evaluation)
 
     def _others(self, evaluation: Evaluation) -> bytes:
         """Return all but the numbers. A light evaluation has alerts, at most, and a changed verdict."""
@@ -99,9 +110,10 @@ class EvaluationValues:
         if not snapshot.histograms:
             return
         drawn = pooled(chosen_histograms(snapshot.histograms, self._scalars.chosen))
+        ends = common_ends(drawn)
         for tag, buckets in zip(self._scalars.dimension_tags("mean"), drawn, strict=True):
             if buckets is not None:
-                add_histogram(values, tag, buckets)
+                add_histogram(values, tag, buckets.rows(*ends))
 
     def _add_verdict(self, regime: Regime, values: Any) -> bool:
         """Add the verdict if it is another one than in the file; return True if it was added."""
@@ -116,5 +128,9 @@ class EvaluationValues:
         if self._strip is None or snapshot.dimensions != self._dimensions:
             self._dimensions = snapshot.dimensions
             self._strip = StateStrip(extremes(snapshot.information, MAX_ROWS))
+        elif self._scalars.chosen is not self._followed:  # a dimension that came into use has its row
+            rest = [j for j in self._strip.rows if j not in set(self._scalars.chosen)]
+            self._strip.follow(sorted([*self._scalars.chosen, *rest][:MAX_ROWS]))
+        self._followed = self._scalars.chosen
         self._strip.add(regime.step, regime.labels)
         self._strip_is_written = False
