@@ -40,6 +40,9 @@ class JsonlSink:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        from .distributions import distributions  # it needs the kernels, which a reader of logs does without
+
+        self._histograms = distributions
         self.path = Path(path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,8 +85,9 @@ class JsonlSink:
         verdict = None if evaluation.regime is None else evaluation.regime.verdict
         full = evaluation.snapshot is not None and evaluation.snapshot.full
         drawn = schedule.due(full, verdict is not self._verdicts.get(key))
+        histograms = self._histograms(evaluation.snapshot) if drawn and evaluation.snapshot is not None else None
         try:
-            append(self._file, to_line(evaluation, self._setups.get(evaluation.name), drawn))
+            append(self._file, to_line(evaluation, self._setups.get(evaluation.name), histograms))
         except BaseException:
             schedule.repeat()
             raise

@@ -33,7 +33,6 @@ from ..regime.label import Label
 from ..regime.regime import Regime
 from ..statistics.rounding import COUNTS, SIZES
 from ..statistics.snapshot import Snapshot, unknown
-from .distributions import distributions
 from .scalars import LETTERS, label_letters
 
 VERSION = 2
@@ -52,17 +51,19 @@ SINGLES = {f.name: f.type for f in fields(Snapshot) if f.type in ("int", "float"
 """Numbers of a snapshot that are no arrays, with their types."""
 
 
-def to_line(evaluation: Evaluation, setup: Mapping[str, Any] | None = None, drawn: bool = False) -> bytes:
+def to_line(
+    evaluation: Evaluation, setup: Mapping[str, Any] | None = None, histograms: Mapping[str, Any] | None = None
+) -> bytes:
     """Return an evaluation as one line with its newline. `setup` is used if the evaluation has none.
 
-    If it is `drawn`, the line has the histograms of the means and of log σ², which readers of evaluations leave out.
+    A line may have `histograms`, as `distributions` returns them, which readers of evaluations leave out.
     """
     data = evaluation.plain_head() | {"version": VERSION}
     if evaluation.setup is None and setup is not None:
         data["setup"] = setup
     if evaluation.regime is not None:
         data["regime"] = _plain_regime(evaluation.regime)
-    if drawn and evaluation.snapshot is not None and (histograms := distributions(evaluation.snapshot)) is not None:
+    if histograms is not None:
         data["distributions"] = histograms
     snapshot = "null" if evaluation.snapshot is None else f"{{{','.join(_members(evaluation.snapshot))}}}"
     return f'{_dumps(data)[:-1]},"snapshot":{snapshot}}}\n'.encode()

@@ -22,6 +22,10 @@ class LogFinder:
         self._newest: list[Path] = []
         self._next = 0.0
 
+    def has(self, run: str) -> bool:
+        """Return True if a run of TensorBoard has its log on this machine."""
+        return any(os.path.isfile(os.path.join(folder, run, LOG)) for folder in self.folders)
+
     def find(self) -> list[Path]:
         """Return the logs, by name."""
         if time.monotonic() >= self._next:

@@ -68,7 +68,8 @@ def test_few_lines_have_them_and_readers_leave_them_out(tmp_path: Path) -> None:
     sink.close()
     records = [json.loads(line) for line in (tmp_path / "polar.jsonl").read_bytes().splitlines()]
     assert [record["step"] for record in records if "distributions" in record] == [1, 3, 7, 15, 20, 28, 36]
+    assert run[0].snapshot is not None
     plain = from_data(json.loads(to_line(run[0])))
-    drawn = from_data(json.loads(to_line(run[0], drawn=True)))
+    drawn = from_data(json.loads(to_line(run[0], histograms=distributions(run[0].snapshot))))
     assert drawn.snapshot is not None and plain.snapshot is not None
     assert drawn.snapshot.to_dict() == plain.snapshot.to_dict()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pages.logs import falling_run, write_log
+from pages.logs import drawn_line, falling_run, write_log
 
 from polar_monitor.sinks.jsonl_record import to_line
 from polar_monitor.views.course import Course
@@ -37,7 +37,7 @@ def test_a_log_of_an_older_version_has_none(tmp_path: Path) -> None:
 
 def test_a_long_run_keeps_few_and_the_newest() -> None:
     course = Course("", "train")
-    base = read_point(json.loads(to_line(falling_run()[0], drawn=True)))
+    base = read_point(json.loads(drawn_line(falling_run()[0])))
     for i in range(1, 1001):
         course.add(base._replace(step=i, number=i))
     assert len(course.drawn) <= MAX_DRAWN

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pages.logs import falling_run, never_finite, write_log
+from pages.logs import drawn_line, falling_run, never_finite, write_log
 from records import make_evaluation, make_run
 
 from polar_monitor.errors import PolarMonitorError
@@ -115,7 +115,7 @@ def test_a_file_without_numbers_says_why(tmp_path: Path, content: bytes, expecte
 
 
 def test_histograms_that_cannot_be_are_broken_lines(tmp_path: Path) -> None:
-    plain = json.loads(to_line(falling_run()[0], drawn=True))
+    plain = json.loads(drawn_line(falling_run()[0]))
     good = plain["distributions"]["mean"]
     bad = [
         {"distributions": {**plain["distributions"], "dimensions": [0, 1, 2, 3, 9]}},
