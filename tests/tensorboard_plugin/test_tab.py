@@ -29,8 +29,11 @@ def board(tmp_path: Path) -> str:
 
 
 def drawing(page: Any) -> str:
-    """Return the lifelines and the spectrum as text."""
-    parts = [page.locator(f".card.{view} svg").first.inner_html() for view in ("lifelines", "spectrum")]
+    """Return the views that are drawn as SVG as text."""
+    parts = [
+        page.locator(f".card.{view} svg").first.inner_html()
+        for view in ("lifelines", "plane", "distribution", "spectrum")
+    ]
     return re.sub(r"\s+", " ", "".join(parts))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import time
@@ -14,9 +15,10 @@ import numpy as np
 import pytest
 from pages.browser import browser, opened
 from pages.logs import fading_alert, falling_run, never_finite, write_log
-from records import make_alert, make_run
+from records import make_alert, make_evaluation, make_run
 
 from polar_monitor.alerts.alert import AlertKind
+from polar_monitor.sinks.jsonl_record import to_line
 from polar_monitor.web.report import write_report
 
 pytestmark = pytest.mark.browser
@@ -56,7 +58,7 @@ def overflow(page: Any) -> int:
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (800, True), (400, False)])
-@pytest.mark.parametrize("name", ["falling", "one", "wide", "nan", "single", "several"])
+@pytest.mark.parametrize("name", ["falling", "one", "ten", "wide", "nan", "single", "several"])
 def test_every_view_is_drawn_and_nothing_overflows(
     chromium: Any, reports: dict[str, str], name: str, width: int, dark: bool
 ) -> None:
@@ -86,6 +88,41 @@ def test_the_age_of_the_numbers_is_in_seconds_and_steps(chromium: Any, tmp_path:
 def test_a_page_without_numbers_says_why(chromium: Any, reports: dict[str, str]) -> None:
     with opened(chromium, reports["empty"]) as page:
         assert "the log is empty" in page.locator(".problem").inner_text()
+
+
+LINES = [to_line(one) for one in falling_run()]
+BAD_LOGS = {
+    "foreign": (b"step,loss\n1,2\n", "not a log of Polar Monitor"),
+    "picture": (b"\x89PNG\r\n\x1a\n\x00\x00", "not a log of Polar Monitor"),
+    "first line": (LINES[0][:300], "being written"),
+    "no row": (to_line(make_evaluation(bins=8, empty=True)), "no row of a latent was recorded"),
+    "truncated": (b"".join(LINES[:3]) + LINES[3][:300], "the last line is not complete yet"),
+    "two runs": (b"".join(LINES + LINES[:2]), "2 runs were written to this file"),
+    "broken": (
+        LINES[0] + b"[1]\n" + LINES[1].replace(b'"version":2', b'"version":9') + LINES[2],
+        "2 lines are left out",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_LOGS)
+def test_a_bad_log_is_a_sentence_and_never_a_blank_page(chromium: Any, tmp_path: Path, name: str) -> None:
+    content, expected = BAD_LOGS[name]
+    (tmp_path / "polar.jsonl").write_bytes(content)
+    write_report([tmp_path], tmp_path / "x.html")
+    with opened(chromium, (tmp_path / "x.html").as_uri()) as page:
+        text = page.locator("main").inner_text()
+        assert expected in text
+        assert page.locator(".problem").count() + page.locator("div.lifelines").count() == 1
+
+
+def test_lines_of_both_versions_are_one_run(chromium: Any, tmp_path: Path) -> None:
+    first = json.dumps(falling_run()[0].to_dict()).encode() + b"\n"
+    (tmp_path / "polar.jsonl").write_bytes(first + b"".join(LINES[1:]))
+    write_report([tmp_path], tmp_path / "x.html")
+    with opened(chromium, (tmp_path / "x.html").as_uri()) as page:
+        assert page.locator(".note").count() == 0
+        assert "now: step 700" in page.locator("div.lifelines").text_content()
 
 
 def test_a_click_chooses_a_dimension_in_all_views(chromium: Any, reports: dict[str, str]) -> None:

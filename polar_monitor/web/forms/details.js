@@ -25,7 +25,7 @@ export function age(run, live) {
 
 export function details(run) {
   const facts = [
-    ["step", whole(run.step)], ["evaluations", whole(run.evaluations)], ["rows", whole(run.rows)],
+    ["step", whole(run.step)], ["evaluations", whole(run.evaluations)], ["rows", run.rows ? whole(run.rows) : "not known"],
     ["newest row", run.age === null ? "not known" : run.age === 0 ? "of this step" : `${whole(run.age)} steps before`],
     ["overhead", run.overhead === null ? "not known" : `${(100 * run.overhead).toFixed(2)} % of the loop's time`],
     ["errors", whole(run.errors)], ["mode", run.mode], ["written", new Date(run.time * 1000).toLocaleString("en-GB")],
