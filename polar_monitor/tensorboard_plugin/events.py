@@ -48,8 +48,8 @@ class Events:
         if self._provider is None:
             return {}
         listed = self._provider.list_scalars(RequestContext(), experiment_id="", plugin_name="scalars")
-        found = {run: [m[1] for tag in tags if (m := TOTAL.fullmatch(tag))] for run, tags in listed.items()}
-        return {run: sorted(prefixes) for run, prefixes in sorted(found.items()) if prefixes}
+        ours = {run: [m[1] for tag in tags if (m := TOTAL.fullmatch(tag))] for run, tags in listed.items()}
+        return {run: sorted(prefixes) for run, prefixes in sorted(ours.items()) if prefixes}
 
     def state(self, runs: Mapping[str, list[str]]) -> str:
         """Return a text that changes whenever one of these runs goes on."""
