@@ -204,6 +204,24 @@ class LatentStream:
         codes = self._mean[:, places].T
         return np.ascontiguousarray(codes[np.isfinite(codes).all(1)])
 
+    def held(self) -> tuple[F32, F32 | None, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return means and variances (n, D), the inputs and the steps (n,) of the window, and the counts `non_finite`.
+
+        Rows of an input are side by side.
+        """
+        mean, variance, inputs = self._by_input()
+        steps = self._step[: self._filled]
+        if self._scattered:
+            steps = steps[np.argsort(self._input[: self._filled], kind="stable")]
+        sides = mean.T.copy(), None if variance is None else variance.T.copy()
+        return *sides, inputs.copy(), steps.copy(), self._non_finite.copy()
+
+    def count_all(self, rows: int, non_finite: NDArray[np.int64], before: LatentStream | None) -> None:
+        """Take the counts of all rows of which the window holds a choice, and the scale of the stream `before`."""
+        self.rows, self._non_finite = rows, non_finite
+        if before is not None:
+            self.scale, self._surplus = before.scale, before._surplus
+
     @property
     def has_places(self) -> bool:
         """True if some input has several rows."""
