@@ -188,6 +188,7 @@ def wrapped(rank):
     for name, wrap in WRAPPINGS.items():
         weights, seen, tags = {}, [], []
         for when in ("never", "before", "after"):
+            torch._dynamo.reset()  # compiled code is kept by class, and that of the first has no hooks
             torch.manual_seed(0)
             model = Vae()
             monitor = polar_monitor.attach(model, sinks=()) if when == "before" else None
@@ -203,7 +204,8 @@ def wrapped(rank):
                     monitor.sync(due=True)
             if monitor is not None:
                 monitor.sync()
-                seen.append(monitor.snapshot().rows)
+                snapshot = monitor.snapshot()
+                seen.append(0 if snapshot is None else snapshot.rows)
                 tags.append(monitor.explain().splitlines()[0])
                 monitor.detach()
             weights[when] = [p.detach().clone() for p in model.parameters()]
