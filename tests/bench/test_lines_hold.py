@@ -1,4 +1,4 @@
-"""The lines that warnings and errors offer for structures that `attach(model)` alone does not read: they are followed."""
+"""The lines that warnings and errors offer for structures that `attach(model)` alone does not read, followed."""
 
 from __future__ import annotations
 
