@@ -90,7 +90,7 @@ class ModePipeline:
         """Quoted name of the module that gives the spread, for messages; '' without such a module."""
         self.left_out = ""
         """Text on the dimensions that the latest full snapshot left out of a wide latent; '' for none."""
-        self._padding = PaddingLook()
+        self.padding = PaddingLook()
         self._letters = ""
         """Letters of the axes of the rows in the stream."""
         self.refused_unit = False
@@ -185,7 +185,7 @@ class ModePipeline:
                 return
             variance = to_variance(batch.spread, self.kind, out=batch.spread)  # the ring's memory, which is read once
         if len(self.ring.letters) == 3:
-            self._padding.look(batch.mean, batch.inputs, batch.steps, batch.number)
+            self.padding.look(batch.mean, batch.inputs, batch.steps, batch.number)
         skipped = 0 if missed else batch.dropped
         self.stream.update(batch.mean, variance, batch.inputs, self.ring.mantissa, batch.steps, skipped)
         self.seen += batch.mean.shape[0]
@@ -389,7 +389,7 @@ class ModePipeline:
 
     def release_user_objects(self, settings: Settings) -> None:
         """Drop the rules of third parties and the decoder; `settings` are the same without the rules."""
-        self.decoder = None
+        self.decoder = self.padding.listener = None
         self.settings, self.alerts.custom_rules = settings, ()
 
 
