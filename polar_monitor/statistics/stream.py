@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..errors import PolarMonitorError
 from ..kernels.light.inputs import number_inputs
 from ..kernels.light.short import shorten
-from ..kernels.light.steps import DRIFT, MEAN, VARIANCE, around_steps
+from ..kernels.light.steps import DRIFT, DRIFT_SE, MEAN, VARIANCE, around_steps
 from ..kernels.light.take import clean, take
 from ..kernels.mixture import NO_ROWS
 from .array_types import F32, Array
@@ -30,7 +30,7 @@ from .rounding import SIZES, rounded
 from .snapshot import Snapshot
 from .thresholds import MIN_EXPLAINED
 from .window import NAMES, light_statistics
-from .windowed_histogram import PANES, WindowedHistogram
+from .windowed_histogram import PANES, WindowedHistogram, histograms_of_log
 from .work_space import WorkSpace
 
 WINDOW_BYTES = 64 * 2**20
@@ -341,7 +341,9 @@ class LatentStream:
             full=True,
             covered=self.dimensions if covered is None else len(covered.dimensions),
             drift=work.about[DRIFT].copy(),
+            drift_se=work.about[DRIFT_SE].copy(),
             **self._histograms(mean, covered),
+            log_variance_histograms=histograms_of_log(variance, snapshot.information),
             **rest,
         )
         return rounded(snapshot)
