@@ -243,13 +243,13 @@ class ModePipeline:
             full = full or self.snapshot is None or self.light + 1 >= FULL_EVERY
             full = full or bool(s.extra) or s.criterion != "information"
             decoder = self.decoder
-            if full and decoder is not None:
-                self.stream.scale = decoder.scale(self.stream)
+            if decoder is not None:
+                self.stream.scale = decoder.scale(self.stream, self.ring, begins=full)
             is_plain_code = self.kind is None and self.stream.scale.gain is None
             self.stream.explained = context.explained if is_plain_code else math.nan
             self.snapshot = self.stream.snapshot(step, full)
             if decoder is not None and not full and self.stream.scale.is_outdated(self.snapshot.variance):
-                full, self.stream.scale = True, decoder.scale(self.stream)
+                full, self.stream.scale = True, decoder.scale(self.stream, self.ring)
                 self.snapshot = self.stream.snapshot(step, full)
             self.regime = judge(self.snapshot, before, s.criterion)
             self.light = 0 if full else self.light + 1
@@ -351,7 +351,7 @@ class ModePipeline:
 
     def release_user_objects(self, settings: Settings) -> None:
         """Drop the rules of third parties and the decoder; `settings` are the same without the rules."""
-        self.decoder = None
+        self.decoder = self.ring.full_codes = None
         self.settings, self.alerts.custom_rules = settings, ()
 
 

@@ -10,6 +10,7 @@ from time import perf_counter
 from torch import nn
 
 from ..._torch_compat import runs_compiled_parts
+from ...capture.output_rows import FullCodes
 from ...capture.search.first_forwards import FirstForwards
 from ...capture.search.given_batch import look_at
 from ...capture.search.later_check import LaterCheck
@@ -210,6 +211,8 @@ class LatentSearch:
     def _share_decoder(self) -> None:
         for pipeline in self._loop.pipelines.values():
             pipeline.decoder = self.decoder
+            if self.decoder is not None and pipeline.kind is None:
+                pipeline.ring.full_codes = FullCodes()
 
 
 def _warn_of_no_step(model: str) -> None:
