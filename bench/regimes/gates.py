@@ -58,7 +58,9 @@ def table(found: Sequence[Gates]) -> str:
     ordered = sorted(found, key=lambda one: one.rise)
     closed = sum(not by_loss for by_loss, _ in pairs)
     nearest = ordered[max(closed - NEAREST, 0) : closed + NEAREST]
-    lines += [f"  {one.name:36} loss {one.rise:8.2g} (cut 0.01)   output {one.effect:8.2g} (cut 1e-4)" for one in nearest]
+    lines += [
+        f"  {one.name:36} loss {one.rise:8.2g} (cut 0.01)  output {one.effect:8.2g} (cut 1e-4)" for one in nearest
+    ]
     return "\n".join(lines)
 
 
