@@ -270,13 +270,13 @@ class ModePipeline:
             full = full or self.snapshot is None or self.light + 1 >= FULL_EVERY
             full = full or bool(s.extra) or s.criterion != "information"
             decoder = self.decoder
-            if full and decoder is not None:
-                stream.scale = decoder.scale(stream)
+            if decoder is not None:
+                stream.scale = decoder.scale(stream, self.ring, begins=full)
             is_plain_code = self.kind is None and stream.scale.gain is None
             stream.explained = context.explained if is_plain_code else math.nan
             self.snapshot = stream.snapshot(step, full)
             if decoder is not None and not full and stream.scale.is_outdated(self.snapshot.variance):
-                full, stream.scale = True, decoder.scale(stream)
+                full, stream.scale = True, decoder.scale(stream, self.ring)
                 self.snapshot = stream.snapshot(step, full)
             self.regime = judge(self.snapshot, before, s.criterion)
             self.light = 0 if full else self.light + 1
@@ -389,7 +389,7 @@ class ModePipeline:
 
     def release_user_objects(self, settings: Settings) -> None:
         """Drop the rules of third parties and the decoder; `settings` are the same without the rules."""
-        self.decoder = self.padding.listener = None
+        self.decoder = self.padding.listener = self.ring.full_codes = None
         self.settings, self.alerts.custom_rules = settings, ()
 
 
