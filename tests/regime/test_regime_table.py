@@ -94,3 +94,17 @@ def test_the_drift_is_in_standard_deviations_with_its_error_and_columns_without_
 
 def test_nothing_is_printed_without_statistics() -> None:
     assert table(Regime.from_dict(regime_of((ACTIVE,)).to_dict()), 80, 10) == []
+
+
+def test_an_undecided_dimension_is_likely_in_use_by_the_cut_that_is_nearer() -> None:
+    labels = (ACTIVE, PASSIVE, UNDECIDED, UNDECIDED, UNDECIDED)
+    regime = regime_of(labels, (0.05, 0.15, 0.08, 0.095, float("nan")))  # the cuts are 0.05 and 0.15
+    assert regime.informative == (0,)
+    assert regime.likely_in_use == (0, 3)
+    assert replace(regime, snapshot=None).likely_in_use == (0,)
+    assert replace(regime, criterion="bonheme").likely_in_use == (0,)
+    assert regime.snapshot is not None
+    code = replace(regime, snapshot=replace(regime.snapshot, has_variance=False))  # 0.05 and 0.35
+    assert code.likely_in_use == (0,)
+    few = replace(regime, snapshot=replace(regime.snapshot, independent=100))
+    assert few.likely_in_use == (0,)
