@@ -1,8 +1,4 @@
-"""PyTorch-Ignite: a handler that attaches to an engine.
-
->>> from polar_monitor.integrations.ignite import PolarHandler
->>> PolarHandler(model).attach(trainer)  # doctest: +SKIP
-"""
+"""PyTorch-Ignite: a handler that attaches to an engine, as in `PolarHandler(model).attach(trainer)`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Hugging Face Trainer: a callback, with its own events and log in the folder of the run.
 
->>> from polar_monitor.integrations.transformers import PolarCallback
->>> trainer = Trainer(model, arguments, callbacks=[PolarCallback()])  # doctest: +SKIP
+`Trainer(model, arguments, callbacks=[PolarCallback()], …)` is all.
 """
 
 from __future__ import annotations

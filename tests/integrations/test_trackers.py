@@ -1,4 +1,4 @@
-"""Sinks of trackers: the numbers of `scalars`, alerts, and what the tracker is called with. Real ones where installed."""
+"""Sinks of trackers: the numbers of `scalars`, alerts, and what a tracker is called with; real ones where installed."""
 
 from __future__ import annotations
 
