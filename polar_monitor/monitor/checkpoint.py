@@ -178,6 +178,7 @@ def _pipelines(loop: EvaluationLoop, saved: Mapping[str, Any]) -> dict[str, Mode
 
 def _pipeline(loop: EvaluationLoop, mode: str, saved: Mapping[str, Any]) -> ModePipeline:
     from ..statistics.histogram_state import check_histogram
+    from ..statistics.stream import rows_of_window
 
     present, kind = loop.pipelines.get(mode), saved["kind"]
     if present is not None and present.kind != kind and not (loop.search and loop.search.is_open):
@@ -187,7 +188,8 @@ def _pipeline(loop: EvaluationLoop, mode: str, saved: Mapping[str, Any]) -> Mode
         state_count(word, saved[word])
     if saved["stream"] is not None:
         check_histogram(saved["stream"])
-        window, expected_window = saved["stream"].get("window"), loop.options.settings.window
+        window, wanted = saved["stream"].get("window"), loop.options.settings.window
+        expected_window = rows_of_window(wanted, state_count("dimensions", saved["stream"]["dimensions"], 1))
         if isinstance(window, int) and window != expected_window:
             remedy = f"write attach(model, window={window}), as in the saved run"
             raise PolarMonitorError(f"expected window {expected_window}, got {window}: {remedy}")

@@ -17,7 +17,7 @@ from typing import Any
 from ..errors import PolarMonitorError, warn
 from ..evaluation import Evaluation
 from ..regime.regime import Verdict
-from ._append import append
+from ._append import append, is_gone
 from ._lock import LogLock, lock_of
 from .drawing_schedule import DrawingSchedule
 from .jsonl_reader import decode
@@ -63,6 +63,10 @@ class JsonlSink:
         """Names of the latents that have a line of this run."""
         self.reused = False
         """True if the log held an earlier run of the same latent, which this one does not continue."""
+        self.loss = ""
+        """Sentence about records of this run that another program has taken away; '' for none."""
+        self._end = 0
+        """Size of the file after the latest record."""
         self._pid = os.getpid()
         self._at_exit = weakref.finalize(self, self._file.close)
 
@@ -76,6 +80,7 @@ class JsonlSink:
             return
         if not self._at_exit.alive:
             raise PolarMonitorError("this JsonlSink is closed: make a new one with the same path to go on")
+        self._find_file()
         if not self.claim():
             raise PolarMonitorError(f"another process writes to {str(self.path)!r}: pass another path or log_dir=")
         if evaluation.name not in self._names:
@@ -92,6 +97,24 @@ class JsonlSink:
             schedule.repeat()
             raise
         self._verdicts[key] = verdict
+        self._end = self._file.tell()
+
+    def _find_file(self) -> None:
+        """Make the file again if another program has removed it, and warn, once, if records are missing."""
+        change = "cut" if os.fstat(self._file.fileno()).st_size < self._end else ""
+        if is_gone(self._file, self.path):
+            change = "removed or replaced"
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._at_exit()
+            self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115
+            self._at_exit, self._lock = weakref.finalize(self, self._file.close), None
+        if change and not self.loss:
+            self.loss = (
+                f"{str(self.path)!r} was {change} while this run wrote to it: records of earlier evaluations are "
+                "missing, later ones are written there"
+            )
+            warn(self.loss)
+        self._end = 0
 
     def claim(self) -> bool:
         """Take the log for this process. Returns False if another one has it."""

@@ -26,7 +26,7 @@ class Board:
     """Turns evaluations into events and appends them to a new file in `folder`. Every method may raise OSError."""
 
     def __init__(self, folder: str) -> None:
-        self._file = EventFile(folder)
+        self._folder, self._file = folder, EventFile(folder)
         self._prefixes = _prefixes.setdefault(os.path.realpath(folder), {})
         self._values: dict[tuple[str, str], EvaluationValues] = {}
         self._written_layout: tuple[str, ...] = ()
@@ -35,6 +35,8 @@ class Board:
 
     def write(self, evaluation: Evaluation) -> None:
         """Append one event with all values of an evaluation, and the layout if it has changed."""
+        if self._file.is_gone:
+            self._open_new_file()
         key = evaluation.name, evaluation.mode
         if key not in self._values:
             self._values[key] = EvaluationValues(*key)
@@ -56,6 +58,14 @@ class Board:
             raise
         self._written_layout = prefixes
         self._has_row = self._has_row or first
+
+    def _open_new_file(self) -> None:
+        """Go on in a new file: another program has removed the one before."""
+        self._file.close()
+        os.makedirs(self._folder, exist_ok=True)
+        self._file, self._written_layout = EventFile(self._folder), ()
+        for of_key in self._values.values():
+            of_key.repeat_changes()
 
     def purge(self, step: int) -> None:
         """Hide the events of this folder at `step` or later; the next event has layout and verdict again."""
