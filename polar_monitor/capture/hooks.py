@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from torch import nn
 
 from .._torch_compat import forward_hooks, forward_pre_hooks, has_run_compiled, is_compiled
 from ..discovery.latent import Latent, Reader
+from ..discovery.module_places import ModulePlaces
 from ..errors import describe
 from .axes import Axes
 from .compiled import is_compiled_in
@@ -42,6 +44,7 @@ class HookSet:
         """Key of each tap in the table of its module's hooks; None before it was put there."""
         self._placed = False
         """True while the taps are on their modules."""
+        self._places = ModulePlaces(model, [part.module for part in latent.parts])
         axes = Axes(latent.layout if latent.layout_given else None, latent.layout, latent.dimensions or latent.likely)
         for part in latent.parts:
             self.taps.append(Tap(rings, part.reader, part.side, axes, strict, part.calls))
@@ -106,6 +109,23 @@ class HookSet:
     def _runs_compiled(self) -> bool:
         model = self._model()
         return model is not None and has_run_compiled(model)
+
+    def changes(self) -> list[str]:
+        """Return what has become of modules whose names do not mean what is watched, or that have lost their hooks."""
+        changes = []
+        for place, tap in enumerate(() if self.ended else self.taps):
+            module = self._modules[place]()
+            if self._placed and module is not None and not self._is_on(tap, module):
+                changes.append(f"the hook on {self.names[place]} was removed by other code")
+            elif change := self._places.change(place, module):
+                changes.append(change)
+        return changes
+
+    def _is_on(self, tap: Tap, module: nn.Module) -> bool:
+        """Return True if a tap is on this module, or on another one that a tool has moved it to."""
+        model = self._model()
+        others = () if model is None else model.modules()
+        return any(tap in forward_hooks(one).values() for one in itertools.chain((module,), others))
 
     @property
     def model_trains(self) -> bool:

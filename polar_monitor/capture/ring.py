@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..arrays.masks import places_of_mask
 from .inputs import InputNumbers, Token
+from .output_rows import FullCodes
 from .row_buffer import RowBuffer
 from .step_ledger import StepLedger
 from .transfer import CompiledTransfer, HostTransfer
@@ -39,6 +40,8 @@ class PairedRingBuffer:
         self.letters = ""
         self.shape: tuple[int, ...] = ()
         """Letters of the axes of the first mean that was read so, and its shape; '' and () before."""
+        self.full_codes: FullCodes | None = None
+        """Whole codes of some inputs, where a decoder takes them; None elsewhere."""
         self.rows_per_input = 1
         """Rows of an input in the latest call."""
         self.calls = 0

@@ -71,7 +71,7 @@ class PolarMonitor(Results):
         resolution: Without a variance, the noise τ that limits the resolution of the mean, in its units: it gives the
             labels of an autoencoder a scale. None is a tenth of the scale of a typical dimension, as the decoder sees
             it if that is known.
-        decoder: The decoder that takes the latent (n, D): a module, its name, or a callable code → output. Without a
+        decoder: The decoder that takes the latent: a module, its name, or a callable code → output. Without a
             variance, what it does with each dimension gives the labels their scale; it runs at full evaluations, in
             eval mode, and the training does not notice. None: found where the first forwards show it.
         log_dir: Folder for TensorBoard and JSONL; None is the folder of `SummaryWriter`.

@@ -11,6 +11,7 @@ from torch import nn
 
 from ..._torch_compat import runs_compiled_parts
 from ...arrays.padding import warn_of_padding
+from ...capture.output_rows import FullCodes
 from ...capture.search.first_forwards import FirstForwards
 from ...capture.search.given_batch import look_at
 from ...capture.search.later_check import LaterCheck
@@ -218,6 +219,8 @@ class LatentSearch:
         """Let the pipelines use the decoder, and watch for what looks like padding."""
         for pipeline in self._loop.pipelines.values():
             pipeline.decoder = self.decoder
+            if self.decoder is not None and pipeline.kind is None:
+                pipeline.ring.full_codes = FullCodes()
             if self._mask is None:
                 pipeline.padding.listener = partial(self._look_for_mask, weakref.ref(pipeline))
 
