@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .._torch_compat import rank
 from .._validation import is_version, state_count
 from ..alerts.alert import Alert
 from ..alerts.alert_log import AlertLog
@@ -194,4 +195,6 @@ def _pipeline(loop: EvaluationLoop, mode: str, saved: Mapping[str, Any]) -> Mode
             f"expected {expected} dimensions, as the model has, got {loaded.stream.dimensions}: the state is of "
             "another latent"
         )
+    if saved.get("merged") and rank():
+        loaded.count_from_zero()
     return loaded

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
-from .._validation import checked_prior, checked_resolution
-from ..arrays.layout import checked_layout
 from ..arrays.rows import F32
-from ..arrays.spread import one_spread, unit_doubt
-from ..errors import PolarMonitorError, PolarMonitorWarning
+from ..arrays.spread import one_spread
+from ..errors import PolarMonitorWarning
 from ..regime import published
-from ..regime.judge import judge
 from ..regime.regime import Regime
 from ..statistics.resolution import Scale
-from .batches import batches, is_of_each_row
 from .decoder_scale import scale_by
-
-MIN_ROWS_FOR_DOUBT = 512
-"""Rows from which on `classify` warns of a spread that fits another unit only."""
+from .prior import split_prior
 
 
 def classify(
@@ -109,32 +102,9 @@ def judged(
     `kind` is that of `spread`: a unit or None. `scale` gives the decoder's scale of codes (n, D). Raises
     PolarMonitorError as `classify` does.
     """
-    from .subset import Subset
+    from .partial import Partial
 
     published.check(criterion)
-    layout = checked_layout(layout)
-    shared, conditional = _prior(prior)
-    subset, smallest, largest = Subset(shared, checked_resolution(resolution), scale), float("inf"), -float("inf")
-    for batch in batches(mean, kind, spread, conditional, layout, mask):
-        subset.add(batch)
-        smallest, largest = min(smallest, batch.smallest), max(largest, batch.largest)
-    doubt = unit_doubt(kind, smallest, largest) if subset.rows >= MIN_ROWS_FOR_DOUBT else ""
-    snapshot = subset.snapshot()
-    regime = judge(snapshot, None, criterion)
-    if snapshot.n < snapshot.rows:
-        reason = f"from {snapshot.n} of {snapshot.rows} rows, chosen evenly"
-        regime = replace(regime, reasons=(*regime.reasons, reason))
-    return regime, doubt
-
-
-def _prior(prior: Any) -> tuple[tuple[Any, Any] | None, tuple[Any, Any] | None]:
-    """Return (one prior for all rows, one for each row); at least one of them is None."""
-    if callable(prior):
-        raise PolarMonitorError(
-            "prior: expected (mean, variance), got a callable: pass the two arrays that it gives for these rows"
-        )
-    if hasattr(prior, "variance") and not hasattr(prior, "__array__"):  # a distribution
-        prior = prior.mean, prior.variance
-    if isinstance(prior, tuple | list) and len(prior) == 2 and any(is_of_each_row(side) for side in prior):
-        return None, (prior[0], prior[1])
-    return checked_prior(prior), None
+    shared, conditional = split_prior(prior)
+    partial = Partial(layout=layout, prior=shared, resolution=resolution)
+    return partial.add(mean, kind, spread, mask, conditional).judged(criterion, scale)

@@ -40,6 +40,7 @@ from .label_codes import (
 from .published import labels_by
 from .regime import Regime, Verdict
 
+NONE: NDArray[np.bool_] = np.zeros(0, np.bool_)
 MIN_GAP = math.log(3.0)
 """Smallest distance of the two groups of a polarised regime, in log(information + 0.01)."""
 
@@ -165,7 +166,7 @@ def _verdict(s: Snapshot, judged: Judged, criterion: str) -> tuple[Verdict, tupl
     if 2 * left_out > len(labels):
         return Verdict.NOT_ESTIMABLE, ("most dimensions could not be estimated", *reasons)
     undecided -= left_out
-    between = _between(s, labels) if undecided else np.zeros(len(labels), np.bool_)
+    between = _between(s, labels) if undecided else NONE
     if undecided and not passive and not informative and 2 * np.count_nonzero(between) <= undecided:
         return Verdict.NOT_ESTIMABLE, (
             "no dimension has a label" if held else "no dimension could be decided", *reasons,
