@@ -142,8 +142,8 @@ class Partial:
     ) -> Regime:
         """Return the regime of all inputs so far, as `classify` does; more may be added later.
 
-        The arguments are those of `classify`; a decoder takes codes (n, D) here. Raises PolarMonitorError without a row,
-        and for an input that came twice.
+        The arguments are those of `classify`; a decoder takes codes (n, D) here. Raises PolarMonitorError without a
+        row, and for an input that came twice.
         """
         kind, resolution = next(iter(self._spreads), None), self._subset.resolution
         scale = scale_by(None, kind, resolution, decoder, gain, data_variance=data_variance)
