@@ -22,8 +22,8 @@ from .step_ledger import StepLedger
 from .transfer import CompiledTransfer, HostTransfer
 
 NO_MASK = (
-    "mask= reads the arguments of the model's forward, but the latent's module was called outside it: call the model "
-    "itself, or pass monitor.observe(mean, mask=…)"
+    "mask= reads the arguments of a forward, but the latent's module was called without it: call the model itself, or "
+    "pass monitor.observe(mean, mask=…)"
 )
 
 
@@ -192,7 +192,7 @@ class PairedRingBuffer:
         """Return which places of a latent are real data, (n, P); None for all. Raises ValueError for no such mask."""
         mask = self.numbers.mask
         if mask is None:
-            if self.mask_needed and not self.numbers.in_forward:
+            if self.mask_needed and not self.numbers.mask_read:
                 raise ValueError(NO_MASK)
             return None
         self.masked = True

@@ -30,7 +30,7 @@ from .rounding import SIZES, rounded
 from .snapshot import Snapshot
 from .thresholds import MIN_EXPLAINED
 from .window import NAMES, light_statistics
-from .windowed_histogram import PANES, WindowedHistogram
+from .windowed_histogram import PANES, WindowedHistogram, histograms_of_log
 from .work_space import WorkSpace
 
 WINDOW_BYTES = 64 * 2**20
@@ -74,9 +74,9 @@ class LatentStream:
         """True if full snapshots must be quick: they cover some dimensions of a wide latent."""
         self.entropies = entropies
         """True if they have the entropies of all dimensions nevertheless."""
-        self._seconds = 0.0
+        self.light_seconds = 0.0
         """Seconds of the processor that the latest light statistics took."""
-        self.window = max(512, min(window, WINDOW_BYTES // (4 * dimensions)) // 16 * 16)
+        self.window = rows_of_window(window, dimensions)
         self.has_variance = has_variance
         self.resolution = resolution
         self.scale = NO_SCALE
@@ -286,7 +286,7 @@ class LatentStream:
             codes = self._around_steps(mean, inputs, group, work, gain)
         began = thread_time()
         self._statistics = light_statistics(codes, variance, group, *prior, self.resolution, work)
-        self._seconds = thread_time() - began
+        self.light_seconds = thread_time() - began
         if gain is not None and not self.has_variance:
             work.block[MEAN_ROW], work.block[VARIANCE_ROW] = work.about[MEAN], work.about[VARIANCE]
         n, steps = self._filled, self._step[: self._filled]
@@ -343,6 +343,7 @@ class LatentStream:
             drift=work.about[DRIFT].copy(),
             drift_se=work.about[DRIFT_SE].copy(),
             **self._histograms(mean, covered),
+            log_variance_histograms=histograms_of_log(variance, snapshot.information),
             **rest,
         )
         return rounded(snapshot)
@@ -351,7 +352,7 @@ class LatentStream:
         """Return the dimensions that a full snapshot covers; None for all."""
         if not self.bounded:
             return None
-        which = choose_covered(self._statistics["information"], self._seconds, self._filled)
+        which = choose_covered(self._statistics["information"], self.light_seconds, self._filled)
         return None if which is None else Covered(which, mean[which])
 
     def _histograms(self, mean: F32, covered: Covered | None) -> dict[str, Any]:
@@ -465,6 +466,11 @@ class LatentStream:
         self._base, self._scattered = self._inputs, bool((np.diff(self._ordered()) < 0).any())
         self.rows, self.mantissa = int(state["rows"]), int(state["mantissa"])
         self._non_finite = np.asarray(state["non_finite"], np.int64).copy()
+
+
+def rows_of_window(window: int, dimensions: int) -> int:
+    """Return the rows that a window holds of so many dimensions, if `window` are wanted."""
+    return max(512, min(window, WINDOW_BYTES // (4 * dimensions)) // 16 * 16)
 
 
 def _contiguous(rows: F32) -> F32:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..alerts.alert import Alert, add_alert
 from ..arrays.short_floats import Array
+from .distribution import Drawn, thinned
 from .point import ARRAYS, Point
 
 IN_USE = "am"
@@ -29,6 +30,8 @@ class Course:
         self.begun = 0
         self.newest_full: Mapping[str, Any] | None = None
         """Newest snapshot with all statistics, as it stands in its line."""
+        self.drawn: list[tuple[int, Drawn]] = []
+        """Steps with histograms, and these."""
 
     def add(self, point: Point) -> None:
         """Add an evaluation, in the order of the file."""
@@ -38,10 +41,15 @@ class Course:
             self.begun += 1
             self.newest_full = None
             points.clear()
+            self.drawn.clear()
         while point.number > 0 and points and points[-1].number >= point.number:
             points.pop()
+        while self.drawn and self.drawn[-1][0] >= point.step:
+            self.drawn.pop()
         self.newest_full = point.full or self.newest_full
-        points.append(point._replace(full=None))
+        if point.drawn is not None:
+            self.drawn = thinned([*self.drawn, (point.step, point.drawn)])
+        points.append(point._replace(full=None, drawn=None))
         for cached in ("measured", "steps", "alerts", "letters", "in_use", *ARRAYS):
             vars(self).pop(cached, None)
 

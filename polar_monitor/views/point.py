@@ -6,15 +6,14 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ..alerts.alert import Alert
-from ..arrays.short_floats import Array, unpacked
+from ..arrays.short_floats import Array, read_array
 from ..regime.regime import Verdict
 from ..sinks.jsonl_record import MAX_DIMENSIONS, VERSION
 from ..sinks.scalars import LETTERS
 from ..statistics.rounding import SIZES
 from ..statistics.snapshot import unknown
+from .distribution import read_drawn
 
 STATISTICS = ("information", "information_se", "variance", "posterior_variance", "drift", "drift_se")
 """Statistics of the dimensions that views draw; those of the drift are known in full evaluations alone."""
@@ -52,6 +51,8 @@ class Point(NamedTuple):
     """Step, unit and replacement (`how`) of the probe that the worths are of; None without one."""
     full: Mapping[str, Any] | None = None
     """Snapshot of the line as it stands there, if it has all statistics."""
+    drawn: Mapping[int, Any] | None = None
+    """Histograms of some dimensions, which few lines have."""
 
 
 def read_point(data: Any) -> Point:
@@ -85,6 +86,7 @@ def read_point(data: Any) -> Point:
         arrays=arrays,
         probe=probe,
         full=snapshot if snapshot and snapshot.get("full", True) else None,
+        drawn=read_drawn(data.get("distributions"), dimensions),
     )
 
 
@@ -121,17 +123,6 @@ def _letters(labels: Any) -> str:
     if not LETTERS.keys() >= set(text):
         raise ValueError(f"expected labels of the letters {', '.join(LETTERS)}, got {text[:40]!r}")
     return text
-
-
-def read_array(value: Any, size: int, dimensions: int) -> Array:
-    """Return a statistic of a line, (D,): its one number, its list or its text of short floats of `size` bytes."""
-    if isinstance(value, str):
-        return unpacked(value, size, dimensions)
-    if not isinstance(value, list):
-        return np.full(dimensions, math.nan if value is None else float(value))
-    if len(value) != dimensions:
-        raise ValueError(f"expected {dimensions} numbers, got {len(value)}")
-    return np.array([math.nan if number is None else number for number in value], np.float64)
 
 
 def _number(value: Any) -> float | None:

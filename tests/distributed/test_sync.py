@@ -76,6 +76,37 @@ def test_a_rank_that_dies_is_the_error_of_torch_and_what_rank_0_had_is_on_disk(t
     assert {record.step for record in run} == {1}
 
 
+@pytest.mark.slow
+def test_a_distributed_checkpoint_is_loaded_on_any_number_of_ranks_and_counts_every_row_once(tmp_path):
+    (tmp_path / "saving").mkdir()
+    ranks.run("distributed.on_ranks:saved", 2, tmp_path / "saving", tmp_path / "checkpoint")
+    for size in (1, 2, 4):
+        (tmp_path / str(size)).mkdir()
+        again = ranks.run("distributed.on_ranks:loaded", size, tmp_path / str(size), tmp_path / "checkpoint")
+        for record in again:
+            same(record, again[0])
+            assert record[0][5]["rows"] == 2400 + sum((900, 1500, 0, 700)[:size])
+
+
+@pytest.mark.slow
+def test_a_model_that_is_sharded_trains_the_same_and_is_merged(tmp_path):
+    results = ranks.run("distributed.on_ranks:sharded", 2, tmp_path)
+    for evaluations, same_weights in results:
+        assert same_weights == [True] * 3
+        same(evaluations, results[0][0])
+        for one in evaluations:
+            assert one[0][5]["rows"] > 0
+
+
+@pytest.mark.slow
+def test_every_wrapping_of_ddp_trains_the_same_and_is_merged(tmp_path):
+    for table in ranks.run("distributed.on_ranks:wrapped", 2, tmp_path):
+        for name, (equal, seen, same_words) in table.items():
+            assert equal == [True, True], name
+            assert min(seen) >= 512, (name, seen)
+            assert same_words, name
+
+
 def test_without_several_ranks_it_is_evaluate():
     monitor = polar_monitor.PolarMonitor(every=100, sinks=())
     monitor.observe(np.random.default_rng(0).normal(size=(600, 2)), var=np.full((600, 2), 0.1))
