@@ -40,6 +40,10 @@ def open_page(browser: Any, url: str, width: int, dark: bool = False, script: st
 def save(page: Any, path: Path, first: str | None = None, last: str | None = None) -> None:
     """Save the page, or what lies between two elements of it, as PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    for view in page.locator("div.distribution").all():
+        view.scroll_into_view_if_needed()
+        view.locator("svg, p").first.wait_for()
+        page.evaluate("scrollTo(0, 0)")
     if first is None or last is None:
         page.screenshot(path=path, full_page=True)
         return

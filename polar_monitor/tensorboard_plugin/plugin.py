@@ -11,6 +11,7 @@ from tensorboard.backend import http_util
 from tensorboard.plugins import base_plugin
 from werkzeug import wrappers
 
+from ..views.distribution import with_text
 from ..views.run_set import RunSet
 from ..web.assets import FORMS, UPLOT, form, style, uplot
 from .events import Events
@@ -76,7 +77,7 @@ class PolarisationPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
             if now == seen:
                 return {"seen": now, "runs": None}
             of_events = [one for run, names in others.items() for one in self._events.documents(run, names)]
-            return {"seen": now, "runs": self._runs.documents() + of_events}
+            return {"seen": now, "runs": with_text(self._runs.documents() + of_events)}
 
 
 def _file(read: Callable[[str], str], name: str, kind: str) -> App:

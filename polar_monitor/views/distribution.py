@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,6 +36,16 @@ def _read_one(left: Any, width: Any, counts: Any) -> list[Any]:
     if not (math.isfinite(edge) and math.isfinite(size) and size > 0 and numbers and min(numbers) >= 0):
         raise ValueError("expected a histogram with a finite left edge, a width and counts")
     return [edge, size, numbers]
+
+
+def with_text(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return documents whose histograms are JSON text, which the page reads when their view is scrolled to."""
+    return [
+        run | {"distributions": json.dumps(run["distributions"], allow_nan=False, separators=(",", ":"))}
+        if run.get("distributions")
+        else run
+        for run in runs
+    ]
 
 
 def thinned(drawn: list[tuple[int, Drawn]]) -> list[tuple[int, Drawn]]:

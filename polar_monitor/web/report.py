@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PolarMonitorError
+from ..views.distribution import with_text
 from ..views.find_logs import logs_of
 from ..views.run_set import RunSet
 from .assets import bundle, style, uplot
@@ -48,7 +49,7 @@ def page(runs: Sequence[dict[str, Any]]) -> str:
     """Return the report of some documents as HTML."""
     title = ", ".join(run["title"] for run in runs[:3]) + (" and others" if len(runs) > 3 else "")
     lines = [f"{run['title']}: {run['problem'] or run['text']}" for run in runs]
-    data = json.dumps(runs, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    data = json.dumps(with_text(runs), allow_nan=False, separators=(",", ":"), ensure_ascii=False)
     return PAGE.format(
         title=html.escape(f"{title} · Polar Monitor"),
         style=uplot("uPlot.min.css") + style(),

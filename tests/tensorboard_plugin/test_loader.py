@@ -19,6 +19,7 @@ from polar_monitor.sinks.jsonl_record import to_line
 from polar_monitor.tensorboard_plugin import Loader
 from polar_monitor.tensorboard_plugin.logs import LogFinder
 from polar_monitor.tensorboard_plugin.plugin import PolarisationPlugin
+from polar_monitor.views.distribution import with_text
 from polar_monitor.web.report import runs_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,7 +77,7 @@ def test_the_runs_are_those_of_the_report_and_grow(tmp_path: Path) -> None:
     first = ask(plugin)
     (of_report,) = runs_of([tmp_path])
     (of_tab,) = first["runs"]
-    assert of_tab | {"made": 0} == json.loads(json.dumps(of_report)) | {"made": 0}
+    assert of_tab | {"made": 0} == json.loads(json.dumps(with_text([of_report])[0])) | {"made": 0}
     assert ask(plugin, first["seen"])["runs"] is None
     with open(path, "ab") as file:
         file.write(to_line(run[3]))

@@ -30,6 +30,7 @@ def board(tmp_path: Path) -> str:
 
 def drawing(page: Any) -> str:
     """Return the views that are drawn as SVG as text."""
+    page.locator("div.distribution").scroll_into_view_if_needed()
     parts = [
         page.locator(f".card.{view} svg").first.inner_html()
         for view in ("lifelines", "plane", "distribution", "spectrum")

@@ -164,6 +164,12 @@ def test_the_keyboard_moves_cursor_and_choice(chromium: Any, reports: dict[str, 
 
 def test_the_distribution_follows_the_choice_and_the_cursor(chromium: Any, reports: dict[str, str]) -> None:
     with opened(chromium, reports["falling"], bypass_csp=True) as page:
+        page.set_viewport_size({"width": 1280, "height": 300})
+        page.reload()
+        page.wait_for_selector("div.lifelines .row")
+        page.wait_for_timeout(100)
+        assert page.locator(".distributionname").count() == 0
+        page.locator("div.distribution").scroll_into_view_if_needed()
         name = page.locator(".distributionname")
         assert name.text_content() == "dim 0, fading · step 700 · outline: step 100, before the fall"
         assert page.locator(".distribution .bars").count() == 2

@@ -6,10 +6,16 @@ import { linear, placeOf, short, ticks, whole } from "./scale.js";
 const DISTRIBUTION_HIGH = 236, TOP_OF_BARS = 34, BOTTOM_OF_BARS = 196, GAP_OF_PANELS = 34;
 const PANELS = [["mean", "mean μ over the inputs", -3, 3], ["log_variance", "log σ² over the inputs", -1, 0.5]];
 
+// The histograms of a run, which come as text.
+function histogramsOf(run) {
+  if (typeof run.distributions === "string") run.distributions = JSON.parse(run.distributions);
+  return run.distributions;
+}
+
 // The dimension that is drawn: the chosen one, else the first that fades, else the first.
-export function drawnDimension(state) {
+function drawnDimension(state) {
   const rows = state.run.lifelines;
-  return state.selected ?? (rows.find((row) => row.state === "fading") ?? rows[0])?.dimension ?? state.run.distributions.dimensions[0];
+  return state.selected ?? (rows.find((row) => row.state === "fading") ?? rows[0])?.dimension ?? histogramsOf(state.run).dimensions[0];
 }
 
 const normal = (v) => Math.exp(-v * v / 2) / Math.sqrt(2 * Math.PI);
@@ -21,10 +27,12 @@ function staircase([left, size, counts]) {
 }
 
 export function distribution(state, width) {
-  const { run } = state, data = run.distributions, holder = html("div", { class: "distribution" });
-  const panels = PANELS.filter(([kind]) => data[kind].some((steps) => steps.some(Boolean))), wide = (width - GAP_OF_PANELS * (panels.length - 1)) / panels.length;
+  const { run } = state, holder = html("div", { class: "distribution" });
   let shown = "";
   function update() {
+    if (!state.histogramsSeen) return;
+    const data = histogramsOf(run), panels = PANELS.filter(([kind]) => data[kind].some((steps) => steps.some(Boolean)));
+    const wide = (width - GAP_OF_PANELS * (panels.length - 1)) / panels.length;
     const j = drawnDimension(state), place = data.dimensions.indexOf(j), row = run.lifelines.find((one) => one.dimension === j);
     const at = state.step === null ? data.steps.length - 1 : placeOf(data.steps, state.step);
     const key = `${j} ${at}`;
@@ -66,13 +74,17 @@ export function distribution(state, width) {
     if (!now) group.append(label(left + size / 2, (TOP_OF_BARS + BOTTOM_OF_BARS) / 2, "no finite value at this step", "quiet", "middle"));
     return group;
   }
+  const seen = () => { state.histogramsSeen = true; update(); };
+  const watch = new IntersectionObserver((entries) => { if (entries.some((one) => one.isIntersecting)) { watch.disconnect(); seen(); } }, { rootMargin: "200px" });
+  watch.observe(holder);
+  addEventListener("beforeprint", seen, { once: true });
   update();
   state.listen(update);
   return holder;
 }
 
 export function distributionTable(run) {
-  const table = [["step", "dimension", "of", "from", "to", "inputs"]], data = run.distributions;
+  const table = [["step", "dimension", "of", "from", "to", "inputs"]], data = histogramsOf(run);
   for (const [kind] of PANELS) data.dimensions.forEach((j, place) => data.steps.forEach((step, at) => {
     const [left, size, counts] = data[kind][place][at] ?? [0, 0, []];
     counts.forEach((count, i) => table.push([step, j, kind === "mean" ? "mean" : "log σ²", left + i * size, left + (i + 1) * size, count]));

@@ -22,7 +22,7 @@ function card(name, title, body, table, picture = () => body.querySelector("svg"
 // Draws runs into `root`; returns the state of the one that is shown. `kept` has the choices of an earlier drawing.
 export function drawPage(root, runs, kept = {}) {
   const whichOpen = runs[kept.place ?? 0] ? kept.place ?? 0 : 0, run = runs[whichOpen];
-  const state = makeState(run), drawable = runs.filter((one) => !one.problem);
+  const state = Object.assign(makeState(run), { histogramsSeen: kept.histogramsSeen ?? false }), drawable = runs.filter((one) => !one.problem);
   const width = Math.max(280, Math.min(root.clientWidth || 1200, 1500) - 66), wide = width >= 914;
   const open = (place) => drawPage(root, runs, { place, live: kept.live });
   const parts = [html("h1", {}, html("span", {}, runs.length > 1 ? `${runs.length} runs` : run.title), html("span", { class: "quiet" }, " Polar Monitor"), run.problem || runs.length > 1 ? null : age(run, kept.live))];

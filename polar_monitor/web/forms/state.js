@@ -7,6 +7,7 @@ export function makeState(run) {
     run,
     step: null, // null: the newest evaluation
     selected: null,
+    histogramsSeen: false, // they are read and drawn when their view is first scrolled to
     listen: (listener) => listeners.push(listener),
     setStep(step) { if (step !== state.step) { state.step = step; changed(); } },
     select(dimension) { state.selected = dimension === state.selected ? null : dimension; changed(); },
