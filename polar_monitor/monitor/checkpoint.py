@@ -13,11 +13,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from .._torch_compat import rank
 from .._validation import is_version, state_count
 from ..alerts.alert import Alert
 from ..alerts.alert_log import AlertLog
+from ..distributed.exchange import is_shared
 from ..errors import PolarMonitorError
 from ..schedule.duty_cycle import HookDutyCycle
+from ..schedule.shared import SharedSchedule
 from .evaluation_loop import EvaluationLoop
 from .pipeline import ModePipeline, check_pipeline
 from .training_context import TrainingContextBuffer
@@ -89,6 +92,8 @@ def _resume(
     training_context.weight_decay = loop.training_context.weight_decay
     loop.training_context = training_context
     loop.schedule.load_state_dict(schedule)
+    if is_shared() and any(pipeline.loaded_shared for pipeline in pipelines.values()):
+        loop.schedule.shared = SharedSchedule()  # no rank may evaluate by itself before the first merge
     loop.evaluations = schedule["evaluations"]
     loop.alerts = AlertLog(alerts)
     loop.diagnostics.resume()
@@ -196,4 +201,6 @@ def _pipeline(loop: EvaluationLoop, mode: str, saved: Mapping[str, Any]) -> Mode
             f"expected {expected} dimensions, as the model has, got {loaded.stream.dimensions}: the state is of "
             "another latent"
         )
+    if saved.get("merged") and rank():
+        loaded.count_from_zero()
     return loaded

@@ -16,8 +16,10 @@ from typing import Any
 
 from ..errors import PolarMonitorError, warn
 from ..evaluation import Evaluation
+from ..regime.regime import Verdict
 from ._append import append, is_gone
 from ._lock import LogLock, lock_of
+from .drawing_schedule import DrawingSchedule
 from .jsonl_reader import decode
 from .jsonl_reader import read_jsonl as read_jsonl
 from .jsonl_reader import read_numbered as read_numbered
@@ -25,6 +27,8 @@ from .jsonl_record import to_line as to_line
 
 BEGINNING = b'{"version":'
 """First bytes of every log. A file with other first bytes is never appended to and never repaired."""
+HISTOGRAMS_EVERY = 8
+"""Evaluations after which a line has histograms again, at the next full one."""
 
 
 class JsonlSink:
@@ -36,6 +40,9 @@ class JsonlSink:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        from .distributions import distributions  # it needs the kernels, which a reader of logs does without
+
+        self._histograms = distributions
         self.path = Path(path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,6 +55,9 @@ class JsonlSink:
                 "pass a path in a folder that can be written to, or leave this sink out"
             ) from error
         self._setups: dict[str, Mapping[str, Any]] = {}
+        self._drawings: dict[tuple[str, str], DrawingSchedule] = {}
+        self._verdicts: dict[tuple[str, str], Verdict | None] = {}
+        """Verdict of the newest line of each latent and mode."""
         self._lock: LogLock | None = None
         self._names: set[str] = set()
         """Names of the latents that have a line of this run."""
@@ -75,7 +85,18 @@ class JsonlSink:
             raise PolarMonitorError(f"another process writes to {str(self.path)!r}: pass another path or log_dir=")
         if evaluation.name not in self._names:
             self._begin_run(evaluation)
-        append(self._file, to_line(evaluation, self._setups.get(evaluation.name)))
+        key = evaluation.name, evaluation.mode
+        schedule = self._drawings.setdefault(key, DrawingSchedule(HISTOGRAMS_EVERY))
+        verdict = None if evaluation.regime is None else evaluation.regime.verdict
+        full = evaluation.snapshot is not None and evaluation.snapshot.full
+        drawn = schedule.due(full, verdict is not self._verdicts.get(key))
+        histograms = self._histograms(evaluation.snapshot) if drawn and evaluation.snapshot is not None else None
+        try:
+            append(self._file, to_line(evaluation, self._setups.get(evaluation.name), histograms))
+        except BaseException:
+            schedule.repeat()
+            raise
+        self._verdicts[key] = verdict
         self._end = self._file.tell()
 
     def _find_file(self) -> None:

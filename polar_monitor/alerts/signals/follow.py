@@ -70,7 +70,7 @@ def follow(
         )
         cusum, warned = _settle(warned, cusum, counts[1], rules)
 
-    healthy = None if largest_drop <= MAX_HEALTHY_DROP else (cusum.unreported_drop <= MAX_HEALTHY_DROP) | ~going
+    healthy = None if largest_drop <= MAX_HEALTHY_DROP else cusum.unreported_drop <= MAX_HEALTHY_DROP
     if not all_known:  # of what is not known nobody can say that it is healthy
         known = np.isfinite(s.information) | ~going
         healthy = known if healthy is None else healthy & known
@@ -142,7 +142,8 @@ def _last_healthy(
     history: DimensionHistory, healthy: Flags, going: Flags, moments: Array, contexts: Array, step: int
 ) -> tuple[Array, Array, Ints]:
     """Return the moments, the contexts and the step at which each dimension was healthy last, if some are not now."""
-    steps = np.where(healthy | (history.healthy_step == NEVER), step, history.healthy_step)
+    before = history.healthy_step
+    steps = np.where(healthy | (before == NEVER), step, before)
     return (
         np.where(healthy, moments, history.healthy_moments),
         np.where(healthy[:, None], contexts, history.healthy_context),
