@@ -279,11 +279,6 @@ SUGGESTIONS = {
         lambda: polar_monitor.ablate(lambda z: z, (torch.from_numpy(ROWS), X)),
         lambda: polar_monitor.ablate(nn.Identity(), CODES, targets=CODES + 0.1 * torch.randn(CODES.shape)),
     ),
-    "a fault of a decoder's codes": Suggestion(
-        "pass gain= of their dimensions",
-        lambda: classify(ROWS.reshape(200, 3, 3), decoder=nn.Linear(3, 2)),
-        lambda: classify(ROWS.reshape(200, 3, 3), gain=np.ones(3)),
-    ),
     "a prior of a function": Suggestion(
         "pass the two arrays that it gives for these rows",
         lambda: classify(ROWS, prior=lambda out: (out, out)),
