@@ -1,4 +1,4 @@
-"""What each rank of a test does; `tests/helpers/ranks.py` runs it in a process of its own."""
+"""What each rank of a test does; `start.py` runs it in a process of its own."""
 
 import os
 import signal
