@@ -1,4 +1,4 @@
-.PHONY: lint test slow bench docs
+.PHONY: lint test slow bench docs integrations
 lint:
 	ruff check . && ruff format --check . && mypy && codespell
 test:
@@ -9,3 +9,6 @@ bench:
 	python bench/overhead.py && python -m pytest bench/evaluation.py bench/kernels.py bench/window.py && python bench/sinks.py
 docs:
 	python -m pytest tests/test_docstrings.py tests/test_examples.py tests/test_language.py
+integrations: # installs every framework and tracker that fits beside the others; aim needs an environment of its own
+	python -m pip install -e ".[test,lightning,transformers,ignite,scvi,diffusers,pythae,pyro,torch_geometric,torchmetrics,wandb,mlflow,trackio]"
+	python -m pytest -m integrations

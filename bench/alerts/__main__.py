@@ -20,6 +20,7 @@ from polar_monitor.alerts.alert_rules import AlertRules, from_plain, read_rules
 
 from .report import densities, named, tables
 from .report.describe import line
+from .report.room import room
 from .scoring import decays
 from .scoring.density import DENSEST, thinned
 from .scoring.outcomes import Outcome, outcome, prepared
@@ -31,6 +32,7 @@ from .tuning.search import tune
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "results" / "alerts.md"
 AT_DENSITIES: dict[str, Callable[[Sequence[Outcome]], str]] = {
     "Alerts at five densities": densities.densities,
+    "Room for a warning": room,
     "What others take over": densities.settling,
     "Agreement between densities": densities.tolerances,
     "Forecasts at five densities": densities.forecasts,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Concatenate, ParamSpec
 
 from torch import nn
@@ -44,6 +44,15 @@ def _with_arguments_of(
     return decorate
 
 
+def check_names(arguments: Iterable[str], function: str) -> None:
+    """Raise TypeError for an argument that PolarMonitor does not have; the message names the nearest one."""
+    known = list(inspect.signature(PolarMonitor).parameters)
+    for unknown in set(arguments) - set(known):
+        close = difflib.get_close_matches(unknown, known, n=1)
+        nearest = f": did you mean {close[0]}=?" if close else ""
+        raise TypeError(f"{function}() got an unexpected argument {unknown!r}{nearest}")
+
+
 @_with_arguments_of(PolarMonitor)
 def attach(model: nn.Module, **arguments: Any) -> PolarMonitor:
     """Watch the latent variables of a model while it trains; the training loop stays as it is.
@@ -70,11 +79,7 @@ def attach(model: nn.Module, **arguments: Any) -> PolarMonitor:
         >>> print(monitor.explain().splitlines()[0][:40])
         mean from 'fc_mu', logvar from 'fc_logva
     """
-    known = list(inspect.signature(PolarMonitor).parameters)
-    for unknown in set(arguments) - set(known):
-        close = difflib.get_close_matches(unknown, known, n=1)
-        nearest = f": did you mean {close[0]}=?" if close else ""
-        raise TypeError(f"attach() got an unexpected argument {unknown!r}{nearest}")
+    check_names(arguments, "attach")
     monitor = PolarMonitor(**arguments)
     inner = unwrap(model)
     monitor.attach(inner, replacing=attached_monitors.get(inner, {}).get(monitor.name))

@@ -31,9 +31,10 @@ from ..evaluation import Evaluation, Health
 from ..regime.judge import completed, judge
 from ..regime.regime import Regime
 from ..schedule import quiet
+from ..statistics.full import FIRST_SECONDS
 from ..statistics.snapshot import Snapshot
 from .options import Settings
-from .summary import left_out
+from .summary import left_out, put_off
 
 if TYPE_CHECKING:
     from ..statistics.stream import LatentStream
@@ -90,7 +91,7 @@ class ModePipeline:
         """Quoted name of the module that gives the spread, for messages; '' without such a module."""
         self.left_out = ""
         """Text on the dimensions that the latest full snapshot left out of a wide latent; '' for none."""
-        self._padding = PaddingLook()
+        self.padding = PaddingLook()
         self._letters = ""
         """Letters of the axes of the rows in the stream."""
         self.refused_unit = False
@@ -185,7 +186,7 @@ class ModePipeline:
                 return
             variance = to_variance(batch.spread, self.kind, out=batch.spread)  # the ring's memory, which is read once
         if len(self.ring.letters) == 3:
-            self._padding.look(batch.mean, batch.inputs, batch.steps, batch.number)
+            self.padding.look(batch.mean, batch.inputs, batch.steps, batch.number)
         skipped = 0 if missed else batch.dropped
         self.stream.update(batch.mean, variance, batch.inputs, self.ring.mantissa, batch.steps, skipped)
         self.seen += batch.mean.shape[0]
@@ -260,23 +261,27 @@ class ModePipeline:
     ) -> Evaluation:
         """Take a snapshot at `step`, judge it, ask for alerts, and return the record; `health` is called at the end.
 
-        The snapshot has all statistics if `full`, if it is the first, every `FULL_EVERY`-th time, if the verdict
-        changes, and always with a published criterion or with rules of third parties, which may read any of them.
+        The snapshot has all statistics if `full`, if it is the first of a latent that is not very wide, every
+        `FULL_EVERY`-th time, if the verdict changes, and always with a published criterion or with rules of third
+        parties, which may read any of them.
         """
         resumed, observed, s = self.resumed(), self.observed, self.settings
         earlier, before = self.snapshot, self.regime
         stream = self.judged
         if stream is not None and stream.rows:
-            full = full or self.snapshot is None or self.light + 1 >= FULL_EVERY
-            full = full or bool(s.extra) or s.criterion != "information"
+            full = full or bool(s.extra) or s.criterion != "information" or self.light + 1 >= FULL_EVERY
+            first = self.snapshot is None and not full
             decoder = self.decoder
-            if full and decoder is not None:
-                stream.scale = decoder.scale(stream)
+            if decoder is not None:
+                stream.scale = decoder.scale(stream, self.ring, begins=full or first)
             is_plain_code = self.kind is None and stream.scale.gain is None
             stream.explained = context.explained if is_plain_code else math.nan
-            self.snapshot = stream.snapshot(step, full)
+            snapshot = stream.snapshot(step, full)
+            if first and not self._is_put_off(stream):
+                full, snapshot = True, stream.complete(snapshot)
+            self.snapshot = snapshot
             if decoder is not None and not full and stream.scale.is_outdated(self.snapshot.variance):
-                full, stream.scale = True, decoder.scale(stream)
+                full, stream.scale = True, decoder.scale(stream, self.ring)
                 self.snapshot = stream.snapshot(step, full)
             self.regime = judge(self.snapshot, before, s.criterion)
             self.light = 0 if full else self.light + 1
@@ -297,6 +302,14 @@ class ModePipeline:
             step, time.time(), s.name, self.mode, observed, self.snapshot, self.regime, alerts, health(), context,
             resumed=resumed,
         )  # fmt: skip
+
+    def _is_put_off(self, stream: LatentStream) -> bool:
+        """Return True, and say so, if the latent is so wide that the rest of the first snapshot comes later."""
+        if stream.light_seconds <= FIRST_SECONDS:
+            return False
+        self.left_out = put_off(stream.dimensions)
+        log_line(logging.INFO, "%s", self.left_out)
+        return True
 
     def _tell_what_is_left_out(self) -> None:
         """Keep what the latest full snapshot left out, and log it once."""
@@ -389,7 +402,7 @@ class ModePipeline:
 
     def release_user_objects(self, settings: Settings) -> None:
         """Drop the rules of third parties and the decoder; `settings` are the same without the rules."""
-        self.decoder = None
+        self.decoder = self.padding.listener = self.ring.full_codes = None
         self.settings, self.alerts.custom_rules = settings, ()
 
 

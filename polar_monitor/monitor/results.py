@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..alerts.alert import Alert
 from ..alerts.alerts import Alerts
@@ -20,6 +20,9 @@ from .outputs import Outputs
 from .shared import sync
 from .sources.latent_search import LatentSearch
 from .sources.observe import checked_mode
+
+if TYPE_CHECKING:
+    from ..downstream.latent_statistics import LatentStatistics
 
 
 class Results:
@@ -79,6 +82,28 @@ class Results:
         Without `mode` it is the first of `modes`. Raises PolarMonitorError for a mode that is not watched.
         """
         return self._complete(mode)[1]
+
+    def latent_statistics(self, mode: str | None = None) -> LatentStatistics | None:
+        """Return mean, standard deviation and scaling factor of the latent's samples, or None before the first row.
+
+        They are what a diffusion model in this latent space needs: `scaling_factor` is 1 / std of all channels,
+        `mean` and `std` have a number for each. The moments are exact for the rows of the window, rows that wait for
+        an evaluation included. Latents that a callable `prior=` standardises are measured as they are then.
+        Without `mode` it is the first of `modes`. Raises PolarMonitorError for a mode that is not watched.
+
+        Example:
+            >>> import numpy as np, polar_monitor
+            >>> monitor = polar_monitor.PolarMonitor(sinks=())
+            >>> monitor.observe(np.tile([[3.0], [5.0]], (600, 2)), var=np.full((1200, 2), 3.0))
+            >>> monitor.latent_statistics()
+            <LatentStatistics of 2 channels: scaling factor 0.5, shift factor 4, 1200 rows>
+        """
+        from ..downstream.latent_statistics import latent_statistics
+
+        pipeline = self._loop.pipelines.get(checked_mode(mode, self._loop.options.modes))
+        self._loop.ingest_pending()
+        stream = None if pipeline is None else pipeline.stream
+        return None if stream is None or not stream.rows else latent_statistics(stream)
 
     @property
     def alerts(self) -> tuple[Alert, ...]:

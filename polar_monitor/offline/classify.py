@@ -29,6 +29,7 @@ def classify(
     resolution: float | None = None,
     decoder: Any = None,
     gain: Any = None,
+    data_variance: float | None = None,
     criterion: str = "information",
 ) -> Regime:
     """Return the labels and the verdict for latents of n independent inputs, as a training run would give them.
@@ -51,10 +52,13 @@ def classify(
         resolution: Without a spread, the noise τ at which the mean is resolved, in the units of the mean; it gives the
             labels of an autoencoder a scale. None is a tenth of the scale of a typical dimension, which compares
             dimensions with each other: a code that has shrunk to nothing then looks like any other.
-        decoder: Without a spread, the decoder that takes codes (n, D): a module, or a callable code → output. What it
-            does with each dimension gives the scale, whatever the scale of the code; where it ignores the code, no
-            dimension is active. It runs in eval mode, and modes, buffers and random numbers are put back.
+        decoder: Without a spread, the decoder that takes the codes: a module, or a callable code → output. What it does
+            with each dimension gives the scale, whatever the scale of the code; where it ignores the code, no dimension
+            is active. It runs in eval mode, and modes, buffers and random numbers are put back.
         gain: In place of it, its gains (D,), as `polar_monitor.decoder_gain` gives them, or a number.
+        data_variance: Beside `decoder`, the variance of a number of the data over the inputs: x.var(0).mean(). The
+            decoder ignores the code if this changes less than 10⁻⁴ of it. None: of the decoder's outputs, all numbers
+            together, which is larger where some are always higher than others.
         criterion: "information", or the name of a published criterion.
 
     Returns:
@@ -75,7 +79,7 @@ def classify(
         (['active', 'passive'], 'polarised')
     """
     kind, spread = one_spread(logvar=logvar, var=var, std=std, logstd=logstd)
-    scale = scale_by(kind, resolution, decoder, gain)
+    scale = scale_by(mean, kind, resolution, decoder, gain, layout, mask, data_variance)
     regime, doubt = judged(mean, kind, spread, prior, resolution, criterion, layout, mask, scale)
     if doubt:
         warnings.warn(f"polar_monitor: {doubt}", PolarMonitorWarning, stacklevel=2)

@@ -140,11 +140,11 @@ class Partial:
     def result(self, *, criterion: str = "information", decoder: Any = None, gain: Any = None) -> Regime:
         """Return the regime of all inputs so far, as `classify` does; more may be added later.
 
-        `criterion`, `decoder` and `gain` are those of `classify`. Raises PolarMonitorError without a row, and for an
-        input that came twice.
+        `criterion`, `decoder` (of codes (n, D)) and `gain` are those of `classify`. Raises PolarMonitorError without a
+        row, and for an input that came twice.
         """
         kind = next(iter(self._spreads), None)
-        regime, doubt = self.judged(criterion, scale_by(kind, self._subset.resolution, decoder, gain))
+        regime, doubt = self.judged(criterion, scale_by(None, kind, self._subset.resolution, decoder, gain))
         if doubt:
             warnings.warn(f"polar_monitor: {doubt}", PolarMonitorWarning, stacklevel=2)
         return regime

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..errors import PolarMonitorError
 from ..kernels.light.short import shorten
-from ..kernels.light.steps import DRIFT, MEAN, VARIANCE
+from ..kernels.light.steps import DRIFT, DRIFT_SE, MEAN, VARIANCE
 from ..kernels.light.take import clean, take
 from ..kernels.mixture import NO_ROWS
 from .array_types import F32, Array
@@ -33,6 +33,7 @@ from .rows.step_means import codes_around_steps
 from .snapshot import Snapshot
 from .thresholds import MIN_EXPLAINED
 from .window import NAMES, light_statistics
+from .windowed_histogram import histograms_of_log
 from .work_space import WorkSpace
 
 WINDOW_BYTES = 64 * 2**20
@@ -74,9 +75,9 @@ class LatentStream:
         """True if full snapshots must be quick: they cover some dimensions of a wide latent."""
         self.entropies = entropies
         """True if they have the entropies of all dimensions nevertheless."""
-        self._seconds = 0.0
+        self.light_seconds = 0.0
         """Seconds of the processor that the latest light statistics took."""
-        self.window = max(512, min(window, WINDOW_BYTES // (4 * dimensions)) // 16 * 16)
+        self.window = rows_of_window(window, dimensions)
         self.has_variance = has_variance
         self.resolution = resolution
         self.scale = NO_SCALE
@@ -161,6 +162,10 @@ class LatentStream:
         """Return the newest rows (n, D), at most so many, that are finite in all dimensions."""
         return self._ring.newest(rows)
 
+    def columns(self) -> tuple[F32, F32 | None, NDArray[np.int64]]:
+        """Return means and variances (D, n) of the window, in storage order, and the inputs (n,) of its rows."""
+        return self._ring.columns()
+
     def held(self) -> tuple[F32, F32 | None, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return means and variances (n, D), the inputs and the steps (n,) of the window, and the counts `non_finite`.
 
@@ -214,7 +219,7 @@ class LatentStream:
             codes = codes_around_steps(ring, mean, group, numbers.scattered, work, gain)
         began = thread_time()
         self._statistics = light_statistics(codes, variance, group, *prior, self.resolution, work)
-        self._seconds = thread_time() - began
+        self.light_seconds = thread_time() - began
         if gain is not None and not self.has_variance:
             work.block[MEAN_ROW], work.block[VARIANCE_ROW] = work.about[MEAN], work.about[VARIANCE]
         n, steps = ring.filled, ring.steps[: ring.filled]
@@ -271,7 +276,9 @@ class LatentStream:
             full=True,
             covered=self.dimensions if covered is None else len(covered.dimensions),
             drift=work.about[DRIFT].copy(),
+            drift_se=work.about[DRIFT_SE].copy(),
             **self._histogram.statistics(ring, mean, covered),
+            log_variance_histograms=histograms_of_log(variance, snapshot.information),
             **rest,
         )
         return rounded(snapshot)
@@ -280,7 +287,7 @@ class LatentStream:
         """Return the dimensions that a full snapshot covers; None for all."""
         if not self.bounded:
             return None
-        which = choose_covered(self._statistics["information"], self._seconds, self._ring.filled)
+        which = choose_covered(self._statistics["information"], self.light_seconds, self._ring.filled)
         return None if which is None else Covered(which, mean[which])
 
     def catch_up(self) -> None:
@@ -324,6 +331,11 @@ class LatentStream:
         self._begin(ring, numbers, histogram)
         self.scale, self._surplus, self.rows, self.mantissa = scale, surplus, rows, mantissa
         self._non_finite = non_finite
+
+
+def rows_of_window(window: int, dimensions: int) -> int:
+    """Return the rows that a window holds of so many dimensions, if `window` are wanted."""
+    return max(512, min(window, WINDOW_BYTES // (4 * dimensions)) // 16 * 16)
 
 
 def _per_dimension(value: Any, dimensions: int, what: str) -> Array:

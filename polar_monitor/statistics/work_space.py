@@ -37,8 +37,8 @@ class WorkSpace:
         self.kinds = np.empty(len(dimensions.NAMES), np.uint8)
         self._codes: F32 | None = None
         self.ones = np.ones(D)
-        self.about = np.empty((3, D))
-        """Mean, variance and movement of codes around the means of their steps."""
+        self.about = np.empty((4, D))
+        """Mean, variance and movement of codes around the means of their steps, and the error of the movement."""
         self._spread: tuple[F32, NDArray[np.int32]] | None = None
         self._nodes: dict[bool, NDArray[np.float64]] = {}
 

@@ -57,7 +57,7 @@ def rows(n, seed, dimensions=3, has_variance=True, per=1, step=0):
     mean = rng.normal(size=(n, dimensions)).astype(np.float32)
     variance = rng.random((n, dimensions)).astype(np.float32) if has_variance else None
     inputs = 100 + np.arange(n) // per
-    counts, kind = np.array([10 * n, n, 9 * n, n, 0]), "var" if has_variance else None
+    counts = np.array([10 * n, n, 9 * n, n, 0])
     return Share(
         mean, variance, inputs, np.full(n, step), np.arange(dimensions), counts, 23, "var" if has_variance else None
     )

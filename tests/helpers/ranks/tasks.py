@@ -1,4 +1,4 @@
-"""What each rank of a test does; `tests/helpers/ranks.py` runs it in a process of its own."""
+"""What each rank of a test does; `start.py` runs it in a process of its own."""
 
 import os
 import signal
@@ -7,9 +7,13 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed import checkpoint
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 import polar_monitor
+from polar_monitor.distributed.checkpoint import Checkpoint
 from polar_monitor.errors import PolarMonitorError
 
 SIZES = (900, 1500, 0, 700)
@@ -128,3 +132,83 @@ def dying(rank, folder):
     if rank == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     observe(monitor, rows(rank)).sync()
+
+
+def saved(rank, folder):
+    """Merge, and save with torch.distributed.checkpoint."""
+    monitor = observe(new(), rows(rank))
+    record(monitor.sync())
+    checkpoint.save({"monitor": Checkpoint(monitor)}, checkpoint_id=folder)
+    return True
+
+
+def loaded(rank, folder):
+    """Load that checkpoint on any number of ranks, and merge with new rows."""
+    monitor = new()
+    checkpoint.load({"monitor": Checkpoint(monitor)}, checkpoint_id=folder)
+    return record(observe(monitor, rows(rank)).sync())
+
+
+def sharded(rank):
+    """Train a model that FSDP2 has sharded, with the monitor attached before and after, and without."""
+    mesh = init_device_mesh("cpu", (dist.get_world_size(),))
+    results, weights = [], []
+    for when in ("before", "after", "never"):
+        torch.manual_seed(0)
+        model = Vae()
+        monitor = polar_monitor.attach(model, sinks=()) if when == "before" else None
+        fully_shard(model, mesh=mesh)
+        monitor = polar_monitor.attach(model, sinks=()) if when == "after" else monitor
+        optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+        torch.manual_seed(1 + rank)
+        for _ in range(30):
+            model(torch.randn(32, 8)).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            if monitor is not None:
+                monitor.sync(due=True)
+        weights.append([p.full_tensor().detach() for p in model.parameters()])
+        if monitor is not None:
+            results.append(record(monitor.sync()))
+    return results, [all(torch.equal(a, b) for a, b in zip(weights[-1], some, strict=True)) for some in weights]
+
+
+WRAPPINGS = {
+    "plain": DistributedDataParallel,
+    "static graph": lambda model: DistributedDataParallel(model, static_graph=True),
+    "unused parameters": lambda model: DistributedDataParallel(model, find_unused_parameters=True),
+    "compiled": lambda model: torch.compile(DistributedDataParallel(model), backend="aot_eager"),
+    "compiled inside": lambda model: DistributedDataParallel(torch.compile(model, backend="aot_eager")),
+}
+
+
+def wrapped(rank):
+    """Train with every wrapping of DDP, attached before and after it, and without the monitor."""
+    table = {}
+    for name, wrap in WRAPPINGS.items():
+        weights, seen, tags = {}, [], []
+        for when in ("never", "before", "after"):
+            torch._dynamo.reset()  # compiled code is kept by class, and that of the first has no hooks
+            torch.manual_seed(0)
+            model = Vae()
+            monitor = polar_monitor.attach(model, sinks=()) if when == "before" else None
+            model = wrap(model)
+            monitor = polar_monitor.attach(model, sinks=()) if when == "after" else monitor
+            optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+            torch.manual_seed(1 + rank)
+            for _ in range(12):
+                model(torch.randn(64, 8)).backward()
+                optimizer.step()
+                optimizer.zero_grad()
+                if monitor is not None:
+                    monitor.sync(due=True)
+            if monitor is not None:
+                monitor.sync()
+                snapshot = monitor.snapshot()
+                seen.append(0 if snapshot is None else snapshot.rows)
+                tags.append(monitor.explain().splitlines()[0])
+                monitor.detach()
+            weights[when] = [p.detach().clone() for p in model.parameters()]
+        equal = [all(map(torch.equal, weights["never"], weights[when])) for when in ("before", "after")]
+        table[name] = equal, seen, tags[0] == tags[1]
+    return table

@@ -1,0 +1,52 @@
+"""The blocks of the page on frameworks run, and its tables name what exists."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from frameworks import is_installed
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "frameworks.md").read_text(encoding="utf-8")
+BEGINNING, *_ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+BLOCKS = dict(re.findall(r"<!-- needs: (\w+) -->\n```python\n(.*?)```", PAGE, re.DOTALL))
+
+
+@pytest.mark.integrations
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("error::polar_monitor.PolarMonitorWarning")
+@pytest.mark.parametrize("package", BLOCKS)
+def test_the_block_runs(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not is_installed(package):
+        pytest.skip(f"{package} is not installed")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(BEGINNING, names)
+    exec(BLOCKS[package], names)
+    watched = names.get("monitor") or getattr(names.get("callback") or names.get("handler"), "monitor", None)
+    if package != "torchmetrics":
+        assert watched.regime() is not None
+        assert watched.health().errors == 0
+        watched.detach()
+
+
+def test_every_python_block_is_run() -> None:
+    assert len(BLOCKS) + 1 == PAGE.count("```python")
+
+
+def test_every_extra_exists() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    table = PAGE.split("| framework |")[1].split("\n\n")[0]
+    named = {name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.rsplit("|", 2)[1])}
+    assert len(named) == 14
+    assert named <= extras.keys()
+
+
+def test_every_section_of_the_table_exists() -> None:
+    titles = re.findall(r"^## (.*)$", PAGE, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+    assert set(re.findall(r"\]\(#([^)]+)\)", PAGE)) == anchors
