@@ -25,6 +25,8 @@ class InputNumbers:
         """True if some input has several rows."""
         self.scattered = False
         """True if the rows of some input may lie apart in the window."""
+        self._room: NDArray[np.int32] = np.empty(0, np.int32)
+        """Memory of `group`, kept from one evaluation to the next."""
 
     def of_new_rows(self, n: int, per: int | NDArray[Any] | None) -> Integers:
         """Return the number of the input of each of n new rows; `LatentStream.update` says what `per` is."""
@@ -61,10 +63,12 @@ class InputNumbers:
         return counted
 
     def group(self, inputs: Integers) -> NDArray[np.int32] | None:
-        """Number the inputs (n,) from 0 in the order of their rows; None if every row is an input."""
+        """Number the inputs (n,) from 0 in the order of their rows; None if each row is one. The next call overwrites it."""
         if not self.several:
             return None
-        group = np.empty(len(inputs), np.int32)
+        if len(self._room) != len(inputs):
+            self._room = np.empty(len(inputs), np.int32)
+        group = self._room
         return group if number_inputs(inputs, group) < len(inputs) else None
 
     def state_dict(self) -> dict[str, Any]:
