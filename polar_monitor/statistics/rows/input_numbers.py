@@ -63,7 +63,7 @@ class InputNumbers:
         return counted
 
     def group(self, inputs: Integers) -> NDArray[np.int32] | None:
-        """Number the inputs (n,) from 0 in the order of their rows; None if each row is one. The next call overwrites it."""
+        """Number the inputs (n,) from 0 in the order of their rows, until the next call; None if each row is one."""
         if not self.several:
             return None
         if len(self._room) != len(inputs):
