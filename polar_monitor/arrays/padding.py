@@ -58,7 +58,7 @@ class PaddingLook:
 def warn_of_padding(what: str, answer: str = "") -> None:
     """Warn of padding that counts as data; `answer` is the argument that shows it, and what to write."""
     if answer:
-        warn(f"{what}: they are padding, which counts as data. There, {answer}")
+        warn(f"{what}: they are padding, which counts as data, and {answer}")
         return
     warn(
         f"{what}: they look like padding, which counts as data. If so, write mask=lambda x, …: a tensor (n, T) that is "

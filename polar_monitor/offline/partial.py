@@ -137,14 +137,17 @@ class Partial:
             self._next = max(self._next, other._next)
         return self
 
-    def result(self, *, criterion: str = "information", decoder: Any = None, gain: Any = None) -> Regime:
+    def result(
+        self, *, criterion: str = "information", decoder: Any = None, gain: Any = None, data_variance: Any = None
+    ) -> Regime:
         """Return the regime of all inputs so far, as `classify` does; more may be added later.
 
-        `criterion`, `decoder` (of codes (n, D)) and `gain` are those of `classify`. Raises PolarMonitorError without a
+        The arguments are those of `classify`; a decoder takes codes (n, D) here. Raises PolarMonitorError without a
         row, and for an input that came twice.
         """
-        kind = next(iter(self._spreads), None)
-        regime, doubt = self.judged(criterion, scale_by(None, kind, self._subset.resolution, decoder, gain))
+        kind, resolution = next(iter(self._spreads), None), self._subset.resolution
+        scale = scale_by(None, kind, resolution, decoder, gain, data_variance=data_variance)
+        regime, doubt = self.judged(criterion, scale)
         if doubt:
             warnings.warn(f"polar_monitor: {doubt}", PolarMonitorWarning, stacklevel=2)
         return regime

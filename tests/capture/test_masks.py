@@ -190,7 +190,7 @@ def test_padding_without_a_mask_is_pointed_out_once_with_a_line_that_is_right(
 ) -> None:
     inside = "encoder." if isinstance(model, Padded) else ""
     names = {"mean": f"{inside}mu", "logvar": f"{inside}logvar"}
-    with pytest.warns(PolarMonitorWarning, match="they are padding, which counts as data. There, ") as caught:
+    with pytest.warns(PolarMonitorWarning, match="they are padding, which counts as data, and ") as caught:
         monitor = watched(model, **names, every=5)
         run(model, lambda x, real: forward(model, x, real))
     texts = [str(one.message) for one in caught if "padding" in str(one.message)]

@@ -144,3 +144,16 @@ def test_a_spread_in_another_unit_is_warned_of_as_by_classify():
         polar_monitor.classify(mean, logvar=variance)
     with pytest.warns(PolarMonitorWarning, match="var"):
         Partial().update(mean, logvar=variance).result()
+
+
+def test_a_decoder_takes_rows_and_the_variance_of_the_data():
+    partial, codes = Partial(), np.random.default_rng(0).normal(size=(1000, 2))
+    partial.update(codes)
+
+    def decode(z):
+        return 1e-3 * z
+
+    assert partial.result(decoder=decode).count("active") == 2
+    assert partial.result(decoder=decode, data_variance=1.0).verdict == "collapsed"
+    with pytest.raises(polar_monitor.PolarMonitorError, match="got chunks or a list"):
+        Partial().update(np.zeros((600, 3, 4, 4))).result(decoder=decode)

@@ -14,7 +14,7 @@ from ...statistics.thresholds import PASSIVE
 from ..advice import NEVER_IN_USE, USED_LITTLE, make_alert, named
 from ..alert import Alert, AlertKind
 from ..observation import Observation
-from ..signals.attribution import causes_of_loss, nameable
+from ..signals.attribution import causes_of_loss
 from ..signals.dying import dies
 from ..signals.signals import Signals
 from .rule import CLEAN
@@ -219,7 +219,7 @@ def _alert(signals: Signals, had_any: bool, state: CollapseState) -> Alert:
             texts = USED_LITTLE if state["use"] >= rules.established_steps else NEVER_IN_USE
         return make_alert(AlertKind.COLLAPSE, s.step, message, evidence, texts=texts)
     used = history.was_used
-    cause = causes_of_loss(s, used, nameable(history.cause, signals.weight_decay))[:1]
+    cause = causes_of_loss(s, used, history.cause)[:1]
     message, healthy = f"no informative dimension is left{_going(signals)}", signals.last_healthy_step
     return make_alert(AlertKind.COLLAPSE, s.step, message, evidence, last_healthy_step=healthy, cause=cause)
 

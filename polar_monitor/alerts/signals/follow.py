@@ -93,10 +93,14 @@ def follow(
         fading, silent = _some(fading & ~known), _some(known)
     if silent is not None:
         warned = warned | silent
-    if falls is not None and fading is not None:
-        before = replace(history, recent=recent, cusum=cusum, was_used=was_used)
-        causes = causes_of_falls(before, s, falls.plunged, context.weight_decay)
-        cause, warned = np.where(fading & (cause == Cause.UNKNOWN), causes, cause), warned | fading
+    gone = nowhere(s.dimensions) if news is None else news.lost | news.unsteady
+    due = (gone if fading is None else gone | fading) & (cause == Cause.UNKNOWN)
+    if due.any():
+        before = replace(history, recent=recent, cusum=cusum, was_used=was_used, healthy_steps=history.healthy_step)
+        plunges = nowhere(s.dimensions) if falls is None else falls.plunged
+        cause = np.where(due, causes_of_falls(before, s, plunges, context.weight_decay), cause)
+    if fading is not None:
+        warned = warned | fading
     new = DimensionHistory(
         recent, cusum, moments, contexts, cause, counts, was_used, falling_streak, warned, steps, going, story,
         since_change, swing, fading_step, fading_swing,
