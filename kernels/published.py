@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ._jit import kernel
+from ._jit import helper, kernel
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -37,20 +37,44 @@ AT_ONCE = 2**18
 ROWS = "float32[:, ::1]"
 
 
-@kernel(f"void({ROWS}, {ROWS}, {ROWS}, float64[::1], float64[::1], float64[:, ::1], int64[:, ::1], int64[:, ::1])")
-def _counts(mean, variance, log_variance, low, scale, prior, bins, near):
+@helper
+def _is_finite(mean, variance, d, i):
+    return abs(mean[d, i]) < np.inf and (variance.shape[0] == 0 or 0.0 < variance[d, i] < np.inf)
+
+
+@kernel(f"void({ROWS}, {ROWS}, int64[::1], float64[:, ::1])")
+def _finite_ends(mean, variance, which, ends):
+    """Fill columns of ends (3, D) for the dimensions `which`: the least and largest μ, and the sum of σ.
+
+    Only finite rows count. variance is (D, n), or (0, n) if there is none.
+    """
+    for k in range(which.shape[0]):
+        d = which[k]
+        low, high, total = np.inf, -np.inf, 0.0
+        for i in range(mean.shape[1]):
+            if _is_finite(mean, variance, d, i):
+                low, high = min(low, np.float64(mean[d, i])), max(high, np.float64(mean[d, i]))
+                total += math.sqrt(variance[d, i]) if variance.shape[0] > 0 else 0.0
+        ends[0, d], ends[1, d], ends[2, d] = low, high, total
+
+
+@kernel(
+    f"void({ROWS}, {ROWS}, {ROWS}, boolean[::1], float64[::1], float64[::1], float64[:, ::1], int64[:, ::1],"
+    "int64[:, ::1])"
+)
+def _counts(mean, variance, log_variance, spoiled, low, scale, prior, bins, near):
     """Add to bins (D, 30), and to near (D, 3): the rows that are narrow, standard and collapsed.
 
-    A mean that is NaN counts nowhere. low (D,): left edge of the first bin. scale (D,): number of bins in one unit of
-    μ. prior (2, D): mean and variance of the prior. variance and log_variance are (D, n), or (0, n) if there is none.
+    A row that is not finite counts nowhere; the `spoiled` dimensions (D,) may have some. low (D,): left edge of the
+    first bin. scale (D,): number of bins in one unit of μ. prior (2, D): mean and variance of the prior. variance and
+    log_variance are (D, n), or (0, n) if there is none.
     """
     last = bins.shape[1] - 1
     for d in range(mean.shape[0]):
         left, by, counts = low[d], scale[d], bins[d]
         for i in range(mean.shape[1]):
-            x = np.float64(mean[d, i])
-            if x == x:
-                place = int((x - left) * by)
+            if not spoiled[d] or _is_finite(mean, variance, d, i):
+                place = int((np.float64(mean[d, i]) - left) * by)
                 counts[place - (place > last)] += 1  # no branch, which an atom at the end would make hard to predict
     least, most = (1.0 - STANDARD) ** 2, (1.0 + STANDARD) ** 2
     for d in range(variance.shape[0]):
@@ -60,9 +84,10 @@ def _counts(mean, variance, log_variance, low, scale, prior, bins, near):
         for i in range(variance.shape[1]):
             x, s2 = np.float64(mean[d, i]), np.float64(variance[d, i])
             apart = x - centre
-            narrow += int((s2 < NARROW * NARROW) & (x == x))
-            standard += int((abs(x) <= STANDARD) & (s2 >= least) & (s2 <= most))
-            collapsed += int((apart * apart + s2) * precision - np.float64(log_variance[d, i]) < cut)
+            finite = not spoiled[d] or _is_finite(mean, variance, d, i)
+            narrow += int((s2 < NARROW * NARROW) & finite)
+            standard += int((abs(x) <= STANDARD) & (s2 >= least) & (s2 <= most) & finite)
+            collapsed += int(((apart * apart + s2) * precision - np.float64(log_variance[d, i]) < cut) & finite)
         near[d, 0], near[d, 1], near[d, 2] = narrow, standard, collapsed
 
 
@@ -74,70 +99,52 @@ def baselines(mean: F32, variance: F32 | None, rows: F64, prior_mean: F64, prior
     """
     dimensions, n = mean.shape
     statistics = np.full((len(NAMES), dimensions), np.nan)
-    size = dimensions if (rows >= n).all() else _at_once(n)
-    for start in range(0, dimensions if n else 0, size):
-        some = slice(start, start + size)
-        spread = None if variance is None else variance[some]
-        statistics[:, some] = _block(mean[some], spread, rows[some], np.stack([prior_mean[some], prior_var[some]]))
-    return statistics
-
-
-def _block(mean: F32, variance: F32 | None, rows: F64, prior: F64) -> F64:
-    """Compute the statistics of some dimensions, in which rows (k,) of n > 0 rows are finite; prior (2, k)."""
-    dimensions, n = mean.shape
-    statistics = np.full((len(NAMES), dimensions), np.nan)
-    mean, variance = _without(mean, variance, rows < n)
-    low, high = (end.reduce(mean, axis=1).astype(np.float64) for end in (np.fmin, np.fmax))
-    width = high - low
-    flat = width <= 1e-8 + 1e-5 * np.abs(high)  # as torch.isclose(low, high)
-    scale = np.where(flat, 0.0, BINS / np.where(flat, 1.0, width))
+    if n == 0:
+        return statistics
+    spoiled, spread = rows < n, np.zeros((0, n), np.float32) if variance is None else variance
+    ends = np.empty((3, dimensions))
     bins, near = np.zeros((dimensions, BINS), np.int64), np.zeros((dimensions, 3), np.int64)
-    none = np.zeros((0, n), np.float32)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if variance is None:
-            _counts(mean, none, none, low, scale, prior, bins, near)
-        else:
-            statistics[2] = _with_variance(mean, variance, low, scale, prior, bins, near) / rows
+    with np.errstate(all="ignore"):
+        ends[0], ends[1] = np.fmin.reduce(mean, axis=1), np.fmax.reduce(mean, axis=1)
+        if spoiled.any():
+            _finite_ends(mean, spread, np.flatnonzero(spoiled), ends)
+        low, high, deviations = ends
+        width = high - low
+        flat = ~(width > 1e-8 + 1e-5 * np.abs(high))  # as torch.isclose(low, high); also without a finite row
+        low, scale = np.where(flat, 0.0, low), np.where(flat, 0.0, BINS / np.where(flat, 1.0, width))
+        total = _count_blocks(mean, variance, spoiled, low, scale, np.stack([prior_mean, prior_var]), bins, near)
         p = bins / rows[:, None]
-        statistics[0] = np.maximum(np.abs(low), np.abs(high))
+        statistics[0] = np.maximum(np.abs(ends[0]), np.abs(high))
         statistics[1] = -np.where(p > 0.0, p * np.log(p), 0.0).sum(axis=1)
         if variance is not None:
-            statistics[3:] = near.T / rows
+            statistics[2], statistics[3:] = np.where(spoiled, deviations, total) / rows, near.T / rows
     statistics[:, rows == 0] = np.nan
     return statistics
 
 
-def _without(mean: F32, variance: F32 | None, spoiled: NDArray[np.bool_]) -> tuple[F32, F32 | None]:
-    """Return mean and variance. Non-finite rows of the `spoiled` dimensions get a mean of NaN and a variance of 0."""
-    if not spoiled.any():
-        return mean, variance
-    finite = np.isfinite(mean[spoiled])
-    if variance is not None:
-        finite &= np.isfinite(variance[spoiled]) & (variance[spoiled] > 0)
-        variance = variance.copy()
-        variance[spoiled] = np.where(finite, variance[spoiled], np.float32(0.0))
-    mean = mean.copy()
-    mean[spoiled] = np.where(finite, mean[spoiled], np.float32(np.nan))
-    return mean, variance
-
-
-def _with_variance(
-    mean: F32, variance: F32, low: F64, scale: F64, prior: F64, bins: NDArray[np.int64], near: NDArray[np.int64]
+def _count_blocks(
+    mean: F32,
+    variance: F32 | None,
+    spoiled: NDArray[np.bool_],
+    low: F64,
+    scale: F64,
+    prior: F64,
+    bins: NDArray[np.int64],
+    near: NDArray[np.int64],
 ) -> F64:
-    """Fill bins and near, see `_counts`; return the sum of σ, (k,)."""
+    """Fill bins and near, see `_counts`; return the sum of σ (D,), which is right where all rows are finite."""
     dimensions, n = mean.shape
-    total, size = np.empty(dimensions), min(_at_once(n), dimensions)
+    total, size = np.empty(dimensions), min(max(AT_ONCE // n, 1), dimensions)
+    if variance is None:
+        none = np.zeros((0, n), np.float32)
+        _counts(mean, none, none, spoiled, low, scale, prior, bins, near)
+        return total
     room = np.empty((size, n), np.float32)
     for start in range(0, dimensions, size):
         part = slice(start, start + size)
         spread, ends = variance[part], np.ascontiguousarray(prior[:, part])
         result = room[: len(spread)]
         np.log(spread, out=result)
-        _counts(mean[part], spread, result, low[part], scale[part], ends, bins[part], near[part])
+        _counts(mean[part], spread, result, spoiled[part], low[part], scale[part], ends, bins[part], near[part])
         total[part] = np.sqrt(spread, out=result).sum(axis=1)
     return total
-
-
-def _at_once(n: int) -> int:
-    """Return the number of dimensions of n rows that are worked on at once."""
-    return max(AT_ONCE // max(n, 1), 1)

@@ -21,12 +21,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ._jit import kernel
+from ._jit import helper, kernel
+from .light.probes import evenly_spread, probes_of
 
 PROBES = 32
 """Number of rows whose neighbours are counted."""
-PROBE_INPUTS, MAX_PLACES = 12, 16
-"""Number of inputs of several rows that are looked at, and the largest number of rows of each."""
 MAX_DIMENSIONS = 6
 """Largest number of dimensions that are looked at for one probe."""
 MIN_PROBES = 8
@@ -41,7 +40,6 @@ SURE = 2.0
 """Standard errors by which the share of different inputs must be below 1; else it counts as 1."""
 BLOCK = 256
 """Rows that are looked at together: none of them in a further dimension once all are far from the probe."""
-GOLDEN = 0.6180339887498949
 FLOAT = "float32[:, ::1]"
 NO_VARIANCE, NO_GROUP = np.empty((0, 0), np.float32), np.empty(0, np.int32)
 
@@ -111,9 +109,33 @@ def coincidences(mean, variance, group, tau, largest, which, probes, counts):
     return most
 
 
-@kernel("float64(int64[:, ::1])")
-def different(counts):
-    """Return the share of different inputs that the counts (probes, 5) of `coincidences` prove, at most 1."""
+@helper
+def _of_inputs(counts, inputs):
+    """Put the counts of each input first: the least that one of its probes sees, of those with most dimensions.
+
+    inputs (probes,): the input of each probe, those of one side by side. Return the number of inputs.
+    """
+    last = -1
+    for r in range(counts.shape[0]):
+        begins = r == 0 or inputs[r] != inputs[r - 1]
+        last += int(begins)
+        for k in range(counts.shape[1] - 1, -1, -1):  # the number of dimensions at last: it is compared
+            if begins or counts[r, 0] > counts[last, 0]:
+                counts[last, k] = counts[r, k]
+            elif counts[r, 0] == counts[last, 0]:
+                counts[last, k] = min(counts[last, k], counts[r, k])
+    return last + 1
+
+
+@kernel("float64(int64[:, ::1], int32[::1])")
+def different(counts, inputs):
+    """Return the share of different inputs that the counts (probes, 5) of `coincidences` prove, at most 1.
+
+    inputs (probes,): the input of each probe, those of one side by side; empty if every row is an input. The counts
+    change.
+    """
+    if inputs.shape[0] > 0:
+        counts = counts[: _of_inputs(counts, inputs)]
     several = ones = 0
     for r in range(counts.shape[0]):
         several += int(counts[r, 0] > 1)
@@ -164,50 +186,15 @@ def occurrences(
     n = mean.shape[1]
     if which.size == 0 or n < 2:
         return 1.0
-    probes = _evenly_spread(n, PROBES) if group is None else _probes(mean[which[0]], group)
+    probes = _single_probes(n) if group is None else probes_of(mean[which[0]], group)
     counts = np.empty((len(probes), 1 + len(SCALES)), np.int64)
     spread = NO_VARIANCE if variance is None else variance
     ids = NO_GROUP if group is None else group
     if coincidences(mean, spread, ids, tau, largest, which, probes, counts) == 1:
         return 1.0
-    return 1.0 / float(different(counts if group is None else _of_inputs(counts, group[probes])))
+    return 1.0 / float(different(counts, NO_GROUP if group is None else group[probes]))
 
 
 @functools.lru_cache(maxsize=4)
-def _evenly_spread(n: int, count: int) -> NDArray[np.int64]:
-    """Return `count` of n rows, from every part of the window, at distances that no period of the data shares."""
-    return (np.arange(count) * GOLDEN % 1.0 * n).astype(np.int64)
-
-
-def _probes(first: NDArray[np.float32], group: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Return the rows of the probes of some inputs of several rows, spread as evenly.
-
-    first (n,): means of the first dimension. Of an input with many rows, half of the probes are spread over its places,
-    and half are the places furthest from the median: most places may have one value.
-    """
-    n = len(first)
-    inputs = np.unique(group[_evenly_spread(n, PROBE_INPUTS)])
-    starts, stops = np.searchsorted(group, inputs).tolist(), np.searchsorted(group, inputs, "right").tolist()
-    places = [range(start, stop) for start, stop in zip(starts, stops, strict=True)]
-    if max(map(len, places)) <= MAX_PLACES:
-        return np.array([row for one in places for row in one])
-    finite = np.isfinite(first)
-    values = np.where(finite, first, np.nan).astype(np.float64)
-    apart = np.abs(values - np.median(values[finite])) if finite.any() else values
-    chosen = []
-    for one in places:
-        rows = np.array(one)
-        if len(rows) > MAX_PLACES:
-            spread = rows[_evenly_spread(len(rows), MAX_PLACES // 2)]
-            rows = np.append(spread, rows[np.argsort(-apart[rows])[: MAX_PLACES // 2]])
-        chosen.append(np.unique(rows))
-    return np.concatenate(chosen)
-
-
-def _of_inputs(counts: NDArray[np.int64], inputs: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Return the counts of each input: the least that one of its rows sees, of those that look at most dimensions."""
-    least = []
-    for one in np.unique(inputs):
-        of_one = counts[inputs == one]
-        least.append(of_one[of_one[:, 0] == of_one[:, 0].max()].min(axis=0))
-    return np.array(least)
+def _single_probes(n: int) -> NDArray[np.int64]:
+    return evenly_spread(n, PROBES)

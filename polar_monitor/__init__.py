@@ -6,8 +6,9 @@
 Beside the names of `__all__` there are these modules, each imported when it is asked for: `alerts` (kinds of alerts,
 forecasts), `context` (what `PolarMonitor.log` was given), `criteria` (published criteria), `downstream` (what passive
 dimensions add to a task), `evaluation` (the record that sinks are given), `healthy` (checkpoints of healthy steps),
-`plot` (pictures by matplotlib), `replay` (a recorded run judged again), `rules` (alert rules of your own) and `sinks`
-(TensorBoard, JSONL, the console, and what a sink of your own needs).
+`offline` (parts of a classification, for latents that do not fit one machine), `plot` (pictures by matplotlib),
+`replay` (a recorded run judged again), `rules` (alert rules of your own) and `sinks` (TensorBoard, JSONL, the console,
+and what a sink of your own needs).
 """
 
 import importlib
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from . import downstream as downstream
     from . import entropy as entropy
     from . import healthy as healthy
+    from . import offline as offline
     from . import plot as plot
     from . import replay as replay
     from . import rules as rules
@@ -77,6 +79,7 @@ MODULES = (
     "entropy",
     "evaluation",
     "healthy",
+    "offline",
     "plot",
     "replay",
     "rules",

@@ -202,6 +202,12 @@ def force_eager() -> AbstractContextManager[Any]:
     return nullcontext() if switch is None or "torch._dynamo" not in sys.modules else switch("force_eager")
 
 
+def same_version(tensor: Tensor) -> AbstractContextManager[Any] | None:
+    """Return a context in which changes of a tensor are not counted; None with a torch that counts all."""
+    context = getattr(torch.autograd.grad_mode, "_unsafe_preserve_version_counter", None)
+    return None if context is None else context(tensor)
+
+
 # -- processes ---------------------------------------------------------------------------------------------------------
 
 

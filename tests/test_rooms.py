@@ -21,7 +21,7 @@ PACKAGE = ROOT / "polar_monitor"
 LEVELS = """
 errors, context, _torch_compat, kernels
 < _validation, arrays
-< statistics, discovery
+< statistics, discovery, distributed
 < regime, capture, entropy
 < criteria, intervention
 < alerts, schedule, offline, downstream
@@ -48,6 +48,7 @@ KNOW_TORCH = {
     "_torch_compat",
     "capture",
     "discovery",
+    "distributed",
     "schedule",
     "healthy",
     "intervention",

@@ -20,6 +20,7 @@ from polar_monitor.alerts.alert_rules import AlertRules, from_plain, read_rules
 
 from .report import densities, named, tables
 from .report.describe import line
+from .report.room import room
 from .scoring import decays
 from .scoring.density import DENSEST, thinned
 from .scoring.outcomes import Outcome, outcome, prepared
@@ -31,6 +32,7 @@ from .tuning.search import tune
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "results" / "alerts.md"
 AT_DENSITIES: dict[str, Callable[[Sequence[Outcome]], str]] = {
     "Alerts at five densities": densities.densities,
+    "Room for a warning": room,
     "What others take over": densities.settling,
     "Agreement between densities": densities.tolerances,
     "Forecasts at five densities": densities.forecasts,
@@ -62,6 +64,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=range(SEEDS), help="other seeds; odd ones are held out")
     parser.add_argument("--half", choices=["tuning", "held-out"], help="only this half")
     parser.add_argument("--densities", action="store_true", help="only the tables of the five densities")
+    parser.add_argument("--causes", action="store_true", help="only the table of named causes")
     parser.add_argument("--rules", type=Path, help="TOML file with thresholds for these tables and the search")
     parser.add_argument("--settings", type=int, default=50, help="settings that the search may try (default 50)")
     parser.add_argument("--cache", type=Path, default=Path(".alerts"), help="folder of the runs (default .alerts)")
@@ -93,7 +96,7 @@ def main() -> None:
 def _runs(entries: list[Entry], args: argparse.Namespace) -> list[Run]:
     runs = []
     for run in stored(entries, args.cache) if args.replay_only else collect(entries, args.cache, args.jobs):
-        if not args.densities:
+        if not (args.densities or args.causes):
             print(line(run), flush=True)
         runs.append(run)
     order = [e.name for e in entries]
@@ -101,6 +104,8 @@ def _runs(entries: list[Entry], args: argparse.Namespace) -> list[Run]:
 
 
 def _page(runs: list[Run], rules: AlertRules, args: argparse.Namespace) -> str:
+    if args.causes:
+        return named.judged([thinned(run, DENSEST) for run in runs])
     outcomes = [outcome(prepared(run), rules) for run in runs]
     parts = {title: table(outcomes) for title, table in AT_DENSITIES.items()}
     if not args.densities:

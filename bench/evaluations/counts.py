@@ -1,9 +1,9 @@
 """NumPy and kernel calls of one evaluation, as JSON on standard output: `python -m evaluations.counts ARGUMENTS`.
 
-ARGUMENTS are JSON: dimensions and cases. It runs in `bench/`; `bench/evaluation.py` starts it on each checkout.
-No profiler of Python sees a ufunc or an operator of arrays. So the project's modules are imported through a rewriter
-that reports every call and every operator of their source; kernels themselves stay as they are. What NumPy's own
-functions call inside is one call. An index that takes a part of an array is none.
+ARGUMENTS are JSON: dimensions, and cases if not all. It runs in `bench/`; `bench/evaluation.py` starts it on each
+checkout. No profiler of Python sees a ufunc or an operator of arrays. So the project's modules are imported through a
+rewriter that reports every call and every operator of their source; kernels themselves stay as they are. What NumPy's
+own functions call inside is one call. An index that takes a part of an array is none.
 """
 
 from __future__ import annotations
@@ -166,10 +166,10 @@ def main() -> None:
     wanted = json.loads(sys.argv[1])
     calls = builtins._calls = Calls()  # type: ignore[attr-defined]
     sys.meta_path.insert(0, Finder("polar_monitor"))
-    from .drive import Drive
+    from .drive import COUNTED, Drive
 
     result = []
-    for dimensions, case in itertools.product(wanted["dimensions"], wanted["cases"]):
+    for dimensions, case in itertools.product(wanted["dimensions"], wanted.get("cases", COUNTED)):
         with tempfile.TemporaryDirectory() as folder:
             drive, counts = Drive(dimensions, case, Path(folder)), {}
             for _ in range(EVALUATIONS):

@@ -26,9 +26,14 @@ PLACES, ROWS_PER_INPUT = 16, 4
 """Places of a map, and those of them that the monitor takes as rows: a window holds 1024 maps."""
 STEPS_BETWEEN = 3
 """Steps of the model between two evaluations: they leave nothing of ours in the caches."""
-CODES = "codes"
-"""Case of codes without a variance, of which calls are counted and no time is taken."""
+CODES, MASKS, MAPS_REPEAT, TWO_KINDS = "codes", "masks", "clusters repeat", "two kinds"
 CASES = ("clean", "inputs repeat", "ties of bfloat16", "atoms", "NaN", "clusters")
+"""Cases that are timed."""
+COUNTED = (*CASES, CODES, MASKS, MAPS_REPEAT, TWO_KINDS)
+"""Cases of which calls are counted: also codes without a variance, sequences of several lengths, maps of few inputs,
+and two kinds of inputs in each active dimension."""
+SEQUENCES, STEPS = 512, 16
+"""Sequences of at most so many steps, whose mask leaves out half of the steps on average."""
 
 
 def windows(dimensions: int, case: str) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -37,7 +42,10 @@ def windows(dimensions: int, case: str) -> list[tuple[torch.Tensor, torch.Tensor
     active = np.arange(dimensions) % 2 == 0
     pairs = []
     for _ in range(POOL):
-        n = {"inputs repeat": TRAINING_SET, "clusters": WINDOW * PLACES // ROWS_PER_INPUT}.get(case, WINDOW)
+        n = {
+            "inputs repeat": TRAINING_SET, "clusters": WINDOW * PLACES // ROWS_PER_INPUT, MASKS: SEQUENCES * STEPS,
+            MAPS_REPEAT: WINDOW * PLACES // ROWS_PER_INPUT,
+        }.get(case, WINDOW)  # fmt: skip
         mean = rng.normal(size=(n, dimensions)) * np.where(active, 1.0, 0.02)
         logvar = np.log(np.where(active, 0.02, 1.0) * rng.lognormal(0.0, 0.1, (n, dimensions)))
         if case == "inputs repeat":
@@ -47,10 +55,17 @@ def windows(dimensions: int, case: str) -> list[tuple[torch.Tensor, torch.Tensor
             mean = np.where(rng.random((n, dimensions)) < 0.5, 0.5, mean)
         if case == "NaN":
             mean[:, ::8] = np.where(rng.random((WINDOW, len(mean[0, ::8]))) < 0.01, np.nan, mean[:, ::8])
+        if case == TWO_KINDS:
+            unused = active & (rng.random((n, dimensions)) < 0.5)
+            mean, logvar = np.where(unused, 0.02 * mean, mean), np.where(unused, 0.0, logvar)
+        if case == MAPS_REPEAT:
+            mean, logvar = (np.tile(part[: n // 8], (8, 1)) for part in (mean, logvar))
         pair = [torch.from_numpy(part.astype(np.float32)) for part in (mean, logvar)]
         if case == "ties of bfloat16":
             pair = [part.bfloat16() for part in pair]
-        if case == "clusters":
+        if case == MASKS:
+            pair = [part.reshape(SEQUENCES, STEPS, dimensions) for part in pair]
+        if case in ("clusters", MAPS_REPEAT):
             side = int(PLACES**0.5)
             pair = [part.reshape(-1, side, side, dimensions).permute(0, 3, 1, 2).contiguous() for part in pair]
         pairs.append((pair[0], pair[1]))
@@ -72,6 +87,8 @@ class Drive:
         self._clock = clock
         self._windows = windows(dimensions, case)
         self._case, self._count = case, 0
+        lengths = np.random.default_rng(0).integers(1, STEPS + 1, (SEQUENCES, 1))
+        self._mask = torch.from_numpy(np.arange(STEPS) < lengths) if case == MASKS else None
         self.monitor = polar_monitor.PolarMonitor(every=1, max_overhead=1.0, log_dir=folder, sinks=(self,))
         self._loop = Loop(perceptron(784, 400, 32), (128, 784)) if training else None
 
@@ -89,7 +106,8 @@ class Drive:
         """Observe a window of new rows, and train for some steps."""
         mean, logvar = self._windows[self._count % POOL]
         self._count += 1
-        self.monitor.observe(mean, logvar=None if self._case == CODES else logvar)
+        given: dict[str, Any] = {} if self._mask is None else {"mask": self._mask}
+        self.monitor.observe(mean, logvar=None if self._case == CODES else logvar, **given)
         if self._loop is not None:
             self._loop.run(STEPS_BETWEEN)
 

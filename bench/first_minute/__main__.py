@@ -1,7 +1,8 @@
 """`python -m bench.first_minute [--root PATH]`: for ten training runs, how soon the labels are those of the model.
 
 Each run is a process of its own. With `--root` they run the code of another checkout, which is then the one to compare
-with. Records are kept in build/first_minute; `--plot` draws both into docs/images, from what is there.
+with. Records are kept in build/first_minute; `--plot` draws both into docs/images, from what is there. The schedule
+goes by time: on a machine that others use too, `--cpu` lets the run and its monitor read processor time.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=RUNS, default=[*RUNS], metavar="RUN", help="some of the runs")
     parser.add_argument("--again", action="store_true", help="train even if there is a record")
     parser.add_argument("--plot", action="store_true", help=f"draw docs/images/{PICTURE.name}")
+    parser.add_argument("--cpu", action="store_true", help="processor time; for the code of this checkout")
     arguments = parser.parse_args()
+    if arguments.cpu and arguments.root is not None:
+        parser.error("--cpu: expected the code of this checkout; leave out --root or --cpu")
     folder = BUILD / ("after" if arguments.root is None else "before")
     folder.mkdir(parents=True, exist_ok=True)
     for name in arguments.only:
@@ -36,6 +40,7 @@ def main() -> None:
         if arguments.again or not record.exists():
             environment = os.environ | {"PYTHONPATH": str(arguments.root or ROOT)}
             script = [sys.executable, str(ROOT / "bench" / "first_minute" / "run.py"), name, str(record)]
+            script += ["--cpu"] * arguments.cpu
             subprocess.run(script, env=environment, check=True)
     print(table(read(folder)))
     if arguments.plot:

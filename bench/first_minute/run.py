@@ -1,4 +1,4 @@
-"""One training run, as a script: `python bench/first_minute/run.py NAME RECORD`, with the code that PYTHONPATH names.
+"""One training run, as a script: `python bench/first_minute/run.py NAME RECORD [--cpu]`, with the code on PYTHONPATH.
 
 The monitor is `attach(model)` and nothing else. At a grid of steps its labels are compared with those of `classify` on
 the model at that step: a forward of 4096 training inputs in train mode, without gradient and hooks, and the random
@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -154,12 +155,23 @@ def run(setup: Setup) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def clock(cpu: bool) -> AbstractContextManager[None]:
+    """Return the clock of the run: processor time, or that of the wall."""
+    if not cpu:
+        return nullcontext()
+    from bench.schedule.cpu_time import cpu_time  # not for the code of another checkout
+
+    return cpu_time()
+
+
 def main() -> None:
     name, out = sys.argv[1], Path(sys.argv[2]).resolve()
     torch.set_num_threads(1)
     logging.getLogger("polar_monitor").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
-    out.write_text(json.dumps(run(RUNS[name])))
+    with clock(cpu="--cpu" in sys.argv):
+        record = run(RUNS[name])
+    out.write_text(json.dumps(record))
 
 
 if __name__ == "__main__":

@@ -5,13 +5,16 @@ recorded" means that nothing is recorded from such compiled code, of which a war
 
     python -m bench.host.bit_equality                      # some 15 minutes, for inductor a C++ compiler is needed
     python -m bench.host.bit_equality --heads linear,tanh --numbers bfloat16 --backends inductor
+    python -m bench.host.bit_equality --cells cells.json   # goes on where an earlier run with that file has ended
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -102,21 +105,39 @@ def cell(head: str, numbers: str, backend: str) -> str:
     return f"same ({rows})" if rows else "same, not recorded"
 
 
+class Cells:
+    """Texts of the cells, kept in a file if there is one."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._texts: dict[str, str] = json.loads(file.read_text()) if file is not None and file.exists() else {}
+
+    def text(self, head: str, numbers: str, backend: str) -> str:
+        """Return the text of a cell of an earlier run, or train for it."""
+        name = f"{head}, {numbers}, {backend}"
+        if name not in self._texts:
+            self._texts[name] = cell(head, numbers, backend)
+            if self._file is not None:
+                self._file.write_text(json.dumps(self._texts, indent=0))
+        return self._texts[name]
+
+
 def main() -> int:
     """Print the grid; the exit status is 1 if a cell is different."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--heads", default=",".join(SHORT), help=f"of {', '.join(HEADS)}")
     parser.add_argument("--numbers", default=",".join(NUMBERS), help=f"of {', '.join(NUMBERS)}")
     parser.add_argument("--backends", default=",".join(BACKENDS), help=f"of {', '.join(BACKENDS)}")
+    parser.add_argument("--cells", type=Path, help="file that keeps the cells, for a run that goes on later")
     chosen = parser.parse_args()
     heads, numbers, backends = (text.split(",") for text in (chosen.heads, chosen.numbers, chosen.backends))
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    different = 0
+    different, results = 0, Cells(chosen.cells)
     print("| head | numbers |", " | ".join(backends), "|\n| --- | --- |", "--- | " * len(backends), flush=True)
     for head in heads:
         for kind in numbers:
-            cells = [cell(head, kind, backend) for backend in backends]
+            cells = [results.text(head, kind, backend) for backend in backends]
             different += sum(text.startswith("DIFFERENT") for text in cells)
             print(f"| {head} | {kind} |", " | ".join(cells), "|", flush=True)
     return int(different > 0)

@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--honest", action="store_true", help="24 windows at frozen weights; 4 are the default")
     parser.add_argument("--packages", action="store_true", help="models of real packages instead")
     parser.add_argument("--root", type=Path, help="another checkout, whose package runs instead of this one's")
-    parser.add_argument("--json", type=Path, help="file for the results")
+    parser.add_argument("--json", type=Path, help="file that keeps the results; what it has is not repeated")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}, or {PACKAGES_PAGE.name}")
     parser.add_argument("--list", action="store_true", help="print the names and leave")
     arguments = parser.parse_args()
@@ -39,14 +39,17 @@ def main() -> None:
     if arguments.list:
         print("\n".join(names))
         return
-    results: dict[str, dict[str, Any]] = {}
     root = arguments.root.resolve() if arguments.root else None
     windows = 24 if arguments.honest else 4
-    for name, result in zip(names, run(names, arguments.steps, windows, root), strict=False):
-        results[name] = result
+    settings = {"steps": arguments.steps, "windows": windows, "root": str(root or ROOT)}
+    kept = _kept(arguments.json, settings)
+    missing = [name for name in names if name not in kept]
+    for name, result in zip(missing, run(missing, arguments.steps, windows, root), strict=False):
+        kept[name] = result | {"settings": settings}
         print(report.line(name, result), flush=True)
         if arguments.json:
-            arguments.json.write_text(json.dumps(results, ensure_ascii=False, indent=1))
+            arguments.json.write_text(json.dumps(kept, ensure_ascii=False, indent=1))
+    results = {name: kept[name] for name in names if name in kept}
     print(f"\n{report.counts(results)}")
     print("; ".join(sorted({f"package {result['package']}" for result in results.values() if "package" in result})))
     if arguments.write:
@@ -74,8 +77,18 @@ def _names(packages: bool, only: list[str] | None) -> list[str]:
     return [name for name in families if name in chosen]
 
 
+def _kept(file: Path | None, settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the results that a file has from an earlier call with the same settings; a run may be broken off."""
+    if file is None or not file.exists():
+        return {}
+    results: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+    return {name: result for name, result in results.items() if result.get("settings") == settings}
+
+
 def run(names: list[str], steps: int, windows: int, root: Path | None = None) -> Iterator[dict[str, Any]]:
     """Yield the result of each model's process."""
+    if not names:
+        return
     with tempfile.TemporaryDirectory() as ours:
         os.symlink(ROOT / "bench", Path(ours) / "bench")  # this study, also where the other checkout has one
         environment = os.environ | {"PYTHONPATH": f"{ours}{os.pathsep}{root or ROOT}", "OMP_NUM_THREADS": "1"}

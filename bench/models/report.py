@@ -125,7 +125,8 @@ def page(results: Mapping[str, Mapping[str, Any]], command: str, packages: bool 
         "at frozen weights with the model's own posterior, computed outside of the package from a copy of its weights.",
         f"{REAL if packages else OWN} Right means: the KL of each dimension to 1 % and the",
         "information to 0.03 nats beside three standard errors, the labels those of `classify`, errors of honest size",
-        "(z, the root mean square of the deviations in units of the stated errors), training equal bit for bit.",
+        "(z, the root mean square of the deviations in units of the stated errors, over so many windows that share no",
+        "row), training equal bit for bit.",
         "",
         "| category | meaning | models |",
         "| --- | --- | --- |",
@@ -134,8 +135,8 @@ def page(results: Mapping[str, Mapping[str, Any]], command: str, packages: bool 
     parts += [f"| {one} | {MEANINGS[one]} | {counter[one]} |" for one in CATEGORIES]
     parts += ["", *(f"* {row}" for row in counts(results).splitlines()), ""]
     parts += [
-        "| model | latent | result | z | labels | first label | search, ms | remark |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| model | latent | result | z | windows | labels | first label | search, ms | remark |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, result in results.items():
         reading = result.get("reading") or {}
@@ -144,6 +145,8 @@ def page(results: Mapping[str, Mapping[str, Any]], command: str, packages: bool 
         first = result.get("first_label") if result.get("first_label") is not None else "–"
         search = result.get("discovery_ms")
         spent = "–" if search is None else f"{search:.0f}"
-        cells = (name, result.get("where", ""), category(result), rms, labels, first, spent, why(result))
+        windows = result.get("windows") if reading else None
+        latent, count = result.get("where", ""), "–" if windows is None else windows
+        cells = (name, latent, category(result), rms, count, labels, first, spent, why(result))
         parts.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(parts) + "\n"

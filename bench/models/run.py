@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("names", nargs="+")
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--windows", type=int, default=4)
-    parser.add_argument("--timeout", type=float, default=240.0, help="seconds for one model")
+    parser.add_argument("--timeout", type=float, default=600.0, help="seconds for one model")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     warm_up()

@@ -18,7 +18,7 @@ from torch import nn
 from . import discovery_time, lines
 from .judge import Reading, best_reading
 from .structure import Structure
-from .training import SEED, Run, equal
+from .training import SEED, Run, equal, no_backward
 from .truth import INPUTS, ablation, references
 
 WINDOW = 4096
@@ -26,7 +26,7 @@ ALERT = re.compile(r"step [\d,]+ [A-Z_]+:")
 """Beginning of an alert, which says something of the training; SILENT says something of the reading."""
 HEAVY_STEPS, HEAVY_INPUTS = 60, 1024
 MAX_FROZEN_SECONDS = 60.0
-"""Seconds for the windows at frozen weights."""
+"""Seconds of processor time for the windows at frozen weights."""
 
 
 class Messages(logging.Handler):
@@ -50,13 +50,14 @@ class Messages(logging.Handler):
 def windows_of(run: Run, monitor: Any, wanted: int) -> list[Any]:
     """Go on at frozen weights and return a snapshot of each of so many windows that share no row."""
     found: list[Any] = []
-    last, began = None, time.perf_counter()
-    while len(found) < wanted and time.perf_counter() - began < MAX_FROZEN_SECONDS:
-        run.train(16)
+    last, began = None, time.process_time()
+    while len(found) < wanted and time.process_time() - began < MAX_FROZEN_SECONDS:
+        with no_backward():
+            run.train(16)
         monitor.evaluate()
         snapshot = monitor.snapshot()
         if snapshot is None:
-            if time.perf_counter() - began > 3:
+            if time.process_time() - began > 3:
                 break
             continue
         if last is None:

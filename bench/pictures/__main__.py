@@ -1,4 +1,4 @@
-"""`python -m bench.pictures`: trains runs (some four minutes), and takes the pictures of README and docs from them.
+"""`python -m bench.pictures`: trains runs (some six minutes), and takes the pictures of README and docs from them.
 
 `--views FOLDER` takes every view of every run, wide and at 800 pixels, light and dark, to be looked at; `--figures`
 prints sizes and times of the page for 512 dimensions and 2,000 evaluations.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,13 @@ from polar_monitor.web.report import write_report
 from .board import serve
 from .chromium import chromium, open_page, save
 from .figures import figures
-from .training import RUNS, train
+from .training import CONSOLE, RUNS, train
 
 SWEEP = ("beta=1", "beta=4", "beta=16")
+PICTURES = (
+    "demo.svg", "lifelines.png", "views.png", "lifelines-512.png", "runs.png", "tab.png", "hparams.png",
+)  # fmt: skip
+"""All pictures of README and docs that are not the result of another benchmark."""
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 
 
@@ -29,21 +34,26 @@ def report(folders: list[Path], output: Path) -> str:
     return output.resolve().as_uri()
 
 
-def docs_pictures(browser: Any, folders: dict[str, Path], work: Path) -> None:
-    """Take the pictures of README and docs."""
+def docs_pictures(browser: Any, folders: dict[str, Path], work: Path, images: Path) -> None:
+    """Take the `PICTURES` of README and docs."""
+    shutil.copyfile(folders["demo"] / CONSOLE, images / "demo.svg")
     page = open_page(browser, report([folders["demo"]], work / "demo.html"), 1100)
-    save(page, IMAGES / "lifelines.png", "h1", ".legend")
+    save(page, images / "lifelines.png", "h1", ".legend")
     page.locator(".row[data-dimension]").first.locator(".name").click()
-    save(page, IMAGES / "views.png", ".pair", ".card.alerts")
+    save(page, images / "views.png", ".pair", ".card.alerts")
     page = open_page(browser, report([folders["widest"]], work / "widest.html"), 1100)
-    save(page, IMAGES / "lifelines-512.png", "h1", ".legend")
+    save(page, images / "lifelines-512.png", "h1", ".legend")
     page = open_page(browser, report([folders[name] for name in SWEEP], work / "sweep.html"), 1100)
-    save(page, IMAGES / "runs.png", "h1", ".card.spectra")
-    page = open_page(browser, f"{serve(folders['demo'])}#polarisation", 1100)
+    save(page, images / "runs.png", "h1", ".card.spectra")
+    board = serve(work / "board", [folders["demo"]])
+    page = open_page(browser, f"{board}#polarisation", 1100)
     page.wait_for_selector("iframe")
     next(frame for frame in page.frames if frame is not page.main_frame).wait_for_selector(".sentence")
     page.wait_for_timeout(1000)
-    page.screenshot(path=IMAGES / "tab.png")
+    page.screenshot(path=images / "tab.png")
+    page = open_page(browser, f"{serve(work / 'boards', [folders[name] for name in SWEEP])}#hparams", 1320)
+    page.wait_for_timeout(6000)
+    page.screenshot(path=images / "hparams.png", clip={"x": 0, "y": 0, "width": 1320, "height": 330})
 
 
 def all_views(browser: Any, folders: dict[str, Path], work: Path, output: Path) -> None:
@@ -74,7 +84,7 @@ def main() -> None:
         elif options.views is not None:
             all_views(browser, folders, options.runs, options.views)
         else:
-            docs_pictures(browser, folders, options.runs)
+            docs_pictures(browser, folders, options.runs, IMAGES)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 
-def serve(folder: Path) -> str:
-    """Start a TensorBoard of the runs in a folder in this process, and return its address."""
+def serve(folder: Path, runs: Sequence[Path]) -> str:
+    """Start a TensorBoard of some runs, which are linked in a folder, and return its address."""
     from tensorboard import default, program
 
     from polar_monitor.tensorboard_plugin import Loader
 
+    folder.mkdir(exist_ok=True)
+    for run in runs:
+        if not (folder / run.name).exists():
+            (folder / run.name).symlink_to(run.resolve(), target_is_directory=True)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     tensorboard = program.TensorBoard(plugins=[*default.get_static_plugins(), Loader()])
     tensorboard.configure(argv=[None, "--logdir", str(folder), "--port", "0", "--load_fast", "false"])

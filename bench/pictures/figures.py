@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from polar_monitor.views.course import Course
+from polar_monitor.views.distribution import MAX_DRAWN
 from polar_monitor.views.document import documents
 from polar_monitor.views.find_logs import LOG
 from polar_monitor.views.log import RunLog
@@ -51,6 +52,8 @@ def long_course(folder: Path) -> Course:
     long = Course("", "train")
     long.points = [point._replace(step=(i + 1) * 10, number=i + 1) for i, point in enumerate(many)]
     long.begun = 1
+    steps = [(i + 1) * 10 * EVALUATIONS // MAX_DRAWN for i in range(MAX_DRAWN)]
+    long.drawn = [(step, course.drawn[i % len(course.drawn)][1]) for i, step in enumerate(steps)]
     return long
 
 

@@ -9,7 +9,13 @@ import torch
 
 import polar_monitor
 from polar_monitor.demo.models import BetaVae
+from polar_monitor.demo.models._likelihood import bernoulli
 from polar_monitor.demo.run import BATCH, HIDDEN, PLANS, RATE, Plan, images, start
+
+from .console import Camera
+
+CONSOLE = "demo.svg"
+"""Picture of the live view, in the folder of the demo's run."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +46,13 @@ def train(name: str, folder: Path, seed: int = 0) -> Path:
         return place
     x = images("sprites")
     if name == "demo":
-        training = start(x, run.plan, sinks=(), log_dir=place, seed=seed)
+        camera = Camera(run.steps)
+        training = start(x, run.plan, sinks=(camera,), log_dir=place, seed=seed)
         training.run(lambda _: None, run.steps)
+        training.monitor.probe(x[:1024], loss=lambda output, batch: bernoulli(batch, output[0]))
+        training.monitor.evaluate()
         training.monitor.detach()
+        camera.save(place / CONSOLE)
         return place
     torch.manual_seed(seed)
     model = BetaVae(x.shape[1], run.dimensions, HIDDEN)

@@ -11,8 +11,10 @@ import numpy as np
 
 from .._jit import helper, kernel
 
-MEAN, VARIANCE, DRIFT = range(3)
-"""Rows of `about`: mean and variance of the rows around their steps' means, and the movement of those means."""
+MEAN, VARIANCE, DRIFT, DRIFT_SE = range(4)
+"""Rows of `about`: mean and variance of the rows around their steps' means, the movement of those means, its error."""
+Z = 1.96
+"""Standard errors of half an interval."""
 WIDTH = 32
 """Number of partial sums: no addition waits for the one before, so that the compiler can use vectors."""
 START, STOP, RUN = range(3)
@@ -66,9 +68,14 @@ def _sums(x, centre, part):
 def around_steps(mean, steps, place, least, size, scale, about, out):
     """Write the rows of mean (D, n), around their steps' means and times scale (D,), to out (D, n), or (0, n) for none.
 
-    about (3, D) gets what MEAN, VARIANCE and DRIFT name, without the scale. The mean of all rows is added again, and
-    each step is stretched by the freedom that its mean has taken. steps (n,): the step of each row. size: rows of an
-    input. A dimension in which fewer than two steps are centred stays as it is, and its movement is NaN.
+    about (4, D) gets what MEAN, VARIANCE, DRIFT and DRIFT_SE name, without the scale. The mean of all rows is added
+    again, and each step is stretched by the freedom that its mean has taken. steps (n,): the step of each row. size:
+    rows of an input. A dimension in which fewer than two steps are centred stays as it is, and its movement is NaN.
+
+    With k steps whose means have the sampling variance u (of all rows together, from `free` inputs beyond their steps'
+    means), Σ rows (means − centre)² / rows is a noncentral χ²: the movement D² = that − (k − 1) u has the variance
+    2 (k − 1) u² (1 + (k − 1) / free) + 4 u D². The error of D is the larger half of its interval, whose ends are the
+    roots of those of D².
     """
     n = mean.shape[1]
     pieces, counts, part = np.empty((3, n + 1), np.int64), np.zeros(n + 1, np.int64), np.empty((3, WIDTH))
@@ -107,10 +114,15 @@ def around_steps(mean, steps, place, least, size, scale, about, out):
             for i in range(pieces[START, p] if out.shape[0] > 0 else n, pieces[STOP, p]):
                 value = middle + (x[i] - shift) * stretch if own else np.float64(x[i])
                 out[d, i] = value * scale[d]
-        drift = np.nan
+        drift = error = np.nan
         if centred:
             for r in range(runs):
                 between += rows[r] * (means[r] - centre / among) ** 2
-            drift = math.sqrt(max(between - within / (among - used * size) * size * (used - 1), 0.0) / among)
-        about[MEAN, d], about[DRIFT, d] = middle, drift
+            noise, free = within / (among - used * size) * size / among, among / size - used
+            square = max(between / among - noise * (used - 1), 0.0)
+            chance = 2.0 * (used - 1) * noise**2 * (1.0 + (used - 1) / free) + 4.0 * noise * square
+            drift = math.sqrt(square)
+            half = Z * math.sqrt(chance)
+            error = max(math.sqrt(square + half) - drift, drift - math.sqrt(max(square - half, 0.0))) / Z
+        about[MEAN, d], about[DRIFT, d], about[DRIFT_SE, d] = middle, drift, error
         about[VARIANCE, d] = squares / finite - (moved / finite) ** 2 if finite > 0.0 else np.nan

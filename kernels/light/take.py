@@ -14,7 +14,7 @@ MIN_VARIANCE = 0x00800000
 """Bits of the least variance that is kept, the smallest normal float32: those of larger ones are more."""
 NEGATIVE_ZERO, NOT_A_NUMBER = -0x80000000, 0x7FC00000
 """Bits of the float32 numbers -0 and NaN."""
-BITS = "int32[:, ::1]"
+ROWS = "float32[:, ::1]"
 
 
 @helper
@@ -42,40 +42,41 @@ def _move(rows, out, start, count, to, ends):
     ends[0], ends[1] = least, largest
 
 
-@kernel(f"boolean({BITS}, {BITS}, {BITS}, {BITS}, int64, int64, int64)")
+@kernel(f"boolean({ROWS}, {ROWS}, {ROWS}, {ROWS}, int64, int64, int64)")
 def take(mean, variance, to_mean, to_variance, start, count, place):
     """Write `count` rows of mean and variance (n, D), from `start` on, to the columns from `place` on.
 
-    All are the bits of float32; without a variance both are (0, 0). Return True if all rows are finite and no variance
-    is below the least one.
+    Without a variance both are (0, 0). Return True if all rows are finite and no variance is below the least one.
     """
+    means, to_means = mean.view(np.int32), to_mean.view(np.int32)
+    variances, to_variances = variance.view(np.int32), to_variance.view(np.int32)
     ends, spread = np.empty(2, np.int32), np.empty(2, np.int32)
     ends[0] = spread[0] = INFINITE - 1
     ends[1] = spread[1] = 0
     for begin in range(0, count, TILE):
         some = min(TILE, count - begin)
-        _move(mean, to_mean, start + begin, some, place + begin, ends)
+        _move(means, to_means, start + begin, some, place + begin, ends)
         if variance.shape[0] > 0:
-            _move(variance, to_variance, start + begin, some, place + begin, spread)
+            _move(variances, to_variances, start + begin, some, place + begin, spread)
     return ends[1] < INFINITE and spread[1] < INFINITE and spread[0] >= MIN_VARIANCE
 
 
-@kernel(f"void({BITS}, {BITS}, int64, int64, int64[::1])")
+@kernel(f"void({ROWS}, {ROWS}, int64, int64, int64[::1])")
 def clean(mean, variance, start, stop, non_finite):
     """Clean the columns from `start` to `stop`: a negative variance becomes NaN, one below the least one becomes that.
 
-    Both are the bits of float32 (D, W); without a variance its are (0, 0). non_finite (D,) grows by the number of rows
-    whose mean or variance is NaN or infinite; a negative variance does not count.
+    Both are (D, W); without a variance its are (0, 0). non_finite (D,) grows by the number of rows whose mean or
+    variance is NaN or infinite; a negative variance does not count.
     """
-    sign = np.int32(0x7FFFFFFF)
-    for d in range(mean.shape[0]):
+    sign, means, variances = np.int32(0x7FFFFFFF), mean.view(np.int32), variance.view(np.int32)
+    for d in range(means.shape[0]):
         for i in range(start, stop):
-            size = np.int32(mean[d, i] & sign)
-            if variance.shape[0] > 0:
-                number = variance[d, i]
+            size = np.int32(means[d, i] & sign)
+            if variances.shape[0] > 0:
+                number = variances[d, i]
                 size = max(size, np.int32(number & sign))
                 if number < 0 and number != NEGATIVE_ZERO:
-                    variance[d, i] = NOT_A_NUMBER
+                    variances[d, i] = NOT_A_NUMBER
                 elif number < MIN_VARIANCE:
-                    variance[d, i] = MIN_VARIANCE
+                    variances[d, i] = MIN_VARIANCE
             non_finite[d] += int(size >= INFINITE)

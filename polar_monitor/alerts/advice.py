@@ -40,6 +40,7 @@ class Cause(enum.IntEnum):
     RECONSTRUCTION_COUNTS_LESS = 7
     RECONSTRUCTION_RESCALED = 8
     LEARNING_RATE_RISES = 9
+    UNITS_DIE = 10
 
 
 FALL_CAUSES = (
@@ -143,13 +144,14 @@ CAUSE_ADVICE: dict[Cause, CauseAdvice] = {
     Cause.UNKNOWN: CauseAdvice("unknown", "", ""),
     Cause.NOISE_GROWS: CauseAdvice(
         "noise grows",
-        "the noise of the posterior grows while its means stay: the KL term outweighs what the decoder makes of the "
-        "code (β rises or is too high, the decoder variance grows, or the decoder learns to do without the code)",
+        "the posterior goes to the prior, as its noise grows or its means shrink: the KL term outweighs what the "
+        "decoder makes of the code (β rises or is too high, the decoder variance grows, or the decoder learns to do "
+        "without the code)",
         "lower β, or stop raising it; free bits or a target for the rate keep a dimension that is wanted",
     ),
     Cause.MEANS_SHRINK: CauseAdvice(
         "means shrink",
-        "the means shrink while the noise stays: weight decay or another penalty on the encoder and its heads",
+        "the code shrinks below the prior: weight decay or another penalty on the encoder and its heads",
         "take the encoder's heads out of the weight decay, or lower it",
     ),
     Cause.ALL_AT_ONCE: CauseAdvice(
@@ -191,6 +193,12 @@ CAUSE_ADVICE: dict[Cause, CauseAdvice] = {
         "learning rate rises",
         "the learning rate has risen since",
         "lower the learning rate, clip gradients, and go back to the last healthy step",
+    ),
+    Cause.UNITS_DIE: CauseAdvice(
+        "units die",
+        "the noise of the posterior grows for some inputs and not for others: units of the encoder die or saturate "
+        "(dying ReLUs, biases that drift)",
+        "lower the learning rate, take leaky units before the heads, and look for what drives the encoder's biases",
     ),
 }
 

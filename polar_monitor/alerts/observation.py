@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..context import NOTHING, Context
 from ..regime.regime import Regime
-from ..statistics.snapshot import Snapshot
+from ..statistics.snapshot import DRAWN, Snapshot
 from .signals.signals import Signals
 
 
@@ -36,9 +36,10 @@ class Observation:
 
     def without_histograms(self) -> Observation:
         """Return the observation that a log holds, so that live runs and replays give rules the same."""
-        if self.snapshot is None or not self.snapshot.histograms:
+        if self.snapshot is None or not any(getattr(self.snapshot, name) for name in DRAWN):
             return self
         snapshot = copy.copy(self.snapshot)  # `replace` would look at each of its forty fields
-        object.__setattr__(snapshot, "histograms", ())
+        for name in DRAWN:
+            object.__setattr__(snapshot, name, ())
         regime = None if self.regime is None else replace(self.regime, snapshot=snapshot)
         return replace(self, snapshot=snapshot, regime=regime)

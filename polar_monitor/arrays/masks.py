@@ -1,7 +1,7 @@
 """Masks: which places of a latent are real data, and which are padding.
 
 A mask is True (or 1) at real data. It has the axes of the latent without its dimensions, as (n, T) beside (n, T, D) or
-(T, n) beside (T, n, D); (n,) is one of whole inputs.
+(T, n) beside (T, n, D), or with one of length 1 in their place, as (n, 1, T); (n,) is one of whole inputs.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def places_of_mask(mask: Any, letters: str, shape: Sequence[int], call: int = 0)
     sizes = tuple(size for letter, size in zip(letters, shape, strict=True) if letter != "d")
     first = letters.replace("d", "").index("n")
     inputs = sizes[first]
-    if mask.ndim == len(sizes) + 1 and mask.shape[-1] == 1:
-        mask = mask[..., 0]
+    if mask.ndim == len(sizes) + 1 and 1 in (mask.shape[-1], mask.shape[1]):
+        mask = mask[..., 0] if mask.shape[-1] == 1 else mask[:, 0]
     given = tuple(mask.shape)
     if given == sizes and first > 0:
         mask = mask.movedim(first, 0) if hasattr(mask, "movedim") else np.moveaxis(mask, first, 0)

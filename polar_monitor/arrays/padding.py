@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +32,8 @@ class PaddingLook:
         self._looks = 0
         self._rows: list[tuple[NDArray[np.float64], NDArray[np.bool_]]] = []
         """Positions and flags of the rows so far."""
+        self.listener: Callable[[str], None] | None = None
+        """Called, in the place of the warning, with what was seen."""
 
     def look(self, mean: F32, inputs: I64 | None, steps: I64, number: int | None) -> None:
         """Look at rows (n, D) of sequences: their inputs, their steps, and the number of the first row, if known.
@@ -46,11 +50,20 @@ class PaddingLook:
         end, begin = same[positions >= 0.9].mean(), same[positions < 0.3].mean()
         if end >= MIN_SHARE and end >= MIN_RATIO * begin:
             self._looks = MAX_LOOKS
-            warn(
-                f"{end:.0%} of the rows at the ends of sequences are the same vector in several inputs: they look like "
-                "padding, which counts as data. If so, write mask=lambda x, …: a tensor (n, T) that is True at real "
-                'data, or mask="<argument of the forward>"; observe(…, mask=…) by hand'
+            (self.listener or warn_of_padding)(
+                f"{end:.0%} of the rows at the ends of sequences are the same vector in several inputs"
             )
+
+
+def warn_of_padding(what: str, answer: str = "") -> None:
+    """Warn of padding that counts as data; `answer` is the argument that shows it, and what to write."""
+    if answer:
+        warn(f"{what}: they are padding, which counts as data, and {answer}")
+        return
+    warn(
+        f"{what}: they look like padding, which counts as data. If so, write mask=lambda x, …: a tensor (n, T) that is "
+        'True at real data, or mask="<argument of the forward>"; observe(…, mask=…) by hand'
+    )
 
 
 def shared(mean: F32, inputs: I64, steps: I64) -> NDArray[np.bool_]:

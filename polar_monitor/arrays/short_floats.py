@@ -7,7 +7,8 @@ bits, which four digits name: at most 1 in 256. The range is that of float32.
 from __future__ import annotations
 
 import binascii
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,3 +67,14 @@ def unpacked(text: str, size: int, count: int) -> Array:
     bytes_ = np.zeros((count, 4), np.uint8)
     bytes_[:, :size] = first.reshape(count, size)
     return bytes_.view(">u4")[:, 0].astype(np.uint32).view(np.float32).astype(np.float64) + 0.0
+
+
+def read_array(value: Any, size: int, dimensions: int) -> Array:
+    """Return a statistic of a line, (D,): its one number, its list or its text of short floats of `size` bytes."""
+    if isinstance(value, str):
+        return unpacked(value, size, dimensions)
+    if not isinstance(value, list):
+        return np.full(dimensions, math.nan if value is None else float(value))
+    if len(value) != dimensions:
+        raise ValueError(f"expected {dimensions} numbers, got {len(value)}")
+    return np.array([math.nan if number is None else number for number in value], np.float64)

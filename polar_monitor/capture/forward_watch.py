@@ -1,4 +1,4 @@
-"""Hook before a forward of the model, or of a part around the latent: begins a group of calls and reads the mask."""
+"""Hook before a forward of the model, or of a part of it: begins a group of calls and reads the mask."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ForwardWatch(OwnHook):
     """Forward pre-hook. It returns at once in code that is being compiled."""
 
     def __init__(self, rings: Sequence[PairedRingBuffer], is_model: bool, mask: Any, strict: bool) -> None:
-        """`mask` reads the mask of a forward of the model, as a `discovery.mask.MaskReader` does; None for none."""
+        """`mask` reads the mask of a forward of this module, as a `discovery.mask.MaskReader` does; None for none."""
         self.rings: Sequence[PairedRingBuffer] = rings
         self._is_model, self._mask, self._strict = is_model, mask, strict
         self.muted = False
@@ -58,14 +58,15 @@ class ForwardWatch(OwnHook):
     def _begin(self, rings: list[PairedRingBuffer], args: Any, kwargs: Any, values: list[Any], token: Any) -> None:
         for ring in rings:
             if self._is_model:
-                ring.begin_group(token, in_forward=self._mask is None)
+                ring.begin_group(token, in_forward=True)
                 ring.numbers.inputs = batch_size_of(values)
+                ring.numbers.mask, ring.numbers.mask_read = None, False
             else:
                 ring.numbers.see(token)
-        if self._mask is not None and self._is_model:
+        if self._mask is not None:
             mask = self._mask(args, kwargs)  # if it fails, no call of this forward is recorded
             for ring in rings:
-                ring.numbers.mask, ring.numbers.in_forward = mask, True
+                ring.numbers.mask, ring.numbers.mask_read = mask, True
 
     def put(self, module: nn.Module | None) -> None:
         """Put the hook on a module."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from torch import nn
 
 from .._torch_compat import forward_hooks, forward_pre_hooks, has_run_compiled, is_compiled
 from ..discovery.latent import Latent, Reader
+from ..discovery.module_places import ModulePlaces
 from ..errors import describe
 from .axes import Axes
 from .compiled import is_compiled_in
@@ -28,7 +30,7 @@ class HookSet:
     ) -> None:
         # The later device of a model without storage yet (meta) is unknown; the CPU is a guess.
         device = next((p.device for p in model.parameters() if not p.is_meta), torch.device("cpu"))
-        self._model = weakref.ref(model)
+        self._model, self.rings = weakref.ref(model), tuple(rings.values())
         self.class_compiled_before = self._has_run_compiled = has_run_compiled(model)
         """True if a model of this class had run compiled before: compiled code belongs to a class."""
         self.model_compiled_before = self.class_compiled_before and is_compiled(model)
@@ -42,21 +44,26 @@ class HookSet:
         """Key of each tap in the table of its module's hooks; None before it was put there."""
         self._placed = False
         """True while the taps are on their modules."""
+        self._places = ModulePlaces(model, [part.module for part in latent.parts])
         axes = Axes(latent.layout if latent.layout_given else None, latent.layout, latent.dimensions or latent.likely)
         for part in latent.parts:
             self.taps.append(Tap(rings, part.reader, part.side, axes, strict, part.calls))
             self._modules.append(weakref.ref(part.module))
+        masking = None if mask is None else model.get_submodule(mask.module)
+        around = parts_around(latent.parts, model)
+        if masking is not None and not any(masking is part for part in around):
+            around.append(masking)
         self._watches = [
-            (ForwardWatch(tuple(rings.values()), part is model, mask, strict), weakref.ref(part))
-            for part in parts_around(latent.parts, model)
+            (ForwardWatch(self.rings, part is model, mask if part is masking else None, strict), weakref.ref(part))
+            for part in around
         ]
-        """Hooks before the forwards of the model, and of the parts around the latent."""
+        """Hooks before the forwards of the model, of the parts around the latent, and of what takes the mask."""
         for ring in rings.values():
             ring.watched, ring.mask_needed = True, mask is not None
         if latent.likely is not None:
             for ring in rings.values():
                 ring.prepare_traced(latent.likely, device)
-        self.rings, self.mask = tuple(rings.values()), mask
+        self.mask = mask
         self._off: set[str] = set()
         """Reasons for which the hooks are off."""
         self._set()
@@ -103,6 +110,23 @@ class HookSet:
         model = self._model()
         return model is not None and has_run_compiled(model)
 
+    def changes(self) -> list[str]:
+        """Return what has become of modules whose names do not mean what is watched, or that have lost their hooks."""
+        changes = []
+        for place, tap in enumerate(() if self.ended else self.taps):
+            module = self._modules[place]()
+            if self._placed and module is not None and not self._is_on(tap, module):
+                changes.append(f"the hook on {self.names[place]} was removed by other code")
+            elif change := self._places.change(place, module):
+                changes.append(change)
+        return changes
+
+    def _is_on(self, tap: Tap, module: nn.Module) -> bool:
+        """Return True if a tap is on this module, or on another one that a tool has moved it to."""
+        model = self._model()
+        others = () if model is None else model.modules()
+        return any(tap in forward_hooks(one).values() for one in itertools.chain((module,), others))
+
     @property
     def model_trains(self) -> bool:
         """True if the model has a parameter that may be trained."""
@@ -143,10 +167,13 @@ class HookSet:
             hook.muted = muted
 
     @contextmanager
-    def probing(self, probes: Sequence[Callable[..., Any]], before: Callable[..., None]) -> Iterator[None]:
+    def probing(
+        self, probes: Sequence[Callable[..., Any]], before: Callable[..., None], read_mask: Callable[..., None]
+    ) -> Iterator[None]:
         """Put a probe in the place of each tap, on or off, and mute the hooks of all monitors of the model.
 
-        `before` is called before the forward, with the model, its arguments and its keyword arguments.
+        `before` is called before the forward, with the model, its arguments and its keyword arguments, and `read_mask`
+        before that of the module that takes the mask.
         """
         model, mine = self._model(), dict(zip(self.taps, probes, strict=True))
         tables = [forward_hooks(module) for module in (() if model is None else model.modules())]
@@ -157,6 +184,9 @@ class HookSet:
             try:
                 if model is not None:
                     handles.append(model.register_forward_pre_hook(before, with_kwargs=True))
+                    if self.mask is not None:
+                        masking = model.get_submodule(self.mask.module)
+                        handles.append(masking.register_forward_pre_hook(read_mask, with_kwargs=True))
                 for table, key, tap in placed:
                     table[key] = mine[tap]
                 for reference, tap in zip(self._modules, self.taps, strict=True):

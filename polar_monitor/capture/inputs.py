@@ -38,7 +38,9 @@ class InputNumbers:
         self.ended = False
         """True if the step has ended since the group began."""
         self.mask: Tensor | None = None
-        """Real data of the present forward, as the user's `mask` gives it."""
+        """Real data of the present forward, as the user's `mask` gives it; None for all."""
+        self.mask_read = False
+        """True if the mask of the present forward has been read."""
         self.inputs: int | None = None
         """Number of inputs of the present forward, where its arguments show it."""
         self._sliced = False
@@ -77,6 +79,7 @@ class InputNumbers:
     def end_step(self) -> None:
         """End the forward: later calls of this step belong to none."""
         self.in_forward, self.mask, self.inputs, self._seen, self.ended = False, None, None, None, True
+        self.mask_read = False
 
     def takes(self, call: int) -> bool:
         """Return True if this call of the group, counted from 0, is recorded."""

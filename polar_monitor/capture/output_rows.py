@@ -8,12 +8,17 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from .._torch_compat import is_capturing
 from ..arrays.places import ABSENT, PERIOD, places_of, ranks_of, taken_of
 
 MANTISSA = {torch.bfloat16: 7, torch.float16: 10}
 """Mantissa bits of low-precision types; 23 for all others, as rows are kept in float32."""
 
 
+MAX_FULL, MIN_FULL = 64, 8
+"""Inputs of which all of the code is kept; the smaller number of large codes."""
+MAX_FULL_NUMBERS = 2**20
+"""Numbers of these codes from which on the smaller number is kept."""
 MAX_INDICES = 256
 """Indices of places that are kept for later forwards."""
 
@@ -87,6 +92,37 @@ def _index(inputs: int, taken: int, sizes: Sequence[int], before: int | Tensor, 
 
 
 _kept_index = lru_cache(MAX_INDICES)(torch.inference_mode(False)(_index))
+
+
+class FullCodes:
+    """Codes of the newest whole inputs, whose rows are a choice of their places: for what takes all of a code."""
+
+    def __init__(self) -> None:
+        self.codes: Tensor | None = None
+        """Some inputs of the latest forwards, with the axes that the model gives; None before the first."""
+        self.letters = ""
+        """Letters of these axes."""
+
+    def keep(self, tensor: Tensor, letters: str) -> None:
+        """Keep some inputs of a tensor, as a copy on its device."""
+        axis = letters.index("n")
+        inputs = tensor.shape[axis]
+        each = tensor.numel() // max(inputs, 1)
+        if inputs and not is_capturing():
+            some = min(inputs, MAX_FULL, max(MAX_FULL_NUMBERS // each, MIN_FULL))
+            codes, before = tensor.narrow(axis, 0, some).detach(), self.codes
+            if some < MIN_FULL and before is not None and _may_follow(codes, before, axis):  # of small batches several
+                older = min(MIN_FULL - some, before.shape[axis])
+                codes = torch.cat([before.narrow(axis, before.shape[axis] - older, older), codes], axis)
+            else:
+                codes = codes.clone()
+            self.codes, self.letters = codes, letters
+
+
+def _may_follow(codes: Tensor, before: Tensor, axis: int) -> bool:
+    """Return True if two tensors differ in their number of inputs alone."""
+    shapes = [(*one.shape[:axis], *one.shape[axis + 1 :]) for one in (codes, before)]
+    return shapes[0] == shapes[1] and codes.dtype == before.dtype and codes.device == before.device
 
 
 def refusal(tensor: Tensor) -> str:

@@ -73,15 +73,18 @@ def latents_of(model: nn.Module, hooks: HookSet, batch: Any, paired: bool) -> La
     """
     probes = [Probe(tap.reader, tap.side, tap.axes) for tap in hooks.taps]
 
-    def read_mask(model: nn.Module, args: Any, kwargs: Any) -> None:
+    def begin(model: nn.Module, args: Any, kwargs: Any) -> None:
         for probe in probes:
             probe.inputs = batch_size_of(flat(args, kwargs))
+
+    def read_mask(module: nn.Module, args: Any, kwargs: Any) -> None:
+        for probe in probes:
             try:
                 probe.mask = None if hooks.mask is None else hooks.mask(args, kwargs)
             except Exception as failure:
                 probe.failure = probe.failure or failure
 
-    with undisturbed(model), hooks.probing(probes, read_mask):
+    with undisturbed(model), hooks.probing(probes, begin, read_mask):
         call(model, batch)
     means = [mean for probe in probes for mean in probe.means]
     spreads = [spread for probe in probes for spread in probe.spreads]

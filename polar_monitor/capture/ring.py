@@ -16,13 +16,14 @@ from torch import Tensor
 
 from ..arrays.masks import places_of_mask
 from .inputs import InputNumbers, Token
+from .output_rows import FullCodes
 from .row_buffer import RowBuffer
 from .step_ledger import StepLedger
 from .transfer import CompiledTransfer, HostTransfer
 
 NO_MASK = (
-    "mask= reads the arguments of the model's forward, but the latent's module was called outside it: call the model "
-    "itself, or pass monitor.observe(mean, mask=…)"
+    "mask= reads the arguments of a forward, but the latent's module was called without it: call the model itself, or "
+    "pass monitor.observe(mean, mask=…)"
 )
 
 
@@ -39,6 +40,8 @@ class PairedRingBuffer:
         self.letters = ""
         self.shape: tuple[int, ...] = ()
         """Letters of the axes of the first mean that was read so, and its shape; '' and () before."""
+        self.full_codes: FullCodes | None = None
+        """Whole codes of some inputs, where a decoder takes them; None elsewhere."""
         self.rows_per_input = 1
         """Rows of an input in the latest call."""
         self.calls = 0
@@ -189,7 +192,7 @@ class PairedRingBuffer:
         """Return which places of a latent are real data, (n, P); None for all. Raises ValueError for no such mask."""
         mask = self.numbers.mask
         if mask is None:
-            if self.mask_needed and not self.numbers.in_forward:
+            if self.mask_needed and not self.numbers.mask_read:
                 raise ValueError(NO_MASK)
             return None
         self.masked = True

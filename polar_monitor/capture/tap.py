@@ -185,6 +185,8 @@ class Tap(OwnHook):
             rows = rows_of(tensor.detach(), letters, ring.rows_before(buffer), valid)
             if buffer is ring.mean and letters != ring.letters:
                 ring.letters, ring.shape = letters, shape
+            if buffer is ring.mean and ring.full_codes is not None and len(letters) > 2 and valid is None:
+                ring.full_codes.keep(tensor, letters)
             shape = rows.shape
         empty = shape[0] == 0
         if buffer is ring.mean:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .._torch_compat import force_eager
+from .._torch_compat import force_eager, same_version
 
 
 @contextmanager
-def undisturbed(model: nn.Module, evaluating: bool = True) -> Iterator[None]:
+def undisturbed(model: nn.Module, evaluating: bool = True, waits: bool = True) -> Iterator[None]:
     """Run a model in eval mode, eagerly and without gradient; then put all back, also after an exception.
 
-    Without `evaluating` its modules stay in the modes that they are in.
+    Without `evaluating` its modules stay in the modes that they are in. If `waits`, buffers are compared with what they
+    were, for which another device has to finish; otherwise all are written, and those that expand one number only if
+    they count a change.
 
     What is put back: the training flag of each module, all buffers, attributes that are tensors or numbers, and the
     states of the random number generators of PyTorch (of all devices), NumPy and Python. `model.eval()` is not called,
@@ -26,7 +28,7 @@ def undisturbed(model: nn.Module, evaluating: bool = True) -> Iterator[None]:
     """
     with ExitStack() as stack:
         stack.enter_context(same_random_numbers())
-        stack.enter_context(_same_buffers(model))
+        stack.enter_context(_same_buffers(model, waits))
         stack.enter_context(_same_attributes(model))
         if evaluating:
             stack.enter_context(_eval_mode(model))
@@ -56,8 +58,8 @@ def _eval_mode(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _same_buffers(model: nn.Module) -> Iterator[None]:
-    """Put changed buffers back. Those that did not change are not written: a backward may be waiting for them."""
+def _same_buffers(model: nn.Module, waits: bool) -> Iterator[None]:
+    """Put changed buffers back. Those that did not change count no change: a backward may be waiting for them."""
     tables = [(module._buffers, dict(module._buffers)) for module in model.modules()]
     tensors = {id(tensor): tensor for _, table in tables for tensor in table.values() if tensor is not None}
     copies = [(tensor, tensor.detach().clone(), _version(tensor)) for tensor in tensors.values()]
@@ -66,8 +68,14 @@ def _same_buffers(model: nn.Module) -> Iterator[None]:
     finally:
         for tensor, copy, version in copies:
             # A batch norm in training changes its statistics without counting it.
-            if version is None or _version(tensor) != version or not torch.equal(tensor, copy):
-                with torch.inference_mode(tensor.is_inference()), torch.no_grad():
+            counts_none = version is not None and _version(tensor) == version
+            uncounted: AbstractContextManager[Any] | None = nullcontext()
+            if counts_none and waits and torch.equal(tensor, copy):
+                continue
+            if counts_none and not waits:
+                uncounted = None if 0 in tensor.stride() else same_version(tensor)
+            if uncounted is not None:
+                with uncounted, torch.inference_mode(tensor.is_inference()), torch.no_grad():
                     tensor.copy_(copy)
         for table, before in tables:
             if {name: id(tensor) for name, tensor in table.items()} != {name: id(t) for name, t in before.items()}:

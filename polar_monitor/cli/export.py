@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 COMMAND = "polar-monitor export"
 DESCRIPTION = (
-    "Write a record for each dimension at each evaluation: run, step, dimension, nats, error, label, name, mode."
+    "Write a record for each dimension at each evaluation: run, step, dimension, nats, error, label, name, mode, "
+    "worth, worth_error, drift, drift_error."
 )
 CODES = "exit codes: 0 done; 2 a run or a file that cannot be used, or no library that writes Parquet"
 FORMATS = ("csv", "parquet", "json")

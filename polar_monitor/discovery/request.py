@@ -25,7 +25,7 @@ class LatentRequest:
     """A module, or a `Latent` that an earlier search gave."""
     layout: str | None = None
     mask: Any = None
-    """Name of an argument of the model's forward, or a callable on all of them."""
+    """An argument of `discovery.mask.MaskReader`."""
     prior: Callable[[Any], Any] | None = None
     """Callable that reads the prior of each row; None for a prior of all rows."""
     example: Any = None

@@ -66,11 +66,14 @@ class DecoderCall:
         return cls(decoder, modules, getattr(decoder, "__qualname__", type(decoder).__name__))
 
     @contextmanager
-    def undisturbed(self) -> Iterator[None]:
-        """Context for calls: eval mode and no gradient; all is put back at its end, also after an exception."""
+    def undisturbed(self, waits: bool = True) -> Iterator[None]:
+        """Context for calls: eval mode and no gradient; all is put back at its end, also after an exception.
+
+        `waits` is that of `capture.undisturbed`.
+        """
         with ExitStack() as stack:
             for module in self.modules or (nn.Identity(),):
-                stack.enter_context(undisturbed(module))
+                stack.enter_context(undisturbed(module, waits=waits))
             yield
 
     def codes(self, rows: Any) -> Tensor:
@@ -80,16 +83,21 @@ class DecoderCall:
         weight = next(weights, None)
         if weight is None:
             return codes if isinstance(rows, Tensor) and codes.is_floating_point() else codes.float()
+        if weight.device.type == "cuda" and codes.device.type == "cpu":
+            return codes.pin_memory().to(weight.device, weight.dtype, non_blocking=True)  # nothing waits for the copy
         return codes.to(weight.device, weight.dtype)
 
-    def __call__(self, codes: Tensor) -> Tensor:
-        """Return the output for codes. Raises DecoderError for a decoder that cannot be called with them alone."""
+    def __call__(self, codes: Tensor, letters: str = "nd") -> Tensor:
+        """Return the output (n, numbers) for codes of n inputs, whose axes `letters` names (`arrays.layout`).
+
+        Raises DecoderError for a decoder that cannot be called with codes alone.
+        """
         try:
             with same_random_numbers():
                 output = self._function(codes)
         except Exception as failure:
             raise DecoderError(self._refused(codes, failure)) from failure
-        return self._checked(codes, output)
+        return self._checked(codes, output, letters.index("n"))
 
     def _refused(self, codes: Tensor, failure: Exception) -> str:
         text = str(failure).strip().splitlines()
@@ -105,7 +113,7 @@ class DecoderCall:
             "decoder=lambda z: model.decode(z)"
         )
 
-    def _checked(self, codes: Tensor, output: Any) -> Tensor:
+    def _checked(self, codes: Tensor, output: Any, axis: int) -> Tensor:
         if not isinstance(output, Tensor):
             names = [name for name in getattr(output, "keys", list)() if isinstance(name, str)]
             fields = f" with {', '.join(names)}" if names else f" of {len(output)}" if isinstance(output, tuple) else ""
@@ -114,7 +122,9 @@ class DecoderCall:
                 f"decoder: expected a tensor, {self.name} gives {type(output).__name__}{fields}: choose the "
                 f"reconstruction, as in decoder=lambda z: model.decoder(z){choice}"
             )
-        if output.dim() == 0 or len(output) != len(codes):
+        n = codes.shape[axis]
+        axis = axis if output.dim() > axis and output.shape[axis] == n else 0
+        if output.dim() == 0 or output.shape[axis] != n:
             raise DecoderError(
                 f"decoder: expected one row for each code, {self.name} gives {tuple(output.shape)} for codes "
                 f"{tuple(codes.shape)}"
@@ -124,7 +134,7 @@ class DecoderCall:
                 f"decoder: expected floating-point numbers, {self.name} gives {output.dtype}, as an autoregressive "
                 "decoder does: pass a callable that gives logits, with the earlier tokens held fixed"
             )
-        return output
+        return output.movedim(axis, 0).reshape(n, -1)
 
 
 def modules_of(function: Callable[..., Any]) -> list[nn.Module]:

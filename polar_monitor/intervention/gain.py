@@ -2,7 +2,10 @@
 
 g_j² = E‖dec(z with z_j of another input) − dec(z)‖² / E(z′_j − z_j)², from one call for each dimension; with many
 dimensions E‖∂dec/∂z_j‖², from the gradients of a few random signed sums of the outputs, which cost the same for any
-number of dimensions.
+number of dimensions. Of a map or a sequence a channel or feature is a dimension: all of its places are swapped at once,
+and its movement is the mean square over them.
+
+Nothing in here waits for the decoder's device: the numbers stay there until somebody reads them.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..arrays.layout import axes_of, checked_layout
 from .decoder_call import DecoderCall, DecoderError
 
 ROWS = 32
@@ -26,7 +30,7 @@ PROBES = 16
 """Random signed sums of the outputs whose gradients are taken."""
 
 
-def decoder_gain(decoder: Any, code: Any) -> NDArray[np.float64]:
+def decoder_gain(decoder: Any, code: Any, *, layout: str | None = None) -> NDArray[np.float64]:
     """Return how far a decoder's output moves per movement of each dimension of its code, (D,).
 
     The decoder runs in eval mode and without gradient of its weights; modes, buffers and random numbers are put back.
@@ -35,7 +39,10 @@ def decoder_gain(decoder: Any, code: Any) -> NDArray[np.float64]:
     Args:
         decoder: A module, or a callable code → output. What else it needs, as a condition, is added by a callable that
             takes any number of rows.
-        code: Codes (n, D) of n inputs, an array or a tensor, of which 32 are used.
+        code: Codes of n inputs, of which 32 are used: an array or a tensor (n, D), (n, T, D) or (n, C, H, W) as the
+            decoder takes it. A channel or feature is a dimension, and the movement of a map is its mean square over
+            the places.
+        layout: Letters of the axes of `code` in another order, as in "tnd" (`polar_monitor.classify`).
 
     Raises:
         PolarMonitorError: A decoder that cannot be called with codes alone, with the line to write; other shapes.
@@ -47,60 +54,84 @@ def decoder_gain(decoder: Any, code: Any) -> NDArray[np.float64]:
         >>> polar_monitor.decoder_gain(decoder, torch.randn(100, 2)).round(3).tolist()
         [1.0, 1.0]
     """
-    call, rows = DecoderCall.of(decoder), chosen_rows(code, ROWS)
+    call, (rows, letters) = DecoderCall.of(decoder), chosen_codes(code, ROWS, layout)
     with call.undisturbed():
-        return gains_of(call, call.codes(rows))
+        return gains_from(squared_gains(call, call.codes(rows), letters).double().cpu().numpy(), call.name)
 
 
-def chosen_rows(code: Any, count: int) -> Any:
-    """Return some codes (n, D), in an order that does not follow that of the inputs. Raises DecoderError."""
-    code = code if isinstance(code, Tensor) else np.asarray(code)
-    if code.ndim != 2 or len(code) < MIN_ROWS:
-        raise DecoderError(f"code: expected codes (n, D) of {MIN_ROWS} inputs or more, got shape {tuple(code.shape)}")
-    order = np.random.default_rng(0).permutation(len(code))[:count]
-    return code[torch.from_numpy(order).to(code.device)] if isinstance(code, Tensor) else code[order]
+def chosen_codes(code: Any, count: int, layout: str | None = None) -> tuple[Any, str]:
+    """Return some of the codes of n inputs, in an order that does not follow that of the inputs, and their letters.
+
+    Raises DecoderError for another shape, or few inputs.
+    """
+    code, layout = code if isinstance(code, Tensor) else np.asarray(code), checked_layout(layout)
+    expected = f"code: expected codes (n, D) of {MIN_ROWS} inputs or more, or maps or sequences"
+    if not 2 <= code.ndim <= 5:
+        raise DecoderError(f"{expected}, got shape {tuple(code.shape)}")
+    try:
+        letters = axes_of(layout, code.ndim)
+    except ValueError as failure:
+        raise DecoderError(str(failure)) from None
+    axis = letters.index("n")
+    if code.shape[axis] < MIN_ROWS:
+        raise DecoderError(f"{expected}, got shape {tuple(code.shape)}")
+    order = np.random.default_rng(0).permutation(code.shape[axis])[:count]
+    if isinstance(code, Tensor):
+        return code.index_select(axis, torch.from_numpy(order).to(code.device)), letters
+    return np.take(code, order, axis), letters
 
 
-def gains_of(decoder: DecoderCall, codes: Tensor) -> NDArray[np.float64]:
-    """Return the gains (D,), from codes (n, D) on the decoder's device. Call it inside `decoder.undisturbed()`."""
+def squared_gains(decoder: DecoderCall, codes: Tensor, letters: str = "nd") -> Tensor:
+    """Return the squares of the gains (D,), on the device of the codes. Call it inside `decoder.undisturbed()`."""
     squares = None
-    if codes.shape[1] > MAX_SWAPPED:
-        squares = _by_gradient(decoder, codes)
-    if squares is None:
-        squares = _by_swapping(decoder, codes)
-    gains = np.sqrt(np.nan_to_num(squares.double().cpu().numpy(), nan=np.nan, posinf=np.nan))
-    if not np.isfinite(gains).all():
-        raise DecoderError(f"decoder: expected finite outputs, {decoder.name} gives NaN or infinity")
-    return np.asarray(gains, np.float64)
+    if codes.shape[letters.index("d")] > MAX_SWAPPED:
+        squares = _by_gradient(decoder, codes, letters)
+    return _by_swapping(decoder, codes, letters) if squares is None else squares
 
 
-def _by_swapping(decoder: DecoderCall, codes: Tensor) -> Tensor:
-    base, others = decoder(codes).flatten(1).float(), codes.roll(1, 0)
-    squares = []
-    for j in range(codes.shape[1]):
-        swapped = codes.clone()
-        swapped[:, j] = others[:, j]
-        moved = (decoder(swapped).flatten(1).float() - base).square().sum()
-        by = (others[:, j].float() - codes[:, j].float()).square().sum()
+def gains_from(squares: NDArray[Any], name: str) -> NDArray[np.float64]:
+    """Return the gains from their squares. Raises DecoderError if they are not finite."""
+    if not np.isfinite(squares).all():
+        raise DecoderError(f"decoder: expected finite outputs, {name} gives NaN or infinity")
+    return np.asarray(np.sqrt(squares), np.float64)
+
+
+def by_dimension(codes: Tensor, letters: str) -> Tensor:
+    """Return codes as (n, places, D), in their own memory where that is possible."""
+    return codes.movedim((letters.index("n"), letters.index("d")), (0, -1)).reshape(
+        codes.shape[letters.index("n")], -1, codes.shape[letters.index("d")]
+    )
+
+
+def _by_swapping(decoder: DecoderCall, codes: Tensor, letters: str) -> Tensor:
+    base, others = decoder(codes, letters).float(), codes.roll(1, letters.index("n"))
+    squares, axis = [], letters.index("d")
+    for j in range(codes.shape[axis]):
+        swapped, other = codes.clone(), others.select(axis, j)
+        swapped.select(axis, j).copy_(other)
+        moved = (decoder(swapped, letters).float() - base).square().sum()
+        by = (other.float() - codes.select(axis, j).float()).square().sum() * codes.shape[letters.index("n")]
+        by = by / other.numel()  # the mean over places
         squares.append(torch.where(by > 0, moved / by, torch.zeros_like(by)))
     return torch.stack(squares)
 
 
-def _by_gradient(decoder: DecoderCall, codes: Tensor) -> Tensor | None:
+def _by_gradient(decoder: DecoderCall, codes: Tensor, letters: str) -> Tensor | None:
     """Return the mean squares of the gradients; None if the decoder has none."""
-    generator = torch.Generator().manual_seed(0)
     codes = codes.detach().requires_grad_(True)
-    squares = torch.zeros(codes.shape[1], device=codes.device)
+    squares = torch.zeros(codes.shape[letters.index("d")], device=codes.device)
     with torch.enable_grad():
-        output = decoder(codes)
+        output = decoder(codes, letters)
         if not output.requires_grad:
             return None
+        generator = torch.Generator(output.device).manual_seed(0)
         for _ in range(PROBES):
-            signs = torch.randint(2, output.shape, generator=generator).to(output) * 2 - 1
+            signs = torch.randint(2, output.shape, generator=generator, device=output.device).to(output.dtype) * 2 - 1
             try:
                 (gradient,) = torch.autograd.grad(output, codes, signs, retain_graph=True)
             except RuntimeError:  # as a recurrent layer of cuDNN in eval mode
                 return None
-            squares += gradient.float().square().mean(0) / PROBES
-    varies = codes.detach().amax(0) > codes.detach().amin(0)
+            squares += by_dimension(gradient.float(), letters).square().sum(1).mean(0) / PROBES
+    rows = by_dimension(codes.detach(), letters)
+    varies = (rows.amax(0) > rows.amin(0)).any(0)
     return torch.where(varies, squares, torch.zeros_like(squares))

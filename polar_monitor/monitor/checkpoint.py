@@ -13,11 +13,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from .._torch_compat import rank
 from .._validation import is_version, state_count
 from ..alerts.alert import Alert
 from ..alerts.alert_log import AlertLog
+from ..distributed.exchange import is_shared
 from ..errors import PolarMonitorError
 from ..schedule.duty_cycle import HookDutyCycle
+from ..schedule.shared import SharedSchedule
 from .evaluation_loop import EvaluationLoop
 from .pipeline import ModePipeline, check_pipeline
 from .training_context import TrainingContextBuffer
@@ -89,6 +92,8 @@ def _resume(
     training_context.weight_decay = loop.training_context.weight_decay
     loop.training_context = training_context
     loop.schedule.load_state_dict(schedule)
+    if is_shared() and any(pipeline.loaded_shared for pipeline in pipelines.values()):
+        loop.schedule.shared = SharedSchedule()  # no rank may evaluate by itself before the first merge
     loop.evaluations = schedule["evaluations"]
     loop.alerts = AlertLog(alerts)
     loop.diagnostics.resume()
@@ -173,6 +178,7 @@ def _pipelines(loop: EvaluationLoop, saved: Mapping[str, Any]) -> dict[str, Mode
 
 def _pipeline(loop: EvaluationLoop, mode: str, saved: Mapping[str, Any]) -> ModePipeline:
     from ..statistics.histogram_state import check_histogram
+    from ..statistics.stream import rows_of_window
 
     present, kind = loop.pipelines.get(mode), saved["kind"]
     if present is not None and present.kind != kind and not (loop.search and loop.search.is_open):
@@ -182,7 +188,8 @@ def _pipeline(loop: EvaluationLoop, mode: str, saved: Mapping[str, Any]) -> Mode
         state_count(word, saved[word])
     if saved["stream"] is not None:
         check_histogram(saved["stream"])
-        window, expected_window = saved["stream"].get("window"), loop.options.settings.window
+        window, wanted = saved["stream"].get("window"), loop.options.settings.window
+        expected_window = rows_of_window(wanted, state_count("dimensions", saved["stream"]["dimensions"], 1))
         if isinstance(window, int) and window != expected_window:
             remedy = f"write attach(model, window={window}), as in the saved run"
             raise PolarMonitorError(f"expected window {expected_window}, got {window}: {remedy}")
@@ -194,4 +201,6 @@ def _pipeline(loop: EvaluationLoop, mode: str, saved: Mapping[str, Any]) -> Mode
             f"expected {expected} dimensions, as the model has, got {loaded.stream.dimensions}: the state is of "
             "another latent"
         )
+    if saved.get("merged") and rank():
+        loaded.count_from_zero()
     return loaded

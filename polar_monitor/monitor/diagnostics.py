@@ -22,8 +22,16 @@ SILENT_LATER = 200
 """Steps without a forward after some were seen: training may do something else for a while."""
 MAX_FORWARDS_AT_END = 50
 """Forwards in training without any step that are reported at the end of a run."""
+REMEDY_OF_CHANGES = (
+    ": call polar_monitor.attach(model, …) again, with the same arguments, to watch the model as it is now"
+)
 NO_VALIDATION = 10_000
 """Steps without a forward in eval mode that raise the warning."""
+
+REMEDY_OF_CHANGES = (
+    ": call polar_monitor.attach(model, …) again, with the same arguments, to watch the model as it is now"
+)
+"""Line to write if the names of what is watched mean other modules now."""
 
 
 class Diagnostics:
@@ -91,10 +99,24 @@ class Diagnostics:
                 "process, so nothing is recorded here: call polar_monitor.attach(model) in the process that trains"
             )
 
+    def warn_of_changes(self) -> None:
+        """Warn if other modules than those that are watched have their names now, or if hooks were taken off."""
+        changes = () if self.hooks is None else self.hooks.changes()
+        if changes and self._once("changes"):
+            warn("; ".join(changes) + REMEDY_OF_CHANGES)
+
     def warn_at_end(self, steps: int) -> None:
-        """Warn, when the run ends, of forwards in training without a step: compiled ones are not counted before."""
+        """Warn, when the run ends, of steps without forwards, and of forwards in training without a step.
+
+        Compiled ones are not counted before.
+        """
         train, hooks = self._pipelines.get("train"), self.hooks
-        if steps or train is None or hooks is None or hooks.ended:
+        if train is None or hooks is None or hooks.ended:
+            return
+        self.warn_of_changes()
+        if steps:
+            if not (train.seen or train.rows_dropped or train.ring.seen_any_forward or _compiled_forwards(train)):
+                self.warn_of_silence(steps)
             return
         forwards = train.ring.calls + _compiled_forwards(train)
         if forwards >= MAX_FORWARDS_AT_END and hooks.model_trains and self._once("no step"):
@@ -121,9 +143,13 @@ class Diagnostics:
                 return  # `attach` has warned, with this cause
             if "taps" in self._once and hooks.errors > self._tap_errors:
                 return  # the taps still fail, which was reported
+        changes = () if hooks is None else hooks.changes()
+        if changes and not self._once("changes"):
+            return  # which was reported
         if self._once("silence"):
             where = "observe()" if hooks is None else hooks.where
-            cause = self._left_in_eval() or _cause(ring, hooks)
+            changed = "; ".join(changes) + REMEDY_OF_CHANGES if changes else ""
+            cause = changed or self._left_in_eval() or _cause(ring, hooks)
             warn(f"no latent seen from {where} in {self._quiet or step} steps; {cause}")
 
     def _forwards_in_eval(self) -> int:
@@ -141,7 +167,11 @@ class Diagnostics:
         return f"{what} in eval mode: call model.train() before the training goes on{watch}"
 
     def taps_failed(self, observed: bool) -> bool:
-        """Return True if taps failed since the previous evaluation and no row was observed. Warns of the first."""
+        """Return True if taps failed since the previous evaluation and no row was observed.
+
+        Warns of the first, and of changes: an evaluation ends with this.
+        """
+        self.warn_of_changes()
         before, self._tap_errors = self._tap_errors, 0 if self.hooks is None else self.hooks.errors
         if self.hooks is not None and self._tap_errors and "silence" not in self._once and self._once("taps"):
             warn(f"the latent from {self.hooks.where} could not be recorded: {self.hooks.last_error}")

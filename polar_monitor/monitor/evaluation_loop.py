@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from .sources.latent_search import LatentSearch
 
 
+Evaluate = Callable[[Begun, list[Evaluation]], None]
+"""Function that appends the evaluations of all modes to a list."""
+
+
 class EvaluationLoop:
     """State of a run: its pipelines, schedule, alerts and counters."""
 
@@ -111,12 +115,10 @@ class EvaluationLoop:
             pipeline.ring.commit(self.schedule.steps)
         if self.schedule.begin_step():
             self.diagnostics.step(self.schedule.steps)
-        if not self.pipelines:
-            return
-        if self.schedule.due():
+        if self.pipelines and self.schedule.due():
             self._request()
         if self.schedule.requested is not None and self._arrived():
-            self._conclude()
+            self.conclude(partial(self._evaluate_modes, False))
 
     def failed(self, failure: Exception, *, fatal: bool = True, message: str = INTERNAL_ERROR) -> None:
         """Record a failure of the monitor, and end it after too many fatal ones in a row. Raises it if strict."""
@@ -163,7 +165,7 @@ class EvaluationLoop:
                 pipeline.wait()
                 pipeline.ingest()
             if any(pipeline.observed for pipeline in self.pipelines.values()):
-                return self._conclude(full=True)
+                return self.conclude(partial(self._evaluate_modes, True))
             self.schedule.requested = requested
             self.schedule.charge()
         except Exception as failure:
@@ -212,15 +214,16 @@ class EvaluationLoop:
     def _arrived(self) -> bool:
         return self.training_context.ready() and all(pipeline.ready() for pipeline in self.pipelines.values())
 
-    def _conclude(self, full: bool = False) -> tuple[Evaluation, ...]:
+    def conclude(self, evaluate: Evaluate, at: int | None = None) -> tuple[Evaluation, ...]:
+        """Publish what `evaluate` appends to a list, and plan the next evaluation; `at` is its step, None for now."""
         if not self._is_compiled:
             self.schedule.leave_out(compile_missing())
             self._is_compiled = True
-        begun = self.schedule.begin()
+        begun = self.schedule.begin(at)
         done: list[Evaluation] = []
         try:
             try:
-                self._evaluate_modes(begun, done, full)
+                evaluate(begun, done)
             finally:  # before any code of the user runs: it may save the state, load another one, or detach
                 self.schedule.plan_next(begun, any(pipeline.restless for pipeline in self.pipelines.values()))
         finally:
@@ -234,20 +237,20 @@ class EvaluationLoop:
             self._stop()
         return tuple(done)
 
-    def _evaluate_modes(self, begun: Begun, done: list[Evaluation], full: bool) -> None:
+    def _evaluate_modes(self, full: bool, begun: Begun, done: list[Evaluation]) -> None:
         """Append one evaluation for each mode with rows, and for training if it should have rows."""
         context = self.training_context.take()
         for pipeline in self.pipelines.values():
             pipeline.ingest()
             if pipeline.observed or (pipeline.mode == "train" and not full and self.schedule.expects_rows(begun.step)):
-                done.append(pipeline.evaluate(begun.step, context, self._count, full))
+                done.append(pipeline.evaluate(begun.step, context, self.count_evaluation, full))
                 self.alerts.add(done[-1].alerts)
                 pipeline.raise_failure()
                 if done[-1].observed == 0:
                     self.diagnostics.warn_of_silence(self.schedule.steps)
         self.schedule.measured(begun)
 
-    def _count(self) -> Health:
+    def count_evaluation(self) -> Health:
         """Count one evaluation, and return the counters for its record."""
         self.evaluations += 1
         return self.health()

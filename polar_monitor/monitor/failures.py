@@ -50,6 +50,11 @@ class FailurePolicy:
             )
         return self._in_a_row == MAX_FAILURES
 
+    @property
+    def ended(self) -> bool:
+        """True if failures have ended the monitor."""
+        return self._in_a_row >= MAX_FAILURES
+
     def reset(self) -> None:
         """End the row of failures after a success."""
         self._in_a_row = 0

@@ -58,10 +58,11 @@ class PolarMonitor(Results):
         layout: Axes of the latent's tensors, a letter each: n for the inputs, d for the dimensions, others for places,
             as in "ntd", "tnd" or "nhwd"; "..." stands for any number of places. None: as the types of the layers, the
             widths and the sizes of the first batches say; `explain` says how it is read.
-        mask: Where the latent has padding: the name of an argument of the model's forward, or a callable on all of
-            them, that gives a tensor which is True (or 1) at real data and has the latent's axes without its
-            dimensions, as (n, T) beside (n, T, D); or (n,). Padding becomes no row. It is read in eager forwards of the
-            model itself; compiled ones are not recorded then.
+        mask: Where the latent has padding: the name of an argument of the model's forward ("mask"), or of a module's
+            ("encoder.mask"), that is True (or 1) at real data and has the latent's axes without its dimensions, as
+            (n, T) beside (n, T, D); or (n,). Or such a name and a function of its value: ("pad", lambda pad: ~pad).
+            Or a callable on all arguments of the model's forward. Padding becomes no row. It is read in eager forwards;
+            compiled ones are not recorded then.
         prior: (mean, variance), numbers or arrays (D,); None is N(0, 1). It changes `kl` only. Or, for a conditional
             prior, a callable on the output that contains the latent: it returns (mean, variance) of each row or a
             distribution, the rows are standardised by it, and the labels describe what goes beyond the prior. Every
@@ -70,7 +71,7 @@ class PolarMonitor(Results):
         resolution: Without a variance, the noise τ that limits the resolution of the mean, in its units: it gives the
             labels of an autoencoder a scale. None is a tenth of the scale of a typical dimension, as the decoder sees
             it if that is known.
-        decoder: The decoder that takes the latent (n, D): a module, its name, or a callable code → output. Without a
+        decoder: The decoder that takes the latent: a module, its name, or a callable code → output. Without a
             variance, what it does with each dimension gives the labels their scale; it runs at full evaluations, in
             eval mode, and the training does not notice. None: found where the first forwards show it.
         log_dir: Folder for TensorBoard and JSONL; None is the folder of `SummaryWriter`.

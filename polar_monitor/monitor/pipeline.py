@@ -25,14 +25,16 @@ from ..capture.ring import PairedRingBuffer
 from ..capture.row_buffer import capacity_of
 from ..capture.transfer import Batch, HostTransfer
 from ..context import Context
+from ..distributed.share import Share
 from ..errors import PolarMonitorError, log_line, warn
 from ..evaluation import Evaluation, Health
 from ..regime.judge import completed, judge
 from ..regime.regime import Regime
 from ..schedule import quiet
+from ..statistics.full import FIRST_SECONDS
 from ..statistics.snapshot import Snapshot
 from .options import Settings
-from .summary import left_out
+from .summary import left_out, put_off
 
 if TYPE_CHECKING:
     from ..statistics.stream import LatentStream
@@ -61,8 +63,14 @@ class ModePipeline:
         self.snapshot: Snapshot | None = None
         self.regime: Regime | None = None
         self.alerts = AlertEngine(settings.extra)
+        self.merged: LatentStream | None = None
+        """Rows of all ranks at the latest merge; None if no ranks were merged."""
+        self._counts: NDArray[np.int64] | None = None
+        """Counters of all ranks at that time."""
         self.loaded = False
         """True from the load of a state to the next evaluation."""
+        self.loaded_shared = False
+        """True if that state is of all ranks."""
         self.transfers: list[HostTransfer] = []
         """Requested rows that are not yet taken into the statistics."""
         self.dropped = 0
@@ -83,7 +91,7 @@ class ModePipeline:
         """Quoted name of the module that gives the spread, for messages; '' without such a module."""
         self.left_out = ""
         """Text on the dimensions that the latest full snapshot left out of a wide latent; '' for none."""
-        self._padding = PaddingLook()
+        self.padding = PaddingLook()
         self._letters = ""
         """Letters of the axes of the rows in the stream."""
         self.refused_unit = False
@@ -94,14 +102,14 @@ class ModePipeline:
         self._failure: Exception | None = None
         self._unit_checked = False
 
-    def _new_stream(self, dimensions: int) -> LatentStream:
+    def _new_stream(self, dimensions: int, window: int | None = None) -> LatentStream:
         from ..statistics.stream import LatentStream
 
         s = self.settings
         paired = self.kind is not None
         return LatentStream(
-            dimensions, window=s.window, has_variance=paired, prior=s.prior, resolution=s.resolution, bounded=True,
-            entropies=s.criterion != "information",
+            dimensions, window=window or s.window, has_variance=paired, prior=s.prior, resolution=s.resolution,
+            bounded=True, entropies=s.criterion != "information",
         )  # fmt: skip
 
     @property
@@ -178,12 +186,31 @@ class ModePipeline:
                 return
             variance = to_variance(batch.spread, self.kind, out=batch.spread)  # the ring's memory, which is read once
         if len(self.ring.letters) == 3:
-            self._padding.look(batch.mean, batch.inputs, batch.steps, batch.number)
+            self.padding.look(batch.mean, batch.inputs, batch.steps, batch.number)
         skipped = 0 if missed else batch.dropped
         self.stream.update(batch.mean, variance, batch.inputs, self.ring.mantissa, batch.steps, skipped)
         self.seen += batch.mean.shape[0]
         self.observed += batch.mean.shape[0]
         self._skip_older()
+
+    def merge(self, share: Share) -> None:
+        """Take the rows of all ranks for the next evaluation. Those of this rank stay for the next merge."""
+        stream = self._new_stream(share.mean.shape[1], max(-(-share.rows // 16) * 16, self.settings.window))
+        stream.update(share.mean, share.variance, share.inputs, share.mantissa, share.steps)
+        stream.count_all(int(share.counts[0]), share.non_finite, self.merged)
+        self.merged, self._counts, self.observed = stream, share.counts, int(share.counts[1])
+
+    def begin_shared(self) -> None:
+        """Forget what this rank concluded from its own rows, unless all ranks have loaded the same."""
+        if not self.loaded_shared:
+            self.snapshot, self.regime, self.light = None, None, 0
+            self.alerts = AlertEngine(self.settings.extra)
+            self.observed = 0 if self.stream is None else self.stream.rows
+
+    @property
+    def judged(self) -> LatentStream | None:
+        """Stream that evaluations read."""
+        return self.stream if self.merged is None else self.merged
 
     def _skip_older(self) -> None:
         """Count the rows beyond those that the ring holds as skipped, whether or not a look took them in before."""
@@ -234,23 +261,28 @@ class ModePipeline:
     ) -> Evaluation:
         """Take a snapshot at `step`, judge it, ask for alerts, and return the record; `health` is called at the end.
 
-        The snapshot has all statistics if `full`, if it is the first, every `FULL_EVERY`-th time, if the verdict
-        changes, and always with a published criterion or with rules of third parties, which may read any of them.
+        The snapshot has all statistics if `full`, if it is the first of a latent that is not very wide, every
+        `FULL_EVERY`-th time, if the verdict changes, and always with a published criterion or with rules of third
+        parties, which may read any of them.
         """
         resumed, observed, s = self.resumed(), self.observed, self.settings
         earlier, before = self.snapshot, self.regime
-        if self.stream is not None and self.stream.rows:
-            full = full or self.snapshot is None or self.light + 1 >= FULL_EVERY
-            full = full or bool(s.extra) or s.criterion != "information"
+        stream = self.judged
+        if stream is not None and stream.rows:
+            full = full or bool(s.extra) or s.criterion != "information" or self.light + 1 >= FULL_EVERY
+            first = self.snapshot is None and not full
             decoder = self.decoder
-            if full and decoder is not None:
-                self.stream.scale = decoder.scale(self.stream)
-            is_plain_code = self.kind is None and self.stream.scale.gain is None
-            self.stream.explained = context.explained if is_plain_code else math.nan
-            self.snapshot = self.stream.snapshot(step, full)
-            if decoder is not None and not full and self.stream.scale.is_outdated(self.snapshot.variance):
-                full, self.stream.scale = True, decoder.scale(self.stream)
-                self.snapshot = self.stream.snapshot(step, full)
+            if decoder is not None:
+                stream.scale = decoder.scale(stream, self.ring, begins=full or first)
+            is_plain_code = self.kind is None and stream.scale.gain is None
+            stream.explained = context.explained if is_plain_code else math.nan
+            snapshot = stream.snapshot(step, full)
+            if first and not self._is_put_off(stream):
+                full, snapshot = True, stream.complete(snapshot)
+            self.snapshot = snapshot
+            if decoder is not None and not full and stream.scale.is_outdated(self.snapshot.variance):
+                full, stream.scale = True, decoder.scale(stream, self.ring)
+                self.snapshot = stream.snapshot(step, full)
             self.regime = judge(self.snapshot, before, s.criterion)
             self.light = 0 if full else self.light + 1
             if not full and before is not None and before.verdict is not self.regime.verdict:
@@ -270,6 +302,14 @@ class ModePipeline:
             step, time.time(), s.name, self.mode, observed, self.snapshot, self.regime, alerts, health(), context,
             resumed=resumed,
         )  # fmt: skip
+
+    def _is_put_off(self, stream: LatentStream) -> bool:
+        """Return True, and say so, if the latent is so wide that the rest of the first snapshot comes later."""
+        if stream.light_seconds <= FIRST_SECONDS:
+            return False
+        self.left_out = put_off(stream.dimensions)
+        log_line(logging.INFO, "%s", self.left_out)
+        return True
 
     def _tell_what_is_left_out(self) -> None:
         """Keep what the latest full snapshot left out, and log it once."""
@@ -294,7 +334,7 @@ class ModePipeline:
 
     def complete(self, remember: bool = False) -> None:
         """Compute what the latest snapshot lacks, from the same rows. Later evaluations do not `remember` a look."""
-        snapshot, regime, stream = self.snapshot, self.regime, self.stream
+        snapshot, regime, stream = self.snapshot, self.regime, self.judged
         if snapshot is None or snapshot.full or stream is None or stream.rows != snapshot.rows:
             return
         self.snapshot = stream.complete(snapshot, remember)
@@ -306,18 +346,23 @@ class ModePipeline:
         return to_json(self.alerts.state_dict()) if self.loaded else None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return everything on which the next evaluations depend."""
+        """Return everything on which the next evaluations depend; of merged ranks, what all of them had then."""
+        stream, written, counts = self.stream, self.ring.rows, (self.dropped, self.skipped, self.seen, self.observed)
+        if self.merged is not None and self._counts is not None:
+            stream = self._new_stream(self.merged.dimensions)
+            stream.merge(self.merged)
+            stream.count_all(self.merged.rows, self.merged.held()[-1], self.merged)
+            written, (_, _, seen, dropped, skipped) = self.merged.rows, self._counts[:5].tolist()
+            counts = dropped, skipped, seen, 0
         return {
             "kind": self.kind,
-            "stream": None if self.stream is None else self.stream.state_dict(),
+            "merged": self.merged is not None,
+            "stream": None if stream is None else stream.state_dict(),
             "snapshot": None if self.snapshot is None else self.snapshot.to_dict(),
             "regime": None if self.regime is None else self.regime.to_dict(),
             "alerts": self.alerts.state_dict(),
-            "written": self.ring.rows,
-            "dropped": self.dropped,
-            "skipped": self.skipped,
-            "seen": self.seen,
-            "observed": self.observed,
+            "written": written,
+            **dict(zip(("dropped", "skipped", "seen", "observed"), counts, strict=True)),
             "light": self.light,
         }
 
@@ -336,12 +381,18 @@ class ModePipeline:
         self.stream, self.snapshot, self.regime, self.alerts, self.loaded = stream, snapshot, regime, alerts, True
         self.dropped, self.skipped, self.seen, self.observed = dropped, skipped, seen, observed
         self.ring.rows, self.light = written, light
+        self.loaded_shared = bool(state.get("merged"))
+
+    def count_from_zero(self) -> None:
+        """Forget the rows and their counts: another rank continues them."""
+        self.stream, self.ring.rows = None, 0
+        self.dropped = self.skipped = self.seen = self.observed = 0
 
     def adopt(self, other: ModePipeline, step: int) -> None:
         """Continue from another pipeline's state, saved at `step`. The ring stays, since the taps write to it."""
         self.stream, self.snapshot, self.regime = other.stream, other.snapshot, other.regime
         self.alerts.adopt(other.alerts)
-        self.loaded = other.loaded
+        self.loaded, self.loaded_shared = other.loaded, other.loaded_shared
         self.dropped, self.skipped, self.seen = other.dropped, other.skipped, other.seen
         self.observed = other.observed
         self.light = other.light
@@ -351,7 +402,7 @@ class ModePipeline:
 
     def release_user_objects(self, settings: Settings) -> None:
         """Drop the rules of third parties and the decoder; `settings` are the same without the rules."""
-        self.decoder = None
+        self.decoder = self.padding.listener = self.ring.full_codes = None
         self.settings, self.alerts.custom_rules = settings, ()
 
 

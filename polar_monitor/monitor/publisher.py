@@ -24,6 +24,8 @@ class Publisher:
         self.sinks = sinks
         self.on_alert = on_alert
         self.probed = Probed()
+        self.repeats = False
+        """True if another rank logs the same alerts as warnings."""
         self.busy = False
         """True while sinks and the callback get an evaluation."""
         self._warned: dict[tuple[str, str], set[int]] = {}
@@ -44,7 +46,7 @@ class Publisher:
                 self.sinks.flush()
             for alert in alerts:
                 warns = self._warns(alert)
-                quiet = alert.kind in NOTES or not warns
+                quiet = alert.kind in NOTES or not warns or self.repeats
                 failure = log_line(logging.INFO if quiet else logging.WARNING, "%s", format_alert(alert))
                 if failure is not None:
                     self._failed(failure, message="")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..alerts.alert import Alert
 from ..alerts.alerts import Alerts
 from ..errors import PolarMonitorError
-from ..evaluation import Health
+from ..evaluation import Evaluation, Health
 from ..regime.regime import Regime
 from ..statistics.snapshot import Snapshot
 from ..views.find_logs import LOG
@@ -17,6 +17,7 @@ from ..views.history import History, read
 from . import shown, summary
 from .evaluation_loop import EvaluationLoop
 from .outputs import Outputs
+from .shared import sync
 from .sources.latent_search import LatentSearch
 from .sources.observe import checked_mode
 
@@ -137,6 +138,29 @@ class Results:
         `should_stop` is True then too, and also after a NON_FINITE.
         """
         self._loop.alerts.raise_on_collapse(self._loop.regimes)
+
+    def sync(self, *, due: bool = False, group: Any = None) -> tuple[Evaluation, ...]:
+        """Merge the rows of all ranks of a process group and evaluate them. All ranks call it, or none.
+
+        It makes two collectives, always both, at no other time than in this call, and nothing else of the monitor makes
+        any. Every rank gets the same evaluations, labels and alerts, so that `should_stop` is the same everywhere; rank
+        0 alone writes. From the first call on no rank evaluates by itself. `docs/many-devices.md` says what is merged.
+
+        Args:
+            due: True for a call after every step: the ranks merge in the calls that rank 0 has chosen, as its schedule
+                and `max_overhead` allow, and the other calls return () at once.
+            group: Process group of `torch.distributed`; None is the default one. Its time-out holds.
+
+        Without a group of several ranks it is `evaluate()`, and does nothing with `due`. Rows since the latest `sync`
+        are not in `state_dict()`: call it before. Raises PolarMonitorError, on all ranks, if the ranks watch
+        different latents or were attached with other arguments, and what `torch.distributed` raises.
+
+        Example:
+            >>> import polar_monitor
+            >>> polar_monitor.PolarMonitor(sinks=()).sync(due=True)
+            ()
+        """
+        return sync(self._loop, due, group)
 
     def health(self) -> Health:
         """Return the monitor's counters of its own work: rows, errors, overhead."""

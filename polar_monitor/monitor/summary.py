@@ -124,6 +124,15 @@ def left_out(s: Snapshot) -> str:
     )
 
 
+def put_off(dimensions: int) -> str:
+    """Say what the first snapshot of a wide latent lacks, and how to get it."""
+    return (
+        f"the first evaluation of {dimensions:,} dimensions gives labels, information and KL; entropies, correlations, "
+        "rank and histograms come with a later one, or with monitor.snapshot(): all at once would take too long on "
+        "the training thread"
+    )
+
+
 def _not_finite(s: Snapshot) -> Iterator[str]:
     """Yield a line if a share of the window is NaN or infinite: the numbers of these dimensions are of the rest."""
     share = 1.0 - s.finite / max(s.independent, 1)

@@ -43,23 +43,43 @@ class Batch(NamedTuple):
         return begins
 
     def some(self, inputs: NDArray[np.int64]) -> Batch:
-        """Return the rows of some of the inputs."""
+        """Return the rows of some of the inputs, in this order."""
         if isinstance(self.per, int):
             keep: NDArray[Any] = (inputs[:, None] * self.per + np.arange(self.per)).ravel()
             per: int | NDArray[np.int64] = self.per
         else:
-            chosen = np.zeros(len(self.per), np.bool_)
-            chosen[inputs] = True
-            keep, per = np.repeat(chosen, self.per), self.per[inputs]
+            starts, per = np.cumsum(self.per) - self.per, self.per[inputs]
+            keep = np.repeat(starts[inputs] - (np.cumsum(per) - per), per) + np.arange(per.sum())
         variance = None if self.variance is None else self.variance[keep]
         return self._replace(mean=self.mean[keep], variance=variance, per=per)
 
 
-def rows_of(array: Floats, letters: str, before: int = 0) -> tuple[Floats, int]:
+def joined(held: list[tuple[Batch, NDArray[np.int64]]]) -> tuple[Batch, NDArray[np.int64]]:
+    """Join batches, each with the numbers of its inputs, to one."""
+    batches = [batch for batch, _ in held]
+    first, numbers = batches[0], np.concatenate([numbers for _, numbers in held])
+    if len(held) == 1:
+        return first, numbers
+    per: int | NDArray[np.int64] = first.per
+    if not all(isinstance(batch.per, int) and batch.per == per for batch in batches):
+        per = np.concatenate([np.broadcast_to(batch.per, batch.inputs) for batch in batches])
+    variances = [batch.variance for batch in batches if batch.variance is not None]
+    return Batch(
+        np.concatenate([batch.mean for batch in batches]),
+        np.concatenate(variances) if variances else None,
+        per,
+        min(batch.mantissa for batch in batches),
+        min(batch.smallest for batch in batches),
+        max(batch.largest for batch in batches),
+        sum(batch.chosen for batch in batches),
+    ), numbers
+
+
+def rows_of(array: Floats, letters: str, before: int | NDArray[np.int64] = 0) -> tuple[Floats, int]:
     """Return a latent as rows (n · p, D), and the p rows of an input: `capture.output_rows.rows_of` for arrays.
 
     `letters` are those of its axes (`arrays.layout`). `before` is the number of rows that came earlier, since every row
-    continues the choice of places.
+    continues the choice of places; or (n, 1), if it differs.
     """
     if letters in ("n", "nd"):
         return array.reshape(len(array), -1), 1
@@ -75,7 +95,7 @@ def rows_of(array: Floats, letters: str, before: int = 0) -> tuple[Floats, int]:
 
 
 def valid_rows(
-    array: Floats, letters: str, before: int, valid: NDArray[np.bool_]
+    array: Floats, letters: str, before: int | NDArray[np.int64], valid: NDArray[np.bool_]
 ) -> tuple[Floats, NDArray[np.int64], int]:
     """Return the rows (m, D) of the valid places (n, P) that are taken, the number of each input, and of all points.
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays.layout import axes_of
+from ..arrays.places import taken_of
 from ..arrays.rows import F32, Floats
 from ..arrays.spread import UNITS, WRITE_LOGARITHM, to_variance
 from ..errors import PolarMonitorError
@@ -26,10 +27,12 @@ def batches(
     prior: tuple[Any, Any] | None = None,
     layout: str | None = None,
     mask: Any = None,
+    first: int | NDArray[np.int64] = 0,
 ) -> Iterator[Batch]:
     """Yield the rows of latents in a layout (`arrays.layout`), in units of a prior of each row if given.
 
-    Rows that are not True in the `mask` are left out.
+    Rows that are not True in the `mask` are left out. `first` is the number of the first input among all, or the
+    numbers (n,) of all inputs of one array: the places of an input are chosen by its number.
 
     `spread` is True if the chunks of `mean` are pairs (mean, spread). Raises PolarMonitorError.
     """
@@ -59,10 +62,11 @@ def batches(
                 raise PolarMonitorError(f"{kind}: expected shape {array.shape}, got {values.shape}")
         sides = [source.matching_rows(start, array) if isinstance(source, Source) else source for source in priors]
         valid = None if masks is None else masks.of(start, array, letters)
+        before = rows + _before(first, start, array, letters) if len(array) else 0
         start += len(array)
         if len(array) == 0:
             continue
-        batch = _batch(array, letters, mantissa, kind, values, sides, rows, valid)
+        batch = _batch(array, letters, mantissa, kind, values, sides, before, valid)
         rows += batch.chosen
         if len(batch.mean) == 0:
             continue
@@ -120,6 +124,16 @@ def _letters(layout: str | None, array: Floats) -> str:
         raise PolarMonitorError(str(failure)) from None
 
 
+def _before(first: int | NDArray[np.int64], start: int, array: Floats, letters: str) -> int | NDArray[np.int64]:
+    """Return the rows that the inputs before a part have, beside those of the earlier parts: a number or (n, 1)."""
+    inputs = array.shape[letters.index("n")]
+    dimensions = array.shape[letters.index("d")] if "d" in letters else 1
+    taken = taken_of(array.size // (inputs * dimensions))
+    if isinstance(first, int):
+        return first * taken
+    return ((first[start : start + inputs] - start - np.arange(inputs)) * taken)[:, None]
+
+
 def _batch(
     mean: Floats,
     letters: str,
@@ -127,7 +141,7 @@ def _batch(
     kind: str | None,
     spread: Floats | None,
     prior: list[Floats],
-    before: int,
+    before: int | NDArray[np.int64],
     valid: NDArray[np.bool_] | None,
 ) -> Batch:
     mean, smallest, largest = at_least_float32(mean), np.inf, -np.inf

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
-from .._validation import checked_prior, checked_resolution
-from ..arrays.layout import checked_layout
 from ..arrays.rows import F32
-from ..arrays.spread import one_spread, unit_doubt
-from ..errors import PolarMonitorError, PolarMonitorWarning
+from ..arrays.spread import one_spread
+from ..errors import PolarMonitorWarning
 from ..regime import published
-from ..regime.judge import judge
 from ..regime.regime import Regime
 from ..statistics.resolution import Scale
-from .batches import batches, is_of_each_row
 from .decoder_scale import scale_by
-
-MIN_ROWS_FOR_DOUBT = 512
-"""Rows from which on `classify` warns of a spread that fits another unit only."""
+from .prior import split_prior
 
 
 def classify(
@@ -36,6 +29,7 @@ def classify(
     resolution: float | None = None,
     decoder: Any = None,
     gain: Any = None,
+    data_variance: float | None = None,
     criterion: str = "information",
 ) -> Regime:
     """Return the labels and the verdict for latents of n independent inputs, as a training run would give them.
@@ -58,10 +52,13 @@ def classify(
         resolution: Without a spread, the noise τ at which the mean is resolved, in the units of the mean; it gives the
             labels of an autoencoder a scale. None is a tenth of the scale of a typical dimension, which compares
             dimensions with each other: a code that has shrunk to nothing then looks like any other.
-        decoder: Without a spread, the decoder that takes codes (n, D): a module, or a callable code → output. What it
-            does with each dimension gives the scale, whatever the scale of the code; where it ignores the code, no
-            dimension is active. It runs in eval mode, and modes, buffers and random numbers are put back.
+        decoder: Without a spread, the decoder that takes the codes: a module, or a callable code → output. What it does
+            with each dimension gives the scale, whatever the scale of the code; where it ignores the code, no dimension
+            is active. It runs in eval mode, and modes, buffers and random numbers are put back.
         gain: In place of it, its gains (D,), as `polar_monitor.decoder_gain` gives them, or a number.
+        data_variance: Beside `decoder`, the variance of a number of the data over the inputs: x.var(0).mean(). The
+            decoder ignores the code if this changes less than 10⁻⁴ of it. None: of the decoder's outputs, all numbers
+            together, which is larger where some are always higher than others.
         criterion: "information", or the name of a published criterion.
 
     Returns:
@@ -82,7 +79,7 @@ def classify(
         (['active', 'passive'], 'polarised')
     """
     kind, spread = one_spread(logvar=logvar, var=var, std=std, logstd=logstd)
-    scale = scale_by(kind, resolution, decoder, gain)
+    scale = scale_by(mean, kind, resolution, decoder, gain, layout, mask, data_variance)
     regime, doubt = judged(mean, kind, spread, prior, resolution, criterion, layout, mask, scale)
     if doubt:
         warnings.warn(f"polar_monitor: {doubt}", PolarMonitorWarning, stacklevel=2)
@@ -105,32 +102,9 @@ def judged(
     `kind` is that of `spread`: a unit or None. `scale` gives the decoder's scale of codes (n, D). Raises
     PolarMonitorError as `classify` does.
     """
-    from .subset import Subset
+    from .partial import Partial
 
     published.check(criterion)
-    layout = checked_layout(layout)
-    shared, conditional = _prior(prior)
-    subset, smallest, largest = Subset(shared, checked_resolution(resolution), scale), float("inf"), -float("inf")
-    for batch in batches(mean, kind, spread, conditional, layout, mask):
-        subset.add(batch)
-        smallest, largest = min(smallest, batch.smallest), max(largest, batch.largest)
-    doubt = unit_doubt(kind, smallest, largest) if subset.rows >= MIN_ROWS_FOR_DOUBT else ""
-    snapshot = subset.snapshot()
-    regime = judge(snapshot, None, criterion)
-    if snapshot.n < snapshot.rows:
-        reason = f"from {snapshot.n} of {snapshot.rows} rows, chosen evenly"
-        regime = replace(regime, reasons=(*regime.reasons, reason))
-    return regime, doubt
-
-
-def _prior(prior: Any) -> tuple[tuple[Any, Any] | None, tuple[Any, Any] | None]:
-    """Return (one prior for all rows, one for each row); at least one of them is None."""
-    if callable(prior):
-        raise PolarMonitorError(
-            "prior: expected (mean, variance), got a callable: pass the two arrays that it gives for these rows"
-        )
-    if hasattr(prior, "variance") and not hasattr(prior, "__array__"):  # a distribution
-        prior = prior.mean, prior.variance
-    if isinstance(prior, tuple | list) and len(prior) == 2 and any(is_of_each_row(side) for side in prior):
-        return None, (prior[0], prior[1])
-    return checked_prior(prior), None
+    shared, conditional = split_prior(prior)
+    partial = Partial(layout=layout, prior=shared, resolution=resolution)
+    return partial.add(mean, kind, spread, mask, conditional).judged(criterion, scale)

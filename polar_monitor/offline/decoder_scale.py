@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,11 +13,25 @@ from ..errors import PolarMonitorError
 from ..statistics.resolution import Scale
 
 
-def scale_by(kind: str | None, resolution: Any, decoder: Any, gain: Any) -> Callable[[F32, int], Scale] | None:
+def scale_by(
+    mean: Any,
+    kind: str | None,
+    resolution: Any,
+    decoder: Any,
+    gain: Any,
+    layout: str | None = None,
+    mask: Any = None,
+    data_variance: Any = None,
+) -> Callable[[F32, int], Scale] | None:
     """Return the function that gives the scale of codes (n, D) with so many rows of an input; None for no argument.
 
-    Raises PolarMonitorError for both, and beside another scale.
+    `mean` are the codes as the caller has them, which a decoder of maps or sequences takes. Raises PolarMonitorError
+    for both, and beside another scale.
     """
+    if data_variance is not None:
+        if decoder is None:
+            raise PolarMonitorError("data_variance: expected it beside decoder= alone, whose effect is a share of it")
+        data_variance = _checked_variance(data_variance)
     given = [word for word, value in (("decoder", decoder), ("gain", gain)) if value is not None]
     if not given:
         return None
@@ -34,14 +49,32 @@ def scale_by(kind: str | None, resolution: Any, decoder: Any, gain: Any) -> Call
         from ..intervention.decoder_call import DecoderCall
         from ..intervention.gate import measure
 
-        if rows_of_input > 1:
+        axes = getattr(mean, "ndim", 0)
+        if rows_of_input > 1 and axes < 3:
             raise PolarMonitorError(
-                "decoder: expected codes (n, D), got codes with places or tokens: pass gain= of their dimensions"
+                "decoder: expected one array of maps or sequences, got chunks or a list: pass an array, or gain= from "
+                "polar_monitor.decoder_gain(decoder, chunk)"
             )
-        m = measure(DecoderCall.of(decoder), codes)
+        if axes > 2 and mask is not None:
+            raise PolarMonitorError("decoder: expected maps or sequences without mask=, as a decoder takes all places")
+        code, letters = (mean, layout) if axes > 2 else (codes, None)
+        m = measure(DecoderCall.of(decoder), code, data_variance, layout=letters)
         return Scale.of(m.gain, m.effect, m.effect_se, m.reference)
 
     return scale
+
+
+def _checked_variance(value: Any) -> float:
+    """Return a variance above 0. Raises PolarMonitorError for anything else."""
+    try:
+        variance = float(value)
+    except (TypeError, ValueError):
+        variance = math.nan
+    if not 0 < variance < math.inf:
+        raise PolarMonitorError(
+            f"data_variance: expected a number above 0, as in float(x.var(0).mean()), got {value!r:.40}"
+        )
+    return variance
 
 
 def checked_gain(gain: Any, dimensions: int) -> Any:

@@ -1,7 +1,7 @@
 """One argument of `classify`: an array that is read some rows at a time, or chunks of rows that come once.
 
-A memory map of any length, or a tensor on a device, is never copied at once. Chunks come from an iterator, or from
-another iterable that is neither a list nor an array, such as a DataLoader.
+A memory map or an array in storage of any length, or a tensor on a device, is never copied at once. Chunks come from
+an iterator, or from another iterable that is neither a list nor an array, such as a DataLoader.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from ..arrays.rows import Floats, as_array
 from ..errors import PolarMonitorError
 from .nested_lists import ARGUMENT_ADVICE, CHUNK_ADVICE, refuse
+from .stored import cuts, is_stored, shape_of
 
 MAX_NUMBERS = 2**22
 """Numbers of an array that are read at once."""
@@ -28,8 +29,9 @@ class Source:
         self.shape: tuple[int, ...] | None = None
         if self.chunks is None:
             refuse(word, value, ARGUMENT_ADVICE)
-            self._value = value if hasattr(value, "detach") or isinstance(value, np.ndarray) else read(word, value)[0]
-            self.shape = tuple(self._value.shape)
+            is_array = hasattr(value, "detach") or isinstance(value, np.ndarray) or is_stored(value)
+            self._value = value if is_array else read(word, value)[0]
+            self.shape = shape_of(word, value) if is_stored(value) else tuple(self._value.shape)
             if not self.shape or 0 in self.shape:
                 raise PolarMonitorError(f"{word}: expected shape (n, D) with n and D above 0, got {self.shape}")
 
@@ -40,8 +42,8 @@ class Source:
             return
         assert self.shape is not None
         size = max(1, MAX_NUMBERS // max(int(np.prod(self.shape[1:])), 1))
-        for start in range(0, self.shape[0], size):
-            yield self._rows(start, start + size)
+        for start, stop in cuts(self._value, self.shape[0], size):
+            yield self._rows(start, stop)
 
     def matching_rows(self, start: int, mean: Floats) -> Floats:
         """Return the values that belong to a part of the means, the rows from `start` on."""
@@ -82,6 +84,7 @@ def is_chunked(value: Any) -> bool:
     if isinstance(value, Iterator):
         return True
     at_once = isinstance(value, list | tuple | str | bytes | Mapping) or hasattr(value, "__array__")
+    at_once = at_once or is_stored(value)
     return isinstance(value, Iterable) and not at_once and not hasattr(value, "shape")
 
 

@@ -34,7 +34,7 @@ MIXED_VALLEY = 0.85
 MIXED_UPPER = 0.5
 """Lower limit of a mixed dimension's `upper_kind`: the largest σ² / (V + E) of an input that uses the dimension."""
 MIN_MOVEMENT_NAMED = 0.1
-"""Smallest movement of a mean over the window, in standard deviations over the inputs, that an explanation names."""
+"""Smallest movement of a mean over the window, in standard deviations of the dimension, that an explanation names."""
 MIN_REPEATS_NAMED = 1.1
 """Smallest mean number of times that an input occurs in the window at which the reason of a label names it."""
 Z_VALLEY = 3.0
@@ -162,12 +162,13 @@ def _gain(s: Snapshot, j: int) -> str:
 
 
 def movement(s: Snapshot, j: int) -> str:
-    """Say how far the mean of dimension j has moved over the window; '' if that is little or not known."""
-    spread = math.sqrt(float(s.variance[j]))
-    if not (spread > 0 and s.drift[j] >= MIN_MOVEMENT_NAMED * spread):
+    """Say how far the mean of dimension j has moved over the window; '' if that is not surely much, or not known."""
+    share, error = (float(numbers[j]) for numbers in s.drift_share)
+    if not share - Z * max(error, 0.0) >= MIN_MOVEMENT_NAMED:
         return ""
     aside = "" if s.has_variance else ", which is no part of its spread"
-    return f"the training has moved its mean by {s.drift[j] / spread:.2g} standard deviations over the window{aside}"
+    moved = f"{share:.2g} ± {error:.1g}" if error >= 0 else f"{share:.2g}"
+    return f"the training has moved its mean by {moved} standard deviations over the window{aside}"
 
 
 def _beside(value: float, cut: float) -> str:

@@ -40,6 +40,7 @@ from .label_codes import (
 from .published import labels_by
 from .regime import Regime, Verdict
 
+NONE: NDArray[np.bool_] = np.zeros(0, np.bool_)
 MIN_GAP = math.log(3.0)
 """Smallest distance of the two groups of a polarised regime, in log(information + 0.01)."""
 
@@ -57,6 +58,10 @@ WEIGHT_OF_SCALE = 1 / 16
 
 MIN_STEADY = 0.95
 """Scale divided by its slow average below which it falls: one that falls by 0.35 % at each evaluation is below."""
+
+BLOCK, MIN_HELD = 32, 0.99
+"""Evaluations over which the slow average is compared with itself, and its share below which it fell in them: a scale
+that falls by 0.05 % at each evaluation, with noise of 1 %, is below."""
 
 MAX_UNDECIDED_SHARE = 0.1
 """Largest share of undecided dimensions in a verdict other than `graded`."""
@@ -87,7 +92,7 @@ def judge(snapshot: Snapshot, previous: Regime | None = None, criterion: str = "
     if verdict is Verdict.COLLAPSED and previous is not None and not was_informative:
         reasons = (f"{reasons[0]}; none has come into use so far", *reasons[1:])
     by_gain, compares = _scales(snapshot)
-    scales = _lasting_scale(snapshot, previous, by_gain) if by_gain or compares else (0.0, 0.0)
+    scales = _lasting_scale(snapshot, previous, by_gain) if by_gain or compares else (0.0, 0.0, ())
     regime = Regime.from_codes(
         snapshot, judged.codes, verdict, (*reasons, *_caveats(snapshot, by_gain, compares)), criterion,
         was_informative, *scales,
@@ -112,20 +117,25 @@ def _scales(s: Snapshot) -> tuple[bool, bool]:
     return by_gain, not by_gain and is_relative(s)
 
 
-def _lasting_scale(s: Snapshot, previous: Regime | None, by_gain: bool) -> tuple[float, float]:
+def _lasting_scale(s: Snapshot, previous: Regime | None, by_gain: bool) -> tuple[float, float, tuple[float, ...]]:
     """Return the scale of a code, or of what the decoder makes of it, while it was not falling, and its slow average.
 
-    A scale that falls is compared with the one before the fall, however slow it falls.
+    A scale that falls is compared with the one before the fall. A fast fall shows in the distance to the slow average,
+    a slow one in that of the average to itself, a block of evaluations before: the third return value is that block.
     """
     now = s.resolution / RESOLUTION
     is_same = previous is not None and previous.snapshot is not None and has_gain(previous.snapshot) == by_gain
     if previous is None or not is_same or not previous.usual_scale > 0:
-        return (0.0, 0.0) if by_gain and s.gain.max() == 0 else (now, now)
+        return (0.0, 0.0, ()) if by_gain and s.gain.max() == 0 else (now, now, (now, 0.0, 0.0))
     if by_gain and s.gain.max() == 0:
-        return previous.scale, previous.usual_scale
+        return previous.scale, previous.usual_scale, previous.scale_block
     usual = previous.usual_scale * (now / previous.usual_scale) ** WEIGHT_OF_SCALE
-    kept = 1.0 if now < MIN_STEADY * usual else KEPT_SCALE
-    return max(now, kept * previous.scale), usual
+    start, count, fell = previous.scale_block or (usual, 0.0, 0.0)
+    block = (start, count + 1, fell)
+    if count + 1 >= BLOCK:
+        block = (usual, 0.0, float(usual < MIN_HELD * start))
+    kept = 1.0 if now < MIN_STEADY * usual or block[2] else KEPT_SCALE
+    return max(now, kept * previous.scale), usual, block
 
 
 def _shrunk(regime: Regime) -> str:
@@ -156,7 +166,7 @@ def _verdict(s: Snapshot, judged: Judged, criterion: str) -> tuple[Verdict, tupl
     if 2 * left_out > len(labels):
         return Verdict.NOT_ESTIMABLE, ("most dimensions could not be estimated", *reasons)
     undecided -= left_out
-    between = _between(s, labels) if undecided else np.zeros(len(labels), np.bool_)
+    between = _between(s, labels) if undecided else NONE
     if undecided and not passive and not informative and 2 * np.count_nonzero(between) <= undecided:
         return Verdict.NOT_ESTIMABLE, (
             "no dimension has a label" if held else "no dimension could be decided", *reasons,

@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import printable
 from ..statistics.resolution import RESOLUTION, has_gain
 from ..statistics.snapshot import Snapshot
+from ..statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, MIN_ROWS, PASSIVE
 from .disagreement import disagree, disagreements, opinions
 from .evidence import GAP, MOVES, QUESTIONS, evidence_of_change, moves
 from .information import by_information, movement, sentence
@@ -69,6 +70,9 @@ class Regime:
     that of the decoder's outputs where its gains are known. 0 where something else gives the scale."""
     usual_scale: float = 0.0
     """Slow average of the scale. One below it is falling."""
+    scale_block: tuple[float, ...] = ()
+    """Slow average at the beginning of the present block of 32 evaluations, the evaluations since, and 1 if it fell in
+    the block before, else 0. Empty where something else gives the scale."""
     snapshot: Snapshot | None = field(default=None, repr=False, compare=False)
     """Statistics that were judged; not part of `to_dict`."""
 
@@ -83,12 +87,13 @@ class Regime:
         was_informative: bool,
         scale: float = 0.0,
         usual_scale: float = 0.0,
+        scale_block: tuple[float, ...] = (),
     ) -> Regime:
         """Return the regime of a snapshot; it keeps the codes for the next evaluation."""
         labels, latest, evidence = decode(codes.labels), decode(codes.latest), numbers(codes.evidence)
         regime = cls(
             snapshot.step, labels, latest, verdict, reasons, criterion, was_informative, tuple(codes.sides), evidence,
-            scale, usual_scale, snapshot,
+            scale, usual_scale, scale_block, snapshot,
         )  # fmt: skip
         vars(regime)["codes"] = codes
         return regime
@@ -219,9 +224,22 @@ from the prior (KL − I_G)
         """Numbers of the dimensions labelled active or mixed."""
         return tuple(np.flatnonzero(where_informative(self.codes.labels)).tolist())
 
+    @property
+    def likely_in_use(self) -> tuple[int, ...]:
+        """Numbers of the dimensions in use where each has to be decided, for code that cannot wait.
+
+        An undecided one is in use if its information is nearer to the cut of those in use than to that of the passive
+        ones, as a ratio. One that cannot be estimated is not.
+        """
+        s, used = self.snapshot, set(self.informative)
+        if s is not None and self.criterion == "information" and s.independent >= MIN_ROWS:
+            middle = math.sqrt(PASSIVE * (INFORMATIVE if s.has_variance else INFORMATIVE_MEAN_ONLY))
+            used |= {j for j in np.flatnonzero(s.information >= middle).tolist() if self.labels[j] is Label.UNDECIDED}
+        return tuple(sorted(used))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON; `from_dict` reads it back."""
-        left_out = ("snapshot", "codes") if self.scale else ("snapshot", "codes", "scale", "usual_scale")
+        left_out = ("snapshot", "codes", *(() if self.scale else ("scale", "usual_scale", "scale_block")))
         return {name: value for name, value in vars(self).items() if name not in left_out}
 
     @classmethod
@@ -233,7 +251,9 @@ from the prior (KL − I_G)
         labels = tuple(Label(label) for label in data["labels"])
         informative = any(label in INFORMATIVE_LABELS for label in labels)
         sides, evidence = tuple(map(int, data.get("sides", ()))), tuple(map(float, data.get("evidence", ())))
-        n = len(labels)
+        n, block = len(labels), tuple(map(float, data.get("scale_block", ())))
+        if len(block) not in (0, 3):
+            raise ValueError(f"expected a block of the scale of 3 numbers, got {len(block)}")
         if len(sides) not in (0, n) or len(evidence) not in (0, QUESTIONS * n):
             raise ValueError(f"expected answers about {n} dimensions, got {len(sides)} and {len(evidence)} numbers")
         if not all(side >= 0 and side & ~(MOVES | GAP) <= MAX_SIDES for side in sides) or not all(
@@ -252,5 +272,6 @@ from the prior (KL − I_G)
             evidence=evidence,
             scale=float(data.get("scale", 0.0)),
             usual_scale=float(data.get("usual_scale", data.get("scale", 0.0))),
+            scale_block=block,
             snapshot=snapshot,
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import printable
-from ..statistics.snapshot import Snapshot
+from ..statistics.snapshot import Array, Snapshot
 from .label import INFORMATIVE_LABELS, Label
 
 if TYPE_CHECKING:
@@ -24,7 +24,12 @@ NARROW = 60
 """Columns below which the sentence on what has no room may take two lines."""
 MIN_ROWS = 3
 """Rows of a table, however little room there is."""
-OPTIONAL = (("reliability", "reliability", "13.3f"), ("kl", "KL", "7.2f"), ("share_active", "in use by", "11.0%"))
+OPTIONAL = (
+    ("drift_share", "drift ± se", "14.2f"),
+    ("reliability", "reliability", "13.3f"),
+    ("kl", "KL", "7.2f"),
+    ("share_active", "in use by", "11.0%"),
+)
 """Statistic, head and form of the columns that only a terminal of their width shows, the last one first."""
 
 
@@ -83,7 +88,7 @@ def table(
     needed = max(map(len, remarks.values()), default=0)
     left = width - fixed - (needed + 2) * bool(needed)
     for column in reversed(OPTIONAL):
-        if _size(column) <= left:
+        if _size(column) <= left and np.isfinite(getattr(s, column[0])).any():
             left -= _size(column)
             optional.insert(0, column)
     drawn: list[list[str]] = []
@@ -114,7 +119,7 @@ def _fitting(rows: Sequence[Sequence[str]], room: int, kept: int) -> int:
 def _row(
     regime: Regime, s: Snapshot, j: int, optional: Sequence[tuple[str, str, str]], more: Callable[[int | None], str]
 ) -> str:
-    numbers = "".join(_or_dash(float(getattr(s, name)[j]), form) for name, _, form in optional)
+    numbers = "".join(_or_dash(getattr(s, name), j, form) for name, _, form in optional)
     head = f"  {j:>3}  {regime.labels[j]:<10} {s.information[j]:>6.3f}  {s.information_se[j]:>8.3f}"
     return f"{head}{numbers}{more(j)}"
 
@@ -156,6 +161,10 @@ def _size(column: tuple[str, str, str]) -> int:
     return max(int(column[2].split(".")[0]), len(column[1]) + 2)
 
 
-def _or_dash(value: float, form: str) -> str:
-    width = int(form.split(".")[0])
-    return format(value, form) if value == value else "-".rjust(width)
+def _or_dash(values: Array | tuple[Array, Array], j: int, form: str) -> str:
+    """Return the number of a dimension in its column, with its error if `values` are the numbers and their errors."""
+    width, decimals = form.split(".")
+    numbers = [float(array[j]) for array in (values if isinstance(values, tuple) else (values,))]
+    if any(number != number for number in numbers):
+        return "-".rjust(int(width))
+    return " ± ".join(format(number, f".{decimals}") for number in numbers).rjust(int(width))

@@ -15,6 +15,7 @@ from ..errors import WarnOnce, warn
 from .duty_cycle import HookDutyCycle
 from .governor import Governor
 from .looks import FIRST_STEP, Looks
+from .shared import SharedSchedule
 
 if TYPE_CHECKING:
     from ..capture.hooks import HookSet
@@ -71,6 +72,8 @@ class Schedule:
         """Step of the next evaluation."""
         self.requested: int | None = None
         """Step at which rows were requested for an evaluation that is still to come."""
+        self.shared: SharedSchedule | None = None
+        """Schedule of ranks that evaluate together, when the user's loop lets them; none is due by itself then."""
         self.resumed = 0
         """Number of states loaded."""
         self._evaluated = -1
@@ -119,7 +122,7 @@ class Schedule:
 
         Postpones it if rows are missing or the budget is used up.
         """
-        if self.steps < self.next or self.requested is not None:
+        if self.steps < self.next or self.requested is not None or self.shared is not None:
             return False
         wait = self._wait_for_rows() or self.governor.wait(self.steps)
         if wait:
@@ -146,9 +149,10 @@ class Schedule:
 
     # -- one evaluation ---------------------------------------------------------------------------------------------
 
-    def begin(self) -> Begun:
-        """Begin the requested evaluation."""
+    def begin(self, at: int | None = None) -> Begun:
+        """Begin the requested evaluation; its record gets the step `at`, if given."""
         step, self.requested = self.steps if self.requested is None else self.requested, None
+        step = step if at is None else at
         return Begun(step, self.steps, self.resumed, perf_counter())
 
     def measured(self, begun: Begun) -> None:
@@ -179,6 +183,11 @@ class Schedule:
             if before != (governor.every, governor.recordings):
                 self.next = begun.now + governor.every
                 self._begin_interval()
+
+    def planned_interval(self) -> int:
+        """Return the steps from an evaluation now to the next, of those that several ranks plan ahead."""
+        self.governor.want(self.looks.interval(self.steps, self.governor.pace))
+        return max(self.governor.every, self.looks.first - self.steps, 1)
 
     def _want(self, begun: Begun) -> None:
         """Give the governor the wanted interval."""

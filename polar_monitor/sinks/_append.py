@@ -7,6 +7,14 @@ import io
 import os
 
 
+def is_gone(file: io.FileIO, path: str | os.PathLike[str]) -> bool:
+    """Return True if the path does not lead to an open file any more: it was removed, moved or replaced."""
+    try:
+        return not os.path.samestat(os.stat(path), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return True
+
+
 def append(file: io.FileIO, record: bytes | bytearray) -> None:
     """Hand the complete record to the operating system, or cut off the written part and raise OSError.
 

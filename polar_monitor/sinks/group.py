@@ -46,7 +46,7 @@ class SinkGroup:
                 self.drops += 1
             elif self._guard(number, sink, "write", evaluation, effect="this evaluation is dropped"):
                 self._failures[number] = 0
-                self.reused = self.reused or (isinstance(sink, JsonlSink) and sink.reused)
+                self._look_at_log(sink, number)
             else:
                 self.drops += 1
                 self._failures[number] = failures + 1
@@ -57,6 +57,13 @@ class SinkGroup:
                         type(sink).__name__,
                         MAX_FAILURES,
                     )
+
+    def _look_at_log(self, sink: Sink, number: int) -> None:
+        """Note that a log has an earlier run, or has lost records of this one."""
+        if isinstance(sink, JsonlSink):
+            self.reused = self.reused or sink.reused
+            if sink.loss and self._once((number, "loss")):
+                self.errors, self.last_error = self.errors + 1, sink.loss
 
     def _prepare(self) -> None:
         try:

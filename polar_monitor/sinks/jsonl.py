@@ -16,8 +16,10 @@ from typing import Any
 
 from ..errors import PolarMonitorError, warn
 from ..evaluation import Evaluation
-from ._append import append
+from ..regime.regime import Verdict
+from ._append import append, is_gone
 from ._lock import LogLock, lock_of
+from .drawing_schedule import DrawingSchedule
 from .jsonl_reader import decode
 from .jsonl_reader import read_jsonl as read_jsonl
 from .jsonl_reader import read_numbered as read_numbered
@@ -25,6 +27,8 @@ from .jsonl_record import to_line as to_line
 
 BEGINNING = b'{"version":'
 """First bytes of every log. A file with other first bytes is never appended to and never repaired."""
+HISTOGRAMS_EVERY = 8
+"""Evaluations after which a line has histograms again, at the next full one."""
 
 
 class JsonlSink:
@@ -36,6 +40,9 @@ class JsonlSink:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        from .distributions import distributions  # it needs the kernels, which a reader of logs does without
+
+        self._histograms = distributions
         self.path = Path(path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,11 +55,18 @@ class JsonlSink:
                 "pass a path in a folder that can be written to, or leave this sink out"
             ) from error
         self._setups: dict[str, Mapping[str, Any]] = {}
+        self._drawings: dict[tuple[str, str], DrawingSchedule] = {}
+        self._verdicts: dict[tuple[str, str], Verdict | None] = {}
+        """Verdict of the newest line of each latent and mode."""
         self._lock: LogLock | None = None
         self._names: set[str] = set()
         """Names of the latents that have a line of this run."""
         self.reused = False
         """True if the log held an earlier run of the same latent, which this one does not continue."""
+        self.loss = ""
+        """Sentence about records of this run that another program has taken away; '' for none."""
+        self._end = 0
+        """Size of the file after the latest record."""
         self._pid = os.getpid()
         self._at_exit = weakref.finalize(self, self._file.close)
 
@@ -66,11 +80,41 @@ class JsonlSink:
             return
         if not self._at_exit.alive:
             raise PolarMonitorError("this JsonlSink is closed: make a new one with the same path to go on")
+        self._find_file()
         if not self.claim():
             raise PolarMonitorError(f"another process writes to {str(self.path)!r}: pass another path or log_dir=")
         if evaluation.name not in self._names:
             self._begin_run(evaluation)
-        append(self._file, to_line(evaluation, self._setups.get(evaluation.name)))
+        key = evaluation.name, evaluation.mode
+        schedule = self._drawings.setdefault(key, DrawingSchedule(HISTOGRAMS_EVERY))
+        verdict = None if evaluation.regime is None else evaluation.regime.verdict
+        full = evaluation.snapshot is not None and evaluation.snapshot.full
+        drawn = schedule.due(full, verdict is not self._verdicts.get(key))
+        histograms = self._histograms(evaluation.snapshot) if drawn and evaluation.snapshot is not None else None
+        try:
+            append(self._file, to_line(evaluation, self._setups.get(evaluation.name), histograms))
+        except BaseException:
+            schedule.repeat()
+            raise
+        self._verdicts[key] = verdict
+        self._end = self._file.tell()
+
+    def _find_file(self) -> None:
+        """Make the file again if another program has removed it, and warn, once, if records are missing."""
+        change = "cut" if os.fstat(self._file.fileno()).st_size < self._end else ""
+        if is_gone(self._file, self.path):
+            change = "removed or replaced"
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._at_exit()
+            self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115
+            self._at_exit, self._lock = weakref.finalize(self, self._file.close), None
+        if change and not self.loss:
+            self.loss = (
+                f"{str(self.path)!r} was {change} while this run wrote to it: records of earlier evaluations are "
+                "missing, later ones are written there"
+            )
+            warn(self.loss)
+        self._end = 0
 
     def claim(self) -> bool:
         """Take the log for this process. Returns False if another one has it."""

@@ -7,7 +7,8 @@ A line is strict JSON in UTF-8. Its snapshot has every statistic that is known, 
 * base64 text for more dimensions: the first 3 bytes of each float32, 2 of a standard error, most significant one first.
 
 A statistic that is not there is not known, as many are in a light evaluation. Labels are their first letters. Of the
-answers behind the labels and the evidence against them a line has what is not usual, by its place.
+answers behind the labels and the evidence against them a line has what is not usual, by its place. Few lines have
+histograms, for the views.
 """
 
 from __future__ import annotations
@@ -50,13 +51,20 @@ SINGLES = {f.name: f.type for f in fields(Snapshot) if f.type in ("int", "float"
 """Numbers of a snapshot that are no arrays, with their types."""
 
 
-def to_line(evaluation: Evaluation, setup: Mapping[str, Any] | None = None) -> bytes:
-    """Return an evaluation as one line with its newline. `setup` is used if the evaluation has none."""
+def to_line(
+    evaluation: Evaluation, setup: Mapping[str, Any] | None = None, histograms: Mapping[str, Any] | None = None
+) -> bytes:
+    """Return an evaluation as one line with its newline. `setup` is used if the evaluation has none.
+
+    A line may have `histograms`, as `distributions` returns them, which readers of evaluations leave out.
+    """
     data = evaluation.plain_head() | {"version": VERSION}
     if evaluation.setup is None and setup is not None:
         data["setup"] = setup
     if evaluation.regime is not None:
         data["regime"] = _plain_regime(evaluation.regime)
+    if histograms is not None:
+        data["distributions"] = histograms
     snapshot = "null" if evaluation.snapshot is None else f"{{{','.join(_members(evaluation.snapshot))}}}"
     return f'{_dumps(data)[:-1]},"snapshot":{snapshot}}}\n'.encode()
 

@@ -93,7 +93,8 @@ def _standardised(mean: F32, step: int) -> tuple[F32, Array]:
     """Return every `step`-th row of mean (D, n), each dimension with mean 0 and length 1, and the variances (D,).
 
     A dimension that does not vary becomes 0, with variance 0; a value that is not finite counts as the mean. Ordinary
-    numbers are centred twice in float32, which is as exact as the products of the rows are.
+    numbers are centred twice in float32, which is as exact as the products of the rows are; dimensions with others in
+    float64.
     """
     rows = mean[:, ::step].copy(order="C")
     n = rows.shape[1]
@@ -101,10 +102,14 @@ def _standardised(mean: F32, step: int) -> tuple[F32, Array]:
         high, low = rows.max(axis=1, initial=-np.inf), rows.min(axis=1, initial=np.inf)
         span = high.astype(np.float64) - low
     varies = span > 0.0
-    ordinary = (high <= MAX_SPAN) & (low >= -MAX_SPAN)
-    if n == 0 or not ordinary.all() or span.min(where=varies, initial=1.0) < MIN_SPAN:
-        variance = np.empty(len(rows))
-        moments.standardise(rows, variance)
+    odd = ~((high <= MAX_SPAN) & (low >= -MAX_SPAN)) | (varies & (span < MIN_SPAN)) | (n == 0)
+    if odd.any():
+        others, variance = rows[odd], np.zeros(len(rows))
+        own = np.empty(len(others))
+        moments.standardise(others, own)
+        if not odd.all():
+            rows[~odd], variance[~odd] = _standardised(rows[~odd], 1)
+        rows[odd], variance[odd] = others, own
         return rows, variance
     scale = np.divide(1.0, span, out=np.zeros(len(rows)), where=varies)
     rows -= rows.mean(axis=1, keepdims=True)

@@ -23,6 +23,8 @@ LOWEST = 32
 FULL_SECONDS = 0.5
 """Seconds of the processor that they may take on a training thread, as estimated from the light statistics of the same
 rows. What runs beside changes neither of the two, so that it does not change what is covered."""
+FIRST_SECONDS = 0.25
+"""Seconds of the processor in the light statistics of the first evaluation above which it leaves the rest to later."""
 TIMES_LIGHT, TIMES_LIGHT_ROWS = 5.0, 4000.0
 """The estimate: a dimension takes TIMES_LIGHT + TIMES_LIGHT_ROWS / rows times as long as in the light statistics."""
 

@@ -30,6 +30,8 @@ class Histogram:
     high: float
 
 
+DRAWN = ("histograms", "log_variance_histograms")
+"""Fields of `Snapshot` that hold histograms, which are there for drawing alone."""
 UNKNOWN: Array = np.empty(0)
 """The mark of a missing statistic; `Snapshot` makes it NaN in every dimension."""
 
@@ -154,6 +156,7 @@ class Snapshot:
     """Standard deviation of the steps' means of μ over the window, beyond that of samples: the weights have moved it.
     Without a variance it is no part of `variance`, which is that within the steps. NaN for fewer than two steps with 16
     inputs or more."""
+    drift_se: Array = field(default_factory=_unknown)
     gain: Array = field(default_factory=_unknown)
     """g, the change of the decoder's output per change of the code. With it `resolution` is τ in units of the output,
     and that of a dimension is τ / g. NaN without a decoder; 0 where the decoder ignores the code altogether."""
@@ -167,7 +170,7 @@ class Snapshot:
 
     full: bool = True
     """False for a light snapshot, which has what labels and alerts need. The entropies, `ties`, the correlations,
-    `joint_entropy`, `effective_rank`, the fields that only published criteria use and `histograms` are missing then."""
+    `joint_entropy`, `effective_rank`, the fields that only published criteria use and histograms are missing then."""
     repeats: float = 1.0
     """Inputs of the window divided by the different ones among them; `independent`, `finite` and all errors rest on it.
     Inputs recur, as in a second epoch, if means and variances agree within the posterior's noise."""
@@ -180,6 +183,9 @@ class Snapshot:
     are those with most information, and 32 with least. -1 in a light snapshot, and in older logs."""
     histograms: Sequence[Histogram] = field(default=(), repr=False)
     """Online histograms, for drawing; not part of `to_dict`."""
+    log_variance_histograms: Sequence[Histogram] = field(default=(), repr=False)
+    """Histograms of log σ² over the window, for drawing, of the 64 dimensions with most information; the others are
+    empty. Not part of `to_dict`; () without a variance, and in a light snapshot."""
 
     def __post_init__(self) -> None:
         values = vars(self)
@@ -206,13 +212,20 @@ class Snapshot:
         return f"<Snapshot of step {self.step}: {self.dimensions} dimensions, {self.n} rows, {total:.3g} nats, {kind}>"
 
     @property
+    def drift_share(self) -> tuple[Array, Array]:
+        """`drift` and its error in standard deviations of a dimension: √(V + E), or √V without a variance."""
+        spread = np.sqrt(self.variance + self.posterior_variance if self.has_variance else self.variance)
+        spread = np.where(spread > 0, spread, math.nan)
+        return self.drift / spread, self.drift_se / spread
+
+    @property
     def dimensions(self) -> int:
         """Number D of latent dimensions."""
         return int(self.mean.shape[0])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and lists for JSON, with None for NaN and ±inf. Histograms are left out."""
-        return {f.name: finite_json(getattr(self, f.name)) for f in fields(self) if f.name != "histograms"}
+        return {f.name: finite_json(getattr(self, f.name)) for f in fields(self) if f.name not in DRAWN}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Snapshot:
@@ -223,7 +236,7 @@ class Snapshot:
         values: dict[str, Any] = {}
         for f in fields(cls):
             optional = f.default is not MISSING or f.default_factory is not MISSING
-            if f.name == "histograms" or (optional and f.name not in data):
+            if f.name in DRAWN or (optional and f.name not in data):
                 continue
             value = data[f.name]
             match f.type:

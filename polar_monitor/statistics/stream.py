@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import PolarMonitorError
+from ..kernels.light.inputs import number_inputs
 from ..kernels.light.short import shorten
-from ..kernels.light.steps import DRIFT, MEAN, VARIANCE, around_steps
+from ..kernels.light.steps import DRIFT, DRIFT_SE, MEAN, VARIANCE, around_steps
 from ..kernels.light.take import clean, take
-from ..kernels.mixture import NO_ROWS, numbered
+from ..kernels.mixture import NO_ROWS
 from .array_types import F32, Array
 from .drawn_histograms import CoveredHistograms
 from .full import MAX_COVERED, Covered, choose_covered, full_statistics
@@ -29,7 +30,7 @@ from .rounding import SIZES, rounded
 from .snapshot import Snapshot
 from .thresholds import MIN_EXPLAINED
 from .window import NAMES, light_statistics
-from .windowed_histogram import PANES, WindowedHistogram
+from .windowed_histogram import PANES, WindowedHistogram, histograms_of_log
 from .work_space import WorkSpace
 
 WINDOW_BYTES = 64 * 2**20
@@ -37,7 +38,6 @@ WINDOW_BYTES = 64 * 2**20
 MIN_STEP_INPUTS = 16
 """Inputs of a step from which on its codes are taken around their mean."""
 MEAN_ROW, VARIANCE_ROW = NAMES.index("mean"), NAMES.index("variance")
-NO_BITS = NO_ROWS.view(np.int32)
 NO_PACKED = np.empty((len(NAMES) - 1, 0), np.uint8)
 BLOCK_AND_NUMBERS = frozenset(NAMES) - {"non_finite"} | {"resolution", "repeats"}
 """Names of the light statistics that are rows of the block, or numbers: any other one is added to the snapshot."""
@@ -74,9 +74,9 @@ class LatentStream:
         """True if full snapshots must be quick: they cover some dimensions of a wide latent."""
         self.entropies = entropies
         """True if they have the entropies of all dimensions nevertheless."""
-        self._seconds = 0.0
+        self.light_seconds = 0.0
         """Seconds of the processor that the latest light statistics took."""
-        self.window = max(512, min(window, WINDOW_BYTES // (4 * dimensions)) // 16 * 16)
+        self.window = rows_of_window(window, dimensions)
         self.has_variance = has_variance
         self.resolution = resolution
         self.scale = NO_SCALE
@@ -94,7 +94,6 @@ class LatentStream:
         """Forget everything. The empty state is the identity of `merge`."""
         self._mean: F32 = np.zeros((self.dimensions, self.window), np.float32)
         self._variance: F32 | None = np.ones_like(self._mean) if self.has_variance else None
-        self._bits = self._mean.view(np.int32), NO_BITS if self._variance is None else self._variance.view(np.int32)
         self._work: WorkSpace | None = None
         self._input: NDArray[np.int64] = np.zeros(self.window, np.int64)
         self._step: NDArray[np.int64] = np.full(self.window, -1, np.int64)
@@ -150,17 +149,18 @@ class LatentStream:
             return
         self.mantissa = mantissa
         inputs = self._numbers(n, per)
-        bits, start = (_bits(mean), NO_BITS if variance is None else _bits(variance)), 0
+        sides, start = (_contiguous(mean), NO_ROWS if variance is None else _contiguous(variance)), 0
+        window = self._mean, NO_ROWS if self._variance is None else self._variance
         try:
             while start < n:
                 place = self._place
                 count = min(n - start, self.window - place)
-                is_clean = take(*bits, *self._bits, start, count, place)
+                is_clean = take(*sides, *window, start, count, place)
                 here = slice(place, place + count)
                 self._input[here] = inputs[start : start + count]
                 self._step[here] = steps if isinstance(steps, int) else steps[start : start + count]
                 if not is_clean:
-                    clean(*self._bits, place, place + count, self._non_finite)
+                    clean(*window, place, place + count, self._non_finite)
                 self._advance(count)
                 start += count
         except BaseException:  # Ctrl-C too: some rows may be half overwritten, so the window begins again
@@ -187,7 +187,7 @@ class LatentStream:
 
     def _given_numbers(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the numbers of inputs that a caller gives, counted on from those before."""
-        inputs, last = numbers + self._base, self._inputs - 1
+        inputs, last = numbers + self._base if self._base else numbers, self._inputs - 1
         first, least = int(inputs[0]), int(np.diff(numbers).min(initial=1))
         self._several |= first <= last or least <= 0
         self._scattered |= first < last or least < 0
@@ -203,6 +203,24 @@ class LatentStream:
         places = np.arange(self._place - min(rows, self._filled), self._place) % self.window
         codes = self._mean[:, places].T
         return np.ascontiguousarray(codes[np.isfinite(codes).all(1)])
+
+    def held(self) -> tuple[F32, F32 | None, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return means and variances (n, D), the inputs and the steps (n,) of the window, and the counts `non_finite`.
+
+        Rows of an input are side by side.
+        """
+        mean, variance, inputs = self._by_input()
+        steps = self._step[: self._filled]
+        if self._scattered:
+            steps = steps[np.argsort(self._input[: self._filled], kind="stable")]
+        sides = mean.T.copy(), None if variance is None else variance.T.copy()
+        return *sides, inputs.copy(), steps.copy(), self._non_finite.copy()
+
+    def count_all(self, rows: int, non_finite: NDArray[np.int64], before: LatentStream | None) -> None:
+        """Take the counts of all rows of which the window holds a choice, and the scale of the stream `before`."""
+        self.rows, self._non_finite = rows, non_finite
+        if before is not None:
+            self.scale, self._surplus = before.scale, before._surplus
 
     @property
     def has_places(self) -> bool:
@@ -268,7 +286,7 @@ class LatentStream:
             codes = self._around_steps(mean, inputs, group, work, gain)
         began = thread_time()
         self._statistics = light_statistics(codes, variance, group, *prior, self.resolution, work)
-        self._seconds = thread_time() - began
+        self.light_seconds = thread_time() - began
         if gain is not None and not self.has_variance:
             work.block[MEAN_ROW], work.block[VARIANCE_ROW] = work.about[MEAN], work.about[VARIANCE]
         n, steps = self._filled, self._step[: self._filled]
@@ -323,7 +341,9 @@ class LatentStream:
             full=True,
             covered=self.dimensions if covered is None else len(covered.dimensions),
             drift=work.about[DRIFT].copy(),
+            drift_se=work.about[DRIFT_SE].copy(),
             **self._histograms(mean, covered),
+            log_variance_histograms=histograms_of_log(variance, snapshot.information),
             **rest,
         )
         return rounded(snapshot)
@@ -332,7 +352,7 @@ class LatentStream:
         """Return the dimensions that a full snapshot covers; None for all."""
         if not self.bounded:
             return None
-        which = choose_covered(self._statistics["information"], self._seconds, self._filled)
+        which = choose_covered(self._statistics["information"], self.light_seconds, self._filled)
         return None if which is None else Covered(which, mean[which])
 
     def _histograms(self, mean: F32, covered: Covered | None) -> dict[str, Any]:
@@ -378,9 +398,10 @@ class LatentStream:
 
     def _group(self, inputs: NDArray[np.int64]) -> NDArray[np.int32] | None:
         """Number the inputs (n,) from 0 in the order of their rows; None if every row is an input."""
-        if not self._several or not (inputs[1:] == inputs[:-1]).any():
+        if not self._several:
             return None
-        return numbered(inputs)
+        group = np.empty(len(inputs), np.int32)
+        return group if number_inputs(inputs, group) < len(inputs) else None
 
     def _ordered(self) -> NDArray[np.int64]:
         """Return the numbers of the inputs of the window, the oldest row first."""
@@ -447,10 +468,14 @@ class LatentStream:
         self._non_finite = np.asarray(state["non_finite"], np.int64).copy()
 
 
-def _bits(rows: F32) -> NDArray[np.int32]:
+def rows_of_window(window: int, dimensions: int) -> int:
+    """Return the rows that a window holds of so many dimensions, if `window` are wanted."""
+    return max(512, min(window, WINDOW_BYTES // (4 * dimensions)) // 16 * 16)
+
+
+def _contiguous(rows: F32) -> F32:
     """Return rows (n, D) as `take` reads them."""
-    rows = rows if rows.flags.carray and rows.dtype == np.float32 else np.ascontiguousarray(rows, np.float32)
-    return rows.view(np.int32)
+    return rows if rows.flags.carray and rows.dtype == np.float32 else np.ascontiguousarray(rows, np.float32)
 
 
 def _single(values: Any) -> F32:

@@ -53,7 +53,7 @@ def light_statistics(
     work = WorkSpace(*mean.shape) if work is None else work
     block, has_variance = work.block, variance is not None
     spread = mixture.NO_ROWS if variance is None else variance
-    bits, ids = spread.view(np.int32), mixture.NO_GROUP if group is None else group
+    bits, ids = work.bits_of(spread), mixture.NO_GROUP if group is None else group
     work.prior[0], work.prior[1] = prior_mean, prior_var
     posterior.describe(mean, spread, bits, ids, work.prior, work.room, work.room_bits, work.logs, work.part, work.table)
     tau = math.nan

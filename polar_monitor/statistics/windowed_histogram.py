@@ -18,14 +18,16 @@ from ..arrays.columns import transposed
 from ..errors import PolarMonitorError
 from ..kernels import histogram as kernels
 from ..kernels import histogram_entropy
-from .array_types import Array
-from .drawn_histograms import DrawnHistograms, Pane, outliers
+from .array_types import F32, Array
+from .drawn_histograms import CoveredHistograms, DrawnHistograms, Pane, outliers
 
 PANES = 4
 """Number of parts of a moving window."""
 PADDING = 16
 """Numbers between the rows of two dimensions in work space: at a distance of 4096 bytes they displace each other from
 the cache."""
+MAX_LOG = 64
+"""Dimensions of which log σ² is drawn: those with most information."""
 MAX_BINS = 65536
 """Largest number of bins: kernels keep the number of a bin in 16 bits."""
 
@@ -232,3 +234,16 @@ class WindowedHistogram:
             for pane in list(self._ring)[1:]:
                 kernels.merge(*self._merged, self._work, self._freed, *pane)
         return self._merged
+
+
+def histograms_of_log(variance: F32 | None, information: Array) -> CoveredHistograms | tuple[()]:
+    """Return histograms of the logarithms of variances (D, n) for drawing, of the dimensions with most information."""
+    if variance is None or not variance.shape[1]:
+        return ()
+    order = np.argsort(-np.nan_to_num(information, nan=-np.inf), kind="stable")
+    some = np.sort(order[:MAX_LOG])
+    with np.errstate(divide="ignore", invalid="ignore"):  # what is not finite is left out
+        logarithms = np.log(variance[some])
+    histogram = WindowedHistogram(len(some), panes=1)
+    histogram.update(logarithms)
+    return CoveredHistograms(histogram.draw(), some, len(variance))

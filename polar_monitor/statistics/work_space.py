@@ -37,9 +37,16 @@ class WorkSpace:
         self.kinds = np.empty(len(dimensions.NAMES), np.uint8)
         self._codes: F32 | None = None
         self.ones = np.ones(D)
-        self.about = np.empty((3, D))
-        """Mean, variance and movement of codes around the means of their steps."""
+        self.about = np.empty((4, D))
+        """Mean, variance and movement of codes around the means of their steps, and the error of the movement."""
+        self._spread: tuple[F32, NDArray[np.int32]] | None = None
         self._nodes: dict[bool, NDArray[np.float64]] = {}
+
+    def bits_of(self, spread: F32) -> NDArray[np.int32]:
+        """Return a variance as the bits of its numbers."""
+        if self._spread is None or self._spread[0] is not spread:
+            self._spread = spread, spread.view(np.int32)
+        return self._spread[1]
 
     def codes(self, rows: int) -> F32:
         """Return memory (D, rows) for codes around the means of their steps."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..views.find_logs import LOG, natural_order
@@ -22,15 +23,14 @@ class LogFinder:
         self._newest: list[Path] = []
         self._next = 0.0
 
+    def has(self, run: str) -> bool:
+        """Return True if a run of TensorBoard has its log on this machine."""
+        return any(os.path.isfile(os.path.join(folder, run, LOG)) for folder in self.folders)
+
     def find(self) -> list[Path]:
         """Return the logs, by name."""
         if time.monotonic() >= self._next:
-            logs = [
-                Path(root, LOG)
-                for folder in self.folders
-                for root, _, names in os.walk(folder, followlinks=False)
-                if LOG in names
-            ]
+            logs = [Path(root, LOG) for folder in self.folders for root in _folders_with_log(folder)]
             newest = sorted(logs, key=_changed, reverse=True)[:MAX_LOGS]
             self._newest = sorted(newest, key=natural_order)
             self._next = time.monotonic() + SECONDS_BETWEEN
@@ -43,6 +43,19 @@ def _folders(logdir: str | None, spec: str | None) -> list[str]:
         return [logdir]
     parts = [part for part in (spec or "").split(",") if part]
     return [part.split(":", 1)[1] if ":" in part and not part.startswith("/") else part for part in parts]
+
+
+def _folders_with_log(top: str) -> Iterator[str]:
+    """Yield the folders below one that have a log. Links are followed, as TensorBoard does, but no folder twice."""
+    seen: set[str] = set()
+    for root, folders, names in os.walk(top, followlinks=True):
+        place = os.path.realpath(root)
+        if place in seen:
+            folders.clear()
+            continue
+        seen.add(place)
+        if LOG in names:
+            yield root
 
 
 def _changed(path: Path) -> float:

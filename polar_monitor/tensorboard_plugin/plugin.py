@@ -13,29 +13,34 @@ from werkzeug import wrappers
 
 from ..views.run_set import RunSet
 from ..web.assets import FORMS, UPLOT, form, style, uplot
-from .logs import LogFinder
+from .events import Events
+from .logs import MAX_LOGS, LogFinder
 
 NOTHING = (
-    "No run with a polar.jsonl below this log folder. Polar Monitor writes one: "
+    "No run of Polar Monitor below this log folder. One is written by "
     "polar_monitor.attach(model, log_dir=…), with the folder that TensorBoard shows."
 )
 App = Callable[..., Any]
 
 
 class PolarisationPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
-    """Tab that shows the runs of Polar Monitor. Errors become a sentence in the tab."""
+    """Tab that shows the runs of Polar Monitor, from their logs, or from their events where there is no log here.
+
+    Errors become a sentence in the tab.
+    """
 
     plugin_name = "polarisation"
 
     def __init__(self, context: Any) -> None:
         self._logs = LogFinder(context.logdir, getattr(context.flags, "logdir_spec", ""))
         self._runs = RunSet()
+        self._events = Events(getattr(context, "data_provider", None))
         self._lock = threading.Lock()
 
     def is_active(self) -> bool:
         """Return True if there is a run to show."""
         try:
-            return bool(self._logs.find())
+            return bool(self._logs.find()) or bool(self._events.runs())
         except Exception:
             return False
 
@@ -62,10 +67,16 @@ class PolarisationPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
     def _runs_after(self, seen: str) -> dict[str, Any]:
         with self._lock:
             paths = self._logs.find()
-            if not paths:
+            others = {run: names for run, names in self._events.runs().items() if not self._logs.has(run)}
+            others = dict(list(others.items())[:MAX_LOGS])
+            if not paths and not others:
                 return {"error": NOTHING}
             now = self._runs.refresh(paths)
-            return {"seen": now, "runs": None if now == seen else self._runs.documents()}
+            now = f"{now}|{self._events.state(others)}"
+            if now == seen:
+                return {"seen": now, "runs": None}
+            of_events = [one for run, names in others.items() for one in self._events.documents(run, names)]
+            return {"seen": now, "runs": self._runs.documents() + of_events}
 
 
 def _file(read: Callable[[str], str], name: str, kind: str) -> App:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..alerts.alert import Alert, add_alert
 from ..arrays.short_floats import Array
+from .distribution import Drawn, thinned
 from .point import ARRAYS, Point
 
 IN_USE = "am"
@@ -29,6 +30,8 @@ class Course:
         self.begun = 0
         self.newest_full: Mapping[str, Any] | None = None
         """Newest snapshot with all statistics, as it stands in its line."""
+        self.drawn: list[tuple[int, Drawn]] = []
+        """Steps with histograms, and these."""
 
     def add(self, point: Point) -> None:
         """Add an evaluation, in the order of the file."""
@@ -38,10 +41,15 @@ class Course:
             self.begun += 1
             self.newest_full = None
             points.clear()
+            self.drawn.clear()
         while point.number > 0 and points and points[-1].number >= point.number:
             points.pop()
+        while self.drawn and self.drawn[-1][0] >= point.step:
+            self.drawn.pop()
         self.newest_full = point.full or self.newest_full
-        points.append(point._replace(full=None))
+        if point.drawn is not None:
+            self.drawn = thinned([*self.drawn, (point.step, point.drawn)])
+        points.append(point._replace(full=None, drawn=None))
         for cached in ("measured", "steps", "alerts", "letters", "in_use", *ARRAYS):
             vars(self).pop(cached, None)
 
@@ -76,6 +84,26 @@ class Course:
         return self._column("posterior_variance")
 
     @cached_property
+    def drift(self) -> Array:
+        """Movement of the mean of each dimension over the window, (T, D); NaN in light evaluations."""
+        return self._column("drift")
+
+    @cached_property
+    def drift_se(self) -> Array:
+        """Standard errors of these, (T, D)."""
+        return self._column("drift_se")
+
+    @cached_property
+    def worth(self) -> Array:
+        """Worth of each dimension by the probe before each evaluation, (T, D); NaN without one."""
+        return self._column("worth")
+
+    @cached_property
+    def worth_se(self) -> Array:
+        """Standard errors of these, (T, D)."""
+        return self._column("worth_se")
+
+    @cached_property
     def in_use(self) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
         """True where a dimension is labelled active or mixed, (T, D)."""
         codes = np.frombuffer("".join(point.letters for point in self.measured).encode(), np.uint8)
@@ -89,6 +117,10 @@ class Course:
             for alert in point.alerts:
                 add_alert(alerts, alert)
         return alerts
+
+    def newest(self, name: str) -> Point | None:
+        """Return the newest evaluation in which one of `ARRAYS` is known, as the drift, or the worth by a probe."""
+        return next((point for point in reversed(self.measured) if np.isfinite(point.arrays[name]).any()), None)
 
     def since(self, dimension: int) -> int:
         """Return the first step of the newest stretch in which a dimension is in use, or is not, as it is now."""

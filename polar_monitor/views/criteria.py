@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..arrays.short_floats import read_array
 from ..regime.published import CRITERIA
 from ..sinks.jsonl_record import SINGLES
 from ..statistics.rounding import COUNTS, SIZES, VALUE_BYTES
 from ..statistics.snapshot import Snapshot
 from .course import Course
-from .point import read_array
 
 UNDECIDED = "u"
 

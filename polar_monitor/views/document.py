@@ -17,8 +17,10 @@ from ..arrays.finite_json import finite_list
 from ..arrays.short_floats import Array
 from ..errors import printable
 from ..statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, PASSIVE
+from .beside import beside
 from .course import Course
 from .criteria import criteria_of
+from .distribution import distributions_of
 from .log import RunLog
 from .rows import Folded, Row, rows_of
 from .sentence import as_text, reason, sentence
@@ -30,6 +32,8 @@ MAX_STEPS = 800
 """Evaluations of a document; of a longer run evenly chosen ones, beside those with an alert."""
 MAX_FRAMES = 120
 """Evaluations for which it has the plane, and the dimensions of the folded groups."""
+MAX_DISTRIBUTIONS = 24
+"""Evaluations for which it has histograms."""
 MAX_NUMBERS = 300_000
 """Numbers of the rows of one document, which bounds its bytes."""
 MAX_FOLDED = 2048
@@ -63,6 +67,7 @@ def document(course: Course, title: str, path: str, notes: Sequence[str] = (), s
     chosen = _chosen(course, max(min(MAX_STEPS, budget // (2 * len(rows) + 3)), 20))
     frames = chosen[_evenly(len(chosen), max(min(MAX_FRAMES, budget // (2 * course.dimensions + 1)), 10))]
     steps, parts = course.steps, sentence(course, story, rows)
+    about, numbers = beside(course)
     data = {
         "version": VERSION,
         "title": title,
@@ -93,13 +98,15 @@ def document(course: Course, title: str, path: str, notes: Sequence[str] = (), s
         "letters": point.letters,
         "steps": steps[chosen].tolist(),
         "total": _round(np.nansum(course.information[chosen], axis=1)),
-        "lifelines": [_lifeline(course, row, chosen) for row in rows],
+        "lifelines": [_lifeline(course, row, chosen) | numbers[row.dimension] for row in rows],
+        "beside": about,
         "folded": [_folded(course, fold, frames) for fold in folded],
         "alerts": [_alert(alert) for alert in course.alerts],
         "spectrum": _spectrum(course.information[-1]),
         "criteria": criteria_of(course, [row.dimension for row in rows]),
         "frames": steps[frames].tolist(),
-        "plane": _plane(course, rows, frames) if point.has_variance else None,
+        "plane": _plane(course, rows, frames) if point.has_variance and "variance" in point.arrays else None,
+        "distributions": distributions_of(course.drawn, max(int(MAX_DISTRIBUTIONS * share), 4)),
     }
     return {key: _printable(value) for key, value in data.items()}
 

@@ -31,6 +31,14 @@ class Record(NamedTuple):
     name: str
     """Name of the monitored latent, "" for the only one."""
     mode: str
+    worth: float
+    """Rise of the loss when the dimension is replaced, by the probe before this evaluation; NaN without one."""
+    worth_error: float
+    """Standard error of `worth`."""
+    drift: float
+    """Movement of the dimension's mean over the window; NaN in light evaluations, which do not measure it."""
+    drift_error: float
+    """Standard error of `drift`."""
 
 
 class History(Sequence[Record]):
@@ -72,7 +80,9 @@ class History(Sequence[Record]):
 
 
 def read(run: str | os.PathLike[str]) -> History:
-    """Return the tidy records of a run: step, dimension, nats, error, label, and the latent's name and mode.
+    """Return the tidy records of a run: step, dimension, nats, error, label, the latent's name and mode, worth, drift.
+
+    Worths are known where a probe (`monitor.probe`) came before, the drift in full evaluations; NaN elsewhere.
 
     Args:
         run: The folder of a run (`log_dir`), or its polar.jsonl. It may still be written.
@@ -109,4 +119,8 @@ def _columns(course: Course) -> dict[str, Any]:
         "label": words,
         "name": np.full(T * D, course.name, object),
         "mode": np.full(T * D, course.mode, object),
+        "worth": course.worth.ravel(),
+        "worth_error": course.worth_se.ravel(),
+        "drift": course.drift.ravel(),
+        "drift_error": course.drift_se.ravel(),
     }

@@ -29,6 +29,8 @@ def _latest(course: Course) -> dict[str, Any]:
     return record_of(point) | {
         "information": finite_list(point.arrays["information"]),
         "error": finite_list(point.arrays["information_se"]),
+        **_newest(course, "worth"),
+        **_newest(course, "drift"),
         "text": printable(as_text(sentence(course, story, rows)), keep=""),
         "reasons": list(point.reasons),
         "fading": sorted(story.fading),
@@ -36,6 +38,16 @@ def _latest(course: Course) -> dict[str, Any]:
         "context": dict(course.context),
         "alerts": [alert_of(alert) for alert in course.alerts],
     }
+
+
+def _newest(course: Course, name: str) -> dict[str, Any]:
+    """Return the newest numbers of a statistic that few evaluations have, with errors and step; None without them."""
+    point = course.newest(name)
+    if point is None:
+        return dict.fromkeys((name, f"{name}_error", f"{name}_step"))
+    numbers, errors = (finite_list(point.arrays[key]) for key in (name, f"{name}_se"))
+    step = point.probe["step"] if name == "worth" and point.probe is not None else point.step
+    return {name: numbers, f"{name}_error": errors, f"{name}_step": step}
 
 
 def record_of(point: Point) -> dict[str, Any]:

@@ -6,17 +6,20 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ..alerts.alert import Alert
-from ..arrays.short_floats import Array, unpacked
+from ..arrays.short_floats import Array, read_array
 from ..regime.regime import Verdict
 from ..sinks.jsonl_record import MAX_DIMENSIONS, VERSION
 from ..sinks.scalars import LETTERS
 from ..statistics.rounding import SIZES
+from ..statistics.snapshot import unknown
+from .distribution import read_drawn
 
-ARRAYS = ("information", "information_se", "variance", "posterior_variance")
-"""Statistics of the dimensions that views draw."""
+STATISTICS = ("information", "information_se", "variance", "posterior_variance", "drift", "drift_se")
+"""Statistics of the dimensions that views draw; those of the drift are known in full evaluations alone."""
+PROBED = ("worth", "worth_se")
+"""Numbers of a probe that they draw: known in the first evaluation after it alone."""
+ARRAYS = STATISTICS + PROBED
 
 
 class Point(NamedTuple):
@@ -43,9 +46,13 @@ class Point(NamedTuple):
     rows_to: int
     """Step of the newest row, -1 if it is not known."""
     arrays: Mapping[str, Array]
-    """Each of `ARRAYS`, (D,)."""
+    """Each of `ARRAYS`, (D,); NaN where it is not known."""
+    probe: Mapping[str, Any] | None = None
+    """Step, unit and replacement (`how`) of the probe that the worths are of; None without one."""
     full: Mapping[str, Any] | None = None
     """Snapshot of the line as it stands there, if it has all statistics."""
+    drawn: Mapping[int, Any] | None = None
+    """Histograms of some dimensions, which few lines have."""
 
 
 def read_point(data: Any) -> Point:
@@ -58,7 +65,7 @@ def read_point(data: Any) -> Point:
     health, regime, snapshot = data["health"], data.get("regime") or {}, data["snapshot"] or {}
     letters = _letters(regime.get("labels", ""))
     dimensions = _dimensions(snapshot, letters)
-    arrays = {key: read_array(snapshot.get(key), SIZES[key], dimensions) for key in ARRAYS} if snapshot else {}
+    arrays, probe = _arrays(snapshot, data.get("worth"), dimensions) if snapshot else ({}, None)
     return Point(
         step=int(data["step"]),
         time=float(data["time"]),
@@ -77,8 +84,26 @@ def read_point(data: Any) -> Point:
         rows=int(snapshot.get("n", 0)),
         rows_to=int(snapshot.get("rows_to", -1)),
         arrays=arrays,
+        probe=probe,
         full=snapshot if snapshot and snapshot.get("full", True) else None,
+        drawn=read_drawn(data.get("distributions"), dimensions),
     )
+
+
+def _arrays(
+    snapshot: Mapping[str, Any], worth: Any, dimensions: int
+) -> tuple[dict[str, Array], Mapping[str, Any] | None]:
+    """Return each of `ARRAYS`, and what the worths are. A probe of other dimensions than those watched has none."""
+    missing = unknown(dimensions)
+    arrays = {
+        key: read_array(snapshot[key], SIZES[key], dimensions) if snapshot.get(key) is not None else missing
+        for key in STATISTICS
+    }
+    lists = {key: worth.get(key) for key in PROBED} if isinstance(worth, dict) else {}
+    if not lists or any(not isinstance(one, list) or len(one) != dimensions for one in lists.values()):
+        return arrays | dict.fromkeys(PROBED, missing), None
+    probe = {key: worth.get(key) for key in ("step", "unit", "how")}
+    return arrays | {key: read_array(one, 0, dimensions) for key, one in lists.items()}, probe
 
 
 def _dimensions(snapshot: Mapping[str, Any], letters: str) -> int:
@@ -98,17 +123,6 @@ def _letters(labels: Any) -> str:
     if not LETTERS.keys() >= set(text):
         raise ValueError(f"expected labels of the letters {', '.join(LETTERS)}, got {text[:40]!r}")
     return text
-
-
-def read_array(value: Any, size: int, dimensions: int) -> Array:
-    """Return a statistic of a line, (D,): its one number, its list or its text of short floats of `size` bytes."""
-    if isinstance(value, str):
-        return unpacked(value, size, dimensions)
-    if not isinstance(value, list):
-        return np.full(dimensions, math.nan if value is None else float(value))
-    if len(value) != dimensions:
-        raise ValueError(f"expected {dimensions} numbers, got {len(value)}")
-    return np.array([math.nan if number is None else number for number in value], np.float64)
 
 
 def _number(value: Any) -> float | None:

@@ -25,15 +25,23 @@ Logged = Callable[[int], Context]
 
 
 def fading(
-    moments: Moments, kl_left: float = 0.0, logged: Logged = lambda t: NOTHING, gap: float = 0.01
+    moments: Moments,
+    kl_left: float = 0.0,
+    logged: Logged = lambda t: NOTHING,
+    gap: float = 0.01,
+    mean: float = 0.0,
+    every: int = 25,
+    window: int = 25,
 ) -> list[Alert]:
     """Alerts of three Gaussian dimensions whose Var μ and mean σ² at evaluation t are `moments(t)`."""
     engine, regime, alerts = AlertEngine(), None, []
     for t in range(60):
         V, E = (np.full(3, moment) for moment in moments(t))
         nats = 0.5 * np.log1p(V / E)
-        snapshot = make_snapshot(25 * (t + 1), [PASSIVE] * 3, information=nats.tolist(), bins=4)
-        snapshot = replace(snapshot, variance=V, posterior_variance=E, kl=nats + kl_left)
+        step = every * (t + 1)
+        snapshot = make_snapshot(step, [PASSIVE] * 3, information=nats.tolist(), bins=4)
+        snapshot = replace(snapshot, variance=V, posterior_variance=E, mean=np.full(3, mean), kl=nats + kl_left)
+        snapshot = replace(snapshot, rows_from=max(step - window, 0), rows_to=step)
         snapshot = replace(snapshot, information_upper=nats + 0.001, variance_gap=np.full(3, gap))
         regime = judge(snapshot, regime)
         alerts += engine.evaluate(Observation(snapshot.step, 2400, snapshot, regime, logged(t)), RULES)
@@ -66,6 +74,12 @@ def test_the_cause_is_named(moments: Moments, cause: Cause) -> None:
 def noisier(t: int) -> tuple[float, float]:
     """The noise of the posterior grows little by little from evaluation 20 on."""
     return 1.0 - min(0.05 / gone(t, 0.09), 1.0) + 1e-6, min(0.05 / gone(t, 0.09), 1.0)
+
+
+def noisier_means(t: int) -> tuple[float, float]:
+    """The same with means that shrink more than the noise grows."""
+    left = gone(t, 0.05)
+    return 0.7 * left, 1.0 - 0.7 * left
 
 
 def at_once(t: int) -> tuple[float, float]:
@@ -123,10 +137,43 @@ def test_what_the_loop_tells_counts_also_where_the_means_shrink(logged: Logged, 
         assert causes(alerts, kind) == {texts}
 
 
-def test_noise_that_grows_for_some_inputs_only_has_no_named_cause() -> None:
+def test_noise_that_grows_for_some_inputs_only_is_of_units_that_die() -> None:
+    """Whatever the loop logs, but a β that rises."""
     for logged in (lambda t: NOTHING, lambda t: Context(beta=0.5, reconstruction=70.0 / gone(t, 0.01))):
         alerts = fading(noisier, logged=logged, gap=0.2)
-        assert causes(alerts, AlertKind.FADING) == {KIND_ADVICE[AlertKind.FADING].causes}
+        assert causes(alerts, AlertKind.FADING) == {(CAUSE_ADVICE[Cause.UNITS_DIE].explanation,)}
+    alerts = fading(noisier, logged=lambda t: Context(beta=0.5 / gone(t, 0.05)), gap=0.2)
+    assert causes(alerts, AlertKind.FADING) == {(CAUSE_ADVICE[Cause.BETA_RISES].explanation,)}
+
+
+def test_a_window_across_a_change_is_no_sign_of_units_that_die() -> None:
+    """The variances of before and after a change differ in a window that holds both."""
+    alerts = fading(noisier, gap=0.2, window=1000)
+    assert causes(alerts, AlertKind.FADING) == {KIND_ADVICE[AlertKind.FADING].causes}
+
+
+def test_a_code_whose_means_shrink_as_the_noise_grows_goes_to_the_prior() -> None:
+    """Whichever moves more, and V + E stays: no weight decay does that."""
+    for decay in (0.0, 0.01):
+        alerts = fading(noisier_means, logged=lambda t: Context(weight_decay=decay))  # noqa: B023
+        assert causes(alerts, AlertKind.FADING) == {(CAUSE_ADVICE[Cause.NOISE_GROWS].explanation,)}
+
+
+def test_an_encoder_that_is_thrown_off_has_no_cause_of_the_loss() -> None:
+    """The means of the dimensions are away from 0: the KL term does the opposite."""
+    alerts = fading(noisier, mean=1.0)
+    assert causes(alerts, AlertKind.FADING) == {KIND_ADVICE[AlertKind.FADING].causes}
+
+
+def test_a_rate_that_was_high_and_is_low_again_is_named() -> None:
+    alerts = fading(noisier, logged=lambda t: Context(0.5, 1e-2 if 21 <= t < 24 else 1e-3, 70.0))
+    assert causes(alerts, AlertKind.FADING) == {(CAUSE_ADVICE[Cause.LEARNING_RATE_RISES].explanation,)}
+
+
+def test_dimensions_that_begin_to_fall_at_once_fell_at_once() -> None:
+    """Half of the information goes within two evaluations, too little in each for a plunge."""
+    alerts = fading(lambda t: noisier(t) if t < 20 else noisier(min(20 + 12 * (t - 19), 45)), every=10)
+    assert causes(alerts, AlertKind.FADING) == {(CAUSE_ADVICE[Cause.ALL_AT_ONCE].explanation,)}
 
 
 def test_one_odd_batch_does_not_hide_the_decoder() -> None:

@@ -39,6 +39,16 @@ def test_a_share_of_what_was_lost_decides(share: float, warned: bool) -> None:
     assert ("settling" in kinds(alerts)) == (not warned)
 
 
+def test_a_dip_that_the_total_does_not_feel_is_no_warning() -> None:
+    """A dimension of 0.6 nats loses 0.24, for a while, of a total of 6.6; if it loses more it is warned of."""
+    dip = [0.6] * 12 + [0.6 - 0.04 * min(t, 6) for t in range(12)] + [0.6] * 16
+    assert run([dip, *[STEADY] * 3], noise=0.001) == []
+    gone = [0.6] * 12 + [max(0.6 - 0.04 * t, 0.001) for t in range(28)]
+    alerts = run([gone, *[STEADY] * 3], noise=0.001)
+    assert kinds(alerts) == ["fading", "lost"]
+    assert 0.15 < alerts[0].evidence["information"] < 0.25
+
+
 def test_the_total_that_falls_later_makes_an_earlier_choice_no_excuse() -> None:
     """The others first take over, and then lose more than that."""
     first = [2.0 * 0.93**t for t in range(30)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +13,11 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from bench.models import __main__ as main
 from bench.models import judge, lines, report, truth
 from bench.models.structure import Posterior
 from bench.models.structures import ALL
-from bench.models.training import Run, equal
+from bench.models.training import Run, equal, no_backward
 
 COMPILED = {"compiled_eager", "compiled_aot_eager"}
 """Models that take seconds to compile; the encode_decode model is the same without."""
@@ -160,3 +163,22 @@ RESULT = {
 )
 def test_categories(changes: dict[str, Any], category: str) -> None:
     assert report.category(RESULT | changes) == category
+
+
+def test_results_of_the_same_settings_are_kept(tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    assert main._kept(file, {"steps": 5}) == {}
+    file.write_text(json.dumps({"a": {"settings": {"steps": 5}}, "b": {"settings": {"steps": 9}}, "c": {}}))
+    assert list(main._kept(file, {"steps": 5})) == ["a"]
+
+
+def test_frozen_weights_need_no_gradients() -> None:
+    run = Run(ALL["pytorch_example"])
+    run.train(1)
+    run.freeze()
+    before = run.bits()
+    with no_backward():
+        run.train(2)
+    after = run.bits()
+    assert all(torch.equal(before[name], after[name]) for name in before if name != "rng")
+    assert all(parameter.grad is None for parameter in run.model.parameters())

@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 from torch import Tensor, nn
 
 from bench import zoo
-from bench.regimes import sensitivity
+from bench.regimes import gates, sensitivity
 from bench.regimes.__main__ import kept_models
 from bench.regimes.training import grid, train, truth
 from bench.regimes.training.intervention import intervene
@@ -255,6 +255,16 @@ def test_a_record_comes_back_as_it_was_and_a_training_repeats(
     assert sensitivity.relabelled(back, 1.0) == made.truth
     assert f"1 models, {made.dimensions} dimensions" in sensitivity.changes([back])
     assert len(sensitivity.pooled([back]).splitlines()) == 3
+    monkeypatch.setattr(gates, "data_variance", lambda name: 1.0)
+    found = gates.measured(tmp_path)
+    assert [one.rise for one in found] == ([back.rise_all / back.loss] if back.weights is not None else [])
+
+
+def test_gates_that_differ_are_counted_and_the_nearest_ones_are_printed() -> None:
+    found = [gates.Gates(f"model {k}", 0.1 * 10.0**-k, 5e-3 * 10.0**-k) for k in range(9)]
+    text = gates.table([*found, gates.Gates("other", 0.02, 1e-6)])
+    assert text.splitlines()[0] == "10 autoencoders: both gates open 2, both closed 7, they differ 1"
+    assert [line.split()[1] for line in text.splitlines()[1:]] == ["5", "4", "3", "2", "1", "loss", "0"]
 
 
 @pytest.mark.parametrize("family", ["rae-sn", "column-decay", "penalised"])

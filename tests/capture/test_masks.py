@@ -162,15 +162,65 @@ def test_through_hooks(mask: Any, how: dict[str, bool], steps: bool) -> None:
     np.testing.assert_allclose(kl(monitor), EXPECTED, rtol=0.15)
 
 
-def test_padding_without_a_mask_is_pointed_out_once() -> None:
-    model = Tokens()
-    with pytest.warns(
-        PolarMonitorWarning, match="they look like padding, which counts as data. If so, write mask="
-    ) as said:
-        monitor = watched(model, every=5)
-        run(model, lambda x, real: model(x, real))
-    assert len(said) == 1
+class Padded(nn.Module):
+    """The same, inside a model that makes the mask itself, and whose encoder takes it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = Tokens()
+
+    def forward(self, x: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Return a sum of the latents."""
+        loss: torch.Tensor = self.encoder(x, torch.arange(x.shape[1]) < lengths[:, None])
+        return loss
+
+
+PADDED: dict[str, tuple[nn.Module, Any, str]] = {
+    "the model's": (Tokens(), lambda model, x, real: model(x, real), 'mask="mask"'),
+    "a module's": (Padded(), lambda model, x, real: model(x, real.sum(1)), 'mask="encoder.mask"'),
+    "padding": (
+        Tokens(), lambda model, x, real: model(x, ~real), 'mask=("mask", lambda mask: mask.logical_not())',
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "forward", "line"), PADDED.values(), ids=PADDED)
+def test_padding_without_a_mask_is_pointed_out_once_with_a_line_that_is_right(
+    model: nn.Module, forward: Any, line: str
+) -> None:
+    inside = "encoder." if isinstance(model, Padded) else ""
+    names = {"mean": f"{inside}mu", "logvar": f"{inside}logvar"}
+    with pytest.warns(PolarMonitorWarning, match="they are padding, which counts as data, and ") as caught:
+        monitor = watched(model, **names, every=5)
+        run(model, lambda x, real: forward(model, x, real))
+    texts = [str(one.message) for one in caught if "padding" in str(one.message)]
+    assert len(texts) == 1 and f"Write attach(model, {line})" in texts[0]
     assert monitor.health().errors == 0
+    assert not any(type(hook).__name__.startswith("Look") for hook in hooks_of(model))
+    monitor.detach()
+    mask = eval(f"dict({line})")["mask"]
+    monitor = watched(model, **names, mask=mask, every=40)
+    run(model, lambda x, real: forward(model, x, real))
+    np.testing.assert_allclose(kl(monitor), EXPECTED, rtol=0.15)
+
+
+def hooks_of(model: nn.Module) -> list[Any]:
+    return [hook for module in model.modules() for hook in module._forward_hooks.values()]
+
+
+def test_padding_that_no_argument_tells_is_pointed_out_too() -> None:
+    model = Tokens()
+    with pytest.warns(PolarMonitorWarning, match="they look like padding, which counts as data. If so, write mask="):
+        watched(model, mean="mu", logvar="logvar", every=5)
+        run(model, lambda x, real: model(torch.where(real[..., None], x, 7.0), None))
+
+
+def test_padding_is_pointed_out_when_the_monitor_ends_during_the_look() -> None:
+    model = Tokens()
+    with pytest.warns(PolarMonitorWarning, match="they look like padding"):
+        monitor = watched(model, mean="mu", logvar="logvar", every=6)
+        run(model, lambda x, real: model(x, None), 7)
+        monitor.detach()
 
 
 @pytest.mark.parametrize("kind", ["no padding", "a first token", "frequent tokens", "a mask"])
@@ -199,6 +249,25 @@ def test_a_batch_in_between_has_its_mask() -> None:
     np.testing.assert_allclose(regime.snapshot.kl, EXPECTED, rtol=0.15)
 
 
+def test_a_batch_in_between_has_the_mask_of_a_module() -> None:
+    model = Padded()
+    monitor = watched(model, mean="encoder.mu", logvar="encoder.logvar", mask="encoder.mask", every=40)
+    regime = monitor.evaluate((MEAN, LENGTHS))
+    assert regime.snapshot is not None
+    assert (regime.snapshot.independent, regime.snapshot.n) == (N, int(LENGTHS.clamp(max=4).sum()))
+    np.testing.assert_allclose(regime.snapshot.kl, EXPECTED, rtol=0.15)
+
+
+def test_a_mask_that_comes_after_the_latent_records_nothing_and_says_so() -> None:
+    model = Tokens()
+    model.decoder = Tokens()
+    monitor = watched(model, mean="mu", logvar="logvar", mask="decoder.mask", strict=False)
+    with warned():
+        run(model, lambda x, real: (model(x, None), model.decoder(x, real)))
+    assert monitor.health().rows_seen == 0
+    assert "mask= reads the arguments of a forward, but" in monitor.health().last_error
+
+
 def test_a_mask_that_cannot_be_read_records_nothing_and_says_so() -> None:
     model = Tokens()
     monitor = watched(model, mask=lambda x, mask: mask.nothing, strict=False)
@@ -211,13 +280,16 @@ def test_a_mask_that_cannot_be_read_records_nothing_and_says_so() -> None:
     with warned():
         run(model, lambda x, real: (model.mu(x), model.logvar(x)))
     assert monitor.health().rows_seen == 0
-    assert "mask= reads the arguments of the model's forward" in monitor.health().last_error
+    assert "mask= reads the arguments of a forward, but" in monitor.health().last_error
 
 
 @pytest.mark.parametrize(
     ("mask", "said"),
     [
         ("masks", "mask: the forward of Tokens takes x, mask, lengths, not 'masks'"),
+        ("mu.mask", "mask: the forward of Linear takes input, not 'mask'"),
+        ("encoder.mask", "mask: Tokens has no module 'encoder': write mask="),
+        (("mask", "mu"), "mask: expected a name or a callable, got tuple: write mask="),
         (3, "mask: expected a name or a callable, got int: write mask="),
         (REAL, "mask: expected a name or a callable, got Tensor: write mask="),
     ],

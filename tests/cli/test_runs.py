@@ -118,6 +118,27 @@ def test_compare_has_a_column_for_what_differs(tmp_path: Path, capsys: pytest.Ca
     assert [(one["title"], one["context"]["beta"]) for one in rows] == [("a", 1.0), ("b", 4.0)]
 
 
+def test_compare_sorts_by_any_column(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, beta, count in (("x2", 4.0, 7), ("x10", 1.0, 5), ("x1", None, 3)):
+        evaluations = falling_run({300: (fading_alert(300, [0]),)} if name == "x10" else {})[:count]
+        context = Context() if beta is None else Context(beta=beta)
+        write_log(tmp_path / name, [replace(one, context=context) for one in evaluations])
+    for column, order in (
+        ("run", ["x1", "x2", "x10"]),
+        ("beta", ["x10", "x2", "x1"]),
+        ("nats", ["x2", "x10", "x1"]),
+        ("step", ["x1", "x10", "x2"]),
+        ("alerts", ["x1", "x2", "x10"]),
+    ):
+        assert main(["compare", str(tmp_path), "--sort", column]) == 0
+        assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:4]] == order
+        assert main(["compare", str(tmp_path), "--sort", column, "--reverse", "--json"]) == 0
+        assert [one["title"] for one in json.loads(capsys.readouterr().out)] == order[::-1]
+    assert main(["compare", str(tmp_path), "--sort", "nat"]) == 2
+    err = capsys.readouterr().err
+    assert "expected one of run, verdict, in use, nats, step, alerts, beta, got 'nat' (did you mean nats?)" in err
+
+
 def test_exported_records_are_those_of_read(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     history = polar_monitor.read(run)
     assert main(["export", str(run)]) == 0
@@ -130,7 +151,8 @@ def test_exported_records_are_those_of_read(run: Path, tmp_path: Path, capsys: p
     assert err == "polar-monitor export: 35 records of 1 run\n"
     assert main(["export", str(run), "-o", str(tmp_path / "x.jsonl")]) == 0
     lines = [json.loads(line) for line in (tmp_path / "x.jsonl").read_text().splitlines()]
-    assert [tuple(row.values()) for row in lines] == [("run", *record) for record in history]
+    known = [("run", *(None if value != value else value for value in record)) for record in history]
+    assert [tuple(row.values()) for row in lines] == known
     assert main(["export", str(run), "-o", str(tmp_path / "no" / "x.csv")]) == 2
     assert "pass a file in another folder" in capsys.readouterr().err
 

@@ -6,9 +6,12 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
 from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.util.tensor_util import make_ndarray
 
 from polar_monitor.evaluation import Evaluation
 from polar_monitor.sinks.tensorboard import TensorBoardSink
@@ -34,6 +37,11 @@ def series(board: EventAccumulator, tag: str) -> list[tuple[int, float]]:
 
 def texts(board: EventAccumulator, tag: str) -> list[str]:
     return [event.tensor_proto.string_val[0].decode() for event in board.Tensors(tag)]
+
+
+def histograms(board: EventAccumulator, tag: str) -> list[tuple[int, NDArray[np.float64]]]:
+    """Return the steps and the rows (k, 3) of left edge, right edge and count of a histogram."""
+    return [(event.step, make_ndarray(event.tensor_proto)) for event in board.Tensors(tag)]
 
 
 def files(folder: Path) -> list[Path]:

@@ -20,7 +20,7 @@ from polar_monitor.statistics.snapshot import Histogram, Snapshot
 WINDOW = 4096
 ACTIVE, PASSIVE, MIXED, UNDECIDED = Label.ACTIVE, Label.PASSIVE, Label.MIXED, Label.UNDECIDED
 OF_FULL = (
-    "drift",
+    "drift", "drift_se",
     "entropy_knn", "entropy_knn_se", "entropy_hist", "entropy_hist_se", "ties", "max_correlation",
     "max_correlation_sampled", "mean_largest", "entropy_minmax", "posterior_deviation", "share_narrow",
     "share_standard", "share_collapsed",
@@ -44,9 +44,10 @@ def make_snapshot(
     error = np.full(D, 0.01)
     mixed = np.array([label is MIXED for label in labels])
     spread = np.sqrt(np.where(np.isfinite(variance), variance, 1.0))
-    histograms = []
-    for scale in spread:
+    histograms, of_log = [], []
+    for scale, noise in zip(spread, np.log(np.maximum(np.nan_to_num(E, nan=1.0), 1e-12)), strict=True):
         values = rng.normal(0.0, max(scale, 1e-3), 1000)
+        of_log.append(Histogram(float(noise) - 0.5, 0.25, np.array([20, 400, 500, 80]), float(noise) - 0.5, noise))
         low, high = float(values.min()), float(values.max())
         width = 1.25 * (high - low) / bins
         counts = np.bincount(((values - low) / width + 0.1 * bins).astype(int), minlength=bins).astype(np.int64)
@@ -97,6 +98,7 @@ def make_snapshot(
         joint_entropy_se=0.02,
         effective_rank=0.8 * D,
         histograms=tuple(histograms),
+        log_variance_histograms=tuple(of_log),
     )
     return rounded(snapshot)
 
@@ -105,7 +107,7 @@ def light(snapshot: Snapshot) -> Snapshot:
     """The same statistics without those that only a full evaluation has."""
     unknown = dict.fromkeys(OF_FULL, np.full(snapshot.dimensions, math.nan))
     nothing = dict.fromkeys(("joint_entropy", "joint_entropy_se", "effective_rank"), math.nan)
-    return replace(snapshot, full=False, histograms=(), **unknown, **nothing)  # type: ignore[arg-type]
+    return replace(snapshot, full=False, histograms=(), log_variance_histograms=(), **unknown, **nothing)  # type: ignore[arg-type]
 
 
 def make_evaluation(

@@ -36,7 +36,7 @@ def test_conversion_to_synchronised_batch_norm_is_seen_through_or_told(last: boo
     with warned() as caught:
         train(model, 60)
     assert len(caught) == last
-    assert all("no latent seen from 'fc_mu'" in said and "replaced after attach" in said for said in caught)
+    assert all("no latent seen from 'fc_mu'" in said and "'fc_mu' is another module now" in said for said in caught)
     assert monitor.health().rows_seen == (0 if last else 60 * 64)
 
 

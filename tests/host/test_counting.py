@@ -20,7 +20,7 @@ from watching import same, stepped, warned, watched
 from polar_monitor import PolarMonitor, PolarMonitorWarning
 from polar_monitor.arrays.places import taken_of
 from polar_monitor.capture.row_buffer import capacity_of
-from polar_monitor.statistics.stream import WINDOW_BYTES
+from polar_monitor.statistics.stream import rows_of_window
 
 
 class Given(nn.Module):
@@ -105,7 +105,7 @@ def test_a_ring_is_never_smaller_than_the_window(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("window", [512, 1000, 4096, 20_000])
 def test_a_ring_has_room_for_the_window_of_any_latent(window: int) -> None:
     for dimensions in (1, 100, 1024, 3000, 4096, 10_000, 65_536):
-        bound = max(512, min(window, WINDOW_BYTES // (4 * dimensions)) // 16 * 16)
+        bound = rows_of_window(window, dimensions)
         assert bound <= capacity_of(2 * window, dimensions) <= max(2 * window, 512)
 
 

@@ -59,7 +59,7 @@ def test_a_constant_dimension_has_no_gain(dimensions: int) -> None:
 
 def test_bad_arguments_are_errors() -> None:
     layer, _ = linear(3)
-    for code, match in ((np.zeros((4, 3)), "8 inputs or more"), (np.zeros((64, 3, 2)), r"\(n, D\)")):
+    for code, match in ((np.zeros((4, 3)), "8 inputs or more"), (np.zeros(64), r"\(n, D\)")):
         with pytest.raises(PolarMonitorError, match=match):
             polar_monitor.decoder_gain(layer, code)
     with pytest.raises(PolarMonitorError, match="finite"):
@@ -129,9 +129,74 @@ def test_arguments_that_cannot_be_used(arguments: dict[str, Any], match: str) ->
         polar_monitor.classify(np.random.default_rng(0).normal(size=(600, 3)), **arguments)
 
 
-def test_codes_with_places_are_refused() -> None:
+LAYOUTS = {"ndhw": (0, 1, 2, 3), "nhwd": (0, 2, 3, 1), "hnwd": (2, 0, 3, 1)}
+"""Axes of (n, C, H, W) in the order of a layout."""
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("channels", [5, 40])
+def test_the_gain_of_a_channel_is_that_of_all_its_places(channels: int, layout: str) -> None:
+    """A decoder that multiplies each place of a channel by the same number, and adds a map that is no input's."""
+    order, scale = LAYOUTS[layout], np.geomspace(0.01, 10, channels)
+    back = tuple(np.argsort(order))
+
+    def decode(z: Tensor) -> Tensor:
+        maps = z.permute(back) * torch.from_numpy(scale).to(z)[:, None, None] + torch.arange(12.0).reshape(3, 4)
+        return maps if layout != "hnwd" else maps.permute(order)
+
+    codes = RNG.normal(size=(64, channels, 3, 4)) + 7 * RNG.normal(size=(1, channels, 3, 4))
+    codes[:, 1] = codes[:1, 1]  # a map that is the same for all inputs
+    gain = polar_monitor.decoder_gain(decode, np.transpose(codes, order).astype(np.float32), layout=layout)
+    expected = scale * np.sqrt(12)  # all places move by their mean square
+    assert gain[1] == 0
+    np.testing.assert_allclose(np.delete(gain, 1), np.delete(expected, 1), rtol=1e-3 if channels == 5 else 0.15)
+
+
+def test_channels_of_maps_and_features_of_sequences_are_labelled_by_what_the_decoder_does() -> None:
+    scale, strength = torch.tensor([100.0, 1.0, 1.0, 1.0]), torch.tensor([0.01, 1.0, 0.0, 0.001])
+    maps = torch.randn(600, 4, 3, 3, generator=torch.Generator().manual_seed(0)) * scale[:, None, None]
+    labels = ["active", "active", "passive", "passive"]
+    by_channel = polar_monitor.classify(maps, decoder=lambda z: z * strength[:, None, None])
+    assert [str(label) for label in by_channel.labels] == labels
+    tokens = maps.flatten(2).transpose(1, 2)
+    assert polar_monitor.classify(tokens, decoder=lambda z: z * strength).labels == by_channel.labels
+    steps_first = polar_monitor.classify(tokens.transpose(0, 1), decoder=lambda z: z * strength, layout="tnd")
+    assert steps_first.labels == by_channel.labels
+    ignored = polar_monitor.classify(maps, decoder=lambda z: torch.ones(len(z), 7) + 0 * z.mean())
+    assert ignored.verdict == "collapsed"
+
+
+def test_maps_that_a_decoder_cannot_take_are_one_error() -> None:
+    maps = np.random.default_rng(0).normal(size=(300, 3, 4, 4))
+
     def decode(z: Tensor) -> Tensor:
         return z
 
-    with pytest.raises(PolarMonitorError, match="places"):
-        polar_monitor.classify(np.random.default_rng(0).normal(size=(300, 3, 4, 4)), decoder=decode)
+    for code, arguments, match in (
+        (iter([maps]), {}, "one array of maps or sequences, got chunks"),
+        (maps, {"mask": np.ones((300, 4, 4), bool)}, "without mask="),
+        (maps, {"layout": "nd"}, "expected 2 axes"),
+    ):
+        with pytest.raises(PolarMonitorError, match=match):
+            polar_monitor.classify(code, decoder=decode, **arguments)
+    for code, layout in ((np.zeros((4, 3, 2)), None), (np.zeros((16, 3, 2)), "nd")):
+        with pytest.raises(PolarMonitorError, match=r"inputs or more|expected 2 axes"):
+            polar_monitor.decoder_gain(decode, code, layout=layout)
+
+
+def test_the_variance_of_the_data_decides_whether_the_code_is_ignored() -> None:
+    """All outputs are near one number, so that their own variance over inputs and numbers is small."""
+    codes, bias = RNG.normal(size=(2000, 2)), torch.zeros(50)
+    decode = lambda z: bias + 1e-3 * z[:, :1]  # noqa: E731
+    assert polar_monitor.classify(codes, decoder=decode).count("active") == 1
+    regime = polar_monitor.classify(codes, decoder=decode, data_variance=1.0)
+    assert regime.verdict == "collapsed"
+    assert regime.snapshot is not None
+    assert regime.snapshot.effect == pytest.approx(1e-6, rel=0.2)
+    for arguments, match in (
+        ({"decoder": decode, "data_variance": 0.0}, "a number above 0"),
+        ({"decoder": decode, "data_variance": "x"}, "a number above 0"),
+        ({"data_variance": 1.0}, "beside decoder="),
+    ):
+        with pytest.raises(PolarMonitorError, match=match):
+            polar_monitor.classify(codes, **arguments)

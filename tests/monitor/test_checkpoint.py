@@ -127,6 +127,29 @@ def test_a_resumed_automatic_schedule_goes_on_and_does_not_look_early_again() ->
     assert second.state_dict()["schedule"]["next"] == state["schedule"]["next"]
 
 
+@pytest.mark.parametrize(("window", "dimensions"), [(1000, 3), (777, 3), (20_000, 3), (4096, 700), (4096, 2000)])
+def test_a_state_is_taken_back_with_the_same_arguments(
+    window: int, dimensions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The window holds a multiple of 16 rows, and fewer of a wide latent; arguments say what is wanted."""
+    monkeypatch.setattr("polar_monitor.statistics.stream.WINDOW_BYTES", 4 * 1024 * 1024)
+
+    def start() -> PolarMonitor:
+        return PolarMonitor(window=window, every=2, sinks=(), max_overhead=1.0, strict=True)
+
+    first, second = start(), start()
+    for step in range(4):
+        rows = torch.randn(64, dimensions, generator=torch.Generator().manual_seed(step))
+        first.observe(rows, logvar=-rows.abs())
+        first.step()
+    state = first.state_dict()
+    second.load_state_dict(state)
+    assert same(second.state_dict(), state)
+    assert second.snapshot().n == 256
+    first.detach()
+    second.detach()
+
+
 def test_the_bound_of_a_state_grows_with_its_dimensions(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wide latent has many items, and its state is taken back; a short state with as many items is not."""
     monkeypatch.setattr("polar_monitor.monitor.checkpoint.MAX_LEAVES", 10_000)

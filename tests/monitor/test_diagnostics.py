@@ -28,6 +28,7 @@ def made(*modes: str, **facts: Any) -> Diagnostics:
         "in_eval": False,
         "errors": 0,
         "last_error": "",
+        "changes": list,
     }
     one.hooks = SimpleNamespace(**(known | facts))  # type: ignore[assignment]
     return one

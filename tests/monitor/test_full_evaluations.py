@@ -37,6 +37,27 @@ def test_the_first_and_every_eighth_evaluation_is_full() -> None:
     monitor.detach()
 
 
+def test_the_first_of_a_very_wide_latent_is_light_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What labels need already takes long: the rest comes with the eighth evaluation, or when somebody asks."""
+    now = iter(np.arange(1000) * 0.3)
+    monkeypatch.setattr("polar_monitor.statistics.stream.thread_time", lambda: next(now))
+    with caplog.at_level("INFO", "polar_monitor"):
+        monitor, sink = observed(9)
+    assert full(sink) == [i + 1 == FULL_EVERY for i in range(9)]
+    assert [record.regime.labels for record in sink.records] == [sink.records[-1].regime.labels] * 9
+    said = [record.getMessage() for record in caplog.records if "come with a later one" in record.getMessage()]
+    assert len(said) == 1 and "monitor.snapshot()" in said[0]
+    assert "come with a later one" not in monitor.explain()  # the eighth had it
+    monitor.detach()
+    now = iter(np.arange(1000) * 0.3)
+    early, _ = observed(1)
+    assert "come with a later one" in early.explain()
+    assert early.snapshot().full and np.isfinite(early.snapshot().entropy_knn).all()
+    early.detach()
+
+
 def test_a_change_of_verdict_is_full_and_starts_the_count_again() -> None:
     monitor, sink = observed(20, collapse_at=3)
     verdicts = [record.regime.verdict for record in sink.records]

@@ -257,11 +257,28 @@ def test_a_scale_that_falls_slowly_is_compared_with_the_one_before() -> None:
     assert any("has shrunk to 1/" in reason for reason in regime.reasons)  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(("rate", "noise"), [(0.001, 0.01), (0.002, 0.02), (0.0005, 0.005)])
+def test_falls_that_no_evaluation_shows_are_seen(rate: float, noise: float) -> None:
+    rng, regime, shrunk = np.random.default_rng(1), None, []
+    for t in range(round(math.log(3.6) / rate)):
+        regime = judge(code_of_scale(math.exp(-rate * t + noise * rng.normal()), t), regime)
+        shrunk.append(regime.has_shrunk)
+    assert abs(shrunk.index(True) * rate - math.log(3)) <= 0.15
+    assert np.mean(shrunk[-50:]) > 0.95
+
+
+def test_a_scale_with_noise_alone_has_not_shrunk() -> None:
+    rng, regime = np.random.default_rng(2), None
+    for t in range(600):
+        regime = judge(code_of_scale(math.exp(0.02 * rng.normal()), t), regime)
+        assert regime.shrinkage < 1.5
+
+
 def test_a_scale_that_has_long_been_steady_is_the_new_one() -> None:
     regime = judge(code_of_scale(1.0, 0))
-    for t in range(1, 150):
-        regime = judge(code_of_scale(0.1, t), regime)
-        assert regime.has_shrunk == (t < 98), t
+    for t in range(1, 180):
+        regime = judge(code_of_scale(0.1, t), regime and Regime.from_dict(regime.to_dict(), regime.snapshot))
+        assert regime.has_shrunk == (t < 167), t
 
 
 def test_a_code_that_sits_on_a_floor_is_graded_and_asks_for_free_bits() -> None:

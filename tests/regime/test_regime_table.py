@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from records import ACTIVE, PASSIVE, UNDECIDED, make_evaluation
 
@@ -66,8 +68,43 @@ def test_a_regime_prints_its_table_and_its_repr_is_one_line(monkeypatch: pytest.
     assert "\n" not in repr(make_evaluation())
 
 
-def test_numbers_that_are_not_known_are_dashes_and_nothing_is_printed_without_statistics() -> None:
+def test_dimensions_without_a_number_are_one_line() -> None:
     nan = float("nan")
     lines = table(regime_of((PASSIVE, PASSIVE), (nan, nan)), 80, 10)
     assert lines == ["  all 2, no finite number, passive"]
+
+
+def test_the_drift_is_in_standard_deviations_with_its_error_and_columns_without_a_number_are_left_out() -> None:
+    regime = regime_of((ACTIVE, ACTIVE), (2.0, 1.0))
+    snapshot = regime.snapshot
+    assert snapshot is not None
+    head, row, other = table(regime, 100, None)
+    assert "drift" not in head
+    drift, error = np.array([0.5, math.nan]), np.array([0.125, math.nan])  # V + E is 1
+    moved = replace(regime, snapshot=replace(snapshot, drift=drift, drift_se=error, kl=np.full(2, math.nan)))
+    head, row, other = table(moved, 100, None)
+    assert "drift ± se" in head
+    assert "KL" not in head
+    assert "  0.50 ± 0.12  " in row
+    assert re.search(r"  - ", other)
+    assert len(head) == len(row) == len(other)
+    assert "has moved its mean by 0.5 ± 0.1 standard deviations" in moved.explain(0)
+    assert "moved its mean" not in moved.explain(1)
+
+
+def test_nothing_is_printed_without_statistics() -> None:
     assert table(Regime.from_dict(regime_of((ACTIVE,)).to_dict()), 80, 10) == []
+
+
+def test_an_undecided_dimension_is_likely_in_use_by_the_cut_that_is_nearer() -> None:
+    labels = (ACTIVE, PASSIVE, UNDECIDED, UNDECIDED, UNDECIDED)
+    regime = regime_of(labels, (0.05, 0.15, 0.08, 0.095, float("nan")))  # the cuts are 0.05 and 0.15
+    assert regime.informative == (0,)
+    assert regime.likely_in_use == (0, 3)
+    assert replace(regime, snapshot=None).likely_in_use == (0,)
+    assert replace(regime, criterion="bonheme").likely_in_use == (0,)
+    assert regime.snapshot is not None
+    code = replace(regime, snapshot=replace(regime.snapshot, has_variance=False))  # 0.05 and 0.35
+    assert code.likely_in_use == (0,)
+    few = replace(regime, snapshot=replace(regime.snapshot, independent=100))
+    assert few.likely_in_use == (0,)

@@ -110,3 +110,11 @@ def test_folders_of_a_spec(tmp_path: Path) -> None:
     write_log(tmp_path / "x", falling_run()[:1])
     assert LogFinder("", f"one:{tmp_path}").find() == [tmp_path / "x" / "polar.jsonl"]
     assert LogFinder(None, None).find() == []
+
+
+def test_links_are_followed_and_circles_end(tmp_path: Path) -> None:
+    write_log(tmp_path / "elsewhere" / "x", falling_run()[:1])
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "linked").symlink_to(tmp_path / "elsewhere" / "x", target_is_directory=True)
+    (tmp_path / "runs" / "circle").symlink_to(tmp_path / "runs", target_is_directory=True)
+    assert LogFinder(str(tmp_path / "runs")).find() == [tmp_path / "runs" / "linked" / "polar.jsonl"]

@@ -29,8 +29,11 @@ def board(tmp_path: Path) -> str:
 
 
 def drawing(page: Any) -> str:
-    """Return the lifelines and the spectrum as text."""
-    parts = [page.locator(f".card.{view} svg").first.inner_html() for view in ("lifelines", "spectrum")]
+    """Return the views that are drawn as SVG as text."""
+    parts = [
+        page.locator(f".card.{view} svg").first.inner_html()
+        for view in ("lifelines", "plane", "distribution", "spectrum")
+    ]
     return re.sub(r"\s+", " ", "".join(parts))
 
 
@@ -49,6 +52,8 @@ def test_the_tab_draws_what_the_report_draws_and_follows_the_run(board: str, tmp
         (tab,) = [frame for frame in page.frames if frame is not page.main_frame]
         tab.wait_for_selector(".sentence", timeout=20_000)
         assert drawing(tab) == of_report
+        age = tab.locator(".age").inner_text()
+        assert re.search(r"numbers of step 500, [\d,]+ (s|min|h|days) old$", age)
         with open(path, "ab") as file:
             file.write(to_line(run[5]))
         tab.wait_for_selector("text=now: step 600", timeout=20_000)

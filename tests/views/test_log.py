@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pages.logs import falling_run, never_finite, write_log
+from pages.logs import drawn_line, falling_run, never_finite, write_log
 from records import make_evaluation, make_run
 
 from polar_monitor.errors import PolarMonitorError
 from polar_monitor.sinks.jsonl import read_jsonl
 from polar_monitor.sinks.jsonl_record import to_line
 from polar_monitor.views.log import RunLog
-from polar_monitor.views.point import ARRAYS
+from polar_monitor.views.point import STATISTICS
 
 
 def read(path: Path) -> RunLog:
@@ -34,7 +34,7 @@ def test_the_numbers_are_those_of_the_reader_of_whole_evaluations(tmp_path: Path
     for point, one in zip(course.measured, slow, strict=True):
         assert one.regime is not None
         assert point.letters == "".join(label[0] for label in one.regime.labels)
-        for name in ARRAYS:
+        for name in STATISTICS:
             np.testing.assert_allclose(point.arrays[name], getattr(one.snapshot, name), rtol=1e-4)
 
 
@@ -112,6 +112,25 @@ def test_a_file_without_numbers_says_why(tmp_path: Path, content: bytes, expecte
     path = tmp_path / "polar.jsonl"
     path.write_bytes(content)
     assert expected in read(path).problem
+
+
+def test_histograms_that_cannot_be_are_broken_lines(tmp_path: Path) -> None:
+    plain = json.loads(drawn_line(falling_run()[0]))
+    good = plain["distributions"]["mean"]
+    bad = [
+        {"distributions": {**plain["distributions"], "dimensions": [0, 1, 2, 3, 9]}},
+        {"distributions": {**plain["distributions"], "mean": good[:4]}},
+        {"distributions": {**plain["distributions"], "mean": [[0.0, 0.0, [1]], *good[1:]]}},
+        {"distributions": {**plain["distributions"], "mean": [[0.0, 1.0, [-1]], *good[1:]]}},
+        {"distributions": {**plain["distributions"], "mean": [[0.0, 1.0], *good[1:]]}},
+    ]
+    path = tmp_path / "polar.jsonl"
+    lines = [plain, *(plain | other for other in bad)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    log = read(path)
+    assert log.bad_lines == len(bad)
+    (course,) = log.courses.values()
+    assert [step for step, _ in course.drawn] == [100]
 
 
 def test_broken_lines_are_left_out_and_counted(tmp_path: Path) -> None:

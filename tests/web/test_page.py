@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import math
+import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pages.browser import browser, opened
 from pages.logs import fading_alert, falling_run, never_finite, write_log
-from records import make_alert, make_run
+from records import make_alert, make_evaluation, make_run
 
 from polar_monitor.alerts.alert import AlertKind
+from polar_monitor.sinks.jsonl_record import to_line
 from polar_monitor.web.report import write_report
 
 pytestmark = pytest.mark.browser
@@ -52,7 +58,7 @@ def overflow(page: Any) -> int:
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (800, True), (400, False)])
-@pytest.mark.parametrize("name", ["falling", "one", "wide", "nan", "single", "several"])
+@pytest.mark.parametrize("name", ["falling", "one", "ten", "wide", "nan", "single", "several"])
 def test_every_view_is_drawn_and_nothing_overflows(
     chromium: Any, reports: dict[str, str], name: str, width: int, dark: bool
 ) -> None:
@@ -66,9 +72,57 @@ def test_every_view_is_drawn_and_nothing_overflows(
         assert (background == "rgb(13, 17, 23)") is dark
 
 
+def test_the_age_of_the_numbers_is_in_seconds_and_steps(chromium: Any, tmp_path: Path) -> None:
+    run = falling_run()
+    newest = run[-1].snapshot
+    for name, seconds, expected in (("s", 30.0, r"(29|3\d) s old"), ("h", 7300.0, "2 h old"), ("d", 4e5, "5 days old")):
+        last = replace(run[-1], time=time.time() - seconds, snapshot=replace(newest, rows_from=500, rows_to=660))
+        write_log(tmp_path / name, [*run[:-1], last])
+        write_report([tmp_path / name], tmp_path / f"{name}.html")
+        with opened(chromium, (tmp_path / f"{name}.html").as_uri()) as page:
+            text = page.locator(".age").inner_text()
+            assert re.search(f"numbers of step 700, of rows up to step 660, {expected} when this report was made", text)
+            assert "40 steps before" in page.locator(".facts").inner_text()
+
+
 def test_a_page_without_numbers_says_why(chromium: Any, reports: dict[str, str]) -> None:
     with opened(chromium, reports["empty"]) as page:
         assert "the log is empty" in page.locator(".problem").inner_text()
+
+
+LINES = [to_line(one) for one in falling_run()]
+BAD_LOGS = {
+    "foreign": (b"step,loss\n1,2\n", "not a log of Polar Monitor"),
+    "picture": (b"\x89PNG\r\n\x1a\n\x00\x00", "not a log of Polar Monitor"),
+    "first line": (LINES[0][:300], "being written"),
+    "no row": (to_line(make_evaluation(bins=8, empty=True)), "no row of a latent was recorded"),
+    "truncated": (b"".join(LINES[:3]) + LINES[3][:300], "the last line is not complete yet"),
+    "two runs": (b"".join(LINES + LINES[:2]), "2 runs were written to this file"),
+    "broken": (
+        LINES[0] + b"[1]\n" + LINES[1].replace(b'"version":2', b'"version":9') + LINES[2],
+        "2 lines are left out",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_LOGS)
+def test_a_bad_log_is_a_sentence_and_never_a_blank_page(chromium: Any, tmp_path: Path, name: str) -> None:
+    content, expected = BAD_LOGS[name]
+    (tmp_path / "polar.jsonl").write_bytes(content)
+    write_report([tmp_path], tmp_path / "x.html")
+    with opened(chromium, (tmp_path / "x.html").as_uri()) as page:
+        text = page.locator("main").inner_text()
+        assert expected in text
+        assert page.locator(".problem").count() + page.locator("div.lifelines").count() == 1
+
+
+def test_lines_of_both_versions_are_one_run(chromium: Any, tmp_path: Path) -> None:
+    first = json.dumps(falling_run()[0].to_dict()).encode() + b"\n"
+    (tmp_path / "polar.jsonl").write_bytes(first + b"".join(LINES[1:]))
+    write_report([tmp_path], tmp_path / "x.html")
+    with opened(chromium, (tmp_path / "x.html").as_uri()) as page:
+        assert page.locator(".note").count() == 0
+        assert "now: step 700" in page.locator("div.lifelines").text_content()
 
 
 def test_a_click_chooses_a_dimension_in_all_views(chromium: Any, reports: dict[str, str]) -> None:
@@ -108,6 +162,42 @@ def test_the_keyboard_moves_cursor_and_choice(chromium: Any, reports: dict[str, 
         assert "dim 0" in page.locator(".spoken").text_content()
 
 
+def test_the_distribution_follows_the_choice_and_the_cursor(chromium: Any, reports: dict[str, str]) -> None:
+    with opened(chromium, reports["falling"], bypass_csp=True) as page:
+        name = page.locator(".distributionname")
+        assert name.text_content() == "dim 0, fading · step 700 · outline: step 100, before the fall"
+        assert page.locator(".distribution .bars").count() == 2
+        assert page.locator(".distribution .then").count() == 2
+        page.locator(".row[data-dimension='1'] .name").click()
+        page.wait_for_function("document.querySelector('.distributionname').textContent.startsWith('dim 1, in use')")
+        page.mouse.move(5, 5)
+        page.locator(".slider input").fill("3")
+        page.wait_for_function("document.querySelector('.distributionname').textContent.includes('step 400')")
+        page.locator(".card.distribution .exports button").last.wait_for()
+        with page.expect_download() as waiting:
+            page.locator(".card.distribution .exports button", has_text="CSV").click()
+        lines = Path(waiting.value.path()).read_text().splitlines()
+        assert lines[0] == "step,dimension,of,from,to,inputs"
+        inputs = [int(line.split(",")[-1]) for line in lines[1:] if line.startswith("700,0,mean,")]
+        assert sum(inputs) == 1000
+
+
+def test_worth_and_drift_stand_beside_the_information(chromium: Any, tmp_path: Path) -> None:
+    run = falling_run(ALERTS)
+    worth = {"step": 650, "unit": "nats", "how": "marginal", "worth": [0.4, 3.1, 0.0, 0.0, 0.1], "worth_se": [0.02] * 5}
+    snapshot = replace(run[-1].snapshot, drift=np.array([0.25, 0.031, 0.0, 0.0, math.nan]))
+    write_log(tmp_path, [*run[:-1], replace(run[-1], worth=worth, snapshot=snapshot)])
+    write_report([tmp_path], tmp_path / "x.html")
+    with opened(chromium, (tmp_path / "x.html").as_uri(), bypass_csp=True) as page:
+        lifelines = page.locator("div.lifelines svg").text_content()
+        assert "worth" in lifelines and "probe at step 650" in lifelines and "drift" in lifelines
+        assert "3.1" in page.locator(".row[data-dimension='1']").text_content()
+        page.locator(".row[data-dimension='0'] .name").click()
+        page.wait_for_function("document.querySelector('.status').textContent.includes('worth 0.4 ± 0.02, drift 0.25')")
+        assert "worth 3.1" in page.locator(".spoken").text_content()
+        assert overflow(page) <= 0
+
+
 def test_the_folded_group_opens(chromium: Any, reports: dict[str, str]) -> None:
     with opened(chromium, reports["falling"], bypass_csp=True) as page:
         assert "2 more" in page.locator(".fold").text_content()
@@ -130,7 +220,7 @@ def test_another_run_is_shown_by_a_click_and_runs_are_sorted(chromium: Any, repo
         page.locator("table.runs th button", has_text="nats").first.click()
         assert "nan" in first.inner_text()
         page.locator("table.runs .link", has_text="ten").click()
-        assert page.locator("h2.which").inner_text() == "ten"
+        assert page.locator("h2.which").inner_text().startswith("ten · numbers of step 4,000, ")
 
 
 def test_views_are_saved_as_pictures_and_tables(chromium: Any, reports: dict[str, str]) -> None:

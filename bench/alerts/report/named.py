@@ -24,7 +24,7 @@ from ..training.record import Run
 
 GROUPS = {"of the model": ("drain", "collapse"), "FADING": ("fading",)}
 NAMES = tuple(CAUSE_ADVICE[cause].name for cause in Cause)
-NEED_CONTEXT = NAMES[Cause.BETA_RISES :]
+NEED_CONTEXT = NAMES[Cause.BETA_RISES : Cause.UNITS_DIE]
 """Causes that are named only if the training loop logs its numbers."""
 _PRESSED = ((Cause.NOISE_GROWS, Cause.ALL_AT_ONCE), (Cause.BETA_RISES,))
 RIGHT: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
@@ -39,7 +39,7 @@ RIGHT: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
         (Cause.ALL_AT_ONCE, Cause.DEAD_ENCODER),
         (Cause.ALL_AT_ONCE, Cause.DEAD_ENCODER, Cause.LEARNING_RATE_RISES),
     ),
-    "dying_relu": ((Cause.ALL_AT_ONCE, Cause.DEAD_ENCODER, Cause.MEANS_SHRINK),) * 2,
+    "dying_relu": ((Cause.ALL_AT_ONCE, Cause.DEAD_ENCODER, Cause.UNITS_DIE),) * 2,
     "weight_decay": ((Cause.MEANS_SHRINK,),) * 2,
 }
 """Of each kind of run, the causes that are true of it: where the loop logs nothing, and where it logs all."""

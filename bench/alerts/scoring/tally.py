@@ -27,8 +27,10 @@ LATE = 75
 NEAR = 500
 """Steps before and after a loss in which a LOST about it is not false; or two evaluations."""
 SOON = 1000
-"""Steps after the warm-up within which a model of which no dimension comes into use must be called collapsed; or two
-evaluations."""
+"""Steps after the warm-up, or after β rose if that is later, within which a model of which no dimension comes into use
+must be called collapsed; or two evaluations. Until β rises, such a model is a healthy one that is young."""
+RISE_OF_BETA = 2.0
+"""Factor of the nominal β above which it rose."""
 LOOKS = 3
 """Evaluations between onset and loss, at least, of a loss that leaves time for a warning."""
 SEEN = 2
@@ -130,7 +132,8 @@ def tally(run: Run, alarms: Sequence[Warned], cuts: Cuts = STRICT, choosing: boo
     if told or strict.sharp is not None:
         found.sharp.append(told and strict.sharp is not None)
     if not run.healthy and strict.first_use is None:
-        end = max(run.warmup + SOON, evaluation_after(run, run.warmup, 2))
+        since = max(run.warmup, _rise_of_beta(run))
+        end = max(since + SOON, evaluation_after(run, since, 2))
         found.never.append(any(alarm.kind == "collapse" and alarm.step <= end for alarm in alarms))
     for loss in strict.losses:
         if choosing and loss.settling:
@@ -142,6 +145,12 @@ def tally(run: Run, alarms: Sequence[Warned], cuts: Cuts = STRICT, choosing: boo
     for alarm in alarms:
         _add_alarm(found, run, alarm, strict, loose, choosing)
     return found
+
+
+def _rise_of_beta(run: Run) -> int:
+    """The first step at which β is larger than was meant; 0 if it never is, or is so from the start."""
+    above = run.truth["beta"] > RISE_OF_BETA * run.nominal
+    return int(run.truth_steps[np.argmax(above)]) if above.any() and not above[0] else 0
 
 
 def looks(run: Run, begin: int, end: int) -> int:

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from polar_monitor.alerts.alert import Alert
 from polar_monitor.regime.label import Label
-from polar_monitor.statistics.snapshot import Array, Snapshot
+from polar_monitor.statistics.snapshot import DRAWN, Array, Snapshot
 
 VERSION = 2
 LABELS = tuple(Label)
-FIELDS = tuple(f for f in fields(Snapshot) if f.name != "histograms")
+FIELDS = tuple(f for f in fields(Snapshot) if f.name not in DRAWN)
 
 
 class Series(NamedTuple):

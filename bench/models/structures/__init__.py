@@ -16,6 +16,7 @@ from . import (
     plain,
     sets,
     spread,
+    topics,
     wrappers,
 )  # fmt: skip
 from .over_time import audio, sentences, timesteps, tokens, waves
@@ -23,6 +24,6 @@ from .without import control, networks
 
 FAMILIES = (
     plain, halves, adversarial, spread, conv, maps, sentences, waves, timesteps, audio, tokens, hierarchical, graphs,
-    multimodal, conditional, sets, codes, wrappers, control, networks,
+    multimodal, conditional, sets, topics, codes, wrappers, control, networks,
 )  # fmt: skip
 ALL: dict[str, Structure] = {one.name: one for family in FAMILIES for one in family.STRUCTURES}

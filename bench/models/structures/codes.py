@@ -12,7 +12,7 @@ from ..blocks import mlp, seeded, squared
 from ..data import WIDTH, images, vectors
 from ..structure import Posterior, Structure
 
-LATENTS = 6
+LATENTS, SIGMA = 6, 0.3
 
 
 class Plain(nn.Module):
@@ -53,6 +53,18 @@ class Wae(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         z = self.encode(x)
         return self.dec(z), z
+
+
+class FixedNoise(nn.Module):
+    """Noise of a fixed σ on the code: the encoder gives no spread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.decoder = mlp(WIDTH, 48, LATENTS), mlp(LATENTS, 48, WIDTH)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        mean = self.encoder(x)
+        return self.decoder(mean + SIGMA * torch.randn_like(mean)), mean
 
 
 class ConvCode(nn.Module):
@@ -100,6 +112,11 @@ def _bottleneck(model: Any, x: Tensor) -> list[Posterior]:
     return [Posterior(before, None, "before the ReLU"), Posterior(before.relu(), None, "after the ReLU")]
 
 
+def _noise_loss(model: Any, x: Tensor) -> Tensor:
+    output, mean = model(x)
+    return squared(output, x) + 0.5 * mean.square().sum() / len(x)
+
+
 def _code_map(model: Any, x: Tensor) -> Posterior:
     return Posterior(model.encoder(x).flatten(2).transpose(1, 2), None)
 
@@ -120,6 +137,10 @@ STRUCTURES = (
     Structure(
         "wae_mmd", "codes", "fc_z gives the code", seeded(Wae), vectors, lambda m, x: Posterior(m.encode(x), None),
         _wae_loss,
+    ),
+    Structure(
+        "fixed_noise", "codes", "encoder gives μ, σ is 0.3", seeded(FixedNoise), vectors,
+        lambda m, x: Posterior(m.encoder(x), torch.full((len(x), LATENTS), SIGMA**2)), _noise_loss,
     ),
     Structure(
         "conv_code", "codes", "encoder gives a map (n, 4, 4, 4)", seeded(ConvCode), images, _code_map, _plain_loss,

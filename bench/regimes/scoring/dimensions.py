@@ -125,6 +125,7 @@ def rows(model: Trained) -> Iterator[dict[str, Any]]:
         told = truths(model, view.name == GIVEN_PRIOR)
         without = judge(view.seen).labels
         by = {"ours": view.regime.labels, "arrays": view.of_arrays.labels, "no_decoder": without}
+        by["decided"] = decided(view.regime)
         by["given_scale"] = without if view.variance is not None else given_scale(view.mean)
         by |= {name: published(view.seen) for name, published in CRITERIA.items()}
         statistics = statistics_of(view)
@@ -170,6 +171,13 @@ def truths(model: Trained, given_prior: bool) -> dict[str, tuple[str, ...]]:
         "truth_plain": truth.labels(known, model.scale, mixed=priced, two_kinds=False),
         "truth_by_mean": unknown if given_prior else truth.in_use(model.rise_mean, model.rise_mean_se, model.scale),
     }
+
+
+def decided(regime: polar_monitor.Regime) -> tuple[Label, ...]:
+    """The labels of a regime with undecided dimensions by the nearer cut."""
+    used = set(regime.likely_in_use)
+    open_ = (Label.ACTIVE if j in used else Label.PASSIVE for j in range(len(regime.labels)))
+    return tuple(o if own is Label.UNDECIDED else own for own, o in zip(regime.labels, open_, strict=True))
 
 
 def given_scale(code: NDArray[Any], tau: float = RESOLUTION) -> tuple[Label, ...]:

@@ -14,7 +14,8 @@ from ...statistics.thresholds import PASSIVE
 from ..advice import NEVER_IN_USE, USED_LITTLE, make_alert, named
 from ..alert import Alert, AlertKind
 from ..observation import Observation
-from ..signals.attribution import causes_of_loss, nameable
+from ..signals.attribution import causes_of_loss
+from ..signals.dying import dies
 from ..signals.signals import Signals
 from .rule import CLEAN
 
@@ -36,11 +37,16 @@ MIN_GROWTH_OF_ONE, GROWTH_ERRORS = 0.3, 6.0
 """The same growth of the signal of one dimension, which is noisier; and standard errors that it has to exceed."""
 MIN_SIGNAL = 1e-12
 """The signal of a code that is constant."""
+DYING_AGE, DYING_STREAK = 950 / 700, 0.5
+"""`AlertRules.collapsed_steps` of training, and of the verdict COLLAPSED, after which a code that dies is not waited
+for: younger ones may still turn."""
 
 
 class CollapseState(TypedDict):
     """State of COLLAPSE."""
 
+    age: float
+    """Steps since the first evaluation, or since the warm-up."""
     collapsed_streak: float
     """Steps with the verdict COLLAPSED, up to now."""
     windows: float
@@ -73,6 +79,7 @@ class Collapse:
     def start(self) -> CollapseState:
         """Return the state before the first evaluation."""
         return CollapseState(
+            age=0.0,
             collapsed_streak=0.0,
             windows=0.0,
             since_collapse=CLEAN,
@@ -119,6 +126,7 @@ class Collapse:
         steps, used = signals.pace.steps, bool(signals.history.used.any())
         return {
             **self.start(),
+            "age": state["age"] + steps,
             "since_collapse": state["since_collapse"] + steps,
             "collapses": state["collapses"],
             "last_use": signals.snapshot.step if used else state["last_use"],
@@ -135,6 +143,7 @@ def _longer(state: CollapseState, signals: Signals) -> CollapseState:
     lower = signal <= state["lowest_signal"]
     return {
         **state,
+        "age": state["age"] + pace.steps,
         "collapsed_streak": state["collapsed_streak"] + pace.steps,
         "windows": state["windows"] + pace.windows,
         "lowest_signal": signal if lower else state["lowest_signal"],
@@ -176,9 +185,13 @@ def _never_in_use(state: CollapseState, signals: Signals) -> bool:
 
     The signal of a dead code shrinks all the time, or stays as it is. At a saddle it stays faint, and then it grows
     exponentially, in one dimension first, sometimes with a pause: a model that would leave it within the time of the
-    rule is waited for.
+    rule is waited for. One whose total has been falling all the time, while no dimension grew, is not.
     """
     signal, wanted = _signal(signals.snapshot), signals.rules.collapsed_steps
+    old = state["age"] >= DYING_AGE * wanted and state["collapsed_streak"] >= DYING_STREAK * wanted
+    old = old and state["windows"] >= MIN_FAINT_WINDOWS
+    if old and dies(signals.history.recent, signals.pace.scale):
+        return True
     growth, windows = math.log(signal / state["lowest_signal"]), MIN_WINDOWS
     if signal > DEAD_SIGNAL and growth <= MAX_FAINT_GROWTH and not _one_grows(state, signals.snapshot):
         growth, windows = 0.0, MIN_FAINT_WINDOWS
@@ -206,7 +219,7 @@ def _alert(signals: Signals, had_any: bool, state: CollapseState) -> Alert:
             texts = USED_LITTLE if state["use"] >= rules.established_steps else NEVER_IN_USE
         return make_alert(AlertKind.COLLAPSE, s.step, message, evidence, texts=texts)
     used = history.was_used
-    cause = causes_of_loss(s, used, nameable(history.cause, signals.weight_decay))[:1]
+    cause = causes_of_loss(s, used, history.cause)[:1]
     message, healthy = f"no informative dimension is left{_going(signals)}", signals.last_healthy_step
     return make_alert(AlertKind.COLLAPSE, s.step, message, evidence, last_healthy_step=healthy, cause=cause)
 

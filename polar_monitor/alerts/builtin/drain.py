@@ -18,7 +18,7 @@ from ...regime.regime import Verdict
 from ..advice import make_alert
 from ..alert import Alert, AlertKind
 from ..observation import Observation
-from ..signals.attribution import causes_of_falls, most_common, nameable
+from ..signals.attribution import causes_of_falls, most_common
 from ..signals.choosing import broke_out, taken_over
 from ..signals.cusum import LEVEL_FLOOR, MIN_RATIO_TO_RECOVERED, Drops, drop_of, log_of, recovers, update_one
 from ..signals.falls import is_plunge, plunge_share, plunged, still_falls
@@ -189,6 +189,6 @@ def _alert(state: DrainState, signals: Signals) -> Alert:
     message = f"the total information has fallen from {peak:.2f} to {total:.2f} nats and still falls"
     plunges = plunged(history.recent, signals.rules)
     causes = causes_of_falls(history, s, plunges, signals.weight_decay)
-    cause = most_common(nameable(causes, signals.weight_decay)[history.was_used])
+    cause = most_common(causes[history.was_used])
     evidence, healthy = {"peak": peak, "total": total}, state["last_healthy_step"]
     return make_alert(AlertKind.DRAIN, s.step, message, evidence, last_healthy_step=healthy, cause=cause)

@@ -17,7 +17,7 @@ from ...statistics.snapshot import Array, Snapshot
 from ..advice import Cause, make_alert, named
 from ..alert import Alert, AlertKind, Forecast
 from ..observation import Observation
-from ..signals.attribution import by_frequency, causes_of_loss, nameable
+from ..signals.attribution import by_frequency, causes_of_loss
 from ..signals.falls import Falls, cut_of
 from ..signals.follow import DimensionChanges
 from ..signals.history import Flags
@@ -116,9 +116,7 @@ def _alert(
             evidence |= more_evidence
             message += _once_more(signals, changes)
     if kind is AlertKind.LOST:
-        causes = causes_of_loss(
-            s, np.isin(np.arange(s.dimensions), which), nameable(signals.history.cause, signals.weight_decay)
-        )
+        causes = causes_of_loss(s, np.isin(np.arange(s.dimensions), which), signals.history.cause)
     return make_alert(
         kind,
         s.step,
@@ -135,7 +133,7 @@ def _alert(
 
 def _causes(signals: Signals, which: list[int]) -> tuple[Cause, ...]:
     """Return the known causes of the falls of some dimensions, the most frequent one first."""
-    return by_frequency(nameable(signals.history.cause, signals.weight_decay)[which])
+    return by_frequency(signals.history.cause[which])
 
 
 def _stable(signals: Signals, which: list[int]) -> str:

@@ -16,6 +16,8 @@ from .recent import Remembered
 
 BREAK_OUT, BREAK_OUT_STEPS = 2.0, 100.0
 """Factor by which the total grows within so many steps where an encoder breaks."""
+MIN_NET_SHARE = 0.1
+"""Share that the total must have lost since a fall began, or as many nats as a dimension is worth an alert for."""
 
 
 def taken_over(recent: Sequence[Remembered], start: int, share: float, among: Flags | None = None) -> bool:
@@ -24,8 +26,7 @@ def taken_over(recent: Sequence[Remembered], start: int, share: float, among: Fl
     The comparison is with the three evaluations since then that had the highest total: with small batches it jumps.
     What is lost is what all dimensions surely lost that carry less now.
     """
-    now, since = recent[-1], [one for one in recent[:-1] if one.step >= start] or [recent[-2]]
-    rows = max((since[max(k - 1, 0) : k + 2] for k in range(len(since))), key=_mean_total)
+    now, rows = recent[-1], _highest(recent, start)
     level, total = sum(one.level for one in rows) / len(rows), _mean_total(rows)
     change = level - now.level
     lost = float(np.add.reduce(change[change > Z * np.hypot(rows[0].error, now.error)]))
@@ -36,11 +37,34 @@ def taken_over(recent: Sequence[Remembered], start: int, share: float, among: Fl
     return bool(lost <= 0 or net < share * lost)
 
 
+def where_total_stays(recent: Sequence[Remembered], starts: Ints, where: Flags, worth: float) -> Flags:
+    """Return which dimensions, of those asked for, fall while the total has lost next to nothing since `starts` (D,).
+
+    A dip of an unsteady training is as large. The total before is that of the three evaluations up to the start, or a
+    higher one since. `worth` is that of a dimension with an alert of its own, in nats.
+    """
+    stays = np.zeros(where.shape, np.bool_)
+    if len(recent) < 2:
+        return stays
+    for start in np.unique(starts[where]).tolist():
+        before = [one.step for one in recent if one.step <= start][-3:]
+        total = _mean_total(_highest(recent, min(before, default=start)))
+        if total - recent[-1].total < min(MIN_NET_SHARE * total, worth):
+            stays |= where & (starts == start)
+    return stays
+
+
 def broke_out(recent: Sequence[Remembered], scale: float) -> bool:
     """Return True if the total has doubled within a few steps: noise in an encoder that breaks, and no choice."""
     now = recent[-1]
     newest = [one.total for one in recent if one.step >= now.step - scale * BREAK_OUT_STEPS]
     return now.total >= BREAK_OUT * min(newest)
+
+
+def _highest(recent: Sequence[Remembered], start: int) -> Sequence[Remembered]:
+    """Return the three evaluations since `start`, before the present one, that had the highest total."""
+    since = [one for one in recent[:-1] if one.step >= start] or [recent[-2]]
+    return max((since[max(k - 1, 0) : k + 2] for k in range(len(since))), key=_mean_total)
 
 
 def _mean_total(rows: Sequence[Remembered]) -> float:

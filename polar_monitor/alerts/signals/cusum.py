@@ -8,6 +8,7 @@ so that any spacing of the changes gives the same S. A level that fell before an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -42,7 +43,7 @@ def log_level(level: Array) -> Array:
 @lru_cache(MAX_CACHED)
 def log_of(level: float) -> float:
     """Return the `log_level` of one series."""
-    return float(np.log(max(level, LEVEL_FLOOR)))
+    return math.log(max(level, LEVEL_FLOOR))
 
 
 @lru_cache(MAX_CACHED)

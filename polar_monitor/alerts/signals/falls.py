@@ -17,7 +17,7 @@ import numpy as np
 from ...statistics.snapshot import Array, Snapshot
 from ...statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, PASSIVE
 from ..alert_rules import AlertRules
-from .choosing import broke_out, where_taken_over
+from .choosing import broke_out, where_taken_over, where_total_stays
 from .cusum import Cusum, drop_of, log_level
 from .forecast import MIN_RATE, Outlook, outlook
 from .history import Flags, Ints
@@ -52,12 +52,13 @@ class Falls:
         rules: AlertRules,
         scale: float,
     ) -> Falls:
-        """Return the falls without those that are taken over, and without the `others`.
+        """Return the falls without those that are taken over, those that the total does not feel, and the `others`.
 
         If the `established` ones plunge together while the total breaks out, those that come up do not take over: an
         encoder that breaks has noise in them.
         """
         chosen = where_taken_over(recent, starts, self.falling | self.plunged, rules.taken_over)
+        chosen |= where_total_stays(recent, starts, self.falling | self.plunged, rules.worth)
         sudden = self.plunged & chosen
         if sudden.any() and broke_out(recent, scale) and fell_in_all(recent, established, rules):
             chosen &= ~sudden | where_taken_over(recent, starts, sudden, rules.taken_over, established)

@@ -70,7 +70,7 @@ def follow(
         )
         cusum, warned = _settle(warned, cusum, counts[1], rules)
 
-    healthy = None if largest_drop <= MAX_HEALTHY_DROP else (cusum.unreported_drop <= MAX_HEALTHY_DROP) | ~going
+    healthy = None if largest_drop <= MAX_HEALTHY_DROP else cusum.unreported_drop <= MAX_HEALTHY_DROP
     if not all_known:  # of what is not known nobody can say that it is healthy
         known = np.isfinite(s.information) | ~going
         healthy = known if healthy is None else healthy & known
@@ -93,10 +93,14 @@ def follow(
         fading, silent = _some(fading & ~known), _some(known)
     if silent is not None:
         warned = warned | silent
-    if falls is not None and fading is not None:
-        before = replace(history, recent=recent, cusum=cusum, was_used=was_used)
-        causes = causes_of_falls(before, s, falls.plunged, context.weight_decay)
-        cause, warned = np.where(fading & (cause == Cause.UNKNOWN), causes, cause), warned | fading
+    gone = nowhere(s.dimensions) if news is None else news.lost | news.unsteady
+    due = (gone if fading is None else gone | fading) & (cause == Cause.UNKNOWN)
+    if due.any():
+        before = replace(history, recent=recent, cusum=cusum, was_used=was_used, healthy_steps=history.healthy_step)
+        plunges = nowhere(s.dimensions) if falls is None else falls.plunged
+        cause = np.where(due, causes_of_falls(before, s, plunges, context.weight_decay), cause)
+    if fading is not None:
+        warned = warned | fading
     new = DimensionHistory(
         recent, cusum, moments, contexts, cause, counts, was_used, falling_streak, warned, steps, going, story,
         since_change, swing, fading_step, fading_swing,
@@ -142,7 +146,8 @@ def _last_healthy(
     history: DimensionHistory, healthy: Flags, going: Flags, moments: Array, contexts: Array, step: int
 ) -> tuple[Array, Array, Ints]:
     """Return the moments, the contexts and the step at which each dimension was healthy last, if some are not now."""
-    steps = np.where(healthy | (history.healthy_step == NEVER), step, history.healthy_step)
+    before = history.healthy_step
+    steps = np.where(healthy | (before == NEVER), step, before)
     return (
         np.where(healthy, moments, history.healthy_moments),
         np.where(healthy[:, None], contexts, history.healthy_context),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from time import perf_counter
+from time import perf_counter, thread_time
 
 from torch import nn
 
@@ -31,9 +31,9 @@ MAX_STEPS_TO_CONFIRM = 20
 MAX_STEPS_LATER = 2000
 """Training steps in which a reading that is possible, but not certain after these, may be confirmed."""
 MAX_SECONDS_OF_A_LOOK, MAX_SECONDS = 0.1, 1.0
-"""Time that one search for new samples, and all looks together, may take: the training waits for it."""
+"""Processor time that one search for new samples, and all looks together, may take: the training waits for it."""
 REST, FREE_SECONDS = 9.0, 0.5
-"""Times that a look has taken, which pass before the next one once all looks have taken so many seconds."""
+"""Times that a look has taken, which pass before the next one once all looks have taken so much processor time."""
 LATE_PAUSE = 9
 """Steps between looks after these; where no reading is possible so far, as many as have gone by."""
 STEPS_FOR_OTHERS, STEPS_FOR_ALL = 4, 30
@@ -58,7 +58,7 @@ class FirstForwards:
         self._pause = 0
         """Steps that need not be looked at."""
         self._rest_until = self._spent = 0.0
-        """Time before which no further look is taken, and seconds of all looks."""
+        """Time before which no further look is taken, and processor time of all looks."""
         self._look.any_mode, self._look.on_flood = any_mode, on_flood
         self._look.given = self._held.facts.latent if given.is_read else None
         self._look.start()
@@ -118,12 +118,13 @@ class FirstForwards:
             if not self._look.is_on:
                 self._set(self._wanted())
             return self._late()
-        began, seen, self._blocks = perf_counter(), self._blocks.take(), None
+        began, seen, self._blocks = (perf_counter(), thread_time()), self._blocks.take(), None
         self._look.end_step()  # what came while copies were under way
         shows_all = not self._judge.modules()
         if shows_all:
             self._codes.add(seen)
-        if not (shows_all and self._codes.waits):  # the first and the last step of a code are searched for a sample
+        is_searched = self._codes.waits and not self._judge.is_cut
+        if not (shows_all and is_searched):  # the first and the last step of a code are searched for a sample
             self._judge.add(seen, MAX_SECONDS_OF_A_LOOK)
         self._seen = seen
         self._looked += 1
@@ -133,15 +134,15 @@ class FirstForwards:
             is_needed = self._wants_all or (may_be_code and not self._is_late and self._codes.best() is not None)
             late = (LATE_PAUSE if self._judge.modules() else self._steps) if self._is_late else 0
             self._pause = 0 if is_needed else max(self._judge.pause, late)
-            self._rest(perf_counter() - began)
+            self._rest(perf_counter() - began[0], thread_time() - began[1])
             self._set(None if self._pause or self._rest_until else self._wanted())
             return self._late(has_looked=True)
         self.stop()
         return outcome
 
-    def _rest(self, seconds: float) -> None:
-        """Let the training go on for a while after a look that took so many seconds."""
-        self._spent += seconds
+    def _rest(self, seconds: float, own: float) -> None:
+        """Let the training go on for a while after a look that took so many seconds, and processor time of its own."""
+        self._spent += own
         if self._spent > FREE_SECONDS:
             self._rest_until = perf_counter() + REST * seconds
 
@@ -165,7 +166,7 @@ class FirstForwards:
         if model is None:
             return None
         code = self._codes.best()
-        if code is not None and not self._judge.modules():
+        if code is not None and not self._judge.modules() and not self._judge.is_cut:
             return code_outcome(model, code, self._given)
         patience = STEPS_FOR_ALL if self._given.wants_all else 0 if self._given.is_watched else STEPS_FOR_OTHERS
         if self._looked < patience and self._judge.is_unsettled:

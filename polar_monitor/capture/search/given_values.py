@@ -1,6 +1,7 @@
-"""Mean and spread that functions of the user read, beside what a step of training shows.
+"""Mean and spread that the user's arguments read, beside what a step of training shows.
 
-The look keeps what they give, as if the module gave it too; so it is tried like any other tensor.
+Where functions read them, the look keeps what they give, as if the module gave it too; so it is tried like any other
+tensor.
 """
 
 from __future__ import annotations
@@ -28,13 +29,11 @@ MIN_CORRELATION = 0.3
 
 
 class GivenValues:
-    """Mean and spread that the functions gave in one step."""
+    """Mean and spread that the modules or functions gave in one step."""
 
-    def __init__(self, latent: Latent, seen: Sequence[Seen]) -> None:
+    def __init__(self, latent: Latent, seen: Sequence[Seen], is_read: bool = True) -> None:
         self._step = Step(seen)
-        parts = {part.side: part.name for part in latent.parts}
-        self._mean = Slot(parts.get("mean", parts.get("both", "")), (GIVEN, "mean"), None)
-        self._spread = Slot(parts.get("spread", parts.get("both", "")), (GIVEN, "spread"), None)
+        self._mean, self._spread = (_slot(latent, side, is_read) for side in ("mean", "spread"))
         self._form: Form | None = next((form for form in FORMS if form.unit == latent.kind), None)
 
     def agree(self, reading: Reading) -> bool:
@@ -95,3 +94,9 @@ class GivenValues:
                 return False
             scale = with_rounding(scale, lines.values[0].reshape(z.shape), sample.mantissa)
             return fit(centre, scale, z, laplace=False).worst <= MAX_DEVIATION + MARGIN
+
+
+def _slot(latent: Latent, side: str, is_read: bool) -> Slot:
+    """Return where one side of a latent is seen: what a function reads of a module's output, or that output."""
+    part = next((part for part in latent.parts if part.side in (side, "both")), latent.parts[0])
+    return Slot(part.name, (GIVEN, side) if is_read else (), None)

@@ -43,7 +43,8 @@ def late_outcome(
     latent = given.latent
     if latent is None or not given.is_watched:
         question = _question(given, judge, codes, steps)
-        near = None if any(one.fit.fits for one in judge.ranked()) else explained_reading(seen)
+        is_explained = bool(judge.remarks) or any(one.fit.fits for one in judge.ranked())
+        near = None if is_explained else explained_reading(seen)
         return Outcome(warning=question) if near is None else Outcome(reading=near, asked=question)
     if given.is_read:
         return _of_functions(model, latent, given, judge, steps, seen)
@@ -121,12 +122,14 @@ def _question(given: Given, judge: Judge, codes: CodeJudge, steps: int) -> str:
     """Return the warning that asks for the latent: reasons, and the lines that the data do not contradict."""
     ranked, code = judge.ranked(), codes.best()
     reasons = [reading.doubt for reading in ranked if reading.doubt][:MAX_CANDIDATES]
-    reasons = reasons or [remark for remark in (*judge.remarks[:MAX_CANDIDATES], codes.reason) if remark]
+    reasons = reasons or judge.remarks[:MAX_CANDIDATES] or [reason for reason in (codes.reason,) if reason]
     fitting = [reading for reading in ranked if reading.fit.fits][:MAX_CANDIDATES]
     evidence = {line_of(reading): reading.evidence for reading in reversed(fitting)}
     lines = [f"    {line}   # {why}" for line, why in reversed(evidence.items())]
     if code is not None and not fitting:  # what carries a sample is no code
         lines.append(f'    attach(model, mean="{code.mean.module}")   # {code.evidence}')
+        if given.question.startswith("found "):  # a pair of heads whose sample no module takes
+            lines.append(f"By the names: {given.question}")
     text = f"the first {steps} steps did not show a latent for certain{': ' if reasons else ''}{'; '.join(reasons)}"
     if lines:
         return "\n".join([f"{text}. If one of these is the latent, write its line:", *lines])

@@ -59,6 +59,8 @@ class Look:
         """Called once if a module is called `MAX_CALLS_WITHOUT_STEP` times and `end_step` is not; it must not raise."""
         self.given: Latent | None = None
         """Latent whose functions the user gave; what they give is kept too."""
+        self.reads_all = False
+        """True if integers and flags are kept too, and as many rows as memory allows."""
         self.any_mode = False
         """True if forwards in eval mode are looked at too."""
         self.nanoseconds = 0
@@ -127,9 +129,10 @@ class Look:
     def _block(self, tensor: Tensor) -> Tensor | None:
         corner = corner_of(tuple(tensor.shape))
         row = prod(corner)
-        if not tensor.is_floating_point() or not 0 < row <= MAX_ROW or tensor.shape[0] == 0:
+        is_kept = tensor.is_floating_point() or (self.reads_all and tensor.dim() > 0)
+        if not is_kept or not 0 < row <= MAX_ROW or tensor.shape[0] == 0:
             return None
-        count = min(tensor.shape[0], max(1, MAX_NUMBERS // row))
+        count = tensor.shape[0] if self.reads_all else min(tensor.shape[0], max(1, MAX_NUMBERS // row))
         if self._bytes + 4 * row * count > MAX_BYTES:
             return None
         self._bytes += 4 * row * count

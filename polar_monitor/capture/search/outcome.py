@@ -123,6 +123,9 @@ def outcome_of(
         if matching is None and against is None and not is_last:
             return None
         if matching is None and given.is_named:
+            values = GivenValues(given.latent, seen, is_read=False)
+            matching = next((reading for reading in confirmed if values.agree(reading)), None)
+        if matching is None and given.is_named:
             return Outcome(warning=_contradiction(given.latent, against or taken))
         taken = matching or against or taken
         why = f"{given.latent.why}; confirmed: {taken.evidence}" if matching is not None else ""

@@ -172,11 +172,13 @@ def code_of(seen: Sequence[Seen]) -> tuple[Code | None, str]:
 
 def _decoder_of(seen: Sequence[Seen], given: Seen, output: tuple[int, ...]) -> str:
     """Return the outermost module that takes what was given, alone, and gives an output of this shape; '' for none."""
-    if given.block is None or len(given.shape) != 2:
+    if given.block is None or len(given.shape) < 2:
         return ""
     mark = fingerprint(given.block)
     for entry in seen:
         if entry.is_output or entry.block is None or entry.order < given.order or fingerprint(entry.block) != mark:
+            continue
+        if entry.shape != given.shape:
             continue
         own = [other for other in seen if other.module == entry.module and other.call == entry.call]
         gives = [other for other in own if other.is_output]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
-from time import perf_counter
+from time import thread_time
 
 from .noise import MAX_DEVIATION
 from .opening import Given, opened
@@ -46,6 +46,11 @@ class Judge:
         """Place in a step at which the next search begins: those before it were searched when time was up."""
 
     @property
+    def is_cut(self) -> bool:
+        """True if time was up before all tensors of the steps so far were searched once."""
+        return self._unseen > 0
+
+    @property
     def pause(self) -> int:
         """Steps that need not be looked at now, as nothing was in question in the latest; 0 while something is."""
         return 0 if self._trials or self._unseen else PAUSES[min(self._searches, len(PAUSES) - 1)]
@@ -53,7 +58,8 @@ class Judge:
     def add(self, seen: Sequence[Seen], seconds: float = inf) -> None:
         """Take the tensors of one step: of all modules, or of `modules()` as it was before.
 
-        A search for new samples ends after so many seconds; the next one goes on where it ended.
+        A search for new samples ends after so many seconds of processor time, and one tensor; the next one goes on
+        where it ended.
         """
         step, shows_all = Step(seen), not self._trials
         self.steps += 1
@@ -65,10 +71,10 @@ class Judge:
         if shows_all:
             self._searches += 1
             self.remarks.clear()
-            places, begin, until = list(step.places()), self._unseen, perf_counter() + seconds
+            places, begin, until = list(step.places()), self._unseen, thread_time() + seconds
             self._unseen = 0
             for place, entry in enumerate(places[begin:], begin):
-                if perf_counter() > until:
+                if place > begin and thread_time() > until:
                     self._unseen = place
                     break
                 if entry.call and any(slot[:3] == (entry.module, entry.is_output, entry.path) for slot in self._trials):

@@ -19,6 +19,8 @@ SCREEN = 512
 """Numbers of a sample in which forms are tried at first."""
 SCREEN_MEANS = 4096
 """Numbers in which means are."""
+MAX_ERRORS_OF_SPREAD = 4.0
+"""Standard errors by which the σ of a dimension may be off one σ of all."""
 MAX_GIVEN = 12
 """Readings that are compared with what the modules around them take."""
 
@@ -48,7 +50,7 @@ def opened(step: Step, sample: Sample, way: Way = "", remarks: list[str] | None 
         plausible = sums.plausible(5.0, SLACK) & linked[:, :, None]
     if not plausible.any():
         if remarks is not None and means.any() and sample.slot.view == View("") and not way:
-            remarks += _with_constant_spread(sample, pieces, lines, result.width, means)
+            remarks += _with_constant_spread(sample, pieces, result.values, result.width, means)
         return None
     pairs: Bools = np.any(plausible, 2)
     keep = in_a_pair(pairs)
@@ -100,9 +102,21 @@ def _with_constant_spread(sample: Sample, pieces: list[Piece], lines: F32, width
     spread = np.broadcast_to((z - mean).std(0), z.shape)
     if len(z) < MIN_ROWS or not spread.all() or not fit(mean, np.log(spread), z, False).fits:
         return []
-    low, high = float(spread.min()), float(spread.max())
-    shown = f"{low:.2g}" if high < 1.2 * low else f"{low:.2g} to {high:.2g}"
+    together, slot = float((z - mean).std()), pieces[place].slot
+    remedy = "pass it yourself: monitor.observe(mu, logvar)"
+    shown = f"{spread.min():.2g} to {spread.max():.2g}"
+    if np.abs(np.log(spread / together)).max() < MAX_ERRORS_OF_SPREAD / (2 * len(z)) ** 0.5:
+        shown = _round(together, together / (2 * z.size) ** 0.5)
+        if not slot.path and slot.cut is None:
+            read = f"mean=lambda out: out, std=lambda out: torch.full_like(out, {shown})"
+            remedy = f'write attach(model, latent="{slot.module}", {read})'
     return [
-        f"{sample.slot} is what {pieces[place].slot} gives and noise whose σ ({shown}) is the same for all inputs; no "
-        f"module gives this σ. If it is a latent, pass it yourself: monitor.observe(mu, logvar)"
+        f"{sample.slot} is what {slot} gives and noise whose σ ({shown}) is the same for all inputs; no module gives "
+        f"this σ. If it is a latent, {remedy}"
     ]
+
+
+def _round(value: float, error: float) -> str:
+    """Return the roundest number within two standard errors of a value, as people write it."""
+    near = f"{value:.1g}"
+    return near if abs(float(near) - value) <= 2 * error else f"{value:.2g}"

@@ -218,8 +218,10 @@ class Step:
             if order < sample.order and mean.slot.module.startswith(f"{module}." if module else ""):
                 part = part[::every][: residual.size]
                 own = centred[: part.size]
-                scatter = float(part @ part) - float(part.sum()) ** 2 / part.size
-                if float(own @ part) ** 2 > SAME_CORRELATION**2 * float(own @ own) * scatter > 0:
+                with np.errstate(all="ignore"):  # what modules take may be infinite, as masks of attention are
+                    scatter = part @ part - part.sum() ** 2 / part.size
+                    is_same = (own @ part) ** 2 > SAME_CORRELATION**2 * (own @ own) * scatter > 0
+                if is_same:
                     return True
         return False
 

@@ -10,8 +10,6 @@ from collections.abc import Container, Iterator
 from math import prod
 from typing import NamedTuple
 
-import numpy as np
-
 from .seen import F32
 
 MAX_COPIES = 64
@@ -178,4 +176,5 @@ def is_rectified(values: F32) -> bool:
 def dropout_factor(values: F32) -> float:
     """Return the factor by which dropout of so many numbers has raised the others."""
     zeros = share_of_zeros(values)
-    return float(1 / (1 - (np.round(zeros * 20) / 20 if zeros > 0.05 else zeros)))
+    rounded = round(zeros * 20) / 20
+    return 1 / (1 - (rounded if zeros > 0.05 and rounded < 1 else zeros))

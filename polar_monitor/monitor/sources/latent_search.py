@@ -10,6 +10,8 @@ from time import perf_counter
 from torch import nn
 
 from ..._torch_compat import runs_compiled_parts
+from ...arrays.padding import warn_of_padding
+from ...capture.output_rows import FullCodes
 from ...capture.search.first_forwards import FirstForwards
 from ...capture.search.given_batch import look_at
 from ...capture.search.later_check import LaterCheck
@@ -22,7 +24,9 @@ from ...discovery.request import LatentRequest
 from ...errors import PolarMonitorError, warn
 from ...schedule.optimizer_clock import OptimizerClock
 from ..evaluation_loop import EvaluationLoop
+from ..pipeline import ModePipeline
 from .connection import connect
+from .mask_search import MaskSearch
 from .watched_decoder import WatchedDecoder
 
 
@@ -64,6 +68,7 @@ class LatentSearch:
             loop.make_pipelines(self._latent.kind, self._latent.dimensions)
         self._forwards: FirstForwards | None = None
         self._later: LaterCheck | None = None
+        self._masks: MaskSearch | None = None
         self._left: FirstForwards | None = None
         """A search that has ended; the hooks of one that a model was compiled with come off with the monitor."""
         self._clock: OptimizerClock | None = None
@@ -111,10 +116,13 @@ class LatentSearch:
     @property
     def due(self) -> int:
         """Step at which `step` has something to do."""
-        return 0 if self._later is None else self._later.due
+        return 0 if self._later is None or self._masks is not None else self._later.due
 
     def step(self) -> None:
         """Judge what the latest training step has shown."""
+        if self._masks is not None:
+            self._masks.step(self._loop)
+            self._masks = None if self._masks.ended else self._masks
         if self._forwards is not None:
             began = perf_counter()
             outcome = self._looked(self._forwards)
@@ -123,31 +131,31 @@ class LatentSearch:
             self._seconds += perf_counter() - began + hooks
             if self._forwards.ended:
                 self._left, self._forwards = self._forwards, None
-                self.stop()
             if outcome is not None:
                 self._finish(outcome)
-        elif self._later is not None:
+        elif self._later is not None and self._loop.schedule.steps >= self._later.due:
             warning = self._later.step(self._loop.schedule.steps)
             self._loop.schedule.governor.own += self._later.seconds
             if self._later.ended:
-                self.stop()
+                self._later = None
             if warning:
                 self.why = f"{self.why}; later: {warning}"
                 warn(warning)
+        self._loop.search = self if self._forwards or self._later or self._masks else None
 
     def pause(self) -> None:
         """Take the hooks of the search off until the next step."""
-        for part in (self._forwards, self._later):
+        for part in (self._forwards, self._later, self._masks):
             if part is not None:
                 part.pause()
 
     def stop(self) -> None:
         """End the search and its later checks; the latent stays."""
-        for part in (self._forwards, self._later):
+        for part in (self._forwards, self._later, self._masks):
             if part is not None:
                 part.stop()
         self._left = self._forwards or self._left
-        self._forwards = self._later = self._loop.search = None
+        self._forwards = self._later = self._masks = self._loop.search = None
 
     def end(self) -> None:
         """End the search with the monitor: no hook of it stays."""
@@ -185,7 +193,7 @@ class LatentSearch:
         if outcome.decoder and model is not None and self._wants_decoder:
             variance = outcome.data_variance or None
             self.decoder = WatchedDecoder(outcome.decoder, model, variance, given=False)
-            self._share_decoder()
+            self._share()
         if outcome.reading is not None and model is not None:
             self._later = LaterCheck(model, outcome.reading, self._loop.schedule.steps, outcome.asked)
             weakref.finalize(self, self._later.stop).atexit = False
@@ -200,16 +208,30 @@ class LatentSearch:
         if model is not None and self._clock is not None:
             self.why = latent.why
             connect(model, latent, self._loop, self._clock, self._mask)
-            self._share_decoder()
+            self._share()
 
     @property
     def _wants_decoder(self) -> bool:
         """True if nothing gives the dimensions of a code a scale."""
         return self.decoder is None and self._loop.options.settings.resolution is None
 
-    def _share_decoder(self) -> None:
+    def _share(self) -> None:
+        """Let the pipelines use the decoder, and watch for what looks like padding."""
         for pipeline in self._loop.pipelines.values():
             pipeline.decoder = self.decoder
+            if self.decoder is not None and pipeline.kind is None:
+                pipeline.ring.full_codes = FullCodes()
+            if self._mask is None:
+                pipeline.padding.listener = partial(self._look_for_mask, weakref.ref(pipeline))
+
+    def _look_for_mask(self, pipeline: weakref.ref[ModePipeline], seen: str) -> None:
+        """Look for the argument that shows padding, as the ends of sequences look like it."""
+        model, rows = self._model(), pipeline()
+        if model is None or rows is None or self._loop.hooks is None or self._masks is not None:
+            warn_of_padding(seen)
+            return
+        self._masks = MaskSearch(model, self._loop.hooks, seen, rows.ring.letters)
+        self._loop.search = self
 
 
 def _warn_of_no_step(model: str) -> None:

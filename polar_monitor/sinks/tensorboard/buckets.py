@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...statistics.snapshot import Histogram
 
@@ -15,15 +16,21 @@ MAX_BUCKETS = 32
 
 
 class Buckets(NamedTuple):
-    """Fields of TensorBoard's `HistogramProto`; the sums take every value for the middle of its bucket."""
+    """A histogram as TensorBoard draws it, from its least value to its greatest one."""
 
     min: float
     max: float
-    num: float
-    sum: float
-    sum_squares: float
-    bucket_limit: list[float]
-    bucket: list[float]
+    limits: list[float]
+    """Right edge of each bucket."""
+    counts: list[float]
+
+    def rows(self, low: float, high: float) -> NDArray[np.float64]:
+        """Return left edge, right edge and count of each bucket (k + 2, 3), with an empty one up to `low` and `high`.
+
+        TensorBoard's axis reaches from the first edge to the last one, so that all histograms have one scale.
+        """
+        lefts, rights = [low, self.min, *self.limits[:-1], self.max], [self.min, *self.limits[:-1], self.max, high]
+        return np.array([lefts, rights, [0.0, *self.counts, 0.0]]).T
 
 
 def pooled(histograms: Sequence[Histogram]) -> list[Buckets | None]:
@@ -59,13 +66,23 @@ def _pooled(numbers: list[int], histograms: list[Histogram]) -> Iterator[tuple[i
     counts = np.add.reduceat(bins, starts).astype(np.float64)
     lefts = left[b] + width[b] * (starts - begin[b])
     limits = left[b] + width[b] * (np.minimum(starts + pool[b], last[b] + 1) - begin[b])
-    middles = 0.5 * (lefts + limits)
-    num, total, squares = (np.add.reduceat(counts * power, heads) for power in (1.0, middles, middles * middles))
     # The true ends, where they are known, instead of the edges of the outermost bins.
     known = least < greatest
     low = np.where(known & (lefts[heads] < least) & (least < limits[heads]), least, lefts[heads])
     high = np.where(known & (lefts[tails] < greatest) & (greatest < limits[tails]), greatest, limits[tails])
     limit, count = limits.tolist(), counts.tolist()
-    columns = (column.tolist() for column in (kept, heads, after, low, high, num, total, squares))
-    for j, i, k, *sums in zip(*columns, strict=True):
-        yield numbers[j], Buckets._make((*sums, limit[i:k], count[i:k]))
+    columns = (column.tolist() for column in (kept, heads, after, low, high))
+    for j, i, k, least_value, greatest_value in zip(*columns, strict=True):
+        yield numbers[j], Buckets(least_value, greatest_value, limit[i:k], count[i:k])
+
+
+def common_ends(drawn: Sequence[Buckets | None]) -> tuple[float, float]:
+    """Return the ends of one scale for histograms: ± the least power of two beyond all of their values.
+
+    Example:
+        >>> common_ends([Buckets(-0.1, 0.2, [0.2], [3.0]), Buckets(-2.9, 2.5, [2.5], [3.0]), None])
+        (-4.0, 4.0)
+    """
+    largest = max((max(-one.min, one.max, 0.0) for one in drawn if one is not None), default=1.0)
+    end = math.ldexp(1.0, math.frexp(largest)[1]) if largest > 0.0 else 1.0
+    return -end, end

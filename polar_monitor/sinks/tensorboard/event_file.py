@@ -19,7 +19,7 @@ import numpy as np
 from tensorboard.compat.proto.event_pb2 import Event
 
 from ...kernels.crc32c import crc32c
-from .._append import append
+from .._append import append, is_gone
 
 SUFFIX = ".polar"
 """End of the names of our event files, so that they collide with no other writer's."""
@@ -38,6 +38,11 @@ class EventFile:
     def append(self, event: bytes) -> None:
         """Write one serialised `Event`, completely or not at all. Raises OSError."""
         append(self._file, framed(event))
+
+    @property
+    def is_gone(self) -> bool:
+        """True if another program has removed or replaced the file."""
+        return is_gone(self._file, self.path)
 
     def close(self) -> None:
         """Close the file; more than once does nothing."""

@@ -14,15 +14,18 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from tensorboard.compat.proto.summary_pb2 import SummaryMetadata
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
-from tensorboard.compat.proto.types_pb2 import DT_STRING
+from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+from tensorboard.compat.proto.types_pb2 import DT_DOUBLE, DT_STRING
 
 from ...alerts.advice import named
 from ...alerts.alert import Alert
 from ...errors import printable
-from .buckets import Buckets
 
+HISTOGRAM = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="histograms"))
 TEXT = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="text"))
 MAX_FLOAT32 = 3.4e38
 """Largest number that `simple_value`, a float32, holds."""
@@ -74,9 +77,11 @@ def _varint(number: int) -> bytes:
     return bytes(bytes_)
 
 
-def add_histogram(values: Any, tag: str, buckets: Buckets) -> None:
-    """Add a histogram for the Histograms and Distributions pages."""
-    values.add(tag=tag, histo=buckets._asdict())
+def add_histogram(values: Any, tag: str, rows: NDArray[np.float64]) -> None:
+    """Add a histogram (k, 3) of left edges, right edges and counts for the Histograms and Distributions pages."""
+    shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=size) for size in rows.shape])
+    tensor = TensorProto(dtype=DT_DOUBLE, tensor_shape=shape, tensor_content=rows.astype("<f8").tobytes())
+    values.add(tag=tag, metadata=HISTOGRAM, tensor=tensor)
 
 
 def add_text(values: Any, tag: str, markdown: str) -> None:

@@ -65,6 +65,23 @@ class StateStrip:
             del self._columns[1::2]
             self._stride *= 2
 
+    def follow(self, rows: Sequence[int]) -> None:
+        """Draw other rows. One that was not drawn before begins with the next evaluation; white is before."""
+        rows = tuple(rows[:MAX_ROWS])
+        if rows == self.rows:
+            return
+        places = {j: place for place, j in enumerate(self.rows)}
+
+        def moved(column: tuple[int, bytes]) -> tuple[int, bytes]:
+            step, codes = column
+            return step, bytes([codes[places[j]] if j in places else PAPER for j in rows])
+
+        newest_is_kept = bool(self._columns) and self._columns[-1] is self._latest
+        self._columns = [moved(column) for column in self._columns]
+        if self._latest is not None:
+            self._latest = self._columns[-1] if newest_is_kept else moved(self._latest)
+        self.rows, self._frame = rows, None
+
     def columns(self) -> tuple[tuple[int, ...], NDArray[np.uint8]]:
         """Return the steps of the columns, and their codes of shape (rows, columns)."""
         kept = list(self._columns)

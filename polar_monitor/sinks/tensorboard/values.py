@@ -1,11 +1,13 @@
 """One evaluation as TensorBoard values: scalars, histograms, texts and the state strip.
 
 Imported by the TensorBoard sink only, once it is constructed. `scalars` documents the tags of numbers. Beside them are
-`polar/<prefix>verdict`, `alerts` and `states`, and the histograms `polar_dims/<prefix>mean/<dimension>`.
+`polar/<prefix>verdict`, `alerts` and `states`, the histograms `polar_dims/<prefix>mean/<dimension>`, and the numbers
+`overview/<prefix>…` of the HParams page.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from tensorboard.compat.proto.summary_pb2 import Summary
@@ -14,14 +16,15 @@ from ...evaluation import Evaluation
 from ...regime.regime import Regime, Verdict
 from ...statistics.drawn_histograms import chosen_histograms
 from ...statistics.snapshot import Snapshot
+from ..drawing_schedule import DrawingSchedule
 from ..scalars import ScalarTags, extremes
-from .buckets import pooled
+from . import overview
+from .buckets import common_ends, pooled
 from .protobuf import add_histogram, add_text, alert_markdown, escape, scalar_heads, scalars
 from .state_strip import MAX_ROWS, StateStrip
 
-DRAW_EVERY = 32
-"""Evaluations after which strip and histograms are drawn again, at the next full one: they take longer than all else
-that an evaluation writes."""
+TOTAL = 2
+"""Place of the total of the nats among the numbers of `ScalarTags`."""
 
 
 class EvaluationValues:
@@ -35,11 +38,14 @@ class EvaluationValues:
         self._heads: tuple[bytes, ...] = ()
         """The tags, as they are in the file."""
         self._head = f"polar/{self.prefix}"
+        self._overview = scalar_heads(overview.tags(self.prefix))
         self._verdict: Verdict | None = None
         """Verdict that is in the file; a verdict is written when it changes."""
         self._strip: StateStrip | None = None
+        self._followed: tuple[int, ...] = ()
+        """Dimensions with lines when the rows of the strip were chosen."""
         self._dimensions = 0
-        self._evaluations, self._next_drawing = 0, 1
+        self._drawings = DrawingSchedule()
         self._strip_is_written = True
 
     @property
@@ -54,7 +60,9 @@ class EvaluationValues:
         if self._scalars.tags is not self._tags:
             self._tags = self._scalars.tags
             self._heads = scalar_heads(self._tags)
-        return scalars(self._heads, numbers) + self._others(evaluation)
+        total = numbers[TOTAL] if len(numbers) > TOTAL else math.nan
+        overview_numbers = overview.numbers(evaluation, total)
+        return scalars(self._heads, numbers) + scalars(self._overview, overview_numbers) + self._others(evaluation)
 
     def _others(self, evaluation: Evaluation) -> bytes:
         """Return all but the numbers. A light evaluation has alerts, at most, and a changed verdict."""
@@ -62,7 +70,7 @@ class EvaluationValues:
         others = Summary()
         if snapshot is not None:
             changed = regime is not None and self._add_verdict(regime, others.value)
-            draws = self._draws(snapshot, changed)
+            draws = self._drawings.due(snapshot.full, changed)
             if draws:
                 self._add_histograms(snapshot, others.value)
             if regime is not None:
@@ -88,7 +96,7 @@ class EvaluationValues:
     def repeat_changes(self) -> None:
         """Write verdict and drawings again: the newest evaluation, which may have had them, did not reach the file."""
         self._verdict = None
-        self._next_drawing = 0
+        self._drawings.repeat()
         self._strip_is_written = self._strip is None
 
     def rewind(self, step: int) -> None:
@@ -102,9 +110,10 @@ class EvaluationValues:
         if not snapshot.histograms:
             return
         drawn = pooled(chosen_histograms(snapshot.histograms, self._scalars.chosen))
+        ends = common_ends(drawn)
         for tag, buckets in zip(self._scalars.dimension_tags("mean"), drawn, strict=True):
             if buckets is not None:
-                add_histogram(values, tag, buckets)
+                add_histogram(values, tag, buckets.rows(*ends))
 
     def _add_verdict(self, regime: Regime, values: Any) -> bool:
         """Add the verdict if it is another one than in the file; return True if it was added."""
@@ -115,20 +124,13 @@ class EvaluationValues:
         add_text(values, f"{self._head}verdict", f"**{regime.verdict}**\n{reasons}")
         return True
 
-    def _draws(self, snapshot: Snapshot, changed: bool) -> bool:
-        """Count an evaluation, and return True if it is drawn: with a changed verdict, and after `DRAW_EVERY` others.
-
-        At first after fewer, so that a short run has drawings that are not older than half of it.
-        """
-        self._evaluations += 1
-        if not snapshot.full or not (changed or self._evaluations >= self._next_drawing):
-            return False
-        self._next_drawing = self._evaluations + min(self._evaluations + 1, DRAW_EVERY)
-        return True
-
     def _update_strip(self, snapshot: Snapshot, regime: Regime) -> None:
         if self._strip is None or snapshot.dimensions != self._dimensions:
             self._dimensions = snapshot.dimensions
             self._strip = StateStrip(extremes(snapshot.information, MAX_ROWS))
+        elif self._scalars.chosen is not self._followed:  # a dimension that came into use has its row
+            rest = [j for j in self._strip.rows if j not in set(self._scalars.chosen)]
+            self._strip.follow(sorted([*self._scalars.chosen, *rest][:MAX_ROWS]))
+        self._followed = self._scalars.chosen
         self._strip.add(regime.step, regime.labels)
         self._strip_is_written = False

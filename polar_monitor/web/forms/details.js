@@ -2,11 +2,31 @@
 
 import { html } from "./svg.js";
 import { nats, short, whole } from "./scale.js";
+import { besideText } from "./lifelines.js";
+
+// Seconds in the largest unit that they fill.
+export function ageText(seconds) {
+  const units = [[86400, "days"], [3600, "h"], [60, "min"], [1, "s"]], [size, name] = units.find(([least]) => seconds >= 2 * least) ?? [1, "s"];
+  return `${whole(Math.max(seconds, 0) / size)} ${name}`;
+}
+
+// How old the numbers are: in a report when it was made, in the tab as the seconds pass.
+export function age(run, live) {
+  const words = html("span", { class: "quiet age" });
+  const tell = () => {
+    const seconds = (live ? Date.now() / 1000 : run.made) - run.time, rows = run.age ? `, of rows up to step ${whole(run.step - run.age)}` : "";
+    words.textContent = ` · numbers of step ${whole(run.step)}${rows}, ${ageText(seconds)} old${live ? "" : " when this report was made"}`;
+    if (live && words.isConnected) setTimeout(tell, 1000);
+  };
+  tell();
+  if (live) setTimeout(tell, 1000);
+  return words;
+}
 
 export function details(run) {
   const facts = [
-    ["step", whole(run.step)], ["evaluations", whole(run.evaluations)], ["rows", whole(run.rows)],
-    ["age of the newest row", run.age === null ? "not known" : `${whole(run.age)} steps`],
+    ["step", whole(run.step)], ["evaluations", whole(run.evaluations)], ["rows", run.rows ? whole(run.rows) : "not known"],
+    ["newest row", run.age === null ? "not known" : run.age === 0 ? "of this step" : `${whole(run.age)} steps before`],
     ["overhead", run.overhead === null ? "not known" : `${(100 * run.overhead).toFixed(2)} % of the loop's time`],
     ["errors", whole(run.errors)], ["mode", run.mode], ["written", new Date(run.time * 1000).toLocaleString("en-GB")],
     ...Object.entries(run.context).map(([name, value]) => [name.replace("_", " "), short(value)]),
@@ -16,7 +36,7 @@ export function details(run) {
 }
 
 export function spokenTable(run) {
-  const row = (r) => html("tr", {}, [`dim ${r.dimension}`, r.state, `${nats(r.nats.at(-1))} nats`, `since step ${whole(r.since)}`, `${r.next} ${r.detail}`].map((text) => html("td", {}, text)));
+  const row = (r) => html("tr", {}, [`dim ${r.dimension}`, r.state, `${nats(r.nats.at(-1))} nats${besideText(run, r)}`, `since step ${whole(r.since)}`, `${r.next} ${r.detail}`].map((text) => html("td", {}, text)));
   return html("div", { class: "spoken" }, html("table", {}, html("caption", {}, run.text), html("tbody", {}, run.lifelines.map(row),
     run.folded.map((group) => html("tr", {}, html("td", {}, `${group.dimensions.length} more`), html("td", {}, group.text))))));
 }

@@ -7,7 +7,7 @@ const SIZE = 460, HIGH = 372, LEFT_OF_PLANE = 58, BOTTOM_OF_PLANE = 322, SHAPES 
 
 export function plane(state, width) {
   const run = state.run, data = run.plane;
-  if (!data) return html("p", { class: "quiet" }, "This latent has no variance, so there is no plane of mean and noise.");
+  if (!data) return html("p", { class: "quiet" }, run.unit === "nats" ? "The variances are in the log, which is not on this machine: no plane of mean and noise." : "This latent has no variance, so there is no plane of mean and noise.");
   const rows = new Map(run.lifelines.map((row) => [row.dimension, row]));
   const [x0, x1] = extent(data.mean, -4, 1), [y0, y1] = extent(data.noise, -2, 0.3);
   const x = linear(x0, x1, LEFT_OF_PLANE, SIZE - 14), y = linear(y0, y1, BOTTOM_OF_PLANE, 26);

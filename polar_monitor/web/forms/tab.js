@@ -24,7 +24,7 @@ export async function render() {
   const redraw = () => {
     if (runs.length) {
       const place = state && Math.max(runs.findIndex((run) => run.path === state.run.path && run.title === state.run.title), 0);
-      state = drawPage(root, runs, { ...state, place: place ?? 0 });
+      state = drawPage(root, runs, { ...state, place: place ?? 0, live: true });
     }
   };
   const say = (text) => root.replaceChildren(html("p", { class: "problem", role: "alert" }, text));

@@ -44,6 +44,22 @@ def test_a_faint_code_that_stays_as_it_is_collapses_as_a_dead_one_does(nats: flo
     assert (alert.kind, alert.step) == (AlertKind.COLLAPSE, 700)
 
 
+@pytest.mark.parametrize("every", [20, 50, 100])
+def test_a_code_that_has_been_dying_for_long_is_a_collapse_within_1000_steps(every: int) -> None:
+    """It is labelled so late that the verdict is younger than 700 steps, and its information is not faint yet."""
+    nats = [0.075 * math.exp(-every * t / 700) for t in range(1200 // every)]
+    (alert,) = run([nats] * 8, noise=1e-4, every=every, rows=96 * every)
+    assert (alert.kind, 950 <= alert.step <= 1000) == (AlertKind.COLLAPSE, True)
+    assert "no dimension ever came into use" in alert.message
+
+
+def test_a_young_code_that_falls_turns_and_grows_is_no_collapse() -> None:
+    """As a model that rises late: it falls by 90 % until step 850, and is twice as large again at step 1,000."""
+    levels = [0.1 * math.exp(-25 * t / 370) for t in range(34)]
+    levels += [levels[-1] * math.exp(25 * t / 220) for t in range(1, 20)]
+    assert run([levels] * 8, noise=1e-4) == []
+
+
 def test_a_faint_code_of_which_one_dimension_grows_is_waited_for() -> None:
     """The mean of all shrinks at the same time."""
     one, others = [2e-4 * math.exp(t / 20) for t in range(60)], [4e-3 * math.exp(-t / 20) for t in range(60)]

@@ -118,8 +118,8 @@ def test_several_causes_are_one_alert_that_names_each() -> None:
     (fading,) = (alert for alert in standing(alerts) if alert.kind is AlertKind.FADING)
     assert fading.dimensions == (0, 1, 2)
     assert len(fading.causes) == 2
-    assert "noise of the posterior grows" in fading.causes[0]
-    assert "means shrink" in fading.causes[1]
+    assert "goes to the prior" in fading.causes[0]
+    assert "shrinks below the prior" in fading.causes[1]
 
 
 def collapsing(label_late: int) -> list[Alert]:

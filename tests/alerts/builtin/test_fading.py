@@ -70,7 +70,7 @@ def test_what_is_below_the_cut_already_is_not_fading() -> None:
     """It passes the cut before the fall has been seen twice; LOST covers it."""
     fall = [0.5] * 12 + [0.49, 0.14, 0.13, 0.12, 0.11, 0.1, 0.09, 0.08] + [0.004] * 20
     assert [str(alert.kind) for alert in run([STEADY, fall], noise=0.001) if alert.dimension == 1] == ["lost"]
-    late = [0.5] * 12 + [0.49, 0.25, 0.2, 0.16, 0.11, 0.1, 0.09, 0.08] + [0.004] * 20
+    late = [0.8] * 12 + [0.75, 0.65, 0.5, 0.35, 0.25, 0.16, 0.1, 0.08] + [0.004] * 20
     fading, lost = (alert for alert in run([STEADY, late], noise=0.001) if alert.dimension == 1)
     assert fading.evidence["information"] > 0.15
     assert lost.kind is AlertKind.LOST

@@ -92,6 +92,11 @@ def test_a_model_of_which_nothing_comes_into_use_must_be_told_so() -> None:
     assert tally(nothing, [Warned("collapse", at(41))]).never == [False]
     assert tally(replace(nothing, healthy=True), []).never == []
     assert tally(made(STEADY[:, None]), []).never == []
+    rose = np.where(np.arange(60) < 10, 1.0, 200.0)
+    averaged_later = made(np.zeros((60, 2)), beta=rose)
+    assert tally(averaged_later, [Warned("collapse", at(50))]).never == [True]
+    assert tally(averaged_later, [Warned("collapse", at(51))]).never == [False]
+    assert tally(made(np.zeros((60, 2)), beta=np.full(60, 200.0)), [Warned("collapse", at(41))]).never == [False]
 
 
 def test_the_tables_have_every_density(tiny: Run, tmp_path: Path) -> None:

@@ -160,6 +160,11 @@ def test_noise_of_the_same_size_for_all_inputs_is_said() -> None:
     assert result.names == []
     assert "what enters 'dec' is what 'enc" in result.judge.remarks[0]
     assert "is the same for all inputs" in result.judge.remarks[0]
+    line = 'attach(model, latent="enc.2", mean=lambda out: out, std=lambda out: torch.full_like(out, 0.'
+    assert line in result.judge.remarks[0]
+    model.logvar.data[:3] += 1
+    assert "σ (0.3" in run(model, rows(64, X), 3).judge.remarks[0]
+    assert "attach(" not in run(model, rows(64, X), 3).judge.remarks[0]
 
 
 def test_searches_become_rare_where_nothing_is_in_question() -> None:

@@ -13,17 +13,25 @@ from polar_monitor.alerts.alert import Alert, AlertKind, Forecast
 from polar_monitor.evaluation import Evaluation
 from polar_monitor.regime.label import Label
 from polar_monitor.regime.regime import Verdict
+from polar_monitor.sinks.distributions import distributions
 from polar_monitor.sinks.jsonl_record import to_line
 
 FALL = (2.0, 2.0, 2.0, 1.6, 1.2, 0.8, 0.5)
 
 
 def write_log(folder: Path, run: Sequence[Evaluation], tail: bytes = b"") -> Path:
-    """Write `polar.jsonl` in a folder; `tail` follows the last line."""
+    """Write `polar.jsonl` in a folder, every third line with histograms; `tail` follows the last line."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "polar.jsonl"
-    path.write_bytes(b"".join(to_line(one) for one in run) + tail)
+    lines = (drawn_line(one) if i % 3 == 0 and one.snapshot else to_line(one) for i, one in enumerate(run))
+    path.write_bytes(b"".join(lines) + tail)
     return path
+
+
+def drawn_line(one: Evaluation) -> bytes:
+    """Return the line of an evaluation with its histograms."""
+    assert one.snapshot is not None
+    return to_line(one, histograms=distributions(one.snapshot))
 
 
 def fading_alert(step: int, dimensions: Sequence[int], low: int = 80, high: int | None = 400) -> Alert:

@@ -8,7 +8,7 @@ from tests.reference.steps import slow
 
 
 def centred(mean, steps, place, least, size, scale):
-    about, out = np.empty((3, len(mean))), np.empty_like(mean)
+    about, out = np.empty((4, len(mean))), np.empty_like(mean)
     around_steps(mean, steps, place, least, float(size), scale, about, out)
     return out, about
 
@@ -38,7 +38,7 @@ def test_rows_of_one_step_and_of_short_steps_stay_as_they_are():
     for steps in (np.full(150, -1), np.arange(150) // 15):
         out, about = centred(mean, steps, 0, 16, 1, np.ones(2))
         np.testing.assert_array_equal(out, mean)
-        assert np.isnan(about[2]).all()
+        assert np.isnan(about[2:]).all()
 
 
 def test_a_movement_of_the_weights_is_no_spread():
@@ -49,6 +49,21 @@ def test_a_movement_of_the_weights_is_no_spread():
     np.testing.assert_allclose(about[1], [0.01, 1.0], rtol=0.1)
     np.testing.assert_allclose(about[2], [0.2 * np.arange(40).std(), 0.0], atol=0.05)
     assert np.isfinite(about).all()
+
+
+@pytest.mark.parametrize("moved", [0.0, 0.03, 0.3, 3.0])
+def test_the_error_of_the_movement_covers_the_movement_of_the_weights(moved):
+    """Dimensions are repetitions: 40 steps of 16 to 120 inputs whose true means have the same movement."""
+    rng = np.random.default_rng(1)
+    lengths = rng.integers(16, 120, 40)
+    steps, walk = np.repeat(np.arange(40), lengths), np.repeat(rng.normal(size=40), lengths)
+    walk *= moved / walk.std()
+    _, about = centred((rng.normal(size=(400, len(steps))) + walk).astype(np.float32), steps, 0, 16, 1, np.ones(400))
+    covered = np.mean(np.abs(about[2] - moved) <= 1.96 * about[3])
+    assert 0.9 <= covered <= 1.0, covered
+    if moved >= 0.3:
+        assert about[3].mean() == pytest.approx(about[2].std(), rel=0.2)
+        assert 0.92 <= covered <= 0.98
 
 
 def test_no_rows_are_no_error():

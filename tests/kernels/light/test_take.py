@@ -5,7 +5,7 @@ import pytest
 
 from polar_monitor.kernels.light.take import TILE, clean, take
 
-NOTHING = np.zeros((0, 0), np.int32)
+NOTHING = np.zeros((0, 0), np.float32)
 TINY = np.finfo(np.float32).tiny
 
 
@@ -14,8 +14,7 @@ def moved(mean, variance, place, start, count, window=900):
     to_mean, to_variance = np.full((2, mean.shape[1], window), -1, np.float32)
     with_variance = variance is not None
     spread, to_spread = (variance, to_variance) if with_variance else (NOTHING, NOTHING)
-    sides = [side.view(np.int32) for side in (mean, spread, to_mean, to_spread)]
-    return to_mean, to_variance, take(*sides, start, count, place)
+    return to_mean, to_variance, take(mean, spread, to_mean, to_spread, start, count, place)
 
 
 @pytest.mark.parametrize("dimensions", [1, 3, 4, 9])
@@ -62,8 +61,7 @@ def test_what_cannot_be_used_is_counted_and_cleaned(with_variance):
         finite &= np.isfinite(variance)
         expected[:, here] = np.maximum(np.where(variance < 0, np.float32(np.nan), variance), TINY)[:, here]
     same = mean.copy()
-    sides = mean.view(np.int32), variance.view(np.int32) if with_variance else NOTHING
-    clean(*sides, here.start, here.stop, non_finite)
+    clean(mean, variance if with_variance else NOTHING, here.start, here.stop, non_finite)
     np.testing.assert_array_equal(mean, same)
     np.testing.assert_array_equal(variance, expected)
     assert non_finite.tolist() == (np.arange(5) + (~finite[:, here]).sum(axis=1)).tolist()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 
+import models
 import pytest
 import torch
 from searched import Choice, Named, X, hooks, steps, watched
@@ -41,7 +42,7 @@ def test_what_names_leave_open_the_first_forwards_decide() -> None:
     monitor = watched(model)
     assert monitor.explain().startswith("not decided yet, the first forwards will decide")
     assert (monitor.attached, monitor.snapshot(), monitor.regime()) == (True, None, None)
-    assert steps(model, 20) == []
+    assert steps(model, 20, lambda x: model(x)[0]) == []
     assert "mean from 'first', log σ² from 'second': what enters 'out'" in monitor.explain()
     assert hooks(model) == 3  # of both heads, and of the beginning of a forward
     assert_reads(monitor, model)
@@ -254,3 +255,24 @@ def test_all_latents_of_a_hierarchical_model_have_monitors_of_their_own() -> Non
     assert "latent 'q2': step" in monitor.summary()
     monitor.detach()
     assert hooks(model) == 0
+
+
+class Scaled(nn.Module):
+    """A head that is no layer of PyTorch's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(16, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 3 * self.inner(x)
+
+
+def test_arguments_fit_where_the_model_gives_the_same_numbers_again() -> None:
+    """Its output may be nearer to the head than the layer that was named: the numbers decide, not the place."""
+    model = models.Vae(inputs=X)
+    model.fc_mu = Scaled()  # type: ignore[assignment]
+    monitor = watched(model, mean="fc_mu", logvar="fc_logvar")
+    assert steps(model, 20, lambda x: model(x)[0]) == []
+    assert "confirmed" in monitor.explain()
+    monitor.detach()

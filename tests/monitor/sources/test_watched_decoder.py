@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 import polar_monitor
+from polar_monitor.capture.ring import PairedRingBuffer
 from polar_monitor.errors import PolarMonitorError, PolarMonitorWarning
 from polar_monitor.monitor.sources import watched_decoder
 from polar_monitor.statistics.stream import LatentStream
@@ -40,6 +41,14 @@ class Autoencoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.decoder(self.encoder(x))
+
+
+class Fails(nn.Module):
+    """A decoder that refuses eval mode."""
+
+    def forward(self, code: Tensor) -> Tensor:
+        assert self.training
+        return code
 
 
 def data(rows: int = 64) -> Tensor:
@@ -112,7 +121,7 @@ def test_only_a_decoder_that_is_given_is_measured_on_a_device(given: bool) -> No
     decoder = watched_decoder.WatchedDecoder("decoder", model, given=given)
     model.to("meta")
     with pytest.warns(PolarMonitorWarning, match="values") if given else contextlib.nullcontext():
-        assert decoder.scale(stream).gain is None
+        assert decoder.scale(stream, PairedRingBuffer(512, paired=False)).gain is None
     said = "the decoder 'decoder' is on meta, and to measure it the training has to wait for the device"
     assert (said in decoder.text) == (not given)
     assert ("attach(model, decoder='decoder') does so" in decoder.text) == (not given)
@@ -135,6 +144,7 @@ def test_what_the_user_gives_is_taken(arguments: dict[str, Any]) -> None:
         (lambda z, u: z + u, "needs more than the code"),
         (lambda z: z.argmax(1), "autoregressive"),
         (lambda z: z / 0, "finite"),
+        (Fails(), "failed in eval mode"),
     ],
 )
 def test_a_decoder_that_cannot_be_called_is_named_once_and_the_rest_goes_on(decoder: Any, match: str) -> None:

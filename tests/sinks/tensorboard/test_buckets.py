@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polar_monitor.sinks.tensorboard.buckets import pooled
+from polar_monitor.sinks.tensorboard.buckets import common_ends, pooled
 from polar_monitor.statistics.snapshot import Histogram
 
 
@@ -42,14 +42,22 @@ def test_pooling_all_at_once_is_pooling_one_by_one(many):
             assert drawn is None
             continue
         buckets, limits = expected
-        assert (drawn.bucket, drawn.bucket_limit) == (buckets, limits)
-        assert drawn.num == sum(buckets)
-        lefts = [drawn.min, *limits[:-1]]
-        middles = [(a + b) / 2 for a, b in zip(lefts, limits, strict=True)]
-        assert drawn.sum == pytest.approx(sum(c * m for c, m in zip(buckets, middles, strict=True)), abs=1e-9)
-        squares = sum(c * m * m for c, m in zip(buckets, middles, strict=True))
-        assert drawn.sum_squares == pytest.approx(squares, abs=1e-9)
+        assert (drawn.counts, drawn.limits) == (buckets, limits)
+        assert drawn.min == h.left + h.width * next(i for i, count in enumerate(h.counts) if count)
         assert drawn.max == limits[-1]
+        rows = drawn.rows(-1e6, 1e6)
+        assert rows[1:-1, 2].tolist() == buckets
+        assert (rows[0].tolist(), rows[-1].tolist()) == ([-1e6, drawn.min, 0.0], [drawn.max, 1e6, 0.0])
+        np.testing.assert_array_equal(rows[1:, 0], rows[:-1, 1])
+
+
+def test_one_scale_holds_all_values_and_is_not_larger_than_it_must_be():
+    def of(low, high):
+        return pooled([Histogram(low, (high - low) / 2, np.array([1, 2]), low, high)])[0]
+
+    assert common_ends([of(-0.4, 0.3), None, of(1.5, 2.5)]) == (-4.0, 4.0)
+    assert common_ends([of(-0.01, 0.03)]) == (-0.03125, 0.03125)
+    assert common_ends([None]) == common_ends([]) == (-2.0, 2.0)
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,8 @@ def test_purge_step_hides_what_a_killed_run_wrote_later(tmp_path):
     written(tmp_path, [make_evaluation(step, (PASSIVE,) * 4) for step in (300, 400)], purge_step=300)
     board = read(tmp_path)
     assert series(board, "polar/passive") == [(100, 0), (200, 0), (300, 4), (400, 4)]
-    assert [event.step for event in board.Histograms("polar_dims/mean/000")] == [100, 300]  # the first of each run
+    tensors = plugin_event_accumulator.EventAccumulator(str(tmp_path), size_guidance={"tensors": 0}).Reload()
+    assert [event.step for event in tensors.Tensors("polar_dims/mean/000")] == [100, 300]  # the first of each run
 
 
 def test_resume_goes_on_after_the_step(tmp_path):

@@ -8,11 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from boards import read, series, texts, written
+from boards import histograms, read, series, texts, written
 from PIL import Image
 from records import ACTIVE, MIXED, PASSIVE, UNDECIDED, light, make_alert, make_evaluation, make_run
 from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
+from polar_monitor.context import Context
 from polar_monitor.regime.regime import Verdict
 from polar_monitor.sinks.tensorboard.values import EvaluationValues
 
@@ -57,8 +59,8 @@ def test_every_dimension_has_its_lines(tmp_path):
         assert information == pytest.approx(evaluation.snapshot.information[j], rel=1e-6)
         assert entropy == pytest.approx(evaluation.snapshot.entropy_knn[j], rel=1e-6)
         assert series(board, f"polar_dims/state/{j:03d}") == [(100, states[label])]
-    assert len(board.Tags()["scalars"]) == 7 + 3 * 8
-    assert len(board.Tags()["histograms"]) == 8
+    assert len([tag for tag in board.Tags()["scalars"] if not tag.startswith("overview/")]) == 7 + 3 * 8
+    assert len([tag for tag in board.Tags()["tensors"] if "/mean/" in tag]) == 8
 
 
 def test_of_many_dimensions_the_extremes_of_the_first_evaluation(tmp_path):
@@ -103,11 +105,26 @@ def test_histograms_hold_our_counts(tmp_path):
     written(tmp_path, [evaluation])
     board = read(tmp_path)
     for j, ours in enumerate(evaluation.snapshot.histograms):
-        (event,) = board.Histograms(f"polar_dims/mean/{j:03d}")
-        theirs = event.histogram_value
-        assert theirs.num == sum(theirs.bucket) == ours.counts.sum() == 1000
-        assert (theirs.min, theirs.max) == (ours.low, ours.high)
-        assert 1 < len(theirs.bucket) == len(theirs.bucket_limit) <= 32
+        ((step, rows),) = histograms(board, f"polar_dims/mean/{j:03d}")
+        assert step == 100
+        assert rows[:, 2].sum() == ours.counts.sum() == 1000
+        assert (rows[1, 0], rows[-2, 1]) == (ours.low, ours.high)
+        np.testing.assert_array_equal(rows[1:, 0], rows[:-1, 1])
+        assert 1 < len(rows) <= 34
+        assert board.SummaryMetadata(f"polar_dims/mean/{j:03d}").plugin_data.plugin_name == "histograms"
+
+
+def test_all_histograms_of_a_step_have_one_scale(tmp_path):
+    written(tmp_path, [make_evaluation(100, (ACTIVE, PASSIVE, MIXED, UNDECIDED) * 3)])
+    board = read(tmp_path)
+    ends = set()
+    for j in range(12):
+        ((_, rows),) = histograms(board, f"polar_dims/mean/{j:03d}")
+        assert rows[0, 2] == rows[-1, 2] == 0.0
+        ends.add((rows[0, 0], rows[-1, 1]))
+    ((low, high),) = ends
+    assert low == -high
+    assert math.frexp(high)[0] == 0.5
 
 
 def test_a_light_evaluation_writes_numbers_only(tmp_path):
@@ -122,7 +139,7 @@ def test_a_light_evaluation_writes_numbers_only(tmp_path):
         assert [step for step, _ in series(board, f"polar_dims/information/{j:03d}")] == [e.step for e in run]
         assert [step for step, _ in series(board, f"polar_dims/state/{j:03d}")] == [e.step for e in run]
         assert [step for step, _ in series(board, f"polar_dims/entropy/{j:03d}")] == [100, 4100]
-        assert [event.step for event in board.Histograms(f"polar_dims/mean/{j:03d}")] == [100, 4100]
+        assert [event.step for event in board.Tensors(f"polar_dims/mean/{j:03d}")] == [100, 4100]
     assert [image.step for image in board.Images("polar/states")] == [100, 4100]
 
 
@@ -139,7 +156,7 @@ def test_strip_and_histograms_are_drawn_rarely_and_at_a_new_verdict(tmp_path):
         board = read(tmp_path / name)
         assert [image.step for image in board.Images("polar/states")] == steps
         # the last strip is written at the end
-        assert [event.step for event in board.Histograms("polar_dims/mean/003")] == steps[:-1]
+        assert [event.step for event in board.Tensors("polar_dims/mean/003")] == steps[:-1]
 
 
 def test_the_strip_shows_light_evaluations_too(tmp_path):
@@ -193,6 +210,47 @@ def test_name_and_mode_stand_before_the_tag(tmp_path):
     for prefix in ("", "eval/", "z_top/", "z_top/eval/"):
         assert f"polar/{prefix}active" in tags
         assert f"polar_dims/{prefix}state/003" in tags
+
+
+def test_a_dimension_that_comes_into_use_has_its_line_and_its_row_from_then_on(tmp_path):
+    """300 dimensions, of which 150 is in neither extreme of the first evaluation: others have more, and less."""
+    nats = np.linspace(0.03, 0.0, 300)
+    before, after = [PASSIVE] * 300, [PASSIVE] * 150 + [ACTIVE] + [PASSIVE] * 149
+    later = nats.copy()
+    later[150] = 1.5
+    run = [make_evaluation(100 * i, before, information=nats, bins=8) for i in range(1, 4)]
+    run += [make_evaluation(100 * i, after, information=later, bins=8) for i in range(4, 7)]
+    values = EvaluationValues("", "train")
+    for one in run:
+        values.summary(one)
+    assert 150 in values._strip.rows
+    assert len(values._strip.rows) == 128
+    steps, codes = values._strip.columns()
+    assert steps == (100, 200, 300, 400, 500, 600)
+    assert codes[values._strip.rows.index(150)].tolist() == [4, 4, 4, 3, 3, 3]
+    assert codes[values._strip.rows.index(0)].tolist() == [0] * 6
+    written(tmp_path, run)
+    board = read(tmp_path)
+    assert [step for step, _ in series(board, "polar_dims/information/150")] == [400, 500, 600]
+
+
+def test_the_row_of_the_hparams_page_has_the_newest_numbers(tmp_path):
+    names = "overview/verdict (0 collapsed, 1 graded, 2 polarised, 3 all active)", "overview/in use", "overview/nats"
+    first = replace(make_evaluation(100), context=Context(beta=1.0))
+    second = replace(make_evaluation(200, verdict=Verdict.COLLAPSED), context=Context(beta=4.0))
+    third = make_evaluation(300, verdict=Verdict.NOT_ESTIMABLE, information=(math.nan,) * 4)
+    written(tmp_path, [make_evaluation(50, empty=True), first, second, third])
+    board = read(tmp_path)
+    assert [series(board, name) for name in names[:2]] == [[(100, 2), (200, 0)], [(100, 2), (200, 2), (300, 2)]]
+    nats = [float(e.snapshot.information.sum()) for e in (first, second)]
+    np.testing.assert_allclose([value for _, value in series(board, names[2])], nats, rtol=1e-6)
+    assert series(board, "overview/beta") == [(100, 1.0), (200, 4.0)]
+    assert "overview/learning_rate" not in board.Tags()["scalars"]
+    plugin = board.SummaryMetadata("_hparams_/session_start_info").plugin_data
+    start = HParamsPluginData.FromString(plugin.content).session_start_info
+    assert plugin.plugin_name == "hparams"
+    assert start.hparams["latent dimensions"].number_value == 4
+    assert [event.step for event in board.Tensors("_hparams_/session_start_info")] == [100]
 
 
 def test_the_state_strip_is_a_picture(tmp_path):

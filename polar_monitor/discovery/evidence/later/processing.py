@@ -267,6 +267,8 @@ def explanation_of(z: F64, mean: F64, spread: F64, mantissa: int) -> Explanation
     row = z[0].size
     few, many = (slice(max(1, limit // row)) for limit in (MAX_SCREENED, MAX_TESTED))
     with np.errstate(all="ignore"):
+        if not (np.isfinite(z).all() and np.isfinite(mean).all()):
+            return None
         screen = _Screen(z[few], mean[few], spread[few], mantissa)
         ranked = _ranked(screen.scores(SPREADS))
         screen.keep(list(dict.fromkeys(one[1] for one in ranked))[:MEANS_LEFT])

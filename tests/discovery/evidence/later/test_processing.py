@@ -69,3 +69,11 @@ def test_the_true_processing_is_found(case: str) -> None:
 def test_numbers_that_are_no_sample_are_not_explained() -> None:
     z, m, s = np.random.default_rng(0).normal(size=(3, 500, 4))
     assert explanation_of(np.tanh(z * 9 + m), m, s, 23) is None
+
+
+@pytest.mark.parametrize("odd", [float("inf"), float("nan")])
+def test_numbers_that_are_not_finite_are_not_explained(odd: float) -> None:
+    """As those of a training that diverges."""
+    z, m, s = np.random.default_rng(0).normal(size=(3, 500, 4))
+    assert explanation_of(z, np.where(m > 0, odd, m), s, 23) is None
+    assert explanation_of(np.where(z > 0, odd, z), m, s, 23) is None

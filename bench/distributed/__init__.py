@@ -1,0 +1,1 @@
+"""Costs on several processes and of many rows."""

@@ -1,0 +1,1 @@
+"""Statistics over the ranks of a process group: two collectives, which the user calls."""

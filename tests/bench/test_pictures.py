@@ -1,0 +1,31 @@
+"""Every picture of README and docs exists, is used, and is made by a command."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from bench.pictures.__main__ import PICTURES
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGES = ROOT / "docs" / "images"
+OTHERS = {
+    "autoencoder-ramp.svg": "bench/regimes/ramp.py",
+    "estimators-growth.svg": "bench/sections/growth.py",
+    "first-minute.svg": "bench/first_minute/__main__.py",
+}
+"""Pictures that other benchmarks draw; those of the alarms are below."""
+
+
+def test_every_picture_is_used_and_every_used_one_is_there() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    used = {name for page in pages for name in re.findall(r"images/([\w.\-]+)", page.read_text(encoding="utf-8"))}
+    assert used == {path.name for path in IMAGES.iterdir()}
+
+
+def test_every_picture_is_made_by_a_command() -> None:
+    alarms = {path.name for path in IMAGES.glob("alarm-*.svg")}
+    assert {path.name for path in IMAGES.iterdir()} == {*PICTURES, *OTHERS, *alarms}
+    for name, script in OTHERS.items():
+        assert name in (ROOT / script).read_text(encoding="utf-8")
+    assert "alarm-{name}.svg" in (ROOT / "bench/alerts/pictures.py").read_text(encoding="utf-8")
