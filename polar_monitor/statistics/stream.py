@@ -220,6 +220,7 @@ class LatentStream:
         began = thread_time()
         self._statistics = light_statistics(codes, variance, group, *prior, self.resolution, work)
         self.light_seconds = thread_time() - began
+        work.release_copies(ring.variance)
         if gain is not None and not self.has_variance:
             work.block[MEAN_ROW], work.block[VARIANCE_ROW] = work.about[MEAN], work.about[VARIANCE]
         n, steps = ring.filled, ring.steps[: ring.filled]

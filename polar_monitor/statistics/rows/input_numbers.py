@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...kernels.light.inputs import number_inputs
+from ...kernels.light.inputs import least_step, number_inputs
 
 Integers = NDArray[np.int64]
 
@@ -47,7 +47,7 @@ class InputNumbers:
     def _given(self, numbers: Integers) -> Integers:
         """Return the numbers of inputs that a caller gives, counted on from those before."""
         inputs, last = numbers + self._base if self._base else numbers, self.count - 1
-        first, least = int(inputs[0]), int(np.diff(numbers).min(initial=1))
+        first, least = int(inputs[0]), int(least_step(inputs))
         self.several |= first <= last or least <= 0
         self.scattered |= first < last or least < 0
         self.count = max(self.count, int(inputs[-1] if least >= 0 else inputs.max()) + 1)
