@@ -50,6 +50,8 @@ class PairedRingBuffer:
         """Rows of means dropped because the spread of the same call is missing, or may be another call's."""
         self.replaced = 0
         """Rows dropped because the rows after them had other dimensions, or came from another device."""
+        self.widths, self.width_changes = (0, 0), 0
+        """The latest change of the number of dimensions, and how often it has changed."""
         self.refused = 0
         """Rows of means that could not be recorded, as far as their number is known."""
         self.traced = False
@@ -210,6 +212,8 @@ class PairedRingBuffer:
                 side.step_rows = side.step_pattern = 0  # calls are counted on: this one has a partner
             self._ledger.drop_calls()
         self.replaced += self._committed
+        if buffer.dimensions not in (-1, rows.shape[-1]):
+            self.widths, self.width_changes = (buffer.dimensions, rows.shape[-1]), self.width_changes + 1
         self._committed = 0
         self._ledger.clear()
         for side in self.buffers:

@@ -39,7 +39,8 @@ class RowBuffer:
         self.capacity = 0
         self.storage: Tensor | None = None
         """Memory of the eager writer."""
-        self._dimensions = -1
+        self.dimensions = -1
+        """Dimensions of the storage; -1 before there is one."""
         self._device: torch.device | None = None
         self.written = 0
         """Rows since the last read, overwritten ones included."""
@@ -66,14 +67,14 @@ class RowBuffer:
 
     def fits(self, rows: Tensor) -> bool:
         """Return True if rows (…, D) can be written to the present storage."""
-        return self._dimensions == rows.shape[-1] and self._device == rows.device
+        return self.dimensions == rows.shape[-1] and self._device == rows.device
 
     def allocate(self, rows: Tensor) -> None:
         """Make storage for rows (…, D), and begin at its first place."""
         capacity = capacity_of(self.max_rows, rows.shape[-1])
         with torch.inference_mode(False):
             self.storage = torch.empty(capacity, rows.shape[-1], device=rows.device, dtype=torch.float32)
-        self.capacity, self._dimensions, self._device = capacity, rows.shape[-1], self.storage.device
+        self.capacity, self.dimensions, self._device = capacity, rows.shape[-1], self.storage.device
         self.written = self.highest_written = 0
         self._views.clear()
 

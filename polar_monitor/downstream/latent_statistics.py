@@ -52,7 +52,7 @@ class LatentStatistics:
 
 def latent_statistics(stream: LatentStream) -> LatentStatistics:
     """Return the statistics of the rows in a stream's window."""
-    means, variances, _ = stream._rows()
+    means, variances, _ = stream.columns()
     first, second, counts = (np.zeros(stream.dimensions) for _ in range(3))
     for start in range(0, stream.dimensions, BLOCK):
         some = slice(start, start + BLOCK)

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 MIN_ROWS_FOR_UNIT = 1024
 """Rows after which a spread that only fits another unit raises a warning."""
-
-
+MIN_WIDTH_CHANGES = 4
+"""Changes of the number of dimensions between two forwards that raise a warning: two latents come in turn."""
 FULL_EVERY = 8
 """Every so many evaluations, one computes all statistics; the others compute what labels and alerts need."""
 
@@ -151,6 +151,9 @@ class ModePipeline:
                 rows = transfer.rows if batch is None else len(batch.mean) + batch.dropped
                 self.dropped += max(rows - (self._counted - counted), 0)
                 raise
+
+        if self.ring.width_changes >= MIN_WIDTH_CHANGES:  # the ring has dropped the rows before each change
+            self.refuse_width(self.ring.widths[1], self.ring.widths[0], 0)
 
     @property
     def _counted(self) -> int:

@@ -69,6 +69,12 @@ def where_informative(codes: bytes) -> Flags:
 
 
 @lru_cache(MAX_CACHED)
+def informative(codes: bytes) -> tuple[int, ...]:
+    """Return the numbers of the active and mixed dimensions."""
+    return tuple(j for j, code in enumerate(codes) if code >= MIXED)
+
+
+@lru_cache(MAX_CACHED)
 def where_passive(codes: bytes) -> Flags:
     """Return which dimensions are passive (D,); an array that cannot be written."""
     return _read_only(as_array(codes) == PASSIVE)

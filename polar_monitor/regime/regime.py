@@ -20,7 +20,7 @@ from .disagreement import disagree, disagreements, opinions
 from .evidence import GAP, MOVES, QUESTIONS, evidence_of_change, moves
 from .information import by_information, movement, sentence
 from .label import INFORMATIVE_LABELS, Label, checked_label
-from .label_codes import CODES, Codes, decode, encode, numbers, where_informative
+from .label_codes import CODES, Codes, decode, encode, informative, numbers
 from .published import CRITERIA, MAX_DELTA_KL, delta_kl
 from .regime_html import regime_html
 from .regime_table import counts, regime_text
@@ -222,7 +222,7 @@ from the prior (KL − I_G)
     @property
     def informative(self) -> tuple[int, ...]:
         """Numbers of the dimensions labelled active or mixed."""
-        return tuple(np.flatnonzero(where_informative(self.codes.labels)).tolist())
+        return informative(self.codes.labels)
 
     @property
     def likely_in_use(self) -> tuple[int, ...]:

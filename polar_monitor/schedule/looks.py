@@ -16,7 +16,7 @@ MAX_STEPS = 50
 """Longest dense interval in steps."""
 MAX_SECONDS = 0.3
 """Longest dense interval in seconds of the loop, unless one step takes longer."""
-RESTLESS_SHARE = 1 / 1000
+RESTLESS_SHARE = 1 / 600
 """Least interval in a long run, as a share of the steps so far."""
 QUIET_SHARE = 1 / 250
 """The same in a quiet stretch."""

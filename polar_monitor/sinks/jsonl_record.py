@@ -153,7 +153,7 @@ def _members(snapshot: Snapshot) -> Iterator[str]:
     names = tuple([name for name in ROW_SIZES if values[name] is not missing])
     short = shortened(np.array([values[name] for name in names]), _sizes(names), pack=not listed)
     numbers = (short.values if listed else short.values[:, :1]).tolist()
-    for place, (name, kind, row) in enumerate(zip(names, short.kinds.tolist(), numbers, strict=True)):
+    for place, (name, kind, row) in enumerate(zip(names, bytes(short.kinds), numbers, strict=True)):
         if kind == CONSTANT:
             yield f'"{name}":{row[0]:.{DIGITS[name]}g}'
         elif kind == VARYING and (listed or name in COUNTS):

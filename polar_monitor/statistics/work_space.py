@@ -48,6 +48,11 @@ class WorkSpace:
             self._spread = spread, spread.view(np.int32)
         return self._spread[1]
 
+    def release_copies(self, spread: F32 | None) -> None:
+        """Keep no other variance than this one, the memory of the window itself."""
+        if self._spread is not None and self._spread[0] is not spread:
+            self._spread = None
+
     def codes(self, rows: int) -> F32:
         """Return memory (D, rows) for codes around the means of their steps."""
         if self._codes is None:

@@ -138,7 +138,7 @@ def test_rows_given_by_hand_are_counted_row_by_row() -> None:
 def steps_of(monitor: PolarMonitor) -> list[int]:
     stream = monitor._loop.pipelines["train"].stream
     assert stream is not None
-    return [int(step) for step in stream._step[: stream._filled]]
+    return [int(step) for step in stream._ring.steps[: stream._ring.filled]]
 
 
 def test_every_row_keeps_its_step_under_accumulation_refusal_and_a_state() -> None:
@@ -173,7 +173,7 @@ def test_every_row_keeps_its_step_under_accumulation_refusal_and_a_state() -> No
         assert (snapshot.rows_from, snapshot.rows_to) == (1, 7)
         stream = one._loop.pipelines["train"].stream
         assert stream is not None
-        assert stream._mean[0, : stream._filled].tolist() == expected
+        assert stream._ring.mean[0, : stream._ring.filled].tolist() == expected
 
 
 # -- anything ---------------------------------------------------------------------------------------------------------

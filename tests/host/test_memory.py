@@ -105,7 +105,7 @@ def test_what_a_latent_holds_is_under_the_stated_bound(dimensions: int) -> None:
         sizes.append(state_bytes(pipeline, pipeline.stream.snapshot(0)))
     assert sizes[-1] <= BOUNDS[dimensions]
     assert sizes[-1] > BOUNDS[dimensions] / 3
-    assert (pipeline.stream._histogram is None) == (dimensions > MAX_COVERED)
+    assert (pipeline.stream._histogram.online is None) == (dimensions > MAX_COVERED)
     covered = histogram_bytes(min(dimensions, MAX_COVERED)) / (PANES + 2)
     assert abs(sizes[-1] - sizes[-2]) <= 2 * covered  # one may cover more dimensions, and merge their panes
 

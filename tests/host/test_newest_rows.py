@@ -90,10 +90,10 @@ def window(monitor: PolarMonitor) -> np.ndarray[Any, Any]:
     stream = monitor._loop.pipelines["train"].stream
     if stream is None:
         return np.empty(0)
-    mean, variance, _ = stream._rows()
+    mean, variance, _ = stream._ring.columns()
     assert variance is not None
     assert np.array_equal(mean, variance), "a mean has the variance of another row"
-    return np.roll(mean[0], -stream._place) if stream._filled == stream.window else mean[0]
+    return np.roll(mean[0], -stream._ring.place) if stream._ring.filled == stream.window else mean[0]
 
 
 def expect_newest(run: Run, last: int | None = None) -> None:

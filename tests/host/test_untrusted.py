@@ -58,7 +58,9 @@ def run() -> PolarMonitor:
 
 @pytest.fixture(scope="module")
 def good(run: PolarMonitor) -> dict[str, Any]:
-    return run.state_dict()
+    state = run.state_dict()
+    run.load_state_dict(state)  # imports what a load needs: Hypothesis draws from the constants of loaded modules
+    return state
 
 
 def edited(state: Any, place: tuple[Any, ...], value: Any) -> Any:

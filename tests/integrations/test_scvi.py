@@ -57,6 +57,26 @@ def test_the_warm_up_raises_no_alert(tmp_path: Path) -> None:
     assert own.monitor is not None
 
 
+@pytest.mark.parametrize("name", ["LinearSCVI", "TOTALVI", "DRVI"])
+def test_other_models_need_the_callback_only(name: str) -> None:
+    import scvi
+
+    scvi.settings.seed = 0
+    cells = scvi.data.synthetic_iid(batch_size=300)
+    if name == "DRVI":
+        kind: Any = pytest.importorskip("drvi.model").DRVI
+        kind.setup_anndata(cells, categorical_covariate_keys=["batch"], is_count_data=True)
+    else:
+        kind = getattr(scvi.model, name)
+        protein = {"protein_expression_obsm_key": "protein_expression"} if name == "TOTALVI" else {}
+        kind.setup_anndata(cells, batch_key="batch", **protein)
+    callback = PolarCallback(**OPTIONS, sinks=())
+    kind(cells, n_latent=5).train(max_epochs=5, callbacks=[callback], **QUIET)
+    assert callback.monitor.snapshot().dimensions == 5
+    assert callback.monitor.snapshot().has_variance
+    assert callback.monitor.alerts == ()
+
+
 @pytest.mark.parametrize("warmup", [{"n_epochs_kl_warmup": 3}, {"n_epochs_kl_warmup": None, "n_steps_kl_warmup": 30}])
 def test_the_logged_weight_is_that_of_the_plan(warmup: dict[str, Any]) -> None:
     import lightning.pytorch as pl

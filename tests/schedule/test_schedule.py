@@ -256,7 +256,7 @@ def test_a_quiet_stretch_reaches_the_plan(now: list[float]) -> None:
         plan.plan_next(begun, restless=False)
     assert plan.next == begun.now + 12  # 1/250 of 3,000 steps
     plan.plan_next(begun, restless=True)
-    assert plan.next == begun.now + 3
+    assert plan.next == begun.now + 5  # 1/600
 
 
 def test_a_slow_first_forward_is_no_part_of_the_pace(now: list[float]) -> None:

@@ -1,4 +1,4 @@
-"""Train a VAE on several processes, one monitor for all: torchrun --nproc-per-node 2 examples/torchrun_training.py"""
+"""Train a VAE on several processes, with one monitor for all of them: `torchrun --nproc-per-node 2 FILE`."""
 
 import torch
 import torch.distributed as dist

@@ -1,4 +1,4 @@
-"""Classify latents on several processes: torchrun --nproc-per-node 2 examples/torchrun_parts.py"""
+"""Classify latents on several processes: `torchrun --nproc-per-node 2 FILE`."""
 
 import numpy as np
 import torch
