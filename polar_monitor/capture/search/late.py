@@ -131,8 +131,9 @@ def _question(given: Given, judge: Judge, codes: CodeJudge, steps: int) -> str:
         if given.question.startswith("found "):  # a pair of heads whose sample no module takes
             lines.append(f"By the names: {given.question}")
     text = f"the first {steps} steps did not show a latent for certain{': ' if reasons else ''}{'; '.join(reasons)}"
+    text += "" if text.endswith("?") else "."
     if lines:
-        return "\n".join([f"{text}. If one of these is the latent, write its line:", *lines])
+        return "\n".join([f"{text} If one of these is the latent, write its line:", *lines])
     if not ranked and codes.is_explained:
-        return f"{text}."
-    return f"{text}. {given.question}"
+        return text
+    return f"{text} {given.question}".rstrip()

@@ -31,3 +31,11 @@ def test_heads_that_names_show_stay_beside_a_code() -> None:
 @pytest.mark.parametrize(("remarks", "reason"), [([], "no tensor is narrow"), (["σ is the same"], "σ is the same")])
 def test_one_reason_is_given(remarks: list[str], reason: str) -> None:
     assert f"for certain: {reason}. found" in asked(HEADS, remarks)
+
+
+@pytest.mark.parametrize("question", [HEADS, ""])
+@pytest.mark.parametrize(("reason", "end"), [("a policy?", "a policy?"), ("it is narrow", "it is narrow.")])
+def test_a_reason_ends_with_one_mark(question: str, reason: str, end: str) -> None:
+    """A reason may be a question; without a question of the names nothing follows it."""
+    assert asked(question, [reason]).endswith(f"for certain: {end} {question}".strip())
+    assert f"{end} If one of these" in asked(question, [reason], CODE)

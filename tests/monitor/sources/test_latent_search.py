@@ -257,6 +257,53 @@ def test_all_latents_of_a_hierarchical_model_have_monitors_of_their_own() -> Non
     assert hooks(model) == 0
 
 
+class ThreeLevels(nn.Module):
+    """Each decoder but the topmost takes a sample of its own level and what the one above gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.ModuleList([nn.Linear(width, 32) for width in (X, 32, 32)])
+        self.heads = nn.ModuleList([nn.Linear(32, 2 * width) for width in (8, 6, 4)])
+        self.down = nn.ModuleList([nn.Linear(width, 16) for width in (24, 22, 4)])
+        self.out = nn.Linear(16, X)
+        self.used: list[tuple[Tensor, Tensor]] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        samples, self.used = [], []
+        for up, head in zip(self.up, self.heads, strict=True):
+            x = up(x).relu()
+            mean, logvar = head(x).chunk(2, -1)
+            samples.append(mean + (0.5 * logvar).exp() * torch.randn_like(mean))
+            self.used.append((mean.detach(), logvar.detach()))
+        h = self.down[2](samples[2]).relu()
+        for level in (1, 0):
+            h = self.down[level](torch.cat([samples[level], h], -1)).relu()
+        return self.out(h)
+
+
+def test_each_of_three_levels_is_read_as_the_forward_uses_it() -> None:
+    torch.manual_seed(0)
+    model = ThreeLevels()
+    for part in (model.up, model.heads):
+        part.requires_grad_(False)  # the window is as long as the training: its posterior has to stay
+    with torch.no_grad():
+        for head in model.heads:
+            head.weight *= 3  # σ differs at each level: where it hardly does, its unit cannot be known
+    monitor = watched(model, latents="all")
+    assert steps(model, 60) == []
+    levels = {"heads.0": monitor, **monitor.latents}
+    assert set(levels) == {"heads.0", "heads.1", "heads.2"}
+    with torch.no_grad(), monitor.detached():
+        model(torch.randn(4096, X))
+    for level, (mean, logvar) in enumerate(model.used):
+        snapshot = levels[f"heads.{level}"].snapshot()
+        assert snapshot is not None
+        expected = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean(0)
+        assert snapshot.kl == pytest.approx(expected.numpy(), abs=0.05)
+    monitor.detach()
+    assert hooks(model) == 0
+
+
 class Scaled(nn.Module):
     """A head that is no layer of PyTorch's own."""
 
