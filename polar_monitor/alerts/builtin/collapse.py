@@ -192,7 +192,7 @@ def _never_in_use(state: CollapseState, signals: Signals) -> bool:
     old = old and state["windows"] >= MIN_FAINT_WINDOWS
     if old and dies(signals.history.recent, signals.pace.scale):
         return True
-    growth, windows = math.log(signal / state["lowest_signal"]), MIN_WINDOWS
+    growth, windows = math.log(signal / max(state["lowest_signal"], MIN_SIGNAL)), MIN_WINDOWS
     if signal > DEAD_SIGNAL and growth <= MAX_FAINT_GROWTH and not _one_grows(state, signals.snapshot):
         growth, windows = 0.0, MIN_FAINT_WINDOWS
     elif signal > DEAD_SIGNAL or growth > MIN_GROWTH:
