@@ -79,10 +79,16 @@ def in_order(share: Share) -> Share:
 
 
 def quotas(rows: NDArray[np.int64], dimensions: int, has_variance: bool) -> NDArray[np.int64]:
-    """Return how many rows each rank contributes: all of them, or as many of each as the bound allows."""
+    """Return how many rows each rank contributes: all of them, or as many of each as the bound allows.
+
+    With more ranks than the bound has rows, single ranks contribute one, in the order of their numbers.
+    """
     bound = min(MAX_ROWS, max(512, MAX_NUMBERS // (dimensions * (1 + has_variance))))
     total = int(rows.sum())
-    return rows if total <= bound else rows * bound // total
+    if total <= bound:
+        return rows
+    shares = rows * bound // total
+    return shares if 2 * shares.sum() >= bound else np.diff(np.cumsum(rows) * bound // total, prepend=0)
 
 
 def mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -138,6 +138,13 @@ def test_the_bound_holds_for_wide_latents():
     assert quotas(np.full(8, 4096), 512, True).sum() * 1024 <= shares.MAX_NUMBERS
 
 
+@pytest.mark.parametrize("ranks", [10**3, 10**4, 10**5])
+def test_many_ranks_fill_the_window_together(ranks):
+    shared = quotas(np.full(ranks, 4096), 128, True)
+    assert 4096 <= shared.sum() <= 8192
+    assert shared.min() >= 0
+
+
 def test_latents_that_differ_are_an_error_on_every_rank_and_name_two():
     for got in merge([rows(5, 0), None, rows(5, 1, dimensions=8)]):
         assert isinstance(got, PolarMonitorError)
