@@ -68,9 +68,10 @@ def plot(results: list[dict[str, float]], path: str) -> None:
     figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
     for axis, name, word in zip(axes, ("seconds", "peak"), ("seconds", "peak memory, GiB"), strict=True):
         axis.plot([r["rows"] for r in results], [r[name] for r in results], "o-")
-        axis.set(xscale="log", xlabel="rows of 64 dimensions", ylabel=word, ylim=(0, None))
+        axis.set(xscale="log", xlabel="rows of 64 dimensions", ylabel=word)
         axis.spines[["top", "right"]].set_visible(False)
-    axes[0].set(yscale="log", ylim=(None, None))
+    axes[0].set_yscale("log")
+    axes[1].set_ylim(0, None)
     figure.savefig(path, dpi=120)
 
 
