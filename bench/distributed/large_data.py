@@ -1,7 +1,8 @@
 """Time and memory of `Partial` by the number of rows: `python -m bench.distributed.large_data [--rows 1e6 1e7 1e8]`.
 
 Rows of 64 dimensions with a variance come in chunks of 10⁵, made from one block of random numbers with another shift
-each time, so that making them costs little. `--plot FILE` draws the table.
+each time, so that making them costs little. `--plot docs/images/large-data.png`
+draws the table.
 """
 
 from __future__ import annotations

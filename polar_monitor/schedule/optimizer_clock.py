@@ -77,12 +77,17 @@ class _OptimizerRecord:
         """Parameter groups at the last look."""
         self.mine = False
         """True if it holds a parameter of the model."""
-        self.trains_latent = False
-        """True if it holds one of the modules that give the latent."""
+        self.latent_groups: tuple[int, ...] = ()
+        """Places of the parameter groups that hold parameters of the modules that give the latent."""
         self.refused = False
         """True if looking at it failed; the clock ignores it from then on."""
         self.ahead = 0
         """Its steps minus the leader's, since it was last behind."""
+
+    @property
+    def trains_latent(self) -> bool:
+        """True if it holds one of the modules that give the latent."""
+        return bool(self.latent_groups)
 
 
 class OptimizerClock:
@@ -144,12 +149,20 @@ class OptimizerClock:
             record.groups = -1
 
     def weight_decay(self) -> float | None:
-        """Return the largest weight decay of the optimisers of the latent, or of the model; None if it is not known."""
+        """Return the largest weight decay of the latent's parameter groups, or of the model's; None if not known.
+
+        A decay of the decoder alone is none of the code.
+        """
         records = [record for record in self._known.values() if record.mine]
         records = [record for record in records if record.trains_latent] or records
         try:
-            living = [optimizer for record in records if (optimizer := record.optimizer()) is not None]
-            values = [group.get("weight_decay") for optimizer in living for group in optimizer.param_groups]
+            living = [(optimizer, record) for record in records if (optimizer := record.optimizer()) is not None]
+            values = [
+                group.get("weight_decay")
+                for optimizer, record in living
+                for k, group in enumerate(optimizer.param_groups)
+                if k in record.latent_groups or not record.trains_latent
+            ]
         except Exception:  # an optimiser of the user's own
             return None
         known = [float(value) for value in values if isinstance(value, int | float) and math.isfinite(value)]
@@ -223,11 +236,12 @@ class OptimizerClock:
     def _compare(self, record: _OptimizerRecord, optimizer: Optimizer) -> None:
         """Note whether an optimiser holds parameters of the model, and of the modules of its latent."""
         model = self._model()
-        held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        held = [{id(p) for p in group["params"]} for group in optimizer.param_groups]
         heads = [module for reference in self._latent if (module := reference()) is not None]
-        record.mine = model is not None and any(id(p) in held for p in model.parameters())
-        record.trains_latent = record.mine and any(id(p) in held for head in heads for p in head.parameters())
-        record.groups = len(optimizer.param_groups)
+        latent = {id(p) for head in heads for p in head.parameters()}
+        record.mine = model is not None and any(id(p) in group for p in model.parameters() for group in held)
+        record.latent_groups = tuple(k for k, group in enumerate(held) if record.mine and not latent.isdisjoint(group))
+        record.groups = len(held)
 
     def _warn_if_model_trains_elsewhere(self, optimizer: Optimizer) -> None:
         """Warn if other optimisers train the model after all: as a copy, or by parameters that it does not hold."""

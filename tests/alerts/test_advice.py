@@ -214,6 +214,23 @@ def test_a_dead_encoder_is_away_from_the_prior() -> None:
     )
 
 
+def test_an_encoder_that_dies_away_from_the_prior_is_dead_whatever_is_known() -> None:
+    """A penalty would pull its means to 0; here they stop elsewhere."""
+    for decay in (math.nan, 0.0, 0.01):
+        told = NOTHING if math.isnan(decay) else Context(weight_decay=decay)
+        alerts = fading(dying, kl_left=1.0, mean=1.5, logged=lambda t: told)  # noqa: B023
+        for kind in (AlertKind.LOST, AlertKind.COLLAPSE):
+            assert causes(alerts, kind) == {(CAUSE_ADVICE[Cause.DEAD_ENCODER].explanation,)}
+
+
+def test_means_below_an_exploding_noise_are_not_constant() -> None:
+    """They vary as before, though the noise makes them a small share of the code."""
+    alerts = fading(lambda t: (0.95, 0.05 / gone(t, 0.2)), kl_left=5.0)
+    lost = {alert.causes for alert in alerts if alert.kind in (AlertKind.LOST, AlertKind.COLLAPSE)}
+    assert lost
+    assert (CAUSE_ADVICE[Cause.DEAD_ENCODER].explanation,) not in lost
+
+
 def test_no_cause_is_named_where_both_moments_move() -> None:
     """Means and noise both fall, and the means a little more."""
     alerts = fading(lambda t: (0.95 * gone(t, 0.1) ** 0.5, 0.05 / gone(t, 0.1) ** 0.4))

@@ -13,6 +13,7 @@ OTHERS = {
     "autoencoder-ramp.svg": "bench/regimes/ramp.py",
     "estimators-growth.svg": "bench/sections/growth.py",
     "first-minute.svg": "bench/first_minute/__main__.py",
+    "large-data.png": "bench/distributed/large_data.py",
 }
 """Pictures that other benchmarks draw; those of the alarms are below."""
 

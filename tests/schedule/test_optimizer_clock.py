@@ -212,6 +212,20 @@ def test_the_weight_decay_is_that_of_the_optimisers_of_the_latent() -> None:
     clock.stop()
 
 
+def test_the_weight_decay_of_other_parameter_groups_is_none_of_the_latent() -> None:
+    """One optimiser, in any order: the decoder decays, the heads do not; and the heads where nothing else does."""
+    model = nn.ModuleDict({"heads": nn.Linear(2, 2), "decoder": nn.Linear(2, 2)})
+    for parts in (("heads", "decoder"), ("decoder", "heads")):
+        for decaying, known in (("decoder", 0.0), ("heads", 0.3)):
+            clock = OptimizerClock(model, Counter().tick)
+            clock.follow((weakref.ref(model["heads"]),))
+            groups = [{"params": model[part].parameters(), "weight_decay": 0.3 * (part == decaying)} for part in parts]
+            optimizer = torch.optim.AdamW(groups)
+            optimizer.step()
+            assert clock.weight_decay() == known
+            clock.stop()
+
+
 @pytest.mark.parametrize("decay", [0.0, 0.02])
 def test_each_evaluation_knows_the_weight_decay(decay: float) -> None:
     model, sink = Vae(), Memory()

@@ -40,6 +40,8 @@ MAX_MEDIAN_SIZE = -0.25
 """The median of log(V + E) up to which a penalty acts on the whole code."""
 MAX_SHIFT = 0.3
 """A larger share of the squared mean in V + E is none that the KL term makes: the encoder is off."""
+MAX_AWAY = 0.3
+"""A larger squared mean, in variances of the prior, is none that a penalty on the code makes: it pulls to 0."""
 MAX_KL_EXCESS = 0.3
 """Nats of KL beyond the information up to which the KL term may have made a code small."""
 SUDDEN_STEPS, MAX_SUDDEN_STEPS, MIN_SUDDEN_DROP = 30.0, 50.0, 0.36
@@ -50,7 +52,7 @@ MIN_COMMON_DROP = 0.15
 MIN_KL_EXCESS = 0.05
 """Nats of KL beyond the information: with more, the aggregate posterior is not the prior."""
 MAX_RELIABILITY = 0.05
-"""Share of the means in the variance of the code up to which they are constant."""
+"""Share of the means in the variance of the code, and their variance itself, up to which they are constant."""
 COURSE_STEPS = 100.0
 """Steps of the latest evaluations that the reconstruction term is averaged over."""
 MIN_BETA_RISE = 0.1
@@ -81,6 +83,7 @@ def causes_of_falls(history: DimensionHistory, s: Snapshot, plunges: Flags, weig
     else:
         penalised = small & (weight_decay > 0)
         doubtful = penalised | (small & (noise_growth < MIN_PRESSED_NOISE))
+    penalised = penalised & (s.mean**2 <= MAX_AWAY)
     moved = ((noise_growth >= MIN_NOISE_GROWTH) | (shrinkage >= MIN_MEAN_SHRINKAGE)) & ~off & ~doubtful
     uneven = _median(s.variance_gap, used) > MAX_VARIANCE_GAP
     pressed = moved & (not uneven)
@@ -199,7 +202,7 @@ def began_together(history: DimensionHistory, used: Flags) -> Flags:
 def is_constant(s: Snapshot, where: Flags) -> bool:
     """Return True if the means are constant away from the prior: the KL term did not make them so."""
     known = where & np.isfinite(s.kl) & np.isfinite(s.information) & np.isfinite(s.reliability)
-    if not known.any() or not np.median(s.reliability[known]) <= MAX_RELIABILITY:
+    if not known.any() or not np.median(np.maximum(s.reliability, s.variance)[known]) <= MAX_RELIABILITY:
         return False
     return bool(np.median(s.kl[known] - s.information[known]) > MIN_KL_EXCESS)
 
