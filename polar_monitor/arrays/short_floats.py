@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 import math
+import zlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ Bytes = NDArray[np.uint8]
 DECIMALS = {2: 4, 3: 6}
 """Significant decimal digits that name a short float of so many bytes."""
 MAX_BYTES = 3
+DEFLATED = "z:"
+"""Begin of a text that is deflated; no base64 contains it."""
 NO_BYTES: Bytes = np.empty((0, 0), np.uint8)
 
 
@@ -54,14 +57,27 @@ def shortened(values: Array, sizes: NDArray[np.int64], pack: bool = False) -> Sh
     return Shortened(values, kinds, packed)
 
 
-def packed_text(row: Bytes) -> str:
-    """Return the bytes of short floats, (size · D,) of a row of `packed`, as base64."""
-    return binascii.b2a_base64(row.data, newline=False).decode("ascii")
+def packed_text(row: Bytes, deflate: bool = False) -> str:
+    """Return the bytes of short floats, (size · D,) of a row of `packed`, as base64.
+
+    `deflate` shortens numbers that recur, as those that are not known do; the text begins with `DEFLATED` then.
+    """
+    data = zlib.compress(row.data, level=1) if deflate else row.data
+    return (DEFLATED if deflate else "") + binascii.b2a_base64(data, newline=False).decode("ascii")
 
 
 def unpacked(text: str, size: int, count: int) -> Array:
     """Return the numbers of `packed_text`. Raises ValueError unless there are `count` numbers."""
-    first = np.frombuffer(binascii.a2b_base64(text, strict_mode=True), np.uint8)
+    data = binascii.a2b_base64(text.removeprefix(DEFLATED), strict_mode=True)
+    if text.startswith(DEFLATED):
+        stream = zlib.decompressobj()
+        try:
+            data = stream.decompress(data, size * count + 1)  # one more shows that there are too many
+        except zlib.error as failure:
+            raise ValueError(f"expected deflated numbers: {failure}") from None
+        if len(data) <= size * count and not stream.eof:
+            raise ValueError("expected deflated numbers, got a part of them")
+    first = np.frombuffer(data, np.uint8)
     if first.size != size * count:
         raise ValueError(f"expected {count} numbers of {size} bytes each, got {first.size} bytes")
     bytes_ = np.zeros((count, 4), np.uint8)

@@ -4,7 +4,8 @@ A line is strict JSON in UTF-8. Its snapshot has every statistic that is known, 
 
 * one number where all dimensions have the same, as most counts have;
 * a list of numbers for up to 64 dimensions, null where a number is not known;
-* base64 text for more dimensions: the first 3 bytes of each float32, 2 of a standard error, most significant one first.
+* base64 text for more dimensions: the first 3 bytes of each float32, 2 of a standard error, most significant one first;
+  deflated, with "z:" before it, where much of it recurs (`DEFLATED`).
 
 A statistic that is not there is not known, as many are in a light evaluation. Labels are their first letters. Of the
 answers behind the labels and the evidence against them a line has what is not usual, by its place. Few lines have
@@ -45,6 +46,10 @@ USUAL_SIDES = {Label.PASSIVE: 0b010110, Label.UNDECIDED: 0b010101, Label.MIXED: 
 """`Regime.sides` of most dimensions with a label: a line has the other ones."""
 ROW_SIZES = dict.fromkeys(COUNTS, 0) | SIZES
 """Bytes of each array of a snapshot by name, in the order of a line; 0 of a count."""
+SELDOM = frozenset({"gain", "upper_kind", "upper_kind_se"})
+"""Statistics that are often known for some dimensions only."""
+DEFLATED = SELDOM | {name for name, size in SIZES.items() if size == 2}
+"""Statistics whose text is deflated: exponents are half of a standard error, and recur."""
 DIGITS = {name: DECIMALS[size] for name, size in SIZES.items()} | dict.fromkeys(COUNTS, 17)
 """Decimal digits with which the number that is read is the one that was written."""
 SINGLES = {f.name: f.type for f in fields(Snapshot) if f.type in ("int", "float", "bool")}
@@ -160,7 +165,8 @@ def _members(snapshot: Snapshot) -> Iterator[str]:
             text = _list_format(DIGITS[name], D) % tuple(row if listed else short.values[place].tolist())
             yield f'"{name}":{text.replace("nan", "null")}'
         elif kind == VARYING:
-            yield f'"{name}":"{packed_text(short.packed[place, : D * SIZES[name]])}"'
+            text = packed_text(short.packed[place, : D * SIZES[name]], deflate=name in DEFLATED)
+            yield f'"{name}":"{text}"'
 
 
 @functools.lru_cache(maxsize=64)

@@ -114,3 +114,18 @@ def test_each_row_has_a_kind(size):
     kinds = shortened(np.array(list(rows)), np.full(len(rows), size)).kinds
     assert kinds.tolist() == list(rows.values())
     assert shortened(np.array([[1.0, 1.0 + 1e-9]]), np.array([size])).kinds[0] == (CONSTANT if size else VARYING)
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_deflated_text_comes_back_and_too_much_of_it_is_refused(size: int) -> None:
+    values = np.where(np.arange(600) % 2, math.nan, np.arange(600.0))
+    short_ones = shortened(values[None].copy(), np.array([size]), pack=True)
+    text = packed_text(short_ones.packed[0, : size * 600], deflate=True)
+    assert len(text) < len(packed_text(short_ones.packed[0, : size * 600]))
+    np.testing.assert_array_equal(unpacked(text, size, 600), short_ones.values[0])
+    for count in (599, 601):
+        with pytest.raises(ValueError, match=f"expected {count} numbers"):
+            unpacked(text, size, count)
+    for broken in (text[:-8], "z:", "z:AAAA"):
+        with pytest.raises(ValueError, match="expected"):
+            unpacked(broken, size, 600)

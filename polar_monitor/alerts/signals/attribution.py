@@ -40,7 +40,7 @@ MAX_MEDIAN_SIZE = -0.25
 """The median of log(V + E) up to which a penalty acts on the whole code."""
 MAX_SHIFT = 0.3
 """A larger share of the squared mean in V + E is none that the KL term makes: the encoder is off."""
-MAX_AWAY = 0.3
+MAX_SQUARED_MEAN = 0.3
 """A larger squared mean, in variances of the prior, is none that a penalty on the code makes: it pulls to 0."""
 MAX_KL_EXCESS = 0.3
 """Nats of KL beyond the information up to which the KL term may have made a code small."""
@@ -83,7 +83,7 @@ def causes_of_falls(history: DimensionHistory, s: Snapshot, plunges: Flags, weig
     else:
         penalised = small & (weight_decay > 0)
         doubtful = penalised | (small & (noise_growth < MIN_PRESSED_NOISE))
-    penalised = penalised & (s.mean**2 <= MAX_AWAY)
+    penalised = penalised & (s.mean**2 <= MAX_SQUARED_MEAN)
     moved = ((noise_growth >= MIN_NOISE_GROWTH) | (shrinkage >= MIN_MEAN_SHRINKAGE)) & ~off & ~doubtful
     uneven = _median(s.variance_gap, used) > MAX_VARIANCE_GAP
     pressed = moved & (not uneven)
