@@ -113,7 +113,7 @@ class Worth:
         return tuple(j for j, label in enumerate(self.labels) if label in labels and which[j])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the numbers that a log contains: plain data of six digits."""
+        """Return what a log contains: plain data of six digits, and the sentences."""
         data = {"step": self.step, "unit": self.unit, "how": self.how, "rows": self.rows}
         single = {"loss": self.loss, "total": self.total, "total_se": self.total_se}
         arrays = {"worth": self.worth, "worth_se": self.worth_se, "sigma_ratio": self.sigma_ratio}
@@ -123,7 +123,8 @@ class Worth:
             for name, values in arrays.items()
             if np.isfinite(values).any()
         }
-        return {**data, **shown, **lists}
+        contradictions = list(self.sentences())
+        return {**data, **shown, **lists, **({"sentences": contradictions} if contradictions else {})}
 
     def __str__(self) -> str:
         return table(self)

@@ -28,3 +28,11 @@ def beside(course: Course) -> tuple[dict[str, Any], list[dict[str, Any]]]:
             for row, value in zip(rows, point.arrays[key].tolist(), strict=True):
                 row[key] = float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
     return about, rows
+
+
+def contradictions(course: Course) -> list[str]:
+    """Return what the newest probe found against the information, as sentences."""
+    point = course.newest("worth")
+    if point is None or point.probe is None:
+        return []
+    return [f"{sentence} (probe at step {point.probe['step']})" for sentence in point.probe["sentences"]]

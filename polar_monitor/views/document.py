@@ -17,7 +17,7 @@ from ..arrays.finite_json import finite_list
 from ..arrays.short_floats import Array
 from ..errors import printable
 from ..statistics.thresholds import INFORMATIVE, INFORMATIVE_MEAN_ONLY, PASSIVE
-from .beside import beside
+from .beside import beside, contradictions
 from .course import Course
 from .criteria import criteria_of
 from .distribution import distributions_of
@@ -73,7 +73,7 @@ def document(course: Course, title: str, path: str, notes: Sequence[str] = (), s
         "title": title,
         "path": path,
         "problem": "",
-        "notes": list(notes),
+        "notes": [*notes, *contradictions(course)],
         "name": course.name,
         "mode": course.mode,
         "dimensions": course.dimensions,

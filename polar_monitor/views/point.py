@@ -20,6 +20,8 @@ STATISTICS = ("information", "information_se", "variance", "posterior_variance",
 PROBED = ("worth", "worth_se")
 """Numbers of a probe that they draw: known in the first evaluation after it alone."""
 ARRAYS = STATISTICS + PROBED
+MAX_SENTENCES = 8
+"""Sentences of a probe that a view shows."""
 
 
 class Point(NamedTuple):
@@ -48,7 +50,7 @@ class Point(NamedTuple):
     arrays: Mapping[str, Array]
     """Each of `ARRAYS`, (D,); NaN where it is not known."""
     probe: Mapping[str, Any] | None = None
-    """Step, unit and replacement (`how`) of the probe that the worths are of; None without one."""
+    """Step, unit, replacement (`how`) and `sentences` of the probe that the worths are of; None without one."""
     full: Mapping[str, Any] | None = None
     """Snapshot of the line as it stands there, if it has all statistics."""
     drawn: Mapping[int, Any] | None = None
@@ -103,6 +105,8 @@ def _arrays(
     if not lists or any(not isinstance(one, list) or len(one) != dimensions for one in lists.values()):
         return arrays | dict.fromkeys(PROBED, missing), None
     probe = {key: worth.get(key) for key in ("step", "unit", "how")}
+    noted = worth.get("sentences")
+    probe["sentences"] = [str(one) for one in noted[:MAX_SENTENCES]] if isinstance(noted, list) else []
     return arrays | {key: read_array(one, 0, dimensions) for key, one in lists.items()}, probe
 
 

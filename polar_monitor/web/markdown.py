@@ -18,6 +18,7 @@ def markdown(runs: Sequence[dict[str, Any]]) -> str:
         lines += _table(("run", "beta", "verdict", "in use", "nats", "step", "alerts"), map(_side_by_side, drawn))
     elif drawn:
         lines += _reason(drawn[0])
+        lines += [f"Note: {escaped(note)}.\n" for note in drawn[0]["notes"]]
         lines += _table(("dim", "state", "nats", "since step", "next"), map(_dimension, _rows(drawn[0])))
         lines += [f"\n{len(fold['dimensions']):,} more: {fold['text']}." for fold in drawn[0]["folded"]]
     return "\n".join(lines) + "\n"

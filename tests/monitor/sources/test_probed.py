@@ -16,6 +16,9 @@ from watching import Memory, watched
 from polar_monitor.evaluation import Evaluation
 from polar_monitor.sinks import JsonlSink, read_jsonl
 from polar_monitor.sinks.scalars import Scalars
+from polar_monitor.views.document import documents
+from polar_monitor.views.log import RunLog
+from polar_monitor.web.markdown import markdown
 
 X = torch.randn(600, 12, generator=torch.Generator().manual_seed(1))
 
@@ -80,6 +83,26 @@ def test_a_log_with_another_worth_is_refused(worth: Any) -> None:
     read = Evaluation.from_dict({**data, "worth": {"worth": [1.0, None]}})
     assert read.worth is not None
     assert math.isnan(read.worth["worth"][1])
+
+
+def test_a_contradiction_is_said_by_all_views_of_the_log(tmp_path: Path) -> None:
+    model = Vae()
+    model.fc_logvar.bias.data.fill_(-4.0)  # all dimensions are informative
+    model.decoder.weight.data *= 3
+    monitor = watched(model, every=5, sinks=(JsonlSink(tmp_path / "run.jsonl"),))
+    train(model, 7)
+    model.decoder.weight.data[:, 2] = 0
+    worth = monitor.probe(X, loss=loss)
+    train(model, 14)
+    monitor.detach()
+    assert 2 in worth.ignored
+    log = RunLog(tmp_path / "run.jsonl")
+    log.refresh()
+    (run,) = documents(log, "run")
+    (note,) = [note for note in run["notes"] if "the decoder does not use" in note]
+    assert note.endswith("nats (probe at step 7)")
+    assert note.startswith(next(worth.sentences()))
+    assert "Note: dimension" in markdown([run])
 
 
 def test_labels_are_those_of_the_batch_where_it_decides_else_those_of_the_training() -> None:
