@@ -54,8 +54,8 @@ def run(options: argparse.Namespace) -> int:
     else:
         show(str(output))
     for run in runs:
-        if run["problem"]:
-            complain(COMMAND, f"{run['path']}: {run['problem']}")
+        for text in [run["problem"]] if run["problem"] else run["notes"]:
+            complain(COMMAND, f"{run['path']}: {text}")
     complain(COMMAND, f"{size / 1e3:,.0f} kB" + ("; open it in a browser" if kind == "html" else ""))
     return 0
 
