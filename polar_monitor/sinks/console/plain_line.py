@@ -8,9 +8,12 @@ from ...errors import printable
 from ...evaluation import Evaluation
 from ..scalars import LETTERS, label_letters
 
+MAX_SHARE = 0.1
+"""Share of the loop's time beyond which the seconds of the start allowance are shown, while some are spent."""
+
 
 def plain_line(evaluation: Evaluation, total: int | None = None) -> str:
-    """Return step, verdict, counts of labels, total information and overhead on one line."""
+    """Return step, verdict, counts of labels, total information and own time on one line."""
     goal = "" if total is None else f"/{total}"
     series = "/".join(part for part in (evaluation.name, "" if evaluation.mode == "train" else evaluation.mode) if part)
     series = printable(series, keep="")
@@ -21,4 +24,19 @@ def plain_line(evaluation: Evaluation, total: int | None = None) -> str:
     letters = label_letters(regime.labels)
     counts = "  ".join(f"{label} {letters.count(letter)}" for letter, label in LETTERS.items())
     total_nats = float(np.nansum(s.information))
-    return f"{head}  {regime.verdict:<13}  {counts}  {total_nats:7.3f} nats  overhead {evaluation.health.overhead:.1%}"
+    overhead = overhead_words(evaluation.health.overhead, evaluation.health.allowance_used)
+    return f"{head}  {regime.verdict:<13}  {counts}  {total_nats:7.3f} nats  {overhead}"
+
+
+def overhead_words(overhead: float, allowance_used: float) -> str:
+    """Return the monitor's own time in a few words: while the start allowance pays for it, the seconds of that.
+
+    In the first second of a run one evaluation is a large share of the time, which says nothing about the run.
+
+    Example:
+        >>> overhead_words(0.888, 0.41), overhead_words(0.0096, 0.41)
+        ('start allowance 0.41 s', 'overhead 1.0%')
+    """
+    if overhead > MAX_SHARE and allowance_used >= 0.005:
+        return f"start allowance {allowance_used:.2f} s"
+    return f"overhead {overhead:.1%}"
