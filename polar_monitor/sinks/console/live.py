@@ -137,7 +137,8 @@ class LiveConsole:
         return lines
 
     def _progress(self, evaluation: Evaluation) -> Table | Text:
-        overhead = overhead_words(evaluation.health.overhead, evaluation.health.allowance_used)
+        health = evaluation.health
+        overhead = overhead_words(health.overhead, health.allowance_used, health.evaluations)
         if self.total is None:
             return Text(f"step {evaluation.step}  {overhead}")
         done = min(evaluation.step / self.total, 1.0)

@@ -24,6 +24,9 @@ export function besideText(run, row) {
   return known.map((name) => `, ${name} ${two(row[name])}${(row[`${name}_se`] ?? null) === null ? "" : ` ± ${two(row[`${name}_se`])}`}${unit(name)}`).join("");
 }
 
+// What comes next for a row, with the interval of its forecast.
+export const nextText = (row) => (row.detail ? `${row.next} (${row.detail})` : row.next);
+
 // Two lines of words; a forecast has its interval in the second one.
 function twoLines(row) {
   if (row.detail) return [row.next, row.detail];

@@ -2,7 +2,7 @@
 
 import { html } from "./svg.js";
 import { nats, short, whole } from "./scale.js";
-import { besideText } from "./columns.js";
+import { besideText, nextText } from "./columns.js";
 
 // Seconds in the largest unit that they fill.
 export function ageText(seconds) {
@@ -36,7 +36,7 @@ export function details(run) {
 }
 
 export function spokenTable(run) {
-  const row = (r) => html("tr", {}, [`dim ${r.dimension}`, r.state, `${nats(r.nats.at(-1))} nats${besideText(run, r)}`, `since step ${whole(r.since)}`, `${r.next} ${r.detail}`].map((text) => html("td", {}, text)));
+  const row = (r) => html("tr", {}, [`dim ${r.dimension}`, r.state, `${nats(r.nats.at(-1))} nats${besideText(run, r)}`, `since step ${whole(r.since)}`, nextText(r)].map((text) => html("td", {}, text)));
   return html("div", { class: "spoken" }, html("table", {}, html("caption", {}, run.text), html("tbody", {}, run.lifelines.map(row),
     run.folded.map((group) => html("tr", {}, html("td", {}, `${group.dimensions.length} more`), html("td", {}, group.text))))));
 }

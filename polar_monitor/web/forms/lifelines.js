@@ -2,7 +2,7 @@
 
 import { area, canvas, html, label, polyline, svg } from "./svg.js";
 import { linear, nats, nearest, placeOf, ticks, whole } from "./scale.js";
-import { besideText, columnsOf } from "./columns.js";
+import { besideText, columnsOf, nextText } from "./columns.js";
 
 const TOP = 44, MARKS = { fading: "M-5,-10h10l-5,8z", lost: "M-4,-8l8,8m0,-8l-8,8", revived: "M-5,-2h10l-5,-8z", settling: "M-4,-5a4,4 0 1 0 8,0a4,4 0 1 0 -8,0" };
 
@@ -47,7 +47,7 @@ export function lifelines(state, width) {
     const alive = row.state === "in use" || row.state === "fading";
     const [number, beside] = cells(row, y0 + height, row.state === "fading" ? "fall" : alive ? "used" : "unused");
     numbers.push([row, number]);
-    const text = `dim ${row.dimension}, ${row.state}, ${nats(row.nats.at(-1))} nats${besideText(run, row)}, since step ${whole(row.since)}, ${row.next} ${row.detail}`;
+    const text = `dim ${row.dimension}, ${row.state}, ${nats(row.nats.at(-1))} nats${besideText(run, row)}, since step ${whole(row.since)}, ${nextText(row)}`;
     const own = run.alerts.filter((a) => MARKS[a.kind] && a.dimensions.includes(row.dimension) && a.step <= now);
     return svg("g", { class: `row ${row.state.replace(" ", "-")}`, "data-dimension": row.dimension, onclick: () => state.select(row.dimension) },
       svg("title", {}, text),

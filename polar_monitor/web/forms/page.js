@@ -4,7 +4,7 @@ import { html } from "./svg.js";
 import { whole, nats, nearest } from "./scale.js";
 import { makeState } from "./state.js";
 import { headline } from "./headline.js";
-import { besideText, besideWords } from "./columns.js";
+import { besideText, besideWords, nextText } from "./columns.js";
 import { lifelines, lifelinesTable } from "./lifelines.js";
 import { timeline, timelinePicture, timelineTable } from "./timeline.js";
 import { plane, planeTable } from "./plane.js";
@@ -47,7 +47,7 @@ export function drawPage(root, runs, kept = {}) {
     html("section", { class: "card" }, html("div", { class: "top" }, html("h2", {}, "About these numbers")), details(run)), spokenTable(run));
   const speak = () => {
     const row = run.lifelines.find((one) => one.dimension === state.selected), at = state.step === null ? run.steps.length - 1 : nearest(run.steps, state.step);
-    status.textContent = row ? `dim ${row.dimension}: ${nats(row.nats[at])} ± ${row.errors[at] === null ? "–" : row.errors[at].toFixed(3)} nats at step ${whole(run.steps[at])}${besideText(run, row)}; ${row.state} since step ${whole(row.since)}; ${row.next} ${row.detail}` : "Click a row or a point to follow a dimension through all views.";
+    status.textContent = row ? `dim ${row.dimension}: ${nats(row.nats[at])} ± ${row.errors[at] === null ? "–" : row.errors[at].toFixed(3)} nats at step ${whole(run.steps[at])}${besideText(run, row)}; ${row.state} since step ${whole(row.since)}; ${nextText(row)}` : "Click a row or a point to follow a dimension through all views.";
   };
   state.listen(speak);
   speak();
