@@ -61,7 +61,7 @@ print(monitor.summary())
 # %% [markdown]
 # ## The rescue
 #
-# The newest checkpoint is not a healthy one: a dimension begins to fade before this can be told from noise.
+# The newest checkpoint is not a healthy one: a dimension begins to fade before anyone can distinguish this from noise.
 # `keeper.healthy` is the newest file from before the fall. The monitor's own state goes back too.
 
 # %%
