@@ -81,7 +81,7 @@ def line_of(record: dict[str, Any], point: Point) -> str:
     if not record["labels"]:
         return printable(f"{head}  nothing observed", keep="")
     use = f"{record['in_use']} of {record['dimensions']} in use"
-    words = [head, f"{record['verdict']:<13}", use, f"{record['nats']:8.3f} nats"]
+    words = [head, f"{record['verdict']:<10}", f"{use:<17}", f"{record['nats']:8.3f} nats"]
     words += [f"{name} {value:.4g}" for name, value in record["context"].items() if name != "weight_decay" or value]
     words += [] if point.overhead is None else [overhead_words(point.overhead, point.allowance_used, point.number)]
     return printable("  ".join(words), keep="")
