@@ -198,6 +198,7 @@ class Diagnostics:
             allowance_used=governor.allowance.used,
             rows_skipped=sum(pipeline.skipped for pipeline in pipelines),
             log_reused=sinks.reused,
+            log_incomplete=sinks.incomplete,
         )
 
 
