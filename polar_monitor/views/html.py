@@ -9,6 +9,8 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
+from .rows import with_detail
+
 COLOURS = {"in use": "#0072b2", "fading": "#d55e00", "undecided": "#a67600"}
 """Colour of each state that is not out of use."""
 GREY = "#8b949e"
@@ -36,7 +38,7 @@ def run_html(run: dict[str, Any]) -> str:
 def _row(row: dict[str, Any], steps: Sequence[int], top: float) -> str:
     nats = row["nats"][-1]
     number = "–" if nats is None else f"{nats:.2f}"
-    cells = (str(row["dimension"]), row["state"], number, None, f"{row['next']} {row['detail']}".strip())
+    cells = (str(row["dimension"]), row["state"], number, None, with_detail(row))
     drawn = (lifeline(row, steps, top) if cell is None else html.escape(cell) for cell in cells)
     return f"<tr>{''.join(f'<td style=text-align:left>{cell}</td>' for cell in drawn)}</tr>"
 

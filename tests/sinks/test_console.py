@@ -40,6 +40,20 @@ def test_a_plain_line_has_step_verdict_counts_nats_and_overhead() -> None:
     assert line.isascii()
 
 
+def test_a_large_share_in_the_first_second_is_said_as_seconds_of_the_start_allowance() -> None:
+    first = make_evaluation(10, overhead=1.65)
+    first = replace(first, health=replace(first.health, allowance_used=0.41, evaluations=2))
+    view, terminal = live()
+    terminal.print(view.view(first))
+    for text in (plain_line(first), str(terminal.export_text())):
+        assert "start allowance 0.41 s" in text
+        assert "165" not in text
+    later = replace(first, health=replace(first.health, overhead=0.0096))
+    assert plain_line(later).endswith("overhead 1.0%")
+    alone = replace(first, health=replace(first.health, allowance_used=0.0, evaluations=1))
+    assert plain_line(alone).endswith("overhead not known yet")
+
+
 def test_plain_lines_name_the_latent_and_the_mode() -> None:
     assert "  z/eval  " in plain_line(make_evaluation(name="z", mode="eval"))
     assert plain_line(make_evaluation(empty=True)).endswith("nothing observed")

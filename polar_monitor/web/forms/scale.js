@@ -27,7 +27,8 @@ export function short(value) {
   if (value === null || value === undefined) return "–";
   if (value === 0) return "0";
   const size = Math.abs(value);
-  return size >= 0.001 && size < 1e5 ? String(Number(value.toPrecision(3))) : value.toExponential(1).replace("e-", "e−").replace("e+", "e");
+  const text = size >= 0.001 && size < 1e5 ? String(Number(value.toPrecision(3))) : value.toExponential(1).replace("e+", "e");
+  return text.replaceAll("-", "−");
 }
 
 // Place of the last of sorted numbers that is at most `value`, or 0.

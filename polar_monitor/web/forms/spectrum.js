@@ -6,7 +6,7 @@ import { linear, short, ticks } from "./scale.js";
 const FLOOR = 1e-4, SYMBOLS = ["M0,-4a4,4 0 1 0 .01,0z", "M-4,-4h8v8h-8z", "M0,-5l5,9h-10z", "M0,-5.5l5.5,5.5l-5.5,5.5l-5.5,-5.5z"];
 
 export function spectrum(runs, state, width) {
-  const high = 300, left = 52, right = runs.length > 1 ? 110 : 16, bottom = high - 36;
+  const high = 300, left = 62, right = runs.length > 1 ? 110 : 16, bottom = high - 36;
   const deepest = Math.max(...runs.map((run) => run.dimensions)), most = Math.max(1, ...runs.map((run) => run.spectrum.nats[0] ?? 0));
   const many = deepest > 30, rankAxis = many ? linear(0, Math.log10(deepest), left + 10, width - right) : linear(1, Math.max(deepest, 2), left + 10, width - right);
   const x = (rank) => rankAxis(many ? Math.log10(rank) : rank), ranks = many ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].filter((rank) => rank <= deepest) : ticks(1, deepest, 8).filter(Number.isInteger);
