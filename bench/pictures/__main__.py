@@ -16,7 +16,7 @@ from typing import Any
 
 from polar_monitor.web.report import write_report
 
-from .board import serve
+from .board import choose_tab, serve
 from .chromium import chromium, open_page, save
 from .figures import figures
 from .moving import moving
@@ -55,8 +55,8 @@ def docs_pictures(browser: Any, folders: dict[str, Path], work: Path, images: Pa
     page = open_page(browser, report([folders[name] for name in SWEEP], work / "sweep.html"), 1100)
     save(page, images / "runs.png", "h1", ".card.spectra")
     board = serve(work / "board", [folders["demo"]])
-    page = open_page(browser, f"{board}#polarisation", 1100)
-    page.wait_for_selector("iframe")
+    page = open_page(browser, f"{board}#timeseries", 1100)
+    choose_tab(page)
     next(frame for frame in page.frames if frame is not page.main_frame).wait_for_selector(".sentence")
     page.wait_for_timeout(1000)
     page.screenshot(path=images / "tab.png")

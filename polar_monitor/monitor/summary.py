@@ -159,9 +159,20 @@ def _steps_of_rows(s: Snapshot) -> str:
     return f" of step {s.rows_to:,}" if s.rows_from == s.rows_to else f" of steps {s.rows_from:,} to {s.rows_to:,}"
 
 
+def _ranks(health: Health) -> str:
+    """Say how many ranks were merged, and that some had no rows."""
+    merged, empty = f"merged from {health.ranks} ranks (these counters are of one)", health.ranks_without_rows
+    if not empty:
+        return merged
+    which = "one of which had no rows" if empty == 1 else f"{empty} of which had no rows"
+    return f"{merged}, {which}: no data, or the latent is not decided there (monitor.explain() on that rank says so)"
+
+
 def _counters(health: Health) -> str:
     """Format the counters; rows that were not needed are not among those that were dropped."""
     parts = [f"{health.rows_seen:,} rows of {health.calls:,} forwards seen, {health.rows_dropped:,} dropped"]
+    if health.ranks > 1:
+        parts.append(_ranks(health))
     if health.rows_skipped:
         parts.append(f"{health.rows_skipped:,} not needed, as newer ones filled the window")
     if health.steps_rested:

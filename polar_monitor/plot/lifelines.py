@@ -74,8 +74,8 @@ def lifelines(run: str | os.PathLike[str] | dict[str, Any], *, name: str = "", m
 def _row(axes: Any, data: dict[str, Any], row: dict[str, Any], level: Array, low: float) -> None:
     """Draw the areas, the forecast and the alerts of a dimension."""
     steps, now = np.array(data["steps"]), data["step"]
-    alive = row["state"] in ("in use", "fading")
-    _area(axes, steps, low, level, USED if alive else GREY, hatch=None if alive else "....")
+    used = row["state"] in ("in use", "fading")
+    _area(axes, steps, low, level, USED if used else GREY, hatch=None if used else "....")
     if row["healthy"] is not None:
         fall = steps >= row["healthy"]
         axes.fill_between(steps, low, level, where=fall, facecolor=FALLING, hatch="///", edgecolor="white", lw=0)
