@@ -72,8 +72,8 @@ def run(options: argparse.Namespace) -> int:
     elif not piped:
         show(str(output))
     for run in runs:
-        if run["problem"]:
-            complain(COMMAND, f"{run['path']}: {run['problem']}")
+        for text in [run["problem"]] if run["problem"] else run["notes"]:
+            complain(COMMAND, f"{run['path']}: {text}")
     complain(
         COMMAND, f"{len(content) / 1e3:,.0f} kB" + ("; open it in a browser" if kind == "html" and not piped else "")
     )
