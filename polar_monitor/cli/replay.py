@@ -81,6 +81,7 @@ def notes(result: Replay) -> Iterator[str]:
             f"{result.replaced} evaluations were written again by a later run in this log, resumed or begun anew, and "
             "are left out"
         )
+    yield from result.losses
     for name, why in result.missing.items():
         count = sum(of_rule(alert, name) for alert in result.live)
         yield f"rule {name!r} {why}: its alerts ({count}) are left out"
@@ -135,4 +136,5 @@ def _as_json(result: Replay) -> dict[str, object]:
         "added": list(result.added),
         "torn": result.torn,
         "replaced": result.replaced,
+        "losses": list(result.losses),
     }

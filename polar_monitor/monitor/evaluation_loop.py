@@ -151,9 +151,9 @@ class EvaluationLoop:
     def evaluate_new(self) -> tuple[Evaluation, ...]:
         """Evaluate the rows that no evaluation has had yet, with all statistics. Returns a record for each mode.
 
-        Does nothing in a fork, and while sinks and callbacks get an evaluation.
+        Does nothing in a fork, while sinks and callbacks get an evaluation, and where ranks evaluate together.
         """
-        if forks() != self._forks or self.publisher.busy:
+        if forks() != self._forks or self.publisher.busy or self.schedule.shared is not None:
             return ()
         self.schedule.start_charging()
         requested = self.schedule.requested

@@ -17,6 +17,7 @@ def markdown(runs: Sequence[dict[str, Any]]) -> str:
     drawn = [run for run in runs if not run["problem"]]
     lines = [f"**{escaped(run['title'])}**: {escaped(run['problem'] or run['text'])}\n" for run in runs]
     if len(drawn) > 1:
+        lines += [f"Note on {escaped(run['title'])}: {escaped(note)}.\n" for run in drawn for note in run["notes"]]
         lines += _table(("run", "beta", "verdict", "in use", "nats", "step", "alerts"), map(_side_by_side, drawn))
     elif drawn:
         lines += _reason(drawn[0])

@@ -19,9 +19,14 @@ OTHERS = {
 
 
 def test_every_picture_is_used_and_every_used_one_is_there() -> None:
-    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
-    used = {name for page in pages for name in re.findall(r"images/([\w.\-]+)", page.read_text(encoding="utf-8"))}
-    assert used == {path.name for path in IMAGES.iterdir()}
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    used = {
+        (page.parent / link).resolve()
+        for page in pages
+        for link in re.findall(r"\(([\w./-]*images/[\w.-]+)\)", page.read_text(encoding="utf-8"))
+    }
+    assert {path.name for path in used if path.parent == IMAGES} == {path.name for path in IMAGES.iterdir()}
+    assert all(path.exists() for path in used)
 
 
 def test_every_picture_is_made_by_a_command() -> None:
