@@ -53,6 +53,8 @@ def test_a_large_share_in_the_first_second_is_said_as_seconds_of_the_start_allow
         assert "165" not in text
     later = replace(first, health=replace(first.health, overhead=0.0096))
     assert plain_line(later).endswith("overhead 1.0%")
+    chosen = replace(first, health=replace(first.health, overhead=0.2))  # as with max_overhead=0.2
+    assert plain_line(chosen).endswith("overhead 20.0%")
     alone = replace(first, health=replace(first.health, allowance_used=0.0, evaluations=1))
     assert plain_line(alone).endswith("overhead not known yet")
 

@@ -13,7 +13,7 @@ from records import make_alert
 from bench.pictures.moving import moving
 from polar_monitor.alerts.alert import AlertKind
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 MOTION = re.compile(r"@media \(prefers-reduced-motion:no-preference\)\{(.*)\}</style>", re.DOTALL)
 
 
