@@ -196,8 +196,8 @@ class PolarMonitor(Results):
         model = None if self._model is None else self._model()
         if not self._arguments or model is None:
             return
-        name = latent.parts[0].name.replace("/", ".") or "output"
-        name = f"{self.name}.{name}" if self.name else name
+        name = ".".join(filter(None, (self.name, latent.parts[0].name.replace("/", ".") or "output")))
+        name = f"{name}.{len(self.latents) + 1}" if name in self.latents else name
         folder = self.log_dir
         own = dict.fromkeys(("mean", "logvar", "var", "std", "logstd", "example", "prior")) | {"latents": "main"}
         own |= {"latent": latent, "name": name, "log_dir": folder, "sinks": None if folder else (), "console": False}

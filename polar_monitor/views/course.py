@@ -115,12 +115,12 @@ class Course:
 
     @cached_property
     def alerts(self) -> list[Alert]:
-        """Alerts so far, oldest first, amended ones in their last form."""
+        """Alerts so far by step, oldest first; amended ones in their last form, with its step."""
         alerts: list[Alert] = []
         for point in self.points:
             for alert in point.alerts:
                 add_alert(alerts, alert)
-        return alerts
+        return sorted(alerts, key=lambda alert: alert.step)
 
     def newest(self, name: str) -> Point | None:
         """Return the newest evaluation in which one of `ARRAYS` is known, as the drift, or the worth by a probe."""

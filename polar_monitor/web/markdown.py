@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from ..views.rows import with_detail
+
 MAX_SHOWN = 24
 """Rows of a table of dimensions."""
 
@@ -47,7 +49,7 @@ def _rows(run: dict[str, Any]) -> list[dict[str, Any]]:
 def _dimension(row: dict[str, Any]) -> list[str]:
     nats = row["nats"][-1]
     number = "–" if nats is None else f"{nats:.2f}"
-    return [str(row["dimension"]), row["state"], number, f"{row['since']:,}", f"{row['next']} {row['detail']}".strip()]
+    return [str(row["dimension"]), row["state"], number, f"{row['since']:,}", with_detail(row)]
 
 
 def _side_by_side(run: dict[str, Any]) -> list[str]:
