@@ -47,6 +47,8 @@ def run(options: argparse.Namespace) -> int:
         raise PolarMonitorError(f"{str(log.path)!r}: {log.problem}")
     if not points:
         complain(COMMAND, f"{log.path}: no evaluation yet, waiting for the first")
+    if log.bad_lines:
+        complain(COMMAND, next(note for note in log.notes if log.first_bad in note))
     while len(points) > options.lines:
         points.popleft()
     while True:

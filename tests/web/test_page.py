@@ -158,6 +158,11 @@ def test_the_keyboard_moves_cursor_and_choice(chromium: Any, reports: dict[str, 
         page.wait_for_function("document.querySelector('.slider output').textContent === 'step 600'")
         page.keyboard.press("ArrowDown")
         page.wait_for_selector(".row.selected[data-dimension='1']")
+        assert page.locator(".slider input").get_attribute("aria-valuetext") == "step 600"
+        page.keyboard.press("Enter")
+        assert "dim 3" in page.locator(".fold").text_content()
+        page.keyboard.press("Enter")
+        assert "▸ 2 more" in page.locator(".fold").text_content()
         page.keyboard.press("Escape")
         page.wait_for_function("!document.querySelector('.row.selected')")
         assert page.locator(".spoken tr").count() == 4

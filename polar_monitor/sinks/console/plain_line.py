@@ -8,8 +8,11 @@ from ...errors import printable
 from ...evaluation import Evaluation
 from ..scalars import LETTERS, label_letters
 
-MAX_SHARE = 0.1
-"""Share of the loop's time beyond which the seconds of the start allowance are shown, while some are spent."""
+MAX_SHARE = 0.25
+"""Share of the loop's time beyond which the seconds of the start allowance are shown, while some are spent.
+
+A smaller one is one that a user may have chosen as `max_overhead`.
+"""
 
 
 def plain_line(evaluation: Evaluation, total: int | None = None) -> str:
