@@ -1,4 +1,4 @@
-"""Lifelines of eleven causes of collapse, from the logs that their runs would have: the pictures of the page on collapse.
+"""Lifelines of eleven causes of collapse, from the logs of their runs: the pictures of the page on collapse.
 
 A stored run is written as the `polar.jsonl` of a monitor that looks every 20 steps, and `polar_monitor.plot` draws it.
 """
@@ -9,7 +9,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from polar_monitor.alerts.alert import Alert, AlertKind
 from polar_monitor.alerts.alert_rules import AlertRules
 from polar_monitor.evaluation import Evaluation, Health
 from polar_monitor.plot import lifelines
@@ -33,17 +32,11 @@ CAUSES = {
     "never-in-use": ("never-1", 1000, "β is far too large from the first step"),
 }
 """Picture: the stored run, the step at which one looks, and what happens in it."""
-MARKS = {AlertKind.FADING: ("v", 0.5), AlertKind.LOST: ("x", 0.1), AlertKind.SETTLING: ("o", 0.1)}
-"""Marker of an alert, and its height above the row."""
-OF_MODEL = {AlertKind.DRAIN: "DRAIN", AlertKind.COLLAPSE: "COLLAPSE", AlertKind.VARIANCE_COLLAPSE: "σ → 0"}
 WIDTH, MIN_HEIGHT = 8.0, 1.7
 
 
-def write_log(run: Run, until: int, folder: Path) -> tuple[Path, tuple[Alert, ...]]:
-    """Write the log of a run up to a step, its loop logging β, the learning rate and the reconstruction term.
-
-    Returns the path and the alerts.
-    """
+def write_log(run: Run, until: int, folder: Path) -> Path:
+    """Write the log of a run up to a step, its loop logging β, the learning rate and the reconstruction term."""
     seen = [o for o in observations(run, told=True) if o.step <= until]
     alerts = raised(seen, run.warmup, AlertRules())
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,38 +52,17 @@ def write_log(run: Run, until: int, folder: Path) -> tuple[Path, tuple[Alert, ..
         seconds = float(o.step)
         sink.write(Evaluation(o.step, seconds, "", "train", o.observed, o.snapshot, o.regime, own, health, o.context))
     sink.close()
-    return path, alerts
+    return path
 
 
 def draw(run: Run, until: int, title: str, folder: Path) -> Any:
-    """Return the lifelines of one run as a figure, with a mark for the first alert of each kind."""
-    path, alerts = write_log(run, until, folder)
-    figure = lifelines(path)
+    """Return the lifelines of one run as a figure."""
+    figure = lifelines(write_log(run, until, folder))
+    figure.set_size_inches(WIDTH, max(figure.get_figheight() * 0.85, MIN_HEIGHT))
     (axes,) = figure.axes
-    figure.set_size_inches(WIDTH, max(figure.get_figheight() * 0.8, MIN_HEIGHT))
     axes.set_xlim(left=0)
-    labels = zip(axes.get_yticks(), axes.get_yticklabels(), strict=True)
-    rows = {int(text[4:]): float(low) for low, label in labels if (text := label.get_text()).startswith("dim ")}
-    marked = set()
-    for alert in alerts:
-        for j in set(alert.dimensions) & rows.keys() if alert.kind in MARKS else ():
-            if (alert.kind, j) not in marked:
-                marked.add((alert.kind, j))
-                marker, height = MARKS[alert.kind]
-                edge, face = ("white" if marker == "v" else "black"), ("white" if marker == "o" else "black")
-                axes.plot(alert.step, rows[j] + height, marker, mec=edge, mfc=face, ms=6)
-    first: dict[str, int] = {}
-    for alert in alerts:
-        if alert.kind in OF_MODEL:
-            first.setdefault(OF_MODEL[alert.kind], alert.step)
-    for place, (text, step) in enumerate(first.items()):
-        axes.axvline(step, color="black", lw=0.8, ls="--")
-        axes.annotate(
-            text, (step, 1.0), xycoords=("data", "axes fraction"), fontsize=7, va="bottom",
-            ha="right" if place == 0 and len(first) > 1 else "left",
-        )  # fmt: skip
-    verdict, last = axes.get_title(loc="left").partition(":")[0], run.steps[run.steps <= until][-1]
-    axes.set_title(f"{title} (at step {last:,}: {verdict})", fontsize=9, loc="left", pad=14)
+    verdict, last = figure.get_suptitle().partition(":")[0], run.steps[run.steps <= until][-1]
+    figure.suptitle(f"{title} (at step {last:,}: {verdict})", fontsize=10, x=0.01, ha="left")
     return figure
 
 

@@ -25,7 +25,7 @@ BINS = np.linspace(-8.0, 0.8, 56)
 
 
 def train(steps: int) -> tuple[Any, Any]:
-    """Train the model of examples/mixed_dimension.py; return the regime of all inputs and their log-variances (n, D)."""
+    """Train the model of examples/mixed_dimension.py; return the regime of all inputs and log-variances (n, D)."""
     torch.manual_seed(0)
     images, _ = data.conditional(8192, share=0.5)
     model = BetaVae(images.shape[1], latents=6)
