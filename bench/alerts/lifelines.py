@@ -1,4 +1,4 @@
-"""Lifelines of eleven causes of collapse, from the logs of their runs: the pictures of the page on collapse.
+"""Lifelines of eleven causes of collapse, from the logs that their runs would have: pictures of the page on collapse.
 
 A stored run is written as the `polar.jsonl` of a monitor that looks every 20 steps, and `polar_monitor.plot` draws it.
 """
@@ -32,7 +32,7 @@ CAUSES = {
     "never-in-use": ("never-1", 1000, "β is far too large from the first step"),
 }
 """Picture: the stored run, the step at which one looks, and what happens in it."""
-WIDTH, MIN_HEIGHT = 8.0, 1.7
+MIN_HEIGHT = 1.9
 
 
 def write_log(run: Run, until: int, folder: Path) -> Path:
@@ -56,13 +56,16 @@ def write_log(run: Run, until: int, folder: Path) -> Path:
 
 
 def draw(run: Run, until: int, title: str, folder: Path) -> Any:
-    """Return the lifelines of one run as a figure."""
+    """Return the lifelines of one run up to a step as a figure."""
     figure = lifelines(write_log(run, until, folder))
-    figure.set_size_inches(WIDTH, max(figure.get_figheight() * 0.85, MIN_HEIGHT))
+    verdict = figure.get_suptitle().partition(":")[0]
+    figure.suptitle(f"{title} (verdict: {verdict})", fontsize=10, x=0.01, ha="left")
+    figure.set_size_inches(9.0, max(0.85 * figure.get_figheight(), MIN_HEIGHT))
     (axes,) = figure.axes
     axes.set_xlim(left=0)
-    verdict, last = figure.get_suptitle().partition(":")[0], run.steps[run.steps <= until][-1]
-    figure.suptitle(f"{title} (at step {last:,}: {verdict})", fontsize=10, x=0.01, ha="left")
+    for area in axes.collections:
+        if area.get_hatch() == "....":
+            area.set_hatch(".")  # each dot is a path of the SVG
     return figure
 
 

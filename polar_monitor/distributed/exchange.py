@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import torch
-import torch.distributed as dist
 from numpy.typing import NDArray
 
 from ..errors import PolarMonitorError
+from .ranks import Ranks
 from .share import KINDS, Share, in_order, quotas
 
 COUNTS = 8
@@ -25,26 +24,6 @@ PER_RANK = 3
 """Numbers in the first vector for each rank and mode: form, rows, mantissa."""
 ABSENT = 0
 """Form of a rank that has seen no row."""
-GONE = (
-    "sync: expected a process group that exists, got one that is gone: call sync() before "
-    "torch.distributed.destroy_process_group()"
-)
-
-
-class Ranks:
-    """Ranks of a process group of `torch.distributed`; None is the default group."""
-
-    def __init__(self, group: Any = None) -> None:
-        self.group = group
-        self.rank, self.size = dist.get_rank(group), dist.get_world_size(group)
-
-    def sum(self, vector: NDArray[Any]) -> NDArray[Any]:
-        """Return the sum of a vector over the ranks."""
-        tensor = torch.from_numpy(vector)
-        if "nccl" in str(dist.get_backend(self.group)):
-            tensor = tensor.cuda()
-        dist.all_reduce(tensor, group=self.group)
-        return tensor.cpu().numpy()
 
 
 class Exchanged(NamedTuple):
@@ -60,18 +39,6 @@ class Exchanged(NamedTuple):
     """Bytes of both vectors."""
     without_rows: int
     """Number of ranks that have no row in any mode."""
-
-
-def is_shared(group: Any = None) -> bool:
-    """Return True in a process group of several ranks. Raises PolarMonitorError for a group that is gone."""
-    try:
-        if dist.is_available() and dist.is_initialized():
-            return bool(dist.get_rank(group) >= 0 and dist.get_world_size(group) > 1)  # the first knows what is gone
-    except ValueError as gone:
-        raise PolarMonitorError(f"{GONE}: {gone}") from gone
-    if group is not None:
-        raise PolarMonitorError(GONE)
-    return False
 
 
 def exchange(

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from .._torch_compat import is_capturing
 from ..alerts.alert_log import AlertLog
 from ..capture.hooks import HookSet
 from ..evaluation import Evaluation, Health
@@ -98,7 +99,7 @@ class EvaluationLoop:
             return
         due = self.schedule.count()
         looks = self.search is not None and self.schedule.steps >= self.search.due
-        if not (due or looks) or self.publisher.busy:
+        if not (due or looks) or self.publisher.busy or is_capturing():  # CUDA may end the capture at a copy or a query
             return
         self.schedule.start_charging()
         try:

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..alerts.alert_log import AlertLog
 from ..context import Context
-from ..distributed.exchange import GONE, Ranks, exchange, is_shared
+from ..distributed.exchange import exchange
+from ..distributed.ranks import GONE, Ranks, is_shared
 from ..distributed.share import Share
 from ..errors import PolarMonitorError, warn
 from ..evaluation import Evaluation, Health
