@@ -1,6 +1,6 @@
 """Hook of mkdocs: files outside of docs/ that a page links to become pages, and examples join the navigation.
 
-The same Markdown works in a clone, where `../examples/plain_loop.py` is a file, and on the site, where it is a page
+The same Markdown works in a clone, where `../examples/quick_start.py` is a file, and on the site, where it is a page
 with the code.
 """
 

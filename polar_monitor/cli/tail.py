@@ -47,6 +47,8 @@ def run(options: argparse.Namespace) -> int:
         raise PolarMonitorError(f"{str(log.path)!r}: {log.problem}")
     if not points:
         complain(COMMAND, f"{log.path}: no evaluation yet, waiting for the first")
+    if log.bad_lines:
+        complain(COMMAND, next(note for note in log.notes if log.first_bad in note))
     while len(points) > options.lines:
         points.popleft()
     while True:
@@ -81,7 +83,7 @@ def line_of(record: dict[str, Any], point: Point) -> str:
     if not record["labels"]:
         return printable(f"{head}  nothing observed", keep="")
     use = f"{record['in_use']} of {record['dimensions']} in use"
-    words = [head, f"{record['verdict']:<13}", use, f"{record['nats']:8.3f} nats"]
+    words = [head, f"{record['verdict']:<10}", f"{use:<17}", f"{record['nats']:8.3f} nats"]
     words += [f"{name} {value:.4g}" for name, value in record["context"].items() if name != "weight_decay" or value]
     words += [] if point.overhead is None else [overhead_words(point.overhead, point.allowance_used, point.number)]
     return printable("  ".join(words), keep="")

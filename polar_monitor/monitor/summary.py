@@ -24,6 +24,8 @@ from ..statistics.snapshot import Snapshot
 
 MIN_NOT_FINITE = 0.01
 """Share of the window that is NaN or infinite, and is named from there on."""
+OLD_SHARE, OLD_STEPS = 0.5, 100
+"""Share of the steps, and steps, after which the newest evaluation is too old to speak for the model."""
 SILENT = "likely causes: " + "; ".join(KIND_ADVICE[AlertKind.SILENT].causes)
 """Likely causes of a silence, as text."""
 
@@ -72,7 +74,8 @@ def summary(
     regime = regime if regime.snapshot is snapshot else replace(regime, snapshot=snapshot)
     now = "" if health.steps == snapshot.step else f" (training is at step {health.steps:,})"
     head = [f"step {snapshot.step:,}{now}: {regime.verdict}; {counts(regime)}"]
-    facts = [f"from {snapshot.n:,} rows{_steps_of_rows(snapshot)}", *regime.reasons, *_not_finite(snapshot)]
+    facts = [f"from {snapshot.n:,} rows{_steps_of_rows(snapshot)}", *_age(snapshot.step, health.steps)]
+    facts += [*regime.reasons, *_not_finite(snapshot)]
     facts += [left_out(snapshot)] if left_out(snapshot) else []
     head += [line for fact in facts for line in wrapped(fact, width)]
     notes = [] if worth is None else [heading(worth), *worth.sentences()]
@@ -141,6 +144,13 @@ def _not_finite(s: Snapshot) -> Iterator[str]:
         up_to, their = ("", "its") if len(which) == 1 else ("up to ", "their")
         lost = f"{up_to}{share[worst]:.0%} of the rows of {named(which)} are NaN or infinite"
         yield f"{lost}; {their} numbers are those of the other rows"
+
+
+def _age(evaluated: int, now: int) -> list[str]:
+    """Return a line on an evaluation of long ago, as on a busy machine or with an `every` that never came again."""
+    if now - evaluated < max(OLD_STEPS, OLD_SHARE * now):
+        return []
+    return [f"that was {now - evaluated:,} steps ago: monitor.evaluate(batch) judges the model as it is now"]
 
 
 def _steps_of_rows(s: Snapshot) -> str:

@@ -53,6 +53,23 @@ def test_tail_prints_the_newest_lines_and_their_alerts(run: Path, capsys: pytest
     assert err == ""
 
 
+def test_lines_that_are_left_out_are_said_by_every_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    log = write_log(tmp_path / "run", falling_run())
+    log.write_bytes(log.read_bytes() + b"[1]\n")
+    for words in (
+        ["tail", "run", "--once"],
+        ["check", "run"],
+        ["compare", "run"],
+        ["report", "run"],
+        ["export", "run"],
+    ):
+        assert main(words) == 0
+        assert "1 line is left out" in capsys.readouterr().err, words
+
+
 def test_tail_as_json_is_an_object_a_line(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tail", str(run), "--once", "--json"]) == 0
     records = [json.loads(line, parse_constant=pytest.fail) for line in capsys.readouterr().out.splitlines()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -157,6 +158,11 @@ def test_the_keyboard_moves_cursor_and_choice(chromium: Any, reports: dict[str, 
         page.wait_for_function("document.querySelector('.slider output').textContent === 'step 600'")
         page.keyboard.press("ArrowDown")
         page.wait_for_selector(".row.selected[data-dimension='1']")
+        assert page.locator(".slider input").get_attribute("aria-valuetext") == "step 600"
+        page.keyboard.press("Enter")
+        assert "dim 3" in page.locator(".fold").text_content()
+        page.keyboard.press("Enter")
+        assert "▸ 2 more" in page.locator(".fold").text_content()
         page.keyboard.press("Escape")
         page.wait_for_function("!document.querySelector('.row.selected')")
         assert page.locator(".spoken tr").count() == 4
@@ -302,6 +308,8 @@ def test_views_are_saved_as_pictures_and_tables(chromium: Any, reports: dict[str
             assert saved.startswith(starts[kind])
             if kind == "SVG":
                 assert b"fill: rgb(" in saved
+                assert b'viewBox="-14 -14 ' in saved
+                assert b"background: rgb(255, 255, 255)" in saved
 
 
 def test_without_uplot_the_picture_is_drawn_all_the_same(
@@ -312,3 +320,10 @@ def test_without_uplot_the_picture_is_drawn_all_the_same(
     write_report([tmp_path], tmp_path / "x.html")
     with opened(chromium, (tmp_path / "x.html").as_uri()) as page:
         assert page.locator(".timeline svg .line").count() == 3
+        assert page.locator(".timeline svg .own.band").count() == 3
+        assert page.locator(".timeline svg .flag").count() == 2
+        names = page.locator(".timeline svg .seriesname")
+        places = {name.text_content(): float(name.get_attribute("y")) for name in names.all()}
+        assert sorted(places, key=lambda name: places[name]) == ["dim 1", "dim 0", "dim 4"]
+        heights = sorted(places.values())
+        assert min(b - a for a, b in itertools.pairwise(heights)) >= 12

@@ -8,12 +8,15 @@ from ...errors import printable
 from ...evaluation import Evaluation
 from ..scalars import LETTERS, label_letters
 
-MAX_SHARE = 0.1
-"""Share of the loop's time beyond which the seconds of the start allowance are shown, while some are spent."""
+MAX_SHARE = 0.25
+"""Share of the loop's time beyond which the seconds of the start allowance are shown, while some are spent.
+
+A smaller one is one that a user may have chosen as `max_overhead`.
+"""
 
 
 def plain_line(evaluation: Evaluation, total: int | None = None) -> str:
-    """Return step, verdict, counts of labels, total information and own time on one line."""
+    """Return step, verdict, counts of labels, total information and own time on one line, of 80 columns mostly."""
     goal = "" if total is None else f"/{total}"
     series = "/".join(part for part in (evaluation.name, "" if evaluation.mode == "train" else evaluation.mode) if part)
     series = printable(series, keep="")
@@ -22,10 +25,10 @@ def plain_line(evaluation: Evaluation, total: int | None = None) -> str:
     if s is None or regime is None:
         return f"{head}  nothing observed"
     letters = label_letters(regime.labels)
-    counts = "  ".join(f"{label} {letters.count(letter)}" for letter, label in LETTERS.items())
+    counts = "  ".join(f"{n} {label}" for letter, label in LETTERS.items() if (n := letters.count(letter)))
     total_nats = float(np.nansum(s.information))
     overhead = overhead_words(health.overhead, health.allowance_used, health.evaluations)
-    return f"{head}  {regime.verdict:<13}  {counts}  {total_nats:7.3f} nats  {overhead}"
+    return f"{head}  {regime.verdict:<10}  {counts:<17}  {total_nats:6.2f} nats  {overhead}"
 
 
 def overhead_words(overhead: float, allowance_used: float, evaluations: int) -> str:

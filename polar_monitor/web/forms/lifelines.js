@@ -22,7 +22,7 @@ export function lifelines(state, width) {
   const end = Math.max(now + reach * 0.02, ...ends);
   const x = linear(first, end, LEFT, width - right), xs = run.steps.map(x);
   const open = new Set();
-  const holder = html("div", { class: "lifelines", tabindex: 0, role: "group", "aria-label": `Lifelines. ${run.text} Arrow keys move the step and choose a dimension.` });
+  const holder = html("div", { class: "lifelines", tabindex: 0, role: "group", "aria-label": `Lifelines. ${run.text} Arrow keys move the step and choose a dimension${run.folded.length ? ", Enter lists the folded ones" : ""}.` });
   let cursor, heads, numbers, marks;
 
   function mark(y, alert) {
@@ -120,6 +120,7 @@ export function lifelines(state, width) {
     if (event.key in moves) state.setStep(run.steps[Math.max(0, Math.min(moves[event.key], run.steps.length - 1))]);
     else if (event.key === "ArrowDown" && row + 1 < rows.length) state.select(rows[row + 1].dimension);
     else if (event.key === "ArrowUp" && row > 0) state.select(rows[row - 1].dimension);
+    else if (event.key === "Enter" && run.folded.length) { if (open.size) open.clear(); else run.folded.forEach((_, place) => open.add(place)); draw(); }
     else if (event.key === "Escape") { state.setStep(null); if (state.selected !== null) state.select(state.selected); }
     else return;
     event.preventDefault();

@@ -441,3 +441,37 @@ def test_arguments_fit_where_the_model_gives_the_same_numbers_again() -> None:
     assert steps(model, 20, lambda x: model(x)[0]) == []
     assert "confirmed" in monitor.explain()
     monitor.detach()
+
+
+class Nodes(nn.Module):
+    """A graph autoencoder: its own forward draws the sample and relates the nodes."""
+
+    def __init__(self, names: tuple[str, str]) -> None:
+        super().__init__()
+        self.names, self.body = names, nn.Linear(X, 16)
+        for name in names:
+            setattr(self, name, nn.Linear(16, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.body(x).relu()
+        mean, logstd = (getattr(self, name)(h) for name in self.names)
+        z = mean + logstd.exp() * torch.randn_like(mean)
+        return (z @ z.T).sigmoid()
+
+
+def test_a_graph_whose_own_forward_draws_the_sample_is_no_policy() -> None:
+    model = Nodes(("conv_mu", "conv_logstd"))
+    monitor = watched(model)
+    assert steps(model, 40) == []
+    assert monitor.explain().startswith("mean from 'conv_mu', logstd from 'conv_logstd'")
+    assert monitor.snapshot() is not None
+    monitor.detach()
+
+
+def test_a_graph_without_names_is_one_warning_with_the_true_line() -> None:
+    model = Nodes(("gc2", "gc3"))
+    watched(model)
+    told = steps(model, 60)
+    assert len(told) == 1
+    assert '    attach(model, mean="gc2", logstd="gc3")' in told[0]
+    assert "<" not in told[0]
