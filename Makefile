@@ -11,5 +11,5 @@ docs: # needs the extra `docs`; the site is in build/site
 	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict
 	python -m pytest tests/test_docstrings.py tests/test_examples.py tests/test_language.py
 integrations: # installs every framework and tracker that fits beside the others; aim needs an environment of its own
-	python -m pip install -e ".[test,lightning,transformers,ignite,scvi,diffusers,pythae,pyro,torch_geometric,torchmetrics,wandb,mlflow,trackio]"
+	python -m pip install -e ".[test,lightning,transformers,ignite,scvi,diffusers,pythae,pyro,torch-geometric,torchmetrics,wandb,mlflow,trackio]"
 	python -m pytest -m integrations
