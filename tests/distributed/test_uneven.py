@@ -18,6 +18,18 @@ def test_ranks_that_end_at_different_steps_merge_after_the_join(tmp_path, size):
         assert f"merged from {size} ranks" in " ".join(summary.split())
 
 
+@pytest.mark.parametrize("size", [2, pytest.param(4, marks=pytest.mark.slow)])
+def test_a_monitor_in_a_join_merges_while_ranks_have_different_batches(tmp_path, size):
+    results = start.run("ranks.uneven:joined_in_the_loop", size, tmp_path)
+    longest = max(results, key=lambda result: len(result[1]))[1]
+    for same_weights, merges, last, evaluations in results:
+        assert same_weights
+        assert merges == longest[: len(merges)]
+        assert last == results[0][2]
+        assert evaluations == results[0][3] >= 4
+        assert last[0][5]["rows"] == sum(uneven.BATCHES[:size]) * 64
+
+
 @pytest.mark.parametrize("empty", [1, pytest.param(0, marks=pytest.mark.slow)])
 def test_a_rank_that_has_not_decided_gets_the_labels_of_the_others_and_says_so(tmp_path, empty):
     results = start.run("ranks.uneven:undecided", 2, tmp_path, empty)

@@ -163,6 +163,15 @@ def test_an_alert_that_amends_another_takes_its_line() -> None:
     assert "step 140 FADING (amends that of step 100)" in text
 
 
+def test_alerts_stand_in_the_order_of_their_steps_the_newest_last() -> None:
+    view, terminal = live()
+    first, drain = replace(make_alert(100, 2), dimensions=(2,)), make_alert(120, None, AlertKind.DRAIN)
+    shown(view, terminal, labels=(ACTIVE,) * 3, alerts=(first, drain))
+    amended = replace(first, step=140, dimension=None, dimensions=(1, 2), amends=100)
+    lines = shown(view, terminal, step=140, labels=(ACTIVE,) * 3, alerts=(amended,)).splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("step 1") and ":" in line] == ["120", "140"]
+
+
 def test_more_dimensions_than_lines_shows_those_with_most_nats() -> None:
     view, terminal = live(height=16)
     text = shown(view, terminal, labels=(ACTIVE,) * 100, information=[j / 50 for j in range(100)])

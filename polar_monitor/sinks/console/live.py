@@ -129,7 +129,7 @@ class LiveConsole:
     def _newest(self) -> list[Text]:
         """Return the newest alerts in up to a third of the terminal; the newest one is complete and the last."""
         lines: list[Text] = []
-        for alert in reversed(self._alerts):
+        for alert in sorted(self._alerts, key=lambda one: one.step, reverse=True):
             text = textwrap.wrap(format_alert(alert), self._terminal.width, subsequent_indent="  ")
             if lines and len(lines) + len(text) > self._terminal.height // 3:
                 break

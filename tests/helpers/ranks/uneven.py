@@ -9,6 +9,7 @@ from torch.distributed.algorithms.join import Join
 from torch.nn.parallel import DistributedDataParallel
 
 import polar_monitor
+from polar_monitor.distributed.join import JoinableMonitor
 
 from .tasks import Vae, new, observe, record, rows
 
@@ -40,6 +41,28 @@ def joined(rank):
     again = record(monitor.sync())
     monitor.detach()
     return all(map(torch.equal, *weights)), merged, again, monitor.summary()
+
+
+def joined_in_the_loop(rank):
+    """Train with `Join` and uneven batches, and merge in the loop."""
+    weights, merges = [], []
+    for watch in (False, True):
+        torch.manual_seed(0)
+        model = DistributedDataParallel(Vae())
+        monitor = polar_monitor.attach(model, sinks=(), every=5, max_overhead=1.0) if watch else None
+        optimizer = torch.optim.SGD(model.parameters(), 1e-2)
+        torch.manual_seed(1 + rank)
+        with Join([model, JoinableMonitor(monitor)] if watch else [model]):
+            for batch in batches(rank):
+                optimizer.zero_grad()
+                model(batch).backward()
+                optimizer.step()
+                if monitor is not None:
+                    merges += [one.observed for one in monitor.sync(due=True)]
+        weights.append([p.detach().clone() for p in model.parameters()])
+    last, evaluations = record(monitor.sync()), monitor.health().evaluations
+    monitor.detach()
+    return all(map(torch.equal, *weights)), merges, last, evaluations
 
 
 class Unnamed(nn.Module):
