@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from ..arrays.spread import ARGUMENTS
 from .module_names import parent
 
+PLACEHOLDER = "<module>"
+"""Stands for the name of a module in lines that nothing is known for."""
 MAX_LINES = 16
 """Lines that an error proposes."""
 MAX_NAMES = 25
@@ -60,8 +62,8 @@ def nothing(encoders: dict[str, bool], modules: Iterable[str], outside: list[str
     `encoders` are modules named encoder, with True for each that may carry both sides; `outside` are modules named as a
     mean or spread inside another part than the encoder.
     """
-    lines = ['attach(model, mean="<module>", logvar="<module>")   # two modules']
-    for name, both in (encoders or {"<module>": True}).items():
+    lines = [f'attach(model, mean="{PLACEHOLDER}", logvar="{PLACEHOLDER}")   # two modules']
+    for name, both in (encoders or {PLACEHOLDER: True}).items():
         if both:
             lines.append(f"{_latent_line(name)}   # one module whose output carries both")
         lines.append(f"{_mean_line(name)}   # an autoencoder: no variance")

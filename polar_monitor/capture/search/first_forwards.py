@@ -22,6 +22,7 @@ from ...discovery.evidence.seen import Seen
 from .calls import calls_of
 from .late import frozen_outcome, late_outcome
 from .look import Blocks, Look
+from .open_levels import STEPS_FOR_OPEN, OpenLevels
 from .outcome import Given, HeldGiven, Outcome, code_outcome, outcome_of
 
 MAX_STEPS = 50
@@ -68,6 +69,8 @@ class FirstForwards:
         """True once the user knows that the first steps did not decide."""
         self._has_warned = False
         """True if that was a warning."""
+        self._levels: OpenLevels | None = None
+        """Rest of the search, once the first latents of a hierarchical model are confirmed."""
         self.ended = False
 
     @property
@@ -129,10 +132,14 @@ class FirstForwards:
         self._seen = seen
         self._looked += 1
         outcome = self._decide()
+        if outcome is not None and self._goes_on(outcome):
+            self._set(self._wanted())
+            assert self._levels is not None
+            return outcome._replace(why=self._levels.why)
         if outcome is None:
             may_be_code = self._given.latent is None or self._given.latent.kind is None
             is_needed = self._wants_all or (may_be_code and not self._is_late and self._codes.best() is not None)
-            late = (LATE_PAUSE if self._judge.modules() else self._steps) if self._is_late else 0
+            late = (LATE_PAUSE if self._judge.modules() or self._levels else self._steps) if self._is_late else 0
             self._pause = 0 if is_needed else max(self._judge.pause, late)
             self._rest(perf_counter() - began[0], thread_time() - began[1])
             self._set(None if self._pause or self._rest_until else self._wanted())
@@ -165,6 +172,9 @@ class FirstForwards:
         confirmed, model = self._judge.confirmed(), self._model()
         if model is None:
             return None
+        if self._levels is not None:
+            confirmed = self._with_calls(confirmed)
+            return None if self._wants_all else self._levels.add(model, confirmed)
         code = self._codes.best()
         if code is not None and not self._judge.modules() and not self._judge.is_cut:
             return code_outcome(model, code, self._given)
@@ -173,6 +183,12 @@ class FirstForwards:
             return None
         confirmed = self._with_calls(confirmed)
         return None if self._wants_all else outcome_of(model, confirmed, self._given, self._is_late, self._seen)
+
+    def _goes_on(self, outcome: Outcome) -> bool:
+        """Return True if the search goes on after an outcome, for further latents of a hierarchical model."""
+        if self._levels is None and outcome.reading is not None and self._given.wants_all:
+            self._levels, self._is_late = OpenLevels(self._judge, outcome, self._judge.confirmed()), False
+        return self._levels is not None
 
     def _with_calls(self, confirmed: list[Reading]) -> list[Reading]:
         """Return confirmed readings with the calls of their modules that are recorded, or ask for a step that shows."""
@@ -190,6 +206,8 @@ class FirstForwards:
         """
         given, model = self._given, self._model()
         is_over = self._spent > MAX_SECONDS
+        if self._levels is not None:
+            return self._of_levels(self._levels, is_over or model is None or self._is_frozen)
         if not is_over and self._steps < (MAX_STEPS_TO_CONFIRM if given.is_watched else MAX_STEPS):
             return None
         was_late, self._is_late = self._is_late, True
@@ -207,5 +225,14 @@ class FirstForwards:
                 outcome = None
         is_reported = outcome is not None and (outcome.reading is not None or (outcome.warning and given.is_named))
         if not goes_on or is_reported:
+            self.stop()
+        return outcome
+
+    def _of_levels(self, levels: OpenLevels, is_over: bool) -> Outcome | None:
+        """Return the warning about latents that stay open, or None; the search ends where nothing is possible."""
+        is_last = is_over or self._steps >= MAX_STEPS_LATER
+        outcome = levels.late(self._steps, is_last)
+        self._is_late = self._steps >= STEPS_FOR_OPEN
+        if is_last or (self._is_late and not self._judge.ranked()):
             self.stop()
         return outcome

@@ -16,6 +16,7 @@ from ...discovery.unwrap import unwrap
 from ..undisturbed import call, undisturbed
 from .calls import calls_of
 from .look import Look
+from .open_levels import open_readings, warning_of
 from .outcome import Given, Outcome, code_outcome, outcome_of
 
 MAX_FORWARDS = 8
@@ -29,7 +30,7 @@ class Findings:
     latents: tuple[Reading, ...]
     """The latents, the one nearest to the decoder last."""
     candidates: tuple[Reading, ...] = ()
-    """Readings that the forwards leave open, the most likely first; empty if a latent was found."""
+    """Readings that the forwards leave open, the most likely first; beside latents those that may be others."""
     code: Code | None = None
     """The code of an autoencoder, if there is no latent with a sample."""
     reason: str = ""
@@ -39,7 +40,12 @@ class Findings:
         """Return what they mean for the latent that names or arguments gave."""
         if self.code is not None:
             return code_outcome(model, self.code, given)
-        return outcome_of(model, self.latents, given)
+        outcome = outcome_of(model, self.latents, given)
+        if outcome is None or not (given.wants_all and self.candidates):
+            return outcome
+        text = warning_of(self.candidates, (), f"after {MAX_FORWARDS} forwards of the example", False)
+        why = outcome.why + "".join(f"; not confirmed: {one.doubt}" for one in self.candidates)
+        return outcome._replace(why=why, warning="; ".join(filter(None, (outcome.warning, text))))
 
     def __str__(self) -> str:
         if self.code is not None:
@@ -50,7 +56,9 @@ class Findings:
         lines = [f"{len(self.latents)} latent{'s' * (len(self.latents) != 1)}"]
         if not self.latents:
             lines = ["no latent for certain; candidates:"]
-        for reading in self.latents or self.candidates:
+        for reading in (*self.latents, *self.candidates):
+            if self.latents and reading in self.candidates[:1]:
+                lines.append("possible, but not certain:")
             lines.append(f"mean from {reading.mean}, {reading.form.name} from {reading.spread}: {reading.evidence}")
             lines.append(f"    {line_of(reading)}")
         return "\n".join(lines)
@@ -106,7 +114,8 @@ def look_at(model: nn.Module, batch: Any, evaluating: bool = False) -> Findings:
     latents = tuple(replace(reading, calls=calls_of(reading, seen)) for reading in judge.confirmed())
     code = codes.best()
     if latents:
-        return Findings(latents)
+        judge.settle(latents)
+        return Findings(latents, tuple(open_readings(judge)))
     candidates = tuple(reading for reading in judge.ranked() if reading.fit.fits)
     reasons = [*judge.remarks, codes.reason]
     if not model.training:

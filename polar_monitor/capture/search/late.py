@@ -13,7 +13,9 @@ from ...discovery.evidence.latents import agrees, line_of, line_of_latent
 from ...discovery.evidence.noise import MAX_DEVIATION
 from ...discovery.evidence.reading import RARE, Reading
 from ...discovery.evidence.seen import Seen
+from ...discovery.evidence.unseen.hidden_pairs import hidden_lines
 from ...discovery.latent import Latent
+from ...discovery.suggestions import PLACEHOLDER
 from .given_values import GivenValues
 from .near import explained_reading, near_reading
 from .outcome import Given, Outcome, outcome_of
@@ -42,7 +44,7 @@ def late_outcome(
     """Return the outcome after so many steps without one; `seen` are the tensors of the latest."""
     latent = given.latent
     if latent is None or not given.is_watched:
-        question = _question(given, judge, codes, steps)
+        question = _question(given, judge, codes, steps, seen)
         is_explained = bool(judge.remarks) or any(one.fit.fits for one in judge.ranked())
         near = None if is_explained else explained_reading(seen)
         return Outcome(warning=question) if near is None else Outcome(reading=near, asked=question)
@@ -118,7 +120,7 @@ def _contradiction(judge: Judge, rarity: float = inf) -> str:
     )
 
 
-def _question(given: Given, judge: Judge, codes: CodeJudge, steps: int) -> str:
+def _question(given: Given, judge: Judge, codes: CodeJudge, steps: int, seen: Sequence[Seen]) -> str:
     """Return the warning that asks for the latent: reasons, and the lines that the data do not contradict."""
     ranked, code = judge.ranked(), codes.best()
     reasons = [reading.doubt for reading in ranked if reading.doubt][:MAX_CANDIDATES]
@@ -130,6 +132,9 @@ def _question(given: Given, judge: Judge, codes: CodeJudge, steps: int) -> str:
         lines.append(f'    attach(model, mean="{code.mean.module}")   # {code.evidence}')
         if given.question.startswith("found "):  # a pair of heads whose sample no module takes
             lines.append(f"By the names: {given.question}")
+    is_shown = bool(lines or ranked) or codes.is_explained
+    if PLACEHOLDER in given.question and not is_shown and codes.gives_back:
+        lines += [f"    {line}   # {why}" for line, why in hidden_lines(seen, MAX_CANDIDATES + 1)]
     text = f"the first {steps} steps did not show a latent for certain{': ' if reasons else ''}{'; '.join(reasons)}"
     text += "" if text.endswith("?") else "."
     if lines:

@@ -135,9 +135,13 @@ def outcome_of(
         latent = latent_of(model, taken)
         why = latent.why
     others = tuple(reading for reading in confirmed if reading is not taken)
-    why += "".join(f"; another latent: mean from {other.mean} ({other.evidence})" for other in others)
-    beside = tuple(latent_of(model, other) for other in others)
-    return Outcome(latent, why, taken.calls.remark, taken, others=beside)
+    latents = tuple(latent_of(model, other) for other in others)
+    return Outcome(latent, why + beside(others), taken.calls.remark, taken, others=latents)
+
+
+def beside(others: Sequence[Reading]) -> str:
+    """Return words for latents beside the first one."""
+    return "".join(f"; another latent: mean from {other.mean} ({other.evidence})" for other in others)
 
 
 def _of_functions(latent: Latent, confirmed: Sequence[Reading], is_last: bool, seen: Sequence[Seen]) -> Outcome | None:

@@ -17,6 +17,7 @@ from .obstacles import LISTED, NOT_FINITE, is_listed, listed_code, not_finite
 from .pieces import Slot
 from .samples import SampleSlot, fingerprint, is_constant
 from .seen import F32, Seen, shown
+from .unseen.functional import PAIRS, code_through_function, relates_rows
 from .views import View
 
 MIN_STEPS = 3
@@ -62,6 +63,8 @@ class Code:
     """Name of the module that takes the code alone and gives the reconstruction; '' if no module does."""
     data_variance: float = 0.0
     """Variance of a number of the data over the rows that were seen; 0 if it is not known."""
+    function: str = ""
+    """Words for the model's output as a function of the code, if the decoder is no module."""
     spread: None = None
     form: None = None
 
@@ -79,6 +82,11 @@ class Code:
     def evidence(self) -> str:
         """The evidence in words."""
         width, of = prod(self.shape[1:]), prod(self.data[1:])
+        if self.function:
+            return (
+                f"the model's output is {self.function} of what {self.mean} gives, in {self.steps} steps: "
+                f"{width} numbers for the {of} of an input"
+            )
         after = "an output of its size" if self.output == self.data else f"an output of {self.output} for its pairs"
         return (
             f"{self.sample} is exactly what {self.mean} gives, in {self.steps} steps: {width} numbers for the {of} of "
@@ -96,7 +104,7 @@ class CodeJudge:
         self.is_explained = False
         """True if these say what has to be done: values are not finite, or a code is one of a list."""
         self.gives_back = False
-        """True if some output of the model has the size of its input, as a reconstruction has."""
+        """True if some output has the size of the model's input, as a reconstruction has, or relates its rows."""
         self._codes: dict[tuple[Slot, SampleSlot], list[int]] = {}
         self._latest: Code | None = None
 
@@ -133,9 +141,29 @@ def code_of(seen: Sequence[Seen]) -> tuple[Code | None, str]:
     if reason := not_finite(seen):
         return None, reason
     width = prod(data.shape[1:])
-    back = [entry for entry in seen if entry.is_output and (_gives_back(entry, data) or _relates(entry, data, seen))]
+    handed, reason = _code_of_modules(seen, data, width)
+    return (handed, reason) if handed is not None else (_code_of_function(seen, data), reason)
+
+
+def _code_of_function(seen: Sequence[Seen], data: Seen) -> Code | None:
+    """Return the code that the model's own forward decodes without a module; None if no output shows one."""
+    match = code_through_function(seen, data)
+    if match is None or _heads_of_a_sample(seen, match[0]) or is_listed(match[0].block, data.block):
+        return None
+    given, output, function = match
+    hints = {PAIRS} if relates_rows(output, data, seen) else (_words(given) | words_of(output.kind)) & HINTS
+    slot, mean = SampleSlot("", True, output.path, output.call, View("")), Slot(given.module, given.path, None)
+    variance = _variance_of(data.block)
+    return Code(
+        mean, slot, given.shape, given.order, 1, tuple(sorted(hints)), data.shape, output.shape, "", variance, function
+    )
+
+
+def _code_of_modules(seen: Sequence[Seen], data: Seen, width: int) -> tuple[Code | None, str]:
+    """Return the code that one module hands to another, or None, and why there is none."""
+    back = [entry for entry in seen if entry.is_output and _is_end(entry, data, seen)]
     if not back:
-        shapes = [str(entry.shape) for entry in seen if entry.is_output and entry.module == outermost]
+        shapes = [str(entry.shape) for entry in seen if entry.is_output and entry.module == data.module]
         gives = f"the model gives {', '.join(shapes)}" if shapes else "the model gives no tensor"
         return None, f"{gives} and takes {data.shape}: no output has the size of the input; a policy or a regressor?"
     end = back[-1].order
@@ -196,9 +224,15 @@ def _variance_of(block: F32 | None) -> float:
 
 
 def gives_back(seen: Sequence[Seen]) -> bool:
-    """Return True if an output of a step has the size of the model's input."""
+    """Return True if an output of a step has the size of the model's input, or relates its rows."""
     data = next((entry for entry in seen if entry.module == seen[0].module and not entry.is_output), None)
-    return data is not None and any(entry.is_output and _gives_back(entry, data) for entry in seen)
+    return data is not None and any(
+        entry.is_output and (_gives_back(entry, data) or relates_rows(entry, data, seen)) for entry in seen
+    )
+
+
+def _is_end(entry: Seen, data: Seen, seen: Sequence[Seen]) -> bool:
+    return _gives_back(entry, data) or _relates(entry, data, seen) or relates_rows(entry, data, seen)
 
 
 def _gives_back(entry: Seen, data: Seen) -> bool:

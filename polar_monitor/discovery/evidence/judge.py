@@ -38,6 +38,9 @@ class Judge:
         self._hint = hint
         self._trials: dict[SampleSlot, Trial] = {}
         self._rejected: set[SampleSlot] = set()
+        self._settled: list[Reading] = []
+        """Readings that are not looked for any more."""
+        self._wants_search = False
         self.steps = 0
         self.remarks: list[str] = []
         """Words for what the latest search saw that is no reading: noise of a constant σ."""
@@ -53,7 +56,8 @@ class Judge:
     @property
     def pause(self) -> int:
         """Steps that need not be looked at now, as nothing was in question in the latest; 0 while something is."""
-        return 0 if self._trials or self._unseen else PAUSES[min(self._searches, len(PAUSES) - 1)]
+        waits = self._trials or self._unseen or self._wants_search
+        return 0 if waits else PAUSES[min(self._searches, len(PAUSES) - 1)]
 
     def add(self, seen: Sequence[Seen], seconds: float = inf) -> None:
         """Take the tensors of one step: of all modules, or of `modules()` as it was before.
@@ -61,13 +65,12 @@ class Judge:
         A search for new samples ends after so many seconds of processor time, and one tensor; the next one goes on
         where it ended.
         """
-        step, shows_all = Step(seen), not self._trials
+        step, shows_all = Step(seen), not self.modules()
         self.steps += 1
-        for slot, trial in list(self._trials.items()):
+        self._wants_search = False
+        for trial in self._trials.values():
             trial.add(step)
-            if not trial.is_possible(self._hint):
-                self._rejected.add(slot)
-                del self._trials[slot]
+        self._reject()
         if shows_all:
             self._searches += 1
             self.remarks.clear()
@@ -80,9 +83,26 @@ class Judge:
                 if entry.call and any(slot[:3] == (entry.module, entry.is_output, entry.path) for slot in self._trials):
                     continue  # one call of a module is enough
                 for trial in self._search(step, entry):
-                    self._trials[trial.sample.slot] = trial
+                    self._trials.setdefault(trial.sample.slot, trial)
                 if len(self._trials) >= MAX_TRIALS:
                     break
+            if self._settled:
+                self._reject()
+
+    def settle(self, readings: Sequence[Reading]) -> None:
+        """Look no more for these readings; the next step is searched for samples of others, and has to show all."""
+        self._settled += readings
+        self.remarks.clear()
+        self._wants_search = True
+        self._reject()
+
+    def _reject(self) -> None:
+        """Drop the trials of which nothing is possible any more, or what is settled."""
+        for slot, trial in list(self._trials.items()):
+            best = trial.best(self._hint) if trial.is_possible(self._hint) else None
+            if best is None or any(best.overlaps(other) for other in self._settled):
+                self._rejected.add(slot)
+                del self._trials[slot]
 
     def _search(self, step: Step, entry: Seen) -> list[Trial]:
         """Return the trials of the first views of a tensor that can be a sample: a complete one, and a part."""
@@ -113,6 +133,8 @@ class Judge:
 
     def modules(self) -> set[str]:
         """Return the names of the modules that later steps have to show; empty if all have to."""
+        if self._wants_search:
+            return set()
         return {name for trial in self._trials.values() for name in trial.modules}
 
     def confirmed(self) -> list[Reading]:

@@ -116,7 +116,7 @@ class LatentSearch:
     @property
     def due(self) -> int:
         """Step at which `step` has something to do."""
-        return 0 if self._later is None or self._masks is not None else self._later.due
+        return 0 if self._forwards or self._masks or self._later is None else self._later.due
 
     def step(self) -> None:
         """Judge what the latest training step has shown."""

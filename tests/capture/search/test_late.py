@@ -17,7 +17,7 @@ HEADS = "found 'mean' and 'logvar', but …:\n    attach(model, mean=\"mean\", l
 def asked(question: str, remarks: list[str], code: Any = None) -> str:
     judge: Any = SimpleNamespace(ranked=lambda: [], remarks=remarks)
     codes: Any = SimpleNamespace(best=lambda: code, reason="no tensor is narrow", is_explained=False)
-    return _question(Given(None, question), judge, codes, 50)
+    return _question(Given(None, question), judge, codes, 50, ())
 
 
 def test_heads_that_names_show_stay_beside_a_code() -> None:

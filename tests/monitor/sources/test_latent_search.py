@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 
@@ -267,13 +268,15 @@ class ThreeLevels(nn.Module):
         self.down = nn.ModuleList([nn.Linear(width, 16) for width in (24, 22, 4)])
         self.out = nn.Linear(16, X)
         self.used: list[tuple[Tensor, Tensor]] = []
+        self.fixed: dict[int, float] = {}
+        """σ by level, where no head gives it."""
 
     def forward(self, x: Tensor) -> Tensor:
         samples, self.used = [], []
-        for up, head in zip(self.up, self.heads, strict=True):
+        for level, (up, head) in enumerate(zip(self.up, self.heads, strict=True)):
             x = up(x).relu()
             mean, logvar = head(x).chunk(2, -1)
-            samples.append(mean + (0.5 * logvar).exp() * torch.randn_like(mean))
+            samples.append(mean + self.fixed.get(level, (0.5 * logvar).exp()) * torch.randn_like(mean))
             self.used.append((mean.detach(), logvar.detach()))
         h = self.down[2](samples[2]).relu()
         for level in (1, 0):
@@ -304,6 +307,121 @@ def test_each_of_three_levels_is_read_as_the_forward_uses_it() -> None:
     assert hooks(model) == 0
 
 
+@pytest.fixture
+def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow machine looks at fewer steps: here at as many as a fast one."""
+    monkeypatch.setattr(first_forwards, "FREE_SECONDS", math.inf)
+    monkeypatch.setattr(first_forwards, "MAX_SECONDS", math.inf)
+
+
+def frozen_levels(seed: int) -> ThreeLevels:
+    torch.manual_seed(seed)
+    model = ThreeLevels()
+    for part in (model.up, model.heads):
+        part.requires_grad_(False)
+    return model
+
+
+@pytest.mark.usefixtures("unlimited")
+@pytest.mark.parametrize("seed", range(4))
+def test_levels_whose_spread_hardly_differs_are_looked_for_until_they_are_certain(seed: int) -> None:
+    monitor = watched(model := frozen_levels(seed), latents="all")
+    assert steps(model, 90) == []
+    assert set(monitor.latents) == {"heads.1", "heads.2"}
+    assert monitor.explain().splitlines()[0].count("another latent: mean from") == 2
+    assert "not confirmed so far" not in monitor.explain()
+    monitor.detach()
+
+
+@pytest.mark.usefixtures("unlimited")
+def test_a_level_that_stays_uncertain_is_one_warning_with_a_line_that_can_be_followed() -> None:
+    model = frozen_levels(0)
+    with torch.no_grad():
+        model.heads[2].weight[4:] *= 0.1
+        model.heads[2].bias[4:] = 0
+    monitor = watched(model, latents="all")
+    assert steps(model, 60) == []
+    assert "; not confirmed so far: the first half of its last axis of 'heads.2'" in monitor.explain()
+    told = steps(model, 60)
+    assert len(told) == 1
+    assert 'latents="all": not every latent is watched after 100 steps' in told[0]
+    line = next(line.strip() for line in told[0].splitlines() if line.strip().startswith("attach("))
+    own = eval(line, {"attach": watched, "model": model})
+    assert steps(model, 30) == []
+    assert own.snapshot().dimensions == 4
+    assert monitor.attached
+    monitor.detach()
+    own.detach()
+    assert hooks(model) == 0
+
+
+@pytest.mark.usefixtures("unlimited")
+def test_a_level_whose_head_starts_at_zero_is_taken_once_it_moves() -> None:
+    model = frozen_levels(0)
+    spread = model.heads[2].weight[4:]
+    with torch.no_grad():
+        spread.zero_()
+        model.heads[2].bias[4:] = 0
+    monitor = watched(model, latents="all")
+    steps(model, 50)
+    assert set(monitor.latents) == {"heads.1"}
+    with torch.no_grad():
+        spread += torch.randn_like(spread)
+    assert steps(model, 80) == []
+    assert set(monitor.latents) == {"heads.1", "heads.2"}
+    monitor.detach()
+
+
+@pytest.mark.usefixtures("unlimited")
+def test_a_level_of_one_constant_spread_is_said() -> None:
+    model = frozen_levels(0)
+    model.fixed = {2: 0.3}
+    monitor = watched(model, latents="all")
+    told = steps(model, 120)
+    assert len(told) == 1
+    assert 'latents="all": not every latent is watched after 100 steps: ' in told[0]
+    assert "what enters 'down.2' is what the first half of its last axis of 'heads.2' gives and noise" in told[0]
+    assert hooks(model) < 10  # of the latents that are watched
+    monitor.detach()
+
+
+def test_an_example_says_which_levels_it_leaves_open(capsys: pytest.CaptureFixture[str]) -> None:
+    model, x = frozen_levels(0), torch.randn(128, X)
+    found = polar_monitor.find(model, x)
+    assert "possible, but not certain:\nmean from the first half" in capsys.readouterr().out
+    assert [one.mean.module for one in found.candidates] == ["heads.2"]
+    with pytest.warns(polar_monitor.PolarMonitorWarning, match=r"after 8 forwards of the example.*\n.*heads.2"):
+        monitor = watched(model, latents="all", example=x)
+    assert set(monitor.latents) == {"heads.1"}
+    monitor.detach()
+
+
+def test_two_latents_of_one_module_have_names_of_their_own() -> None:
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.heads = nn.ModuleList([nn.Linear(X, 4) for _ in range(6)])
+
+        def forward(self, x: Tensor) -> list[Tensor]:
+            return [head(x) for head in self.heads]
+
+    class ThreeOfOne(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder, self.out = Both(), nn.ModuleList([nn.Linear(4, X) for _ in range(3)])
+
+        def forward(self, x: Tensor) -> Tensor:
+            heads = self.encoder(x)
+            pairs = zip(self.out, heads[::2], heads[1::2], strict=True)
+            return sum(out(m + (0.5 * s).exp() * torch.randn_like(m)) for out, m, s in pairs)  # type: ignore[return-value]
+
+    torch.manual_seed(0)
+    monitor = watched(model := ThreeOfOne(), latents="all")
+    assert steps(model, 60) == []
+    assert len(monitor.latents) == 2
+    monitor.detach()
+
+
 class Scaled(nn.Module):
     """A head that is no layer of PyTorch's own."""
 
@@ -323,3 +441,37 @@ def test_arguments_fit_where_the_model_gives_the_same_numbers_again() -> None:
     assert steps(model, 20, lambda x: model(x)[0]) == []
     assert "confirmed" in monitor.explain()
     monitor.detach()
+
+
+class Nodes(nn.Module):
+    """A graph autoencoder: its own forward draws the sample and relates the nodes."""
+
+    def __init__(self, names: tuple[str, str]) -> None:
+        super().__init__()
+        self.names, self.body = names, nn.Linear(X, 16)
+        for name in names:
+            setattr(self, name, nn.Linear(16, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.body(x).relu()
+        mean, logstd = (getattr(self, name)(h) for name in self.names)
+        z = mean + logstd.exp() * torch.randn_like(mean)
+        return (z @ z.T).sigmoid()
+
+
+def test_a_graph_whose_own_forward_draws_the_sample_is_no_policy() -> None:
+    model = Nodes(("conv_mu", "conv_logstd"))
+    monitor = watched(model)
+    assert steps(model, 40) == []
+    assert monitor.explain().startswith("mean from 'conv_mu', logstd from 'conv_logstd'")
+    assert monitor.snapshot() is not None
+    monitor.detach()
+
+
+def test_a_graph_without_names_is_one_warning_with_the_true_line() -> None:
+    model = Nodes(("gc2", "gc3"))
+    watched(model)
+    told = steps(model, 60)
+    assert len(told) == 1
+    assert '    attach(model, mean="gc2", logstd="gc3")' in told[0]
+    assert "<" not in told[0]
