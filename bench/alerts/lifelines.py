@@ -66,9 +66,6 @@ def draw(run: Run, until: int, title: str, folder: Path) -> Any:
     for area in axes.collections:
         if area.get_hatch() == "....":
             area.set_hatch(".")  # each dot is a path of the SVG
-    model = [text for text in axes.texts if text.get_text() in ("DRAIN", "COLLAPSE")]
-    for text, side in zip(model, ("right", "left") if len(model) == 2 else ("center",), strict=False):
-        text.set_horizontalalignment(side)
     return figure
 
 

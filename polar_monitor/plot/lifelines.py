@@ -56,19 +56,28 @@ def lifelines(run: str | os.PathLike[str] | dict[str, Any], *, name: str = "", m
         _words(axes, 10, low + 0.08, fold["text"], QUIET)
     for place, head in COLUMNS:
         _words(axes, place, 0.3, head, QUIET, right=head in ("now", "since"))
-    for alert in data["alerts"]:
-        if alert["kind"] not in MARKS and alert["step"] <= now:
-            axes.axvline(alert["step"], color=FALLING, alpha=0.5, ls=(0, (2, 3)), lw=0.8, zorder=0)
-            words = alert["kind"].replace("_", " ").upper()
-            axes.annotate(words, (alert["step"], 0.12), color=FALLING, fontsize=7, ha="center", va="bottom")
+    _flags(axes, data)
     axes.axvline(now, color="black", ls=":", lw=1)
     axes.set_yticks([place for place, _ in names], [text for _, text in names], va="bottom", fontsize=9)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set(ylim=(low - 0.1, 0.5), xlabel=f"step · height: {data['unit']}, one scale, 0 to {top:.2f}")
+    axes.set(ylim=(low - 0.1, 0.7), xlabel=f"step · height: {data['unit']}, one scale, 0 to {top:.2f}")
     axes.xaxis.set_major_formatter(thousands)
     figure.suptitle(_in_lines(f"{data['verdict'].replace('_', ' ')}: {data['text']}"), fontsize=10, x=0.01, ha="left")
     return figure
+
+
+def _flags(axes: Any, data: dict[str, Any]) -> None:
+    """Draw the alerts about the whole code; the first of each kind has its name, and two names close by two lines."""
+    of_code = [alert for alert in data["alerts"] if alert["kind"] not in MARKS and alert["step"] <= data["step"]]
+    named: list[str] = []
+    for alert in of_code:
+        axes.axvline(alert["step"], color=FALLING, alpha=0.5, ls=(0, (2, 3)), lw=0.8, zorder=0)
+        if alert["kind"] not in named:
+            place = (alert["step"], 0.12 + 0.38 * (len(named) % 2))
+            named.append(alert["kind"])
+            words = alert["kind"].replace("_", " ").upper()
+            axes.annotate(words, place, color=FALLING, fontsize=7, ha="center", va="bottom")
 
 
 def _row(axes: Any, data: dict[str, Any], row: dict[str, Any], level: Array, low: float) -> None:
