@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 import math
+import multiprocessing
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -72,17 +72,31 @@ def of_rank(torch: Any, dist: Any, dimensions: int, repeats: int) -> tuple[int, 
 
 
 def measure(size: int, dimensions: list[int], repeats: int) -> None:
-    """Print bytes, rows and times of a merge for each number of dimensions."""
+    """Print bytes, rows and times of a merge for each number of dimensions. Ranks are forks with kernels loaded."""
+    context = multiprocessing.get_context("fork")
     with tempfile.TemporaryDirectory() as folder:
-        more = ["--dimensions", *map(str, dimensions), "--repeats", str(repeats), "--of", folder, str(size)]
-        call = [sys.executable, "-m", "bench.distributed.merge", *more]
-        processes = [subprocess.Popen([*call, str(rank)]) for rank in range(size)]
-        try:
-            if any(process.wait() for process in processes):
-                raise SystemExit("a rank failed")
-        finally:
-            for process in processes:
-                process.kill()
+        ranks = [
+            context.Process(target=on_rank, args=(rank, size, folder, dimensions, repeats), daemon=True)
+            for rank in range(size)
+        ]
+        for rank in ranks:
+            rank.start()
+        for rank in ranks:
+            rank.join()
+        if any(rank.exitcode for rank in ranks):
+            raise SystemExit("a rank failed")
+
+
+def load_kernels() -> None:
+    """Evaluate once, so that no rank has to load a kernel."""
+    import torch
+
+    import polar_monitor
+
+    monitor = polar_monitor.PolarMonitor(every=10**6, sinks=(), max_overhead=1.0)
+    monitor.observe(torch.randn(WINDOW, 16), var=torch.full((WINDOW, 16), 0.1))
+    monitor.step()
+    monitor.evaluate()
 
 
 def calculated(size: int, dimensions: int) -> tuple[int, int, float]:
@@ -99,16 +113,12 @@ def main() -> None:
     parser.add_argument("--dimensions", type=int, nargs="+", default=[16, 64, 256, 1024, 4096])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--many-only", action="store_true")
-    parser.add_argument("--of", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.of:
-        folder, size, rank = options.of
-        on_rank(int(rank), int(size), folder, options.dimensions, options.repeats)
-        return
     if not options.many_only:
         print("| ranks | dimensions | merged rows | MB | exchange, ms | with the evaluation, ms |")
         print("| --- | --- | --- | --- | --- | --- |")
         sys.stdout.flush()
+        load_kernels()
         for size in options.ranks:
             measure(size, options.dimensions, options.repeats)
         print()

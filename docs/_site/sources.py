@@ -51,9 +51,11 @@ def on_files(files: Files, config: Any) -> Files:
     for target in sorted(targets):
         page = File.generated(config, place(target), content=content(target), inclusion=InclusionLevel.NOT_IN_NAV)
         files.append(page)
-    found = sorted(file.src_uri for file in files.documentation_pages() if file.src_uri.startswith("examples/"))
-    listed = next((entry["Examples"] for entry in config.nav if "Examples" in entry), found)
-    listed += [uri for uri in found if uri not in listed]
+    listed = next(entry["Examples"] for entry in config.nav if "Examples" in entry)
+    for file in sorted(files.documentation_pages(), key=lambda file: file.src_uri):
+        if file.src_uri.startswith("examples/") and file.src_uri not in listed:
+            title = re.search(r"^# (.*)$", file.content_string, re.MULTILINE)
+            listed.append({title[1]: file.src_uri} if title else file.src_uri)
     return files
 
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ELSEWHERE = {
     "README.md": "tests/test_readme.py",
     "docs/contributing.md": "tests/test_contributing.py",
-    "docs/examples": "tests/bench/test_notebooks.py",
+    "docs/examples": "tests/bench/pages/test_notebooks.py",
     "docs/frameworks": "tests/integrations/test_page.py",
 }
 """Pages and folders whose blocks run in another test; of docs/frameworks those with a mark of what they need."""

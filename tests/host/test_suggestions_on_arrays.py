@@ -97,6 +97,11 @@ SUGGESTIONS = {
         lambda: classify(ROWS, decoder=conditional),
         lambda: classify(ROWS, decoder=lambda z: conditional(z, CONDITION[: len(z)])),
     ),
+    "a decoder by its name": Suggestion(
+        "pass the module itself, as in decoder=model.decoder",
+        lambda: classify(ROWS, decoder="decoder"),
+        lambda: classify(ROWS, decoder=MODEL),
+    ),
     "a decoder of a dictionary": Suggestion(
         "choose the reconstruction, as in decoder=lambda z: model.decoder(z).sample",
         lambda: classify(ROWS, decoder=lambda z: SimpleOutput(MODEL(z))),
