@@ -1,4 +1,4 @@
-"""Instructive dimensions, what every criterion calls them, and why: `python bench/cases.py` writes docs/cases.md.
+"""Instructive dimensions, what every criterion calls them, and why; `python bench/cases.py` writes the page.
 
 Each case is one dimension of 4096 inputs, made on the spot from a fixed seed.
 """
@@ -23,7 +23,7 @@ from polar_monitor.statistics.snapshot import Snapshot
 Rows = NDArray[np.float64]
 Latent = tuple[Rows, Rows]
 N = 4096
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "cases.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "labels" / "cases.md"
 
 
 def three_clusters(rng: np.random.Generator) -> Latent:

@@ -2,7 +2,7 @@
 
 Sections: nearest, histogram, joint, information, accuracy, growth. All of them take about a quarter of an hour. Peers
 that are not installed are left out (`bench/sections/peers.py` says how to install them). `--write` puts the tables into
-docs/estimators.md and the pictures beside it.
+docs/estimators.md and the pictures beside it. `--cpu` times the processor, for a machine that others use too.
 """
 
 import os
@@ -11,10 +11,11 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import argparse
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-from . import joint
+from . import joint, timing
 from .sections import growth, histogram, information, nearest, precision
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "estimators.md"
@@ -41,7 +42,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
     parser.add_argument("--write", action="store_true", help="put the tables into docs/estimators.md")
+    parser.add_argument("--cpu", action="store_true", help="time the processor, for a machine that others use too")
     arguments = parser.parse_args()
+    if arguments.cpu:
+        timing.clock = time.process_time
     unknown = set(arguments.sections) - SECTIONS.keys()
     if unknown:
         parser.error(f"expected sections of {', '.join(SECTIONS)}; got {', '.join(sorted(unknown))}")

@@ -4,7 +4,7 @@ Every evaluation has a window of 4096 new rows: clean ones, inputs that repeat, 
 dimensions, several rows an input. One thread, milliseconds at the median; where the time goes, and how many calls it
 takes. `--base PATH` compares with another checkout, in turns, each in processes of its own. `--in-training` trains a
 model of a million parameters for three steps between two evaluations, which leave nothing of ours in the caches.
-`--write` puts the tables into docs/cost.md.
+`--write` puts the tables into docs/benchmarks/cost.md.
 
 `pytest bench/evaluation.py` times a full evaluation with every sink and with none.
 """
@@ -26,7 +26,7 @@ import polar_monitor
 from polar_monitor.sinks.console import PlainConsole
 
 HERE = Path(__file__).resolve().parent
-PAGE = HERE.parent / "docs" / "cost.md"
+PAGE = HERE.parent / "docs" / "benchmarks" / "cost.md"
 
 
 def latents(dimensions: int) -> tuple[np.ndarray, np.ndarray]:
@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="processes on each checkout, in turns")
     parser.add_argument("--quick", action="store_true", help="one round, clean rows and repeated inputs, shorter")
     parser.add_argument("--cpu", action="store_true", help="time the processor, for a machine that others use too")
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/cost.md")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks/cost.md")
     options = parser.parse_args()
     arguments = {
         "dimensions": options.dimensions,

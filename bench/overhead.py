@@ -3,7 +3,7 @@
 Models: small, mlp, conv, transformer. One model trains on and on in one process, in rounds of blocks of steps in random
 order: not watched, watched by the monitor with all its defaults (TensorBoard and JSONL on), not watched again, and in
 every fourth round each peer. The second block that is not watched is the control: it tells what the method cannot see
-on this machine. docs/overhead.md says how the figures come about; `--write` puts the tables there.
+on this machine. docs/benchmarks/overhead.md says how the figures come about; `--write` puts the tables there.
 """
 
 import os
@@ -23,7 +23,7 @@ from toll.models import GRID
 from toll.peers import finish
 from toll.report import line, tables
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "overhead.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks" / "overhead.md"
 BEGIN, END = "<!-- bench: overhead -->", "<!-- end: overhead -->"
 
 
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=50, help="time for each row of the tables")
     parser.add_argument("--quick", action="store_true", help="one row a model, 20 seconds each")
     parser.add_argument("--cpu", action="store_true", help="time the processor, for a machine that others use too")
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/overhead.md")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks/overhead.md")
     options = parser.parse_args()
     unknown = set(options.models) - GRID.keys()
     if unknown:

@@ -53,6 +53,12 @@ class Health:
     """Recorded rows that were not needed: newer ones came before the evaluation and filled the window."""
     log_reused: bool = False
     """True if the log held an earlier run when this one began, without a saved state."""
+    log_incomplete: bool = False
+    """True if the log lacks evaluations of this run: it was cut, removed or replaced, or could not be written."""
+    ranks: int = 1
+    """Ranks whose rows the latest evaluation merged; 1 without `sync`."""
+    ranks_without_rows: int = 0
+    """Those of them that had no rows: no data, or no decision on the latent yet."""
 
 
 @dataclass(frozen=True, eq=False)

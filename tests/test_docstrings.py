@@ -1,4 +1,4 @@
-"""Every example in a docstring runs and prints what it says, and every link of a page leads to a file."""
+"""Every example in a docstring runs and prints what it says, and every link of a page leads to a file and a heading."""
 
 from __future__ import annotations
 
@@ -31,7 +31,20 @@ def test_examples_run(name: str) -> None:
     assert tried or "+SKIP" in Path(module.__file__ or "").read_text(encoding="utf-8")
 
 
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings: lower case, spaces as hyphens, without punctuation."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_to_files(page: Path) -> None:
-    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
-    assert not [link for link in links if not (page.parent / link).exists()]
+def test_links_lead_to_files_and_headings(page: Path) -> None:
+    wrong = []
+    for link, anchor in re.findall(
+        r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)", page.read_text(encoding="utf-8")
+    ):
+        target = page.parent / link if link else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            wrong.append(f"{link}#{anchor}")
+    assert not wrong

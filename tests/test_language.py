@@ -122,7 +122,7 @@ def _room(path: Path) -> str:
 SOURCES = [path for path in sorted(PACKAGE.rglob("*.py")) if "kernels" not in path.relative_to(PACKAGE).parts]
 SOURCES += sorted((ROOT / "kernels").rglob("*.py"))
 ROOMS = sorted({_room(path) for path in SOURCES})
-PAGES = [*sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "results").glob("*.md"))]
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
 PAGES += [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")]
 PAGES += [path for path in (ROOT / "kernels" / "README.md", *sorted(PACKAGE.glob("*/README.md"))) if path.exists()]
 PAGES = list({path.resolve(): path for path in PAGES}.values())  # `kernels` is also a link in the package

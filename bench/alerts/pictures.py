@@ -1,4 +1,4 @@
-"""Five alarms as pictures, from stored runs: `python -m bench.alerts.pictures`. Needs matplotlib (extra `bench`).
+"""Five alarms and eleven causes as pictures, from stored runs: `python -m bench.alerts.pictures` (extra `bench`).
 
 Evaluations are those of `every=20`. Of each dimension that was ever in use: its information, when the alarms came, what
 they forecast, and when it was lost by the truth, an intervention on held-out data. Colours are Okabe and Ito's.
@@ -14,6 +14,7 @@ import numpy as np
 
 from polar_monitor.alerts.alert import Alert, AlertKind
 
+from .lifelines import draw_causes
 from .scoring.density import DENSEST, thinned
 from .scoring.replay import replay
 from .scoring.truth import events
@@ -80,7 +81,7 @@ def _mark(axes: Any, run: Run, alert: Alert, series: Any, colour: str, place: in
 
 
 def main() -> None:
-    """Draw all five."""
+    """Draw the alarms and the causes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cache", type=Path, default=Path(".alerts"), help="folder of the stored runs")
     parser.add_argument("--to", type=Path, default=FOLDER)
@@ -96,6 +97,7 @@ def main() -> None:
         draw(thinned(load(options.cache / f"{stored}.npz"), DENSEST), title, axes)
         figure.savefig(options.to / f"alarm-{name}.svg", metadata={"Date": None})
         pyplot.close(figure)
+    draw_causes(options.cache, options.to)
 
 
 if __name__ == "__main__":

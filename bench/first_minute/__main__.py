@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .report import plot, table
+from .report import plot, table, wrong_labels
 from .run import RUNS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +42,7 @@ def main() -> None:
             script = [sys.executable, str(ROOT / "bench" / "first_minute" / "run.py"), name, str(record)]
             script += ["--cpu"] * arguments.cpu
             subprocess.run(script, env=environment, check=True)
-    print(table(read(folder)))
+    print(f"{table(read(folder))}\n\n{wrong_labels(read(folder))}")
     if arguments.plot:
         plot(read(BUILD / "before"), read(BUILD / "after"), PICTURE)
         print(f"drawn: {PICTURE}")

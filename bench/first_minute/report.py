@@ -43,6 +43,19 @@ def table(records: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join([*lines, "", f"equal from step {FIRST} on: {good} of {len(records)} runs"])
 
 
+def wrong_labels(records: Mapping[str, Mapping[str, Any]]) -> str:
+    """Format the labels that are wrong from step `FIRST` on, with the information that both sides saw."""
+    lines = ["| run | step | evaluated at | dimension | live label | information | model | information |"]
+    lines.append("| --- |" + " ---: |" * 7)
+    for name, record in records.items():
+        for row in record["grid"]:
+            for one in row.get("wrong", ()) if row["step"] >= FIRST else ():
+                live, true = (f"{nats[0]:.3f} ± {nats[1]:.3f}" for nats in (one["nats"], one["true_nats"]))
+                cells = name, row["step"], row["evaluated"], one["dimension"], one["live"], live, one["true"], true
+                lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines) if len(lines) > 2 else ""
+
+
 def _cell(row: Mapping[str, Any] | None) -> str:
     return "" if row is None else f"{share(row):.0%}{'*' if row['in_band'] else ''}"
 

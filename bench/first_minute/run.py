@@ -105,7 +105,7 @@ def near_a_cut(live: Any, true: Any, labels: set[str], j: int) -> bool:
 
 
 def compared(live: Any, true: Any) -> dict[str, Any]:
-    """Return the number of right labels, of those in the band of a cut, and both verdicts; `live` may be None."""
+    """Return how many labels are right, or in the band of a cut, and the wrong ones; `live` may be None."""
     labels = ["none"] * len(true.labels) if live is None else [str(label) for label in live.labels]
     right = [mine == str(label) for mine, label in zip(labels, true.labels, strict=True)]
     band = [
@@ -113,11 +113,25 @@ def compared(live: Any, true: Any) -> dict[str, Any]:
         for j, ok in enumerate(right)
         if not ok
     ]
+    left = [j for j, ok in enumerate(right) if not ok]
+    wrong = [_both(live, true, labels[j], j) for j, counts in zip(left, band, strict=True) if not counts]
     return {
-        "right": sum(right), "in_band": sum(band), "dimensions": len(right),
+        "right": sum(right), "in_band": sum(band), "dimensions": len(right), "wrong": wrong,
         "verdict": None if live is None else str(live.verdict), "true_verdict": str(true.verdict),
         "evaluated": None if live is None else live.step,
     }  # fmt: skip
+
+
+def _both(live: Any, true: Any, label: str, j: int) -> dict[str, Any]:
+    """Return a dimension whose label is wrong: the labels and the information of both sides."""
+    nats, true_nats = _nats(live, j), _nats(true, j)
+    return {"dimension": j, "live": label, "true": str(true.labels[j]), "nats": nats, "true_nats": true_nats}
+
+
+def _nats(regime: Any, j: int) -> list[float] | None:
+    """Return the information of a dimension and its standard error; None before the first evaluation."""
+    s = None if regime is None else regime.snapshot
+    return None if s is None else [float(s.information[j]), float(s.information_se[j])]
 
 
 def run(setup: Setup) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """`python -m bench.pictures`: trains runs (some six minutes), and takes the pictures of README and docs from them.
 
-`--views FOLDER` takes every view of every run, wide and at 800 pixels, light and dark, to be looked at; `--figures`
-prints sizes and times of the page for 512 dimensions and 2,000 evaluations.
+`--moving` makes the one that moves, `polarising.svg`, alone: it needs one run and no browser. `--views FOLDER` takes
+every view of every run, wide and at 800 pixels, light and dark, to be looked at; `--figures` prints sizes and times of
+the page for 512 dimensions and 2,000 evaluations.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ from typing import Any
 
 from polar_monitor.web.report import write_report
 
-from .board import serve
+from .board import choose_tab, serve
 from .chromium import chromium, open_page, save
 from .figures import figures
+from .moving import moving
 from .training import CONSOLE, RUNS, train
 
 SWEEP = ("beta=1", "beta=4", "beta=16")
 PICTURES = (
-    "demo.svg", "lifelines.png", "views.png", "lifelines-512.png", "runs.png", "tab.png", "hparams.png",
+    "polarising.svg", "demo.svg", "lifelines.png", "views.png", "lifelines-512.png", "runs.png", "tab.png",
+    "hparams.png",
 )  # fmt: skip
 """All pictures of README and docs that are not the result of another benchmark."""
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
@@ -34,9 +37,15 @@ def report(folders: list[Path], output: Path) -> str:
     return output.resolve().as_uri()
 
 
+def moving_picture(demo: Path, images: Path) -> None:
+    """Draw the picture that moves from the demo's run."""
+    (images / "polarising.svg").write_text(moving(demo, RUNS["demo"].plan.at), encoding="utf-8")
+
+
 def docs_pictures(browser: Any, folders: dict[str, Path], work: Path, images: Path) -> None:
     """Take the `PICTURES` of README and docs."""
     shutil.copyfile(folders["demo"] / CONSOLE, images / "demo.svg")
+    moving_picture(folders["demo"], images)
     page = open_page(browser, report([folders["demo"]], work / "demo.html"), 1100)
     save(page, images / "lifelines.png", "h1", ".legend")
     page.locator(".row[data-dimension]").first.locator(".name").click()
@@ -46,8 +55,8 @@ def docs_pictures(browser: Any, folders: dict[str, Path], work: Path, images: Pa
     page = open_page(browser, report([folders[name] for name in SWEEP], work / "sweep.html"), 1100)
     save(page, images / "runs.png", "h1", ".card.spectra")
     board = serve(work / "board", [folders["demo"]])
-    page = open_page(browser, f"{board}#polarisation", 1100)
-    page.wait_for_selector("iframe")
+    page = open_page(browser, f"{board}#timeseries", 1100)
+    choose_tab(page)
     next(frame for frame in page.frames if frame is not page.main_frame).wait_for_selector(".sentence")
     page.wait_for_timeout(1000)
     page.screenshot(path=images / "tab.png")
@@ -74,8 +83,12 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/pictures"), help="where the runs are, or are trained")
     parser.add_argument("--views", type=Path, metavar="FOLDER", help="take all views instead of the docs' pictures")
     parser.add_argument("--figures", action="store_true", help="print sizes and times instead")
+    parser.add_argument("--moving", action="store_true", help="make the picture that moves alone")
     options = parser.parse_args()
     logging.getLogger("polar_monitor").addHandler(logging.NullHandler())
+    if options.moving:
+        moving_picture(train("demo", options.runs), IMAGES)
+        return
     names = ["widest"] if options.figures else list(RUNS)
     folders = {name: train(name, options.runs) for name in names}
     with chromium() as browser:

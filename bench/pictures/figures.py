@@ -67,11 +67,11 @@ def figures(browser: Any, folder: Path, output: Path) -> dict[str, float]:
     path = output / "long.html"
     path.write_text(report_page(runs), encoding="utf-8")
     size = round(path.stat().st_size / 1e6, 2)
-    page = open_page(browser, path.as_uri(), 1280, script=TIMED)
+    page = open_page(browser, path.resolve().as_uri(), 1280, script=TIMED)
     frames, paint = page.evaluate(FRAMES), page.evaluate(PAINT)
     page.close()
     path.write_text(report_page([run | {"distributions": None} for run in runs]), encoding="utf-8")
-    page = open_page(browser, path.as_uri(), 1280)
+    page = open_page(browser, path.resolve().as_uri(), 1280)
     page.wait_for_timeout(500)
     plain = page.evaluate(PAINT)
     page.close()

@@ -10,6 +10,8 @@ from . import peers
 
 DIMENSIONS = 32
 ROWS = (10**3, 10**4, 10**5)
+CHOICES = (1, 3, 10)
+"""Neighbours k that a user may choose, timed against the default."""
 ONE_BY_ONE = 2
 """Dimensions that a peer which takes them one by one is timed on; the time is of 32 then."""
 
@@ -37,6 +39,10 @@ def _times(n: int) -> dict[str, float]:
             "ours": lambda: knn_1d.estimate(x),
             "ours, rows in time order": lambda: knn_1d.estimate(x, dependent=True),
             "ours, polar_monitor.entropy.knn of (n, D)": lambda: entropy.knn(rows, dependent=False),
+            **{
+                f"the same, k = {k}": lambda k=k: entropy.knn(rows, k=k, dependent=False)  # type: ignore[misc]
+                for k in CHOICES
+            },
             "sort alone: numpy": lambda: np.sort(x, axis=1),
             "SciPy, Vasicek, (D, n) at once": lambda: _scipy(x),
         },
@@ -46,6 +52,7 @@ def _times(n: int) -> dict[str, float]:
         {
             name: lambda function=function: [peers.quietly(function, column) for column in wide]  # type: ignore[misc]
             for name, function in peers.installed(peers.ONE_DIMENSION).items()
+            if peers.quietly(function, wide[0]) is not None
         },
         budget=0.3,
         least=2,

@@ -98,7 +98,7 @@ KIND_ADVICE: dict[AlertKind, KindAdvice] = {
         ),
     ),
     AlertKind.NON_FINITE: KindAdvice(
-        ("the loss has diverged", "float16 overflow", "exp of a large log-variance"),
+        ("the loss has diverged", "float16 overflow", "exp of a large log-variance", "NaN in the data"),
         ("stop; clip gradients, lower the learning rate, clamp the log-variance",),
     ),
     AlertKind.SILENT: KindAdvice(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..discovery.vocabulary import MEAN_KEYS, PRIOR_KEYS, SPREAD_KEYS
 from ..errors import PolarMonitorError
 from .arrays.standard_input import local_copy, name_of
-from .check_run import check_run
+from .check_run import check_run, listed, rest_line
 from .gate import COMMAND, CONDITIONS, NAMES, OF_RUNS, exit_code
 from .parser import one_of
 from .screen import complain, show, show_json
@@ -81,6 +81,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="exit with 1 if this holds (fading and lost: of a run); may be repeated",
     )
+    parser.add_argument(
+        "--all", action="store_true", help="a row for each dimension, also for hundreds of passive ones"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
 
 
@@ -91,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
             if not _is_run(path):
                 return _check_arrays(path, options)
             _refuse_options_of_arrays(options)
-            return check_run(path, name_of(options.file), options.fail_on, options.json)
+            return check_run(path, name_of(options.file), options.fail_on, options.json, options.all)
         except PolarMonitorError as error:
             raise PolarMonitorError(as_options(str(error).replace(str(path), name_of(options.file)))) from None
         except MemoryError:
@@ -113,14 +116,14 @@ def _check_arrays(path: Path, options: argparse.Namespace) -> int:
     if options.json:
         show_json(_as_json(options, keys, regime, failed))
     else:
-        show(table(regime))
+        show(table(regime, options.all))
     if doubt:
         complain(COMMAND, as_options(doubt))
     return exit_code(options.fail_on, failed, [(regime.verdict, regime.reasons)])
 
 
-def table(regime: Regime) -> str:
-    """Return the verdict and all dimensions as plain text."""
+def table(regime: Regime, everything: bool = False) -> str:
+    """Return the verdict and the dimensions as plain text."""
     from ..regime.label import Label
 
     s = regime.snapshot
@@ -130,9 +133,10 @@ def table(regime: Regime) -> str:
         f"{s.rows} rows, {s.dimensions} dimensions: {regime.verdict}; {counts}",
         *(f"  {as_options(reason)}" for reason in regime.reasons),
         "",
-        "  dim  label        nats      ± se  reliability      KL  in use by  not finite",
     ]
-    for j, label in enumerate(regime.labels):
+    which, rest = listed([str(label) for label in regime.labels], (), everything)
+    lines += ["  dim  label        nats      ± se  reliability      KL  in use by  not finite"] * bool(which)
+    for j in which:
         numbers = (
             (s.information[j], ">6.3f"),
             (s.information_se[j], ">8.3f"),
@@ -142,8 +146,8 @@ def table(regime: Regime) -> str:
             (s.non_finite[j], ">10.0f"),
         )
         cells = (format(v, form) if v == v else "-".rjust(int(form[1:].split(".")[0])) for v, form in numbers)
-        lines.append(f"  {j:>3}  {label:<10} {'  '.join(cells)}")
-    return "\n".join(lines)
+        lines.append(f"  {j:>3}  {regime.labels[j]:<10} {'  '.join(cells)}")
+    return "\n".join([*lines, *rest_line(rest, s.information.tolist())])
 
 
 def as_options(message: str) -> str:

@@ -90,7 +90,7 @@ def table(runs: list[dict[str, Any]]) -> str:
         use = f"{run['in_use']} of {run['dimensions']}"
         known = [run["verdict"], use, f"{run['nats']:.2f}", f"{run['step']:,}", _alerts(run)]
         rows.append([run["title"], *known, *(values[name][i] for name in differ)])
-    text = columns(rows)
+    text = columns(rows, right=[2, 3, 4, *range(len(COLUMNS), len(rows[0]))])
     return f"{text}\n\nthe same in all: {', '.join(shared)}" if shared else text
 
 

@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
 def _read(paths: list[Path], output: Path | None) -> list[tuple[str, History]]:
     """Return the records of all runs below some paths, with a title each. Without any it is an error."""
     from ..views.find_logs import logs_of, titles
-    from ..views.history import read
+    from ..views.history import history_of_log, read_log
 
     logs = list(dict.fromkeys(log for path in paths for log in logs_of(path)))
     if output is not None:
@@ -84,7 +84,7 @@ def _read(paths: list[Path], output: Path | None) -> list[tuple[str, History]]:
     runs, problems = [], []
     for title, log in zip(titles(logs), logs, strict=True):
         try:
-            runs.append((printable(title, keep=""), read(log)))
+            runs.append((printable(title, keep=""), history_of_log(read_log(log))))
         except PolarMonitorError as error:
             problems.append(str(error))
     if not runs:

@@ -16,15 +16,15 @@ from .parser import Parser, closest
 from .screen import complain
 
 COMMANDS = {
-    "demo": "train a β-VAE, watch it polarise, and see its collapse announced",
-    "report": "runs as one HTML file: lifelines, nats, the split, side by side",
+    "demo": "train a β-VAE that polarises and then collapses, live",
+    "report": "runs as one HTML file, as Markdown or as a picture",
     "tail": "follow a run while it trains, a line for each evaluation",
-    "compare": "runs side by side in a table: verdict, in use, nats, alerts, what differs",
+    "compare": "runs side by side in a table: verdict, in use, nats, alerts",
     "check": "the labels of a run or of latents in a file, and an exit code",
-    "replay": "the alerts of a recorded run again, under its own rules or others",
-    "export": "the numbers of runs as tidy records: CSV, Parquet or JSON lines",
-    "doctor": "versions, cache, writable places and a compile test, for a bug report",
-    "compile": "compile the kernels before the first training, such as in an image",
+    "replay": "the alerts of a recorded run again, by its rules or others",
+    "export": "the numbers of runs as tidy records: CSV, Parquet or JSON",
+    "doctor": "versions, cache, writable places: what a bug report needs",
+    "compile": "compile the kernels ahead, such as in an image",
     "completion": "the script that completes these commands in your shell",
 }
 CODES = (

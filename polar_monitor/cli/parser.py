@@ -6,13 +6,16 @@ import argparse
 import difflib
 import re
 from collections.abc import Callable, Iterable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .screen import complain
 
 
 class Parser(argparse.ArgumentParser):
     """Parser of the program or of a command."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=_Help, **options)
 
     def error(self, message: str) -> NoReturn:
         """Print one line to standard error, and exit with 2."""
@@ -26,6 +29,16 @@ class Parser(argparse.ArgumentParser):
             self.error(f"expected no further argument, got {words[0]!r}")
         known = re.findall(r"--[a-z][a-z-]*", self.format_help())
         self.error(f"no option {option}{closest(option, known)}")
+
+
+class _Help(argparse.HelpFormatter):
+    """Text of `--help` in which the longest name of a command has room on its line: argparse forgets its indent."""
+
+    def add_argument(self, action: argparse.Action) -> None:
+        """Add the lines of an argument."""
+        super().add_argument(action)
+        if action.nargs == argparse.PARSER:
+            self._action_max_length += self._indent_increment
 
 
 def closest(word: str, known: Iterable[str]) -> str:

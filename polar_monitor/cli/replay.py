@@ -81,19 +81,25 @@ def notes(result: Replay) -> Iterator[str]:
             f"{result.replaced} evaluations were written again by a later run in this log, resumed or begun anew, and "
             "are left out"
         )
+    yield from result.losses
     for name, why in result.missing.items():
         count = sum(of_rule(alert, name) for alert in result.live)
         yield f"rule {name!r} {why}: its alerts ({count}) are left out"
 
 
 def table(result: Replay) -> str:
-    """Return all alerts by step. Marks: - only in the run, + only in the replay, ? left out of the comparison."""
+    """Return all alerts by step.
+
+    Marks: - only in the run, + only in the replay, ~ the same line in both and another field, ? left out.
+    """
     from ..alerts.alert import format_alert
 
+    run, replayed = ({format_alert(one): one for one in those} for those in (result.only_live, result.only_replayed))
+    alike = {line: _different(run[line], replayed[line]) for line in run.keys() & replayed.keys()}
     marked = [
         *((alert, " ") for alert in result.both),
-        *((alert, "-") for alert in result.only_live),
-        *((alert, "+") for alert in result.only_replayed),
+        *((alert, "~" if format_alert(alert) in alike else "-") for alert in result.only_live),
+        *((alert, "+") for alert in result.only_replayed if format_alert(alert) not in alike),
         *((alert, "?") for alert in result.left_out),
     ]
     marked.sort(key=lambda pair: pair[0].step)
@@ -101,9 +107,17 @@ def table(result: Replay) -> str:
         f"{len(result.both)} matched, {len(result.only_live)} only in the run, "
         f"{len(result.only_replayed)} only in the replay"
     )
-    return "\n".join(
-        [f"{result.evaluations} evaluations; {counts}", *(f"{mark} {format_alert(alert)}" for alert, mark in marked)]
-    )
+    lines = [f"{result.evaluations} evaluations; {counts}"]
+    for alert, mark in marked:
+        text = format_alert(alert)
+        lines.append(f"{mark} {text}{f' (differs in {alike[text]})' if mark == '~' else ''}")
+    return "\n".join(lines)
+
+
+def _different(one: Alert, other: Alert) -> str:
+    """Return the names of the fields in which two alerts differ."""
+    fields = one.to_dict(), other.to_dict()
+    return " and ".join(name for name in fields[0] if fields[0][name] != fields[1].get(name)) or "evidence"
 
 
 def _as_json(result: Replay) -> dict[str, object]:
@@ -122,4 +136,5 @@ def _as_json(result: Replay) -> dict[str, object]:
         "added": list(result.added),
         "torn": result.torn,
         "replaced": result.replaced,
+        "losses": list(result.losses),
     }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,19 @@ DESCRIPTION = "Write one HTML file that shows runs, which opens without network;
 CODES = "exit codes: 0 the report is written; 2 a path or a file that cannot be used, or no run that can be drawn"
 
 FORMATS = ("html", "md", "png", "svg")
+STANDARD_OUTPUT = "-"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run or of runs, or a .jsonl log")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: report.html, or another ending")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="default: report.html, or another ending; - for standard output",
+    )
     parser.add_argument(
         "--format",
         type=one_of(FORMATS),
@@ -39,39 +48,51 @@ def run(options: argparse.Namespace) -> int:
     kind = options.format or (ending if ending in FORMATS else "html")
     output = options.output or Path(f"report.{kind}")
     runs = runs_of(options.runs)
+    piped = str(output) == STANDARD_OUTPUT
+    if piped and options.json:
+        raise PolarMonitorError("--json: expected a file with -o, as the report itself goes to standard output")
     check_output(output, [Path(run["path"]) for run in runs])
     if all(run["problem"] for run in runs):
         raise PolarMonitorError(f"{runs[0]['path']}: {runs[0]['problem']}")
     try:
-        size = _write(runs, output, kind)
+        content = _content(runs, kind)
+        if piped:
+            sys.stdout.buffer.write(content)
+        else:
+            output.write_bytes(content)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise PolarMonitorError(
             f"cannot write {str(output)!r} ({error.strerror or error}): pass a file in another folder"
         ) from error
     if options.json:
         sentences = [{key: run[key] for key in ("title", "path", "problem")} for run in runs]
-        show_json({"file": str(output), "bytes": size, "runs": sentences})
-    else:
+        show_json({"file": str(output), "bytes": len(content), "runs": sentences})
+    elif not piped:
         show(str(output))
     for run in runs:
-        if run["problem"]:
-            complain(COMMAND, f"{run['path']}: {run['problem']}")
-    complain(COMMAND, f"{size / 1e3:,.0f} kB" + ("; open it in a browser" if kind == "html" else ""))
+        for text in [run["problem"]] if run["problem"] else run["notes"]:
+            complain(COMMAND, f"{run['path']}: {text}")
+    complain(
+        COMMAND, f"{len(content) / 1e3:,.0f} kB" + ("; open it in a browser" if kind == "html" and not piped else "")
+    )
     return 0
 
 
-def _write(runs: list[dict[str, Any]], output: Path, kind: str) -> int:
-    """Write the report in one of `FORMATS` and return its bytes."""
+def _content(runs: list[dict[str, Any]], kind: str) -> bytes:
+    """Return the report in one of `FORMATS`."""
     from ..web.markdown import markdown
-    from ..web.report import write_page
+    from ..web.report import page_bytes
 
     if kind == "html":
-        return write_page(runs, output)
+        return page_bytes(runs)
     if kind == "md":
-        return output.write_bytes(markdown(runs).encode())
+        return markdown(runs).encode()
     from ..plot import lifelines, spectrum
 
     drawn = [run for run in runs if not run["problem"]]
     figure = spectrum(drawn) if len(drawn) > 1 else lifelines(drawn[0])
-    figure.savefig(output, format=kind, dpi=160)
-    return output.stat().st_size
+    picture = io.BytesIO()
+    figure.savefig(picture, format=kind, dpi=160)
+    return picture.getvalue()

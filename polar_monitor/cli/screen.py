@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,18 +33,22 @@ def complain(command: str, message: str) -> None:
     print(f"{command}: {printable(message, keep='')}", file=sys.stderr)
 
 
-def columns(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows of words as aligned columns.
+def columns(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> str:
+    """Return rows of words as aligned columns; those of `right`, which are numbers, end at the same place.
 
     Example:
-        >>> print(columns([["run", "nats"], ["a", "1.20"]]))
-        run  nats
-        a    1.20
+        >>> print(columns([["run", "nats"], ["a", "1.20"], ["b", "10.20"]], right=[1]))
+        run   nats
+        a     1.20
+        b    10.20
     """
     rows = [[printable(word, keep="") for word in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
-        "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows
+        "  ".join(
+            w.rjust(n) if i in right else w.ljust(n) for i, (w, n) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
     )
 
 

@@ -47,6 +47,8 @@ def run(options: argparse.Namespace) -> int:
         raise PolarMonitorError(f"{str(log.path)!r}: {log.problem}")
     if not points:
         complain(COMMAND, f"{log.path}: no evaluation yet, waiting for the first")
+    if log.bad_lines:
+        complain(COMMAND, next(note for note in log.notes if log.first_bad in note))
     while len(points) > options.lines:
         points.popleft()
     while True:
@@ -67,19 +69,21 @@ def _show(point: Point, as_json: bool) -> None:
     if as_json:
         show_json(record)
         return
-    show(line_of(record, point.overhead))
+    show(line_of(record, point))
     for alert in point.alerts:
         show(printable(f"  {title(alert)}: {alert.message}", keep=""), alarm=alert.kind not in NOTES)
 
 
-def line_of(record: dict[str, Any], overhead: float | None) -> str:
+def line_of(record: dict[str, Any], point: Point) -> str:
     """Return an evaluation as one line."""
+    from ..sinks.console.plain_line import overhead_words
+
     series = series_of(record)
     head = f"step {record['step']:>7,}{f'  {series}' if series else ''}"
     if not record["labels"]:
         return printable(f"{head}  nothing observed", keep="")
     use = f"{record['in_use']} of {record['dimensions']} in use"
-    words = [head, f"{record['verdict']:<13}", use, f"{record['nats']:8.3f} nats"]
-    words += [f"{name} {value:.4g}" for name, value in record["context"].items()]
-    words += [] if overhead is None else [f"overhead {overhead:.1%}"]
+    words = [head, f"{record['verdict']:<10}", f"{use:<17}", f"{record['nats']:8.3f} nats"]
+    words += [f"{name} {value:.4g}" for name, value in record["context"].items() if name != "weight_decay" or value]
+    words += [] if point.overhead is None else [overhead_words(point.overhead, point.allowance_used, point.number)]
     return printable("  ".join(words), keep="")

@@ -7,15 +7,15 @@ sum carries them over exactly and every rank has the same result.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
-import torch
-import torch.distributed as dist
 from numpy.typing import NDArray
 
 from ..errors import PolarMonitorError
+from .ranks import Ranks
 from .share import KINDS, Share, in_order, quotas
 
 COUNTS = 8
@@ -24,22 +24,6 @@ PER_RANK = 3
 """Numbers in the first vector for each rank and mode: form, rows, mantissa."""
 ABSENT = 0
 """Form of a rank that has seen no row."""
-
-
-class Ranks:
-    """Ranks of a process group of `torch.distributed`; None is the default group."""
-
-    def __init__(self, group: Any = None) -> None:
-        self.group = group
-        self.rank, self.size = dist.get_rank(group), dist.get_world_size(group)
-
-    def sum(self, vector: NDArray[Any]) -> NDArray[Any]:
-        """Return the sum of a vector over the ranks."""
-        tensor = torch.from_numpy(vector)
-        if "nccl" in str(dist.get_backend(self.group)):
-            tensor = tensor.cuda()
-        dist.all_reduce(tensor, group=self.group)
-        return tensor.cpu().numpy()
 
 
 class Exchanged(NamedTuple):
@@ -53,18 +37,15 @@ class Exchanged(NamedTuple):
     """Sums over the ranks."""
     size: int
     """Bytes of both vectors."""
-
-
-def is_shared(group: Any = None) -> bool:
-    """True in a process group of several ranks."""
-    return dist.is_available() and dist.is_initialized() and dist.get_world_size(group) > 1
+    without_rows: int
+    """Number of ranks that have no row in any mode."""
 
 
 def exchange(
     shares: Sequence[Share | None],
     plan: Sequence[int],
     notes: NDArray[np.float64],
-    agreed: int,
+    agreed: Mapping[str, object],
     ranks: Ranks,
 ) -> Exchanged:
     """Merge the shares of all ranks.
@@ -73,15 +54,17 @@ def exchange(
         shares: One for each mode; None if this rank has seen no row in it.
         plan: Integers that all ranks get from rank 0.
         notes: Numbers (k,) that are summed; k is the same on all ranks.
-        agreed: A number that must be the same on all ranks.
+        agreed: Arguments that must be the same on all ranks, by name; their order and number are the same everywhere.
         ranks: The ranks, of which this is one.
 
     Raises PolarMonitorError, on every rank and after both collectives, if the shares do not fit each other;
     otherwise what `torch.distributed` raises.
     """
-    head = _head(shares, plan, agreed, ranks)
-    agreements, forms, counts, chosen_plan = _read_head(ranks.sum(head), len(shares), len(plan), ranks.size)
-    problem = _problem(agreements, forms)
+    checks = _checks(agreed)
+    head = _head(shares, plan, checks, ranks)
+    total_head = ranks.sum(head)
+    agreements, forms, counts, chosen_plan = _read_head(total_head, len(checks), len(shares), len(plan), ranks.size)
+    problem = _problem(agreements, forms, list(agreed))
     bodies = [_Body.of(forms[mode]) if not problem else None for mode in range(len(shares))]
     parts = [notes.astype(np.float64), *(b.filled(s, ranks.rank) for b, s in zip(bodies, shares, strict=True) if b)]
     body_vector = np.concatenate(parts)
@@ -92,34 +75,46 @@ def exchange(
     for mode, body in enumerate(bodies):
         merged.append(None if body is None else body.read(total[start:], counts[mode]))
         start += 0 if body is None else body.length
-    return Exchanged(tuple(merged), chosen_plan, total[: len(notes)], head.nbytes + body_vector.nbytes)
+    empty = int((forms[:, :, 0] == ABSENT).all(axis=0).sum())
+    return Exchanged(tuple(merged), chosen_plan, total[: len(notes)], head.nbytes + body_vector.nbytes, empty)
 
 
-def _head(shares: Sequence[Share | None], plan: Sequence[int], agreed: int, ranks: Ranks) -> NDArray[np.int64]:
-    rank, agreements = ranks.rank, np.zeros(ranks.size, np.int64)
-    agreements[rank] = agreed
+def _checks(agreed: Mapping[str, object]) -> NDArray[np.int64]:
+    """Return a checksum of 16 bits for each argument, four in a number."""
+    sums = [zlib.crc32(repr(value).encode()) & 0xFFFF for value in agreed.values()]
+    return np.array(sums + [0] * (-len(sums) % 4), np.uint16).view(np.int64)
+
+
+def _head(
+    shares: Sequence[Share | None], plan: Sequence[int], checks: NDArray[np.int64], ranks: Ranks
+) -> NDArray[np.int64]:
+    rank, agreements = ranks.rank, np.zeros((ranks.size, len(checks)), np.int64)
+    agreements[rank] = checks
     forms, counts = np.zeros((len(shares), ranks.size, PER_RANK), np.int64), np.zeros((len(shares), COUNTS), np.int64)
     for mode, share in enumerate(shares):
         if share is not None:
             forms[mode, rank] = share.form, share.rows, share.mantissa
             counts[mode, : len(share.counts)] = share.counts
     own = np.array(plan if rank == 0 else [0] * len(plan), np.int64)
-    return np.concatenate([agreements, forms.ravel(), counts.ravel(), own])
+    return np.concatenate([agreements.ravel(), forms.ravel(), counts.ravel(), own])
 
 
-def _read_head(head: NDArray[np.int64], modes: int, planned: int, ranks: int) -> tuple[NDArray[np.int64], ...]:
-    ends = np.cumsum([ranks, modes * ranks * PER_RANK, modes * COUNTS, planned])
+def _read_head(
+    head: NDArray[np.int64], checks: int, modes: int, planned: int, ranks: int
+) -> tuple[NDArray[np.int64], ...]:
+    ends = np.cumsum([ranks * checks, modes * ranks * PER_RANK, modes * COUNTS, planned])
     agreements, forms, counts, plan = np.split(head, ends[:-1])
-    return agreements, forms.reshape(modes, ranks, PER_RANK), counts.reshape(modes, COUNTS), plan
+    return agreements.reshape(ranks, checks), forms.reshape(modes, ranks, PER_RANK), counts.reshape(modes, COUNTS), plan
 
 
-def _problem(agreements: NDArray[np.int64], forms: NDArray[np.int64]) -> str:
+def _problem(agreements: NDArray[np.int64], forms: NDArray[np.int64], arguments: Sequence[str]) -> str:
     """Return what does not fit, naming two ranks; '' if all does."""
-    other = np.flatnonzero(agreements != agreements[0])
-    if other.size:
+    checks = agreements.view(np.uint16).reshape(len(agreements), -1)
+    for rank in np.flatnonzero((checks != checks[0]).any(axis=1)).tolist():
+        others = [f"{name}=" for name, differs in zip(arguments, checks[rank] != checks[0], strict=False) if differs]
         return (
-            f"sync: expected the same arguments of attach on all ranks, got others on rank {other[0]} than on rank 0: "
-            "give every, window, warmup, modes, criterion, resolution, prior and alerts the same values everywhere"
+            f"sync: expected the same arguments of attach on all ranks, got another {' and '.join(others)} on rank "
+            f"{rank} than on rank 0: give it the same value on all ranks"
         )
     for of_mode in forms[:, :, 0]:
         known = np.flatnonzero(of_mode != ABSENT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import nn
@@ -37,6 +37,24 @@ class Adapter:
         except BaseException:
             self.end()
             raise
+
+    def stops(self, ranks: int, agree: Callable[[bool], bool]) -> bool:
+        """Return True if the training is to stop: the same on all ranks, which call it after each step.
+
+        With several `ranks` it merges them where that is due; after a merge `agree`, the framework's own collective,
+        makes one decision of theirs.
+        """
+        if self.monitor is None:
+            return False
+        if ranks == 1:
+            return self.monitor.should_stop
+        return self.monitor._merge(due=True) and agree(self.monitor.should_stop)
+
+    def finish(self, ranks: int) -> None:
+        """End after a training that has come to its end on all ranks, which merge their last rows."""
+        if self.monitor is not None and ranks > 1:
+            self.monitor._merge(due=False)
+        self.end()
 
     def end(self) -> None:
         """Evaluate the last rows and take the hooks off; results stay readable. A second call does nothing."""

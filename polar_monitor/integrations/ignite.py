@@ -19,8 +19,8 @@ class PolarHandler(Adapter):
     """Watches the latent of a model from the start of each run of an engine to its end.
 
     The arguments after the model are those of `polar_monitor.attach`. `Checkpoint(to_save={"polar": handler, …})` saves
-    the state. In a single process the engine stops when `monitor.should_stop` is true. `monitor` is the monitor, also
-    after the run.
+    the state. The engine stops when `monitor.should_stop` is true. Several processes are merged by
+    `monitor.sync(due=True)` after each iteration, and stop together. `monitor` is the monitor, also after the run.
     """
 
     def __init__(self, model: nn.Module, **arguments: Any) -> None:
@@ -39,11 +39,11 @@ class PolarHandler(Adapter):
         self.start(self.model)
 
     def _iterated(self, engine: Any) -> None:
-        if self.monitor is not None and distributed.get_world_size() == 1 and self.monitor.should_stop:
+        if self.stops(distributed.get_world_size(), lambda stop: bool(distributed.all_reduce(float(stop)))):
             engine.terminate()
 
     def _completed(self, engine: Any) -> None:
-        self.end()
+        self.finish(distributed.get_world_size())
 
     def _failed(self, engine: Any, exception: BaseException) -> None:
         """Detach. Ignite raises an exception by itself only if nothing handles it, so ours must not count."""

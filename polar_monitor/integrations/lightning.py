@@ -30,9 +30,10 @@ class PolarCallback(Adapter):
     """Watches the latent of the module that a trainer fits. The arguments are those of `polar_monitor.attach`.
 
     The trainer's loggers get our scalars, and the folder of the first logger with a folder gets the TensorBoard events
-    and the JSONL log. Forwards of the sanity check are not recorded. The state is part of Lightning's checkpoints. In a
-    single process the trainer stops when `monitor.should_stop` is true. Before the end of a KL warm-up of scvi-tools
-    only NON_FINITE and SILENT are raised. `monitor` is the monitor, also after the fit.
+    and the JSONL log. Forwards of the sanity check are not recorded. The state is part of Lightning's checkpoints. The
+    trainer stops when `monitor.should_stop` is true. Several processes are merged after the batches in which that is
+    due, and stop together. Before the end of a KL warm-up of scvi-tools only NON_FINITE and SILENT are raised. The
+    monitor is `monitor`, also after the fit.
     """
 
     _sanity: ExitStack | None = None
@@ -87,15 +88,15 @@ class PolarCallback(Adapter):
             self._sanity.close()
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Log the weight of the KL term while it is warmed up, and stop the trainer if that is due."""
+        """Log the weight of the KL term while it is warmed up; merge ranks and stop the trainer where that is due."""
         if self.monitor is not None and has_warmup(pl_module):
             self.monitor.log(beta=kl_weight(pl_module))
-        if self.monitor is not None and trainer.world_size == 1 and self.monitor.should_stop:
+        if self.stops(trainer.world_size, lambda stop: trainer.strategy.reduce_boolean_decision(stop, all=False)):
             trainer.should_stop = True
 
     def on_fit_end(self, trainer: Any, pl_module: Any) -> None:
         """Detach."""
-        self.end()
+        self.finish(trainer.world_size)
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Detach: there will be no end of the fit."""

@@ -26,8 +26,9 @@ class PolarCallback(Adapter, TrainerCallback):  # type: ignore[misc]
     """Watches the latent of the model that a Trainer trains. The arguments are those of `polar_monitor.attach`.
 
     Steps are those of the optimiser, so gradients may be accumulated. The state lies in the Trainer's checkpoints, and
-    `train(resume_from_checkpoint=…)` goes on from it if the checkpoint is one of `output_dir`. In a single process the
-    Trainer stops when `monitor.should_stop` is true. `monitor` is the monitor, also after the training.
+    `train(resume_from_checkpoint=…)` goes on from it if the checkpoint is one of `output_dir`. The Trainer stops when
+    `monitor.should_stop` is true. Several processes are merged by `monitor.sync(due=True)` after each step, and stop
+    together. `monitor` is the monitor, also after the training.
     """
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
@@ -39,8 +40,8 @@ class PolarCallback(Adapter, TrainerCallback):  # type: ignore[misc]
         self.start(model, **({} if given else {"log_dir": os.path.join(args.output_dir, FOLDER)}))
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Stop the Trainer if that is due."""
-        if self.monitor is not None and args.world_size == 1 and self.monitor.should_stop:
+        """Merge ranks, and stop the Trainer, where that is due."""
+        if self.stops(args.world_size, lambda stop: _on_any_rank(stop, args.device)):
             control.should_training_stop = True
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -51,7 +52,13 @@ class PolarCallback(Adapter, TrainerCallback):  # type: ignore[misc]
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Detach."""
-        self.end()
+        self.finish(args.world_size)
+
+
+def _on_any_rank(stop: bool, device: torch.device) -> bool:
+    from accelerate.utils import reduce
+
+    return bool(reduce(torch.tensor(float(stop), device=device), "sum"))
 
 
 def _checkpoint(args: Any, state: Any) -> Path:

@@ -21,6 +21,7 @@ from .._torch_compat import stands_for_others
 from ..capture.undisturbed import same_random_numbers, undisturbed
 from ..discovery.unwrap import unwrap
 from ..errors import PolarMonitorError
+from .decoder_refusals import Called, failed, no_numbers, no_tensor, other_rows
 
 SHARDED = {"FullyShardedDataParallel", "DeepSpeedEngine"}
 """Classes of modules whose parameters lie on several devices: a call waits for all of them."""
@@ -33,8 +34,11 @@ class DecoderError(PolarMonitorError):
 class DecoderCall:
     """A decoder, called with tensors of codes (n, …); it returns tensors (n, …) of floating-point numbers."""
 
-    def __init__(self, function: Callable[..., Any], modules: tuple[nn.Module, ...], name: str) -> None:
+    def __init__(
+        self, function: Callable[..., Any], modules: tuple[nn.Module, ...], name: str, model: nn.Module | None = None
+    ) -> None:
         self._function = function
+        self._called = Called(function, name, model)
         self.modules = modules
         """The modules whose modes and buffers are put back."""
         self.name = name
@@ -51,14 +55,15 @@ class DecoderCall:
         if isinstance(decoder, DecoderCall):
             return decoder
         if isinstance(decoder, str):
-            return cls.of(_named(decoder, model))
+            return cls.of(_named(decoder, model), model)
         if isinstance(decoder, nn.Module):
             module = unwrap(decoder)
             _check_not_sharded(module)
-            return cls(module, (module,), type(module).__name__)
+            return cls(module, (module,), type(module).__name__, None if model is None else unwrap(model))
         if not callable(decoder):
             raise DecoderError(
-                f"decoder: expected a module, its name or a callable code → output, got {type(decoder).__name__}"
+                f"decoder: expected a module, its name or a callable code → output, as in decoder=model.decoder, got "
+                f"{type(decoder).__name__}"
             )
         modules = tuple(modules_of(decoder)) or (() if model is None else (unwrap(model),))
         for module in modules:
@@ -96,44 +101,18 @@ class DecoderCall:
             with same_random_numbers():
                 output = self._function(codes)
         except Exception as failure:
-            raise DecoderError(self._refused(codes, failure)) from failure
+            raise DecoderError(failed(self._called, codes, failure)) from failure
         return self._checked(codes, output, letters.index("n"))
-
-    def _refused(self, codes: Tensor, failure: Exception) -> str:
-        text = str(failure).strip().splitlines()
-        what = f"{type(failure).__name__}: {text[0] if text else ''}"
-        if isinstance(failure, TypeError) and ("argument" in what or "positional" in what):
-            return (
-                f"decoder: {self.name} needs more than the code ({what}): pass a callable that adds the rest for any "
-                f"number of rows, as in decoder=lambda z: model.decoder(z, condition[: len(z)])"
-            )
-        return (
-            f"decoder: {self.name} failed in eval mode with codes of shape {tuple(codes.shape)}, {codes.dtype} on "
-            f"{codes.device} ({what}): expected a callable code → output, one row each, as in "
-            "decoder=lambda z: model.decode(z)"
-        )
 
     def _checked(self, codes: Tensor, output: Any, axis: int) -> Tensor:
         if not isinstance(output, Tensor):
-            names = [name for name in getattr(output, "keys", list)() if isinstance(name, str)]
-            fields = f" with {', '.join(names)}" if names else f" of {len(output)}" if isinstance(output, tuple) else ""
-            choice = f".{names[0]}" if names else ".mean" if hasattr(output, "mean") else "[0]"
-            raise DecoderError(
-                f"decoder: expected a tensor, {self.name} gives {type(output).__name__}{fields}: choose the "
-                f"reconstruction, as in decoder=lambda z: model.decoder(z){choice}"
-            )
+            raise DecoderError(no_tensor(self._called, output))
         n = codes.shape[axis]
         axis = axis if output.dim() > axis and output.shape[axis] == n else 0
         if output.dim() == 0 or output.shape[axis] != n:
-            raise DecoderError(
-                f"decoder: expected one row for each code, {self.name} gives {tuple(output.shape)} for codes "
-                f"{tuple(codes.shape)}"
-            )
+            raise DecoderError(other_rows(self._called, codes, output))
         if not output.is_floating_point():
-            raise DecoderError(
-                f"decoder: expected floating-point numbers, {self.name} gives {output.dtype}, as an autoregressive "
-                "decoder does: pass a callable that gives logits, with the earlier tokens held fixed"
-            )
+            raise DecoderError(no_numbers(self._called, codes, output))
         return output.movedim(axis, 0).reshape(n, -1)
 
 
@@ -168,7 +147,10 @@ def _is_filled(cell: Any) -> bool:
 
 def _named(name: str, model: nn.Module | None) -> nn.Module:
     if model is None:
-        raise DecoderError(f"decoder: expected a module or a callable code → output, got the name {name!r}")
+        raise DecoderError(
+            f"decoder: expected a module or a callable code → output, got the name {name!r}: pass the module itself, "
+            f"as in decoder=model.{name}"
+        )
     try:
         return unwrap(model).get_submodule(name)
     except AttributeError:
@@ -184,7 +166,10 @@ def _check_not_sharded(module: nn.Module) -> None:
     for weight in module.parameters():
         sharded = sharded or stands_for_others(type(weight)) or hasattr(weight, "ds_id")
         if weight.is_meta or isinstance(weight, nn.parameter.UninitializedParameter):
-            raise DecoderError(f"decoder: expected weights with values, {type(module).__name__} has none yet")
+            raise DecoderError(
+                f"decoder: expected weights with values, {type(module).__name__} has none yet: attach after they are "
+                'there, as in model.to_empty(device="cpu"), model.load_state_dict(state), or after a first forward'
+            )
     if sharded:
         raise DecoderError(
             f"decoder: {type(module).__name__} is sharded over processes, and a call would wait for all of them: "

@@ -17,7 +17,7 @@ from .._torch_compat import rank
 from .._validation import is_version, state_count
 from ..alerts.alert import Alert
 from ..alerts.alert_log import AlertLog
-from ..distributed.exchange import is_shared
+from ..distributed.ranks import is_shared
 from ..errors import PolarMonitorError
 from ..schedule.duty_cycle import HookDutyCycle
 from ..schedule.shared import SharedSchedule

@@ -198,6 +198,9 @@ class Diagnostics:
             allowance_used=governor.allowance.used,
             rows_skipped=sum(pipeline.skipped for pipeline in pipelines),
             log_reused=sinks.reused,
+            log_incomplete=sinks.incomplete,
+            ranks=1 if schedule.shared is None else schedule.shared.ranks,
+            ranks_without_rows=0 if schedule.shared is None else schedule.shared.without_rows,
         )
 
 

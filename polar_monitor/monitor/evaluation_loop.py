@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from .._torch_compat import is_capturing
 from ..alerts.alert_log import AlertLog
 from ..capture.hooks import HookSet
 from ..evaluation import Evaluation, Health
@@ -98,7 +99,7 @@ class EvaluationLoop:
             return
         due = self.schedule.count()
         looks = self.search is not None and self.schedule.steps >= self.search.due
-        if not (due or looks) or self.publisher.busy:
+        if not (due or looks) or self.publisher.busy or is_capturing():  # CUDA may end the capture at a copy or a query
             return
         self.schedule.start_charging()
         try:
@@ -151,9 +152,9 @@ class EvaluationLoop:
     def evaluate_new(self) -> tuple[Evaluation, ...]:
         """Evaluate the rows that no evaluation has had yet, with all statistics. Returns a record for each mode.
 
-        Does nothing in a fork, and while sinks and callbacks get an evaluation.
+        Does nothing in a fork, while sinks and callbacks get an evaluation, and where ranks evaluate together.
         """
-        if forks() != self._forks or self.publisher.busy:
+        if forks() != self._forks or self.publisher.busy or self.schedule.shared is not None:
             return ()
         self.schedule.start_charging()
         requested = self.schedule.requested

@@ -30,9 +30,10 @@ from .evaluation_loop import EvaluationLoop
 from .options import checked
 from .outputs import Outputs, close_in
 from .results import Results
+from .sources.call_in_loop import in_the_loop
 from .sources.connection import forget, judge_batch, keep, warn_of_replacement, without_hooks
 from .sources.latent_search import LatentSearch
-from .sources.observe import by_hand, read_rows
+from .sources.observe import read_rows
 from .sources.probe import probe_batch
 
 
@@ -317,6 +318,7 @@ class PolarMonitor(Results):
         """
         return probe_batch(self._loop, self._model, batch, loss, replace, unit, seed)
 
+    @in_the_loop(keep=False)
     def observe(
         self, mean: Any, *, logvar: Any = None, var: Any = None, std: Any = None, logstd: Any = None, prior: Any = None,
         layout: str | None = None, mask: Any = None, mode: str = "train",
@@ -330,11 +332,7 @@ class PolarMonitor(Results):
         Raises PolarMonitorError for bad arguments, until some rows were recorded or a step was counted: later, in the
         middle of a training, it logs the error once, and `health()` counts it and the rows.
         """
-        if not self._loop.ended:
-            with by_hand(self._loop, mode, mean):
-                self._observe(
-                    mean, {"logvar": logvar, "var": var, "std": std, "logstd": logstd}, prior, layout, mask, mode
-                )
+        self._observe(mean, {"logvar": logvar, "var": var, "std": std, "logstd": logstd}, prior, layout, mask, mode)
 
     def _observe(
         self, mean: Any, spreads: dict[str, Any], prior: Any, layout: str | None, mask: Any, mode: str
@@ -349,6 +347,7 @@ class PolarMonitor(Results):
         self._standardised = prior is not None
         rows.record(loop.pipelines[mode])
 
+    @in_the_loop(keep=True)
     def log(
         self, *, beta: Any = None, learning_rate: Any = None, reconstruction: Any = None, baseline: Any = None
     ) -> None:
@@ -363,15 +362,14 @@ class PolarMonitor(Results):
                 for a squared error. For a code whose decoder is not known it shows whether the code explains anything.
 
         Each is a number or a tensor with one number; NaN and infinity are ignored. Raises PolarMonitorError for
-        anything else before the first step; later it logs the error once.
+        anything else before the first step, and TypeError for another name; later it logs the error once.
 
         Example:
             >>> import polar_monitor
             >>> monitor = polar_monitor.PolarMonitor(sinks=())
             >>> monitor.log(beta=0.5, learning_rate=1e-3, reconstruction=73.2)
         """
-        with by_hand(self._loop):
-            self._loop.training_context.add(beta, learning_rate, reconstruction, baseline)
+        self._loop.training_context.add(beta, learning_rate, reconstruction, baseline)
 
     # -- state ------------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from ..views.history import History, read
 from . import shown, summary
 from .evaluation_loop import EvaluationLoop
 from .outputs import Outputs
-from .shared import sync
+from .shared import merge_if_due, sync
 from .sources.latent_search import LatentSearch
 from .sources.observe import checked_mode
 
@@ -161,6 +161,10 @@ class Results:
             ()
         """
         return sync(self._loop, due, group)
+
+    def _merge(self, *, due: bool) -> bool:
+        """Merge the ranks in the loop of a framework; see `merge_if_due`."""
+        return merge_if_due(self._loop, due)
 
     def health(self) -> Health:
         """Return the monitor's counters of its own work: rows, errors, overhead."""

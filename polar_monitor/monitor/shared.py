@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,10 @@ import numpy as np
 
 from ..alerts.alert_log import AlertLog
 from ..context import Context
-from ..distributed.exchange import Ranks, exchange, is_shared
+from ..distributed.exchange import exchange
+from ..distributed.ranks import GONE, Ranks, is_shared
 from ..distributed.share import Share
+from ..errors import PolarMonitorError, warn
 from ..evaluation import Evaluation, Health
 from ..schedule.schedule import Begun
 from ..schedule.shared import SharedSchedule
@@ -30,6 +31,8 @@ FIELDS = ("beta", "learning_rate", "baseline", "weight_decay")
 def sync(loop: EvaluationLoop, due: bool, group: Any) -> tuple[Evaluation, ...]:
     """Merge the rows of all ranks, and evaluate them on each; see `PolarMonitor.sync`."""
     if not is_shared(group):
+        if loop.schedule.shared is not None:
+            raise PolarMonitorError(GONE)
         return () if due else loop.evaluate()
     shared = loop.schedule.shared or _begin(loop)
     if loop.publisher.busy or loop.ended or (due and not shared.counts()):
@@ -47,12 +50,13 @@ def sync(loop: EvaluationLoop, due: bool, group: Any) -> tuple[Evaluation, ...]:
         raise
     step, calls = got.plan.tolist()
     shared.agree(loop.schedule.steps, calls)
+    shared.ranks, shared.without_rows = ranks.size, got.without_rows
     merged = {mode: share for mode, share in zip(MODES, got.shares, strict=True) if share is not None}
     loop.schedule.charge()
     if loop.failures.ended:
         return ()
-    if merged and not loop.pipelines and loop.search is None:
-        loop.make_pipelines(next(iter(merged.values())).kind, None)  # this rank has seen no row yet
+    if merged and not loop.pipelines:  # this rank has seen no row yet, or has not decided on its latent
+        loop.make_pipelines(next(iter(merged.values())).kind, None)
     fresh: dict[str, Evaluation] = {}
     try:
         done = loop.conclude(partial(_evaluate, loop, merged, _context(got.notes)), at=step)
@@ -65,6 +69,25 @@ def sync(loop: EvaluationLoop, due: bool, group: Any) -> tuple[Evaluation, ...]:
         if (pipeline := loop.pipelines.get(mode)) is not None
     )
     return tuple(answer for answer in answers if answer is not None)
+
+
+def merge_if_due(loop: EvaluationLoop, due: bool = True) -> bool:
+    """Do as `sync` for a training loop that is not the user's. Returns True, on all ranks, if they merged.
+
+    Ranks that do not fit each other go on alone, with a warning, since an error would end the training.
+    """
+    merges = 0 if loop.schedule.shared is None else loop.schedule.shared.merges
+    try:
+        if not loop.schedule.apart:
+            sync(loop, due, None)
+    except PolarMonitorError as misfit:
+        if loop.options.strict:
+            raise
+        loop.schedule.apart, loop.schedule.shared = True, None
+        for pipeline in loop.pipelines.values():
+            pipeline.merged = None
+        warn(f"{misfit}. Nothing is merged from now on: each rank watches its own rows, and rank 0 alone writes")
+    return loop.schedule.shared is not None and loop.schedule.shared.merges > merges
 
 
 def _begin(loop: EvaluationLoop) -> SharedSchedule:
@@ -135,9 +158,12 @@ def _context(notes: Any) -> Context:
     return Context(reconstruction=reconstruction, **dict(zip(FIELDS, others, strict=True)))
 
 
-def _agreed(loop: EvaluationLoop) -> int:
-    """Return a number that says with which arguments the monitor was made."""
-    options, settings = loop.options, loop.options.settings
+def _agreed(loop: EvaluationLoop) -> dict[str, object]:
+    """Return the arguments of `attach` on which the merged results depend."""
+    settings, setup = loop.options.settings, loop.options.settings.setup()
     prior = None if settings.prior is None else [np.asarray(side).tolist() for side in settings.prior]
-    text = (options.modes, settings.window, settings.resolution, settings.criterion, settings.setup(), prior)
-    return zlib.crc32(repr(text).encode())
+    return {
+        "modes": loop.options.modes, "window": settings.window, "resolution": settings.resolution,
+        "criterion": settings.criterion, "warmup": settings.warmup, "prior": prior, "alerts": setup["rules"],
+        "extra_rules": setup["extra_rules"],
+    }  # fmt: skip

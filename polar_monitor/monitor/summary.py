@@ -24,6 +24,8 @@ from ..statistics.snapshot import Snapshot
 
 MIN_NOT_FINITE = 0.01
 """Share of the window that is NaN or infinite, and is named from there on."""
+OLD_SHARE, OLD_STEPS = 0.5, 100
+"""Share of the steps, and steps, after which the newest evaluation is too old to speak for the model."""
 SILENT = "likely causes: " + "; ".join(KIND_ADVICE[AlertKind.SILENT].causes)
 """Likely causes of a silence, as text."""
 
@@ -72,7 +74,8 @@ def summary(
     regime = regime if regime.snapshot is snapshot else replace(regime, snapshot=snapshot)
     now = "" if health.steps == snapshot.step else f" (training is at step {health.steps:,})"
     head = [f"step {snapshot.step:,}{now}: {regime.verdict}; {counts(regime)}"]
-    facts = [f"from {snapshot.n:,} rows{_steps_of_rows(snapshot)}", *regime.reasons, *_not_finite(snapshot)]
+    facts = [f"from {snapshot.n:,} rows{_steps_of_rows(snapshot)}", *_age(snapshot.step, health.steps)]
+    facts += [*regime.reasons, *_not_finite(snapshot)]
     facts += [left_out(snapshot)] if left_out(snapshot) else []
     head += [line for fact in facts for line in wrapped(fact, width)]
     notes = [] if worth is None else [heading(worth), *worth.sentences()]
@@ -143,15 +146,33 @@ def _not_finite(s: Snapshot) -> Iterator[str]:
         yield f"{lost}; {their} numbers are those of the other rows"
 
 
+def _age(evaluated: int, now: int) -> list[str]:
+    """Return a line on an evaluation of long ago, as on a busy machine or with an `every` that never came again."""
+    if now - evaluated < max(OLD_STEPS, OLD_SHARE * now):
+        return []
+    return [f"that was {now - evaluated:,} steps ago: monitor.evaluate(batch) judges the model as it is now"]
+
+
 def _steps_of_rows(s: Snapshot) -> str:
     if s.rows_to < 0:
         return ""
     return f" of step {s.rows_to:,}" if s.rows_from == s.rows_to else f" of steps {s.rows_from:,} to {s.rows_to:,}"
 
 
+def _ranks(health: Health) -> str:
+    """Say how many ranks were merged, and that some had no rows."""
+    merged, empty = f"merged from {health.ranks} ranks (these counters are of one)", health.ranks_without_rows
+    if not empty:
+        return merged
+    which = "one of which had no rows" if empty == 1 else f"{empty} of which had no rows"
+    return f"{merged}, {which}: no data, or the latent is not decided there (monitor.explain() on that rank says so)"
+
+
 def _counters(health: Health) -> str:
     """Format the counters; rows that were not needed are not among those that were dropped."""
     parts = [f"{health.rows_seen:,} rows of {health.calls:,} forwards seen, {health.rows_dropped:,} dropped"]
+    if health.ranks > 1:
+        parts.append(_ranks(health))
     if health.rows_skipped:
         parts.append(f"{health.rows_skipped:,} not needed, as newer ones filled the window")
     if health.steps_rested:

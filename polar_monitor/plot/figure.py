@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from ..errors import PolarMonitorError
 from ..views.document import documents
-from ..views.find_logs import log_of_run, titles
+from ..views.find_logs import log_of_run, logs_of, titles
 from ..views.log import RunLog
 
-USED, FALLING, GREY = "#0072b2", "#d55e00", "#aab1b9"
+USED, FALLING, GREY, QUIET = "#0072b2", "#d55e00", "#aab1b9", "#57606a"
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6a51a3", "#555555")
 MARKERS = "osD^vP*X"
 
@@ -27,11 +28,25 @@ def new_figure(width: float, height: float) -> tuple[Any, Any]:
     return figure, axes
 
 
+def thousands(value: float, _: int) -> str:
+    """Return the label of a tick on an axis of steps."""
+    return f"{value:,.0f}" if float(value).is_integer() else ""
+
+
 def document_of(run: str | os.PathLike[str] | dict[str, Any], name: str = "", mode: str = "train") -> dict[str, Any]:
     """Return the document of a latent and mode of a run. Raises PolarMonitorError if there is none."""
+    return run if isinstance(run, dict) else _of_log(log_of_run(run), name, mode)
+
+
+def documents_of(run: str | os.PathLike[str] | dict[str, Any], name: str, mode: str) -> list[dict[str, Any]]:
+    """Return the same of each run below a folder. Raises PolarMonitorError for one that cannot be read."""
     if isinstance(run, dict):
-        return run
-    path = log_of_run(run)
+        return [run]
+    logs = logs_of(run)
+    return [_of_log(log, name, mode) | {"title": title} for log, title in zip(logs, titles(logs), strict=True)]
+
+
+def _of_log(path: Path, name: str, mode: str) -> dict[str, Any]:
     log = RunLog(path)
     log.refresh()
     if log.problem:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 MAX_SHOWN = 24
 """Rows of the table."""
-COLOURS = {Label.ACTIVE: "#0072b2", Label.MIXED: "#009e73", Label.UNDECIDED: "#a67600", Label.PASSIVE: "#8b949e"}
+COLOURS = {Label.ACTIVE: "#1f86c7", Label.MIXED: "#009e73", Label.UNDECIDED: "#a67600", Label.PASSIVE: "#8b949e"}
+LEFT, RIGHT = ("text-align:" + side + ";padding:2px 10px" for side in ("left", "right"))
+HEADS = (("dim", RIGHT), ("label", LEFT), ("nats ± se", RIGHT))
 
 
 def regime_html(regime: Regime) -> str:
@@ -28,10 +30,13 @@ def regime_html(regime: Regime) -> str:
     for j in order[:MAX_SHOWN]:
         label = regime.labels[j]
         number = "" if snapshot is None else f"{snapshot.information[j]:.3f} ± {snapshot.information_se[j]:.3f}"
-        rows.append(f"<tr><td>{j}</td><td style='color:{COLOURS[label]}'><b>{label}</b></td><td>{number}</td></tr>")
+        name = f"<td style='color:{COLOURS[label]};{LEFT}'><b>{label}</b></td>"
+        rows.append(f"<tr><td style='{RIGHT}'>{j}</td>{name}<td style='{RIGHT}'>{number}</td></tr>")
     passive, hidden = regime.count(Label.PASSIVE), max(len(order) - MAX_SHOWN, 0)
     rest = [f"{hidden} more that are not passive"] * (hidden > 0) + [f"{passive} passive"] * (passive > 0)
     lines = "".join(f"<p>{html.escape(printable(text))}</p>" for text in (", ".join(rest), *regime.reasons) if text)
-    table = f"<table><tr><th>dim</th><th>label</th><th>nats</th></tr>{''.join(rows)}</table>" if rows else ""
+    heads = "".join(f"<th style='{side}'>{name}</th>" for name, side in HEADS)
+    table = f"<table><tr>{heads}</tr>{''.join(rows)}</table>" if rows else ""
     verdict = str(regime.verdict).replace("_", " ")
-    return f"<div><p><b>{verdict}</b> · step {regime.step:,}</p>{table}{lines}</div>"
+    of = f"step {regime.step:,}" if regime.step or snapshot is None else f"{snapshot.rows:,} rows"
+    return f"<div><p><b>{verdict}</b> · {of}</p>{table}{lines}</div>"

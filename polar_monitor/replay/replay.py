@@ -25,6 +25,7 @@ from ..arrays.finite_json import finite_json
 from ..errors import PolarMonitorError
 from ..evaluation import Evaluation
 from ..sinks.jsonl import read_numbered
+from ..sinks.missing_records import Numbered, missing_records, sentence_on
 from .record import Setup, one_error, resumed, setup_of
 
 
@@ -46,6 +47,8 @@ class Replay:
     """The number of a truncated last line, which was left out."""
     replaced: int = 0
     """Evaluations that were left out because a later run, or a resumed one, wrote them again in the same log."""
+    losses: tuple[str, ...] = ()
+    """Sentences about evaluations that the log has lost: the replay may raise other alerts after them."""
 
     @property
     def left_out(self) -> tuple[Alert, ...]:
@@ -121,7 +124,7 @@ def replay(
             add_alert(replayed, alert)
         for alert in record.alerts:
             add_alert(live, alert)
-    return Replay(len(records), tuple(live), tuple(replayed), missing, added, torn, replaced)
+    return Replay(len(records), tuple(live), tuple(replayed), missing, added, torn, replaced, _losses(records.values()))
 
 
 def log_of(path: str | os.PathLike[str]) -> Path:
@@ -134,6 +137,16 @@ def log_of(path: str | os.PathLike[str]) -> Path:
         names = ", ".join(str(log.relative_to(path)) for log in logs[:8]) or "none"
         raise PolarMonitorError(f"{path}: expected one .jsonl log in the folder, got {names}; pass the file itself")
     return logs[0]
+
+
+def _losses(records: Collection[Evaluation]) -> tuple[str, ...]:
+    """Return a sentence for each latent of which the log has lost evaluations."""
+    of_name: dict[str, list[Numbered]] = {}
+    for record in records:
+        numbered = Numbered(record.health.evaluations, record.step, record.resumed is not None)
+        of_name.setdefault(record.name, []).append(numbered)
+    sentences = (sentence_on(missing_records(numbered), name) for name, numbered in of_name.items())
+    return tuple(sentence for sentence in sentences if sentence)
 
 
 def _setups(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -268,6 +269,8 @@ class OptimizerClock:
 def _all_stepped(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
     if is_compiling():  # a compiled step does not count: the clock would be compiled into it
         return
+    if _is_nested(optimizer):
+        return
     if _orphans:
         _look_at_orphans(optimizer)
     if len(_clocks) == 1:
@@ -279,6 +282,20 @@ def _all_stepped(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         clock = reference()
         if clock is not None and reference in _clocks:
             clock.stepped(optimizer)
+
+
+def _is_nested(optimizer: Optimizer) -> bool:
+    """Return True if this step was called by that of a subclass, which has hooks too: the outer one counts."""
+    steps = [vars(kind)["step"] for kind in type(optimizer).__mro__ if "step" in vars(kind)]
+    steps = [step for step in steps if hasattr(step, "hooked")]
+    if len(steps) < 2:
+        return False
+    frame, depth = sys._getframe(1), 0
+    while frame is not None and depth < 2:
+        if frame.f_code is steps[0].__code__ and (frame.f_locals.get("args") or (None,))[0] is optimizer:
+            depth += 1
+        frame = frame.f_back  # type: ignore[assignment]
+    return depth > 1
 
 
 def _same_shapes(model: nn.Module, optimizer: Optimizer) -> bool:

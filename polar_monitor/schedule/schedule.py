@@ -74,6 +74,8 @@ class Schedule:
         """Step at which rows were requested for an evaluation that is still to come."""
         self.shared: SharedSchedule | None = None
         """Schedule of ranks that evaluate together, when the user's loop lets them; none is due by itself then."""
+        self.apart = False
+        """True if ranks that could merge do not fit each other."""
         self.resumed = 0
         """Number of states loaded."""
         self._evaluated = -1

@@ -9,6 +9,11 @@ class SharedSchedule:
     def __init__(self) -> None:
         self.calls = 0
         self.next = 1
+        self.merges = 0
+        self.ranks = 1
+        """Ranks of the latest merge."""
+        self.without_rows = 0
+        """Ranks that had no rows in it."""
         self._step = 0
         """Step at the latest merge."""
         self._call = 0
@@ -25,5 +30,6 @@ class SharedSchedule:
         return max(round(interval * calls / passed), 1)
 
     def agree(self, step: int, calls: int) -> None:
-        """Take the plan of rank 0."""
+        """Take the plan of rank 0 after a merge."""
+        self.merges += 1
         self._step, self._call, self.next = step, self.calls, self.calls + calls

@@ -27,6 +27,8 @@ class SinkGroup:
         self.strict = False
         self.reused = False
         """True if a log held an earlier run that this one does not continue."""
+        self.incomplete = False
+        """True if a log lacks evaluations of this run."""
         self.before_write: Callable[[], None] | None = None
         """Called before each evaluation is written: it may replace the sinks."""
         self._failures: dict[int, int] = {}
@@ -49,6 +51,7 @@ class SinkGroup:
                 self._look_at_log(sink, number)
             else:
                 self.drops += 1
+                self.incomplete = self.incomplete or isinstance(sink, JsonlSink)
                 self._failures[number] = failures + 1
                 if failures + 1 == MAX_FAILURES:
                     log_line(
@@ -63,7 +66,7 @@ class SinkGroup:
         if isinstance(sink, JsonlSink):
             self.reused = self.reused or sink.reused
             if sink.loss and self._once((number, "loss")):
-                self.errors, self.last_error = self.errors + 1, sink.loss
+                self.incomplete, self.errors, self.last_error = True, self.errors + 1, sink.loss
 
     def _prepare(self) -> None:
         try:
@@ -84,7 +87,8 @@ class SinkGroup:
     def close(self) -> None:
         """Close every sink."""
         for number, sink in enumerate(self.sinks):
-            self._guard(number, sink, "close")
+            if self._guard(number, sink, "close"):
+                self._look_at_log(sink, number)
 
     def resume(self, step: int) -> None:
         """Call `resume` of the sinks that have it: the run goes on after `step`."""

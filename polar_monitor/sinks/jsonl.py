@@ -27,6 +27,7 @@ from .jsonl_record import to_line as to_line
 
 BEGINNING = b'{"version":'
 """First bytes of every log. A file with other first bytes is never appended to and never repaired."""
+REMOVED = "removed or replaced"
 HISTOGRAMS_EVERY = 8
 """Evaluations after which a line has histograms again, at the next full one."""
 
@@ -101,20 +102,25 @@ class JsonlSink:
 
     def _find_file(self) -> None:
         """Make the file again if another program has removed it, and warn, once, if records are missing."""
-        change = "cut" if os.fstat(self._file.fileno()).st_size < self._end else ""
-        if is_gone(self._file, self.path):
-            change = "removed or replaced"
+        change = self._change()
+        if change == REMOVED:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._at_exit()
             self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115
             self._at_exit, self._lock = weakref.finalize(self, self._file.close), None
         if change and not self.loss:
-            self.loss = (
-                f"{str(self.path)!r} was {change} while this run wrote to it: records of earlier evaluations are "
-                "missing, later ones are written there"
-            )
+            self.loss = f"{self._loss_by(change)}, later ones are written there"
             warn(self.loss)
         self._end = 0
+
+    def _change(self) -> str:
+        """Return the change that another program has made to the file since the latest record; '' for none."""
+        if is_gone(self._file, self.path):
+            return REMOVED
+        return "cut" if os.fstat(self._file.fileno()).st_size < self._end else ""
+
+    def _loss_by(self, change: str) -> str:
+        return f"{str(self.path)!r} was {change} while this run wrote to it: records of earlier evaluations are missing"
 
     def claim(self) -> bool:
         """Take the log for this process. Returns False if another one has it."""
@@ -141,8 +147,10 @@ class JsonlSink:
         """Do nothing: `write` hands every line to the operating system."""
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file. What another program has done to it since the latest record is in `loss` then."""
         if os.getpid() == self._pid:
+            if self._at_exit.alive and self._end and (change := self._change()):
+                self.loss = self.loss or self._loss_by(change)
             self._at_exit()
             self._lock = None
 

@@ -67,8 +67,10 @@ def compile_missing() -> float:
         return 0.0
     log_line(
         logging.WARNING,
-        "polar_monitor compiles %d kernels before the first evaluation, once on this machine: some ten seconds",
+        "polar_monitor compiles %d kernel%s before the first evaluation, once on this machine: some %s",
         len(missing),
+        "s" * (len(missing) > 1),
+        "ten seconds" if len(missing) > 3 else "seconds",
     )
     begin = perf_counter()
     with _no_collection():

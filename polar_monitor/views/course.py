@@ -10,6 +10,7 @@ import numpy as np
 
 from ..alerts.alert import Alert, add_alert
 from ..arrays.short_floats import Array
+from ..sinks.missing_records import Numbered
 from .distribution import Drawn, thinned
 from .point import ARRAYS, Point
 
@@ -32,6 +33,8 @@ class Course:
         """Newest snapshot with all statistics, as it stands in its line."""
         self.drawn: list[tuple[int, Drawn]] = []
         """Steps with histograms, and these."""
+        self._narrower: list[Numbered] = []
+        """Evaluations of the same run before the number of dimensions changed."""
 
     def add(self, point: Point) -> None:
         """Add an evaluation, in the order of the file."""
@@ -40,6 +43,7 @@ class Course:
         if anew or not self.begun or (points and len(points[-1].letters) != len(point.letters) and points[-1].letters):
             self.begun += 1
             self.newest_full = None
+            self._narrower = [] if anew else self.numbered
             points.clear()
             self.drawn.clear()
         while point.number > 0 and points and points[-1].number >= point.number:
@@ -111,12 +115,12 @@ class Course:
 
     @cached_property
     def alerts(self) -> list[Alert]:
-        """Alerts so far, oldest first, amended ones in their last form."""
+        """Alerts so far by step, oldest first; amended ones in their last form, with its step."""
         alerts: list[Alert] = []
         for point in self.points:
             for alert in point.alerts:
                 add_alert(alerts, alert)
-        return alerts
+        return sorted(alerts, key=lambda alert: alert.step)
 
     def newest(self, name: str) -> Point | None:
         """Return the newest evaluation in which one of `ARRAYS` is known, as the drift, or the worth by a probe."""
@@ -127,6 +131,11 @@ class Course:
         column = self.in_use[:, dimension]
         others = np.flatnonzero(column != column[-1])
         return int(self.steps[others[-1] + 1 if others.size else 0])
+
+    @property
+    def numbered(self) -> list[Numbered]:
+        """Running numbers of the evaluations that the file has, those of another number of dimensions included."""
+        return [*self._narrower, *(Numbered(point.number, point.step, point.resumed) for point in self.points)]
 
     @property
     def dimensions(self) -> int:

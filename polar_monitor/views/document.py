@@ -82,6 +82,7 @@ def document(course: Course, title: str, path: str, notes: Sequence[str] = (), s
         "made": time.time(),
         "evaluations": len(course.points),
         "overhead": point.overhead,
+        "allowance": round(point.allowance_used, 3),
         "errors": point.errors,
         "rows": point.rows,
         "age": int(steps[-1]) - point.rows_to if point.rows_to >= 0 else None,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import PolarMonitorError
+from ..errors import PolarMonitorError, warn
 from ..sinks.scalars import LETTERS
 from .course import Course
 from .find_logs import log_of_run
@@ -48,7 +48,7 @@ class History(Sequence[Record]):
         self.columns = columns
         """Each field of `Record` as an array."""
         self.notes = tuple(notes)
-        """Sentences about the log: an incomplete last line, lines that were left out, earlier runs."""
+        """Sentences about the log: an incomplete last line, bad lines, lost evaluations, earlier runs."""
 
     def __len__(self) -> int:
         return len(self.columns["step"])
@@ -64,7 +64,8 @@ class History(Sequence[Record]):
     def __repr__(self) -> str:
         """Describe the history in a line."""
         steps, dimensions = (len(np.unique(self.columns[name])) for name in ("step", "dimension"))
-        return f"<History: {len(self):,} records, {steps:,} steps, {dimensions:,} dimensions>"
+        head = f"<History: {len(self):,} records, {steps:,} steps, {dimensions:,} dimensions"
+        return "; ".join([head, *self.notes]) + ">"
 
     def to_frame(self, library: str | None = None) -> Any:
         """Return a data frame with a column for each field: of pandas, or of polars if there is no pandas.
@@ -82,7 +83,8 @@ class History(Sequence[Record]):
 def read(run: str | os.PathLike[str]) -> History:
     """Return the tidy records of a run: step, dimension, nats, error, label, the latent's name and mode, worth, drift.
 
-    Worths are known where a probe (`monitor.probe`) came before, the drift in full evaluations; NaN elsewhere.
+    Worths are known where a probe (`monitor.probe`) came before, the drift in full evaluations; NaN elsewhere. Warns if
+    the log has lost evaluations or has lines that cannot be read; `notes` of the result has these sentences too.
 
     Args:
         run: The folder of a run (`log_dir`), or its polar.jsonl. It may still be written.
@@ -95,10 +97,23 @@ def read(run: str | os.PathLike[str]) -> History:
         >>> frame = polar_monitor.read("runs/demo").to_frame()  # doctest: +SKIP
         >>> frame.pivot(index="step", columns="dimension", values="nats").plot()  # doctest: +SKIP
     """
+    log = read_log(run)
+    for loss in log.losses:
+        warn(f"{str(log.path)!r}: {loss}", depth=2)
+    return history_of_log(log)
+
+
+def read_log(run: str | os.PathLike[str]) -> RunLog:
+    """Return the only log of a run, with something in it to draw. Raises PolarMonitorError like `read`."""
     log = RunLog(log_of_run(run))
     log.refresh()
     if log.problem:
         raise PolarMonitorError(f"{str(log.path)!r}: {log.problem}")
+    return log
+
+
+def history_of_log(log: RunLog) -> History:
+    """Return the records of a log, with its notes."""
     return history_of([course for course in log.courses.values() if course.measured], log.notes)
 
 

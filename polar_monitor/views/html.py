@@ -9,11 +9,14 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
+from .rows import with_detail
+
 COLOURS = {"in use": "#0072b2", "fading": "#d55e00", "undecided": "#a67600"}
 """Colour of each state that is not out of use."""
 GREY = "#8b949e"
-WIDTH, HEIGHT = 180, 20
+WIDTH, HEIGHT = 230, 20
 """Pixels of a lifeline."""
+LEFT, RIGHT = ("text-align:" + side + ";padding:2px 10px" for side in ("left", "right"))
 MAX_SHOWN = 16
 """Rows of the table."""
 
@@ -25,20 +28,39 @@ def run_html(run: dict[str, Any]) -> str:
     rows = "".join(_row(row, run["steps"], top) for row in run["lifelines"][:MAX_SHOWN])
     more = [f"{len(run['lifelines']) - MAX_SHOWN} more rows"] if len(run["lifelines"]) > MAX_SHOWN else []
     more += [f"{len(fold['dimensions']):,} more: {fold['text']}" for fold in run["folded"]]
-    head = "".join(f"<th style='text-align:left'>{name}</th>" for name in ("dim", "state", run["unit"], "", "next"))
+    over = f"steps {run['steps'][0]:,} to {run['step']:,}, to {top:.2f} {run['unit']}"
+    heads = (("dim", RIGHT), ("state", LEFT), (run["unit"], RIGHT), (over, LEFT), ("since", RIGHT), ("next", LEFT))
+    head = "".join(f"<th style='{side}'>{name}</th>" for name, side in heads)
     return (
         f"<div><p><b>{html.escape(run['verdict'].replace('_', ' '))}</b> · step {run['step']:,} · {words}</p>"
-        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        f"{_reason(run['reason'])}<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         f"{''.join(f'<p>{html.escape(line)}</p>' for line in more)}</div>"
     )
+
+
+def _reason(reason: dict[str, Any] | None) -> str:
+    """Return the newest alert that has a cause: why, what to do, and the last healthy step."""
+    if reason is None:
+        return ""
+    back = None if reason["healthy"] is None else f"{reason['healthy']:,}"
+    head = f"{reason['kind']}, step {reason['step']:,}"
+    parts = ((head, reason["message"]), ("Why", reason["why"]), ("Do", reason["do"]), ("Last healthy step", back))
+    lines = "<br/>".join(f"<b>{html.escape(name)}</b> {html.escape(text)}" for name, text in parts if text)
+    return f"<p style='border-left:3px solid {COLOURS['fading']};padding-left:10px'>{lines}</p>"
 
 
 def _row(row: dict[str, Any], steps: Sequence[int], top: float) -> str:
     nats = row["nats"][-1]
     number = "–" if nats is None else f"{nats:.2f}"
-    cells = (str(row["dimension"]), row["state"], number, None, f"{row['next']} {row['detail']}".strip())
-    drawn = (lifeline(row, steps, top) if cell is None else html.escape(cell) for cell in cells)
-    return f"<tr>{''.join(f'<td style=text-align:left>{cell}</td>' for cell in drawn)}</tr>"
+    cells = (
+        (str(row["dimension"]), RIGHT),
+        (html.escape(row["state"]), LEFT),
+        (number, RIGHT),
+        (lifeline(row, steps, top), LEFT),
+        (f"{row['since']:,}", RIGHT),
+        (html.escape(with_detail(row)), LEFT),
+    )
+    return "<tr>" + "".join(f"<td style='{side}'>{cell}</td>" for cell, side in cells) + "</tr>"
 
 
 def lifeline(row: dict[str, Any], steps: Sequence[int], top: float) -> str:

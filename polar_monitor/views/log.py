@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import PolarMonitorError
 from ..sinks.jsonl_reader import BROKEN, MAX_LINE_BYTES, decode
+from ..sinks.missing_records import missing_records, sentence_on
 from .course import Course
 from .point import Point, read_point
 
@@ -87,9 +88,7 @@ class RunLog:
         notes = []
         if self.size > self.offset:
             notes.append("the last line is not complete yet: the run is being written, or was killed")
-        if self.bad_lines:
-            lines = "1 line is" if self.bad_lines == 1 else f"{self.bad_lines:,} lines are"
-            notes.append(f"{lines} left out, no record that can be read ({self.first_bad})")
+        notes += self.losses
         begun = max((course.begun for course in self.courses.values()), default=0)
         if begun > 1:
             notes.append(
@@ -97,6 +96,20 @@ class RunLog:
                 "give each run a folder of its own"
             )
         return notes
+
+    @property
+    def losses(self) -> list[str]:
+        """Sentences about evaluations of the run that the log does not have, or has as lines that cannot be read."""
+        losses = []
+        if self.bad_lines:
+            lines = "1 line is" if self.bad_lines == 1 else f"{self.bad_lines:,} lines are"
+            losses.append(f"{lines} left out, no record that can be read ({self.first_bad})")
+        for name in dict.fromkeys(name for name, _ in self.courses):
+            courses = [course for course in self.courses.values() if course.name == name]
+            missing = missing_records(one for course in courses for one in course.numbered)
+            if missing.evaluations > self.bad_lines:  # else these lines are the missing ones
+                losses.append(sentence_on(missing, name))
+        return losses
 
     @property
     def problem(self) -> str:

@@ -55,6 +55,8 @@ class Point(NamedTuple):
     """Snapshot of the line as it stands there, if it has all statistics."""
     drawn: Mapping[int, Any] | None = None
     """Histograms of some dimensions, which few lines have."""
+    allowance_used: float = 0.0
+    """Seconds of the start allowance that are spent."""
 
 
 def read_point(data: Any) -> Point:
@@ -89,6 +91,7 @@ def read_point(data: Any) -> Point:
         probe=probe,
         full=snapshot if snapshot and snapshot.get("full", True) else None,
         drawn=read_drawn(data.get("distributions"), dimensions),
+        allowance_used=_number(health.get("allowance_used")) or 0.0,
     )
 
 

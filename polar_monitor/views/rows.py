@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,16 @@ class Folded:
     text: str
     state: str
     """State of all of them, as in `Row`; "out of use" for those that never came into use."""
+
+
+def with_detail(row: Mapping[str, Any]) -> str:
+    """Return what comes next for a row of a document, with the interval of its forecast.
+
+    Example:
+        >>> with_detail({"next": "lost ≈ step 300", "detail": "80 %: 200 to 500"})
+        'lost ≈ step 300 (80 %: 200 to 500)'
+    """
+    return f"{row['next']} ({row['detail']})" if row["detail"] else str(row["next"])
 
 
 def rows_of(course: Course, story: Story) -> tuple[list[Row], list[Folded]]:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from ..views.rows import with_detail
+
 MAX_SHOWN = 24
 """Rows of a table of dimensions."""
 
@@ -15,6 +17,7 @@ def markdown(runs: Sequence[dict[str, Any]]) -> str:
     drawn = [run for run in runs if not run["problem"]]
     lines = [f"**{escaped(run['title'])}**: {escaped(run['problem'] or run['text'])}\n" for run in runs]
     if len(drawn) > 1:
+        lines += [f"Note on {escaped(run['title'])}: {escaped(note)}.\n" for run in drawn for note in run["notes"]]
         lines += _table(("run", "beta", "verdict", "in use", "nats", "step", "alerts"), map(_side_by_side, drawn))
     elif drawn:
         lines += _reason(drawn[0])
@@ -46,7 +49,7 @@ def _rows(run: dict[str, Any]) -> list[dict[str, Any]]:
 def _dimension(row: dict[str, Any]) -> list[str]:
     nats = row["nats"][-1]
     number = "–" if nats is None else f"{nats:.2f}"
-    return [str(row["dimension"]), row["state"], number, f"{row['since']:,}", f"{row['next']} {row['detail']}".strip()]
+    return [str(row["dimension"]), row["state"], number, f"{row['since']:,}", with_detail(row)]
 
 
 def _side_by_side(run: dict[str, Any]) -> list[str]:

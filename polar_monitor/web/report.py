@@ -62,16 +62,15 @@ def page(runs: Sequence[dict[str, Any]]) -> str:
 
 def write_report(paths: Sequence[str | Path], output: str | Path) -> int:
     """Write the report of all runs below some paths, and return its bytes. Raises PolarMonitorError or OSError."""
-    return write_page(runs_of(paths), output)
+    return Path(output).write_bytes(page_bytes(runs_of(paths)))
 
 
-def write_page(runs: Sequence[dict[str, Any]], output: str | Path) -> int:
-    """Write the report of some documents, and return its bytes. Raises PolarMonitorError or OSError."""
+def page_bytes(runs: Sequence[dict[str, Any]]) -> bytes:
+    """Return the report of some documents. Raises PolarMonitorError if it is too large."""
     text = page(runs).encode()
     if len(text) > MAX_BYTES:
         raise PolarMonitorError(
             f"the report of these runs would have {len(text) / 1e6:.0f} MB, and it may have {MAX_BYTES / 1e6:.0f}: "
             "pass fewer runs"
         )
-    Path(output).write_bytes(text)
-    return len(text)
+    return text

@@ -142,6 +142,8 @@ def test_noise_that_grows_for_some_inputs_only_is_of_units_that_die() -> None:
     for logged in (lambda t: NOTHING, lambda t: Context(beta=0.5, reconstruction=70.0 / gone(t, 0.01))):
         alerts = fading(noisier, logged=logged, gap=0.2)
         assert causes(alerts, AlertKind.FADING) == {(CAUSE_ADVICE[Cause.UNITS_DIE].explanation,)}
+        (first,) = (alert for alert in alerts if alert.kind is AlertKind.FADING)
+        assert first.forecast is not None and first.forecast.low == first.step + 1  # they die one by one
     alerts = fading(noisier, logged=lambda t: Context(beta=0.5 / gone(t, 0.05)), gap=0.2)
     assert causes(alerts, AlertKind.FADING) == {(CAUSE_ADVICE[Cause.BETA_RISES].explanation,)}
 

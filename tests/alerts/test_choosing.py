@@ -49,6 +49,15 @@ def test_a_dip_that_the_total_does_not_feel_is_no_warning() -> None:
     assert 0.15 < alerts[0].evidence["information"] < 0.25
 
 
+@pytest.mark.parametrize(("steps", "warned"), [(40, False), (200, True)])
+def test_a_short_jump_of_the_total_is_not_what_it_falls_from(steps: int, warned: bool) -> None:
+    """All carry more while the data change; then two dimensions carry less than before, and the third one more."""
+    high = steps // 20
+    one = [0.9] * 20 + [1.2] * (high - 1) + [1.1] + [0.72] * 20
+    third = [4.0] * 20 + [4.2] * high + [4.3] * 20
+    assert ("fading" in kinds(run([one, one, third], noise=0.001, every=20, rows=1920))) is warned
+
+
 def test_the_total_that_falls_later_makes_an_earlier_choice_no_excuse() -> None:
     """The others first take over, and then lose more than that."""
     first = [2.0 * 0.93**t for t in range(30)]
@@ -71,3 +80,13 @@ def test_dimensions_that_come_up_as_others_plunge_do_not_take_over() -> None:
     alerts = run([broken, broken, noise, noise, noise], noise=0.001)
     assert alerts[0].step == 25 * 21
     assert (str(alerts[0].kind), alerts[0].dimensions) == ("fading", (0, 1))
+
+
+@pytest.mark.parametrize("broken", [4, 2])
+def test_what_comes_up_as_nearly_all_plunge_is_noise_whatever_the_total(broken: int) -> None:
+    """In 25 steps four dimensions lose 40 % each, and four others gain half of that; if only two of them plunge, the
+    rest takes over."""
+    plunges, noise = [2.0] * 20 + [1.2, 1.2], [0.0] * 20 + [0.1 * broken, 0.1 * broken]
+    alerts = run([*[plunges] * broken, *[[2.0] * 22] * (4 - broken), *[noise] * 4], noise=0.001)
+    assert kinds(alerts) == (["fading", "drain"] if broken == 4 else [])
+    assert all(alert.step == 25 * 21 for alert in alerts)

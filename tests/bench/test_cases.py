@@ -44,7 +44,7 @@ def _table(page: str) -> dict[str, list[str]]:
 
 
 def test_the_page_has_the_verdicts_that_are_made_now() -> None:
-    written = (ROOT / "docs" / "cases.md").read_text(encoding="utf-8")
+    written = (ROOT / "docs" / "labels" / "cases.md").read_text(encoding="utf-8")
     made = CASES.page()
     assert _table(written) == _table(made)
     assert len(_table(written)) == len(CASES.CASES) >= 10

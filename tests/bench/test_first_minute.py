@@ -65,6 +65,18 @@ def test_equal_means_at_every_step_from_the_first_that_counts(record: dict[str, 
     assert "| early | 0% | 100%* | 100% |" in text
 
 
+def test_wrong_labels_are_listed_with_what_both_sides_saw() -> None:
+    row = run.compared(regime(0.001, 1.0, 0.15), regime(1.0, 0.001, 0.15)) | {"step": 500, "evaluated": 480}
+    text = report.wrong_labels({"one": {"grid": [row | {"step": 300}, row]}})
+    lines = text.splitlines()[2:]
+    assert [line.split(" | ")[:5] for line in lines] == [
+        ["| one", "500", "480", "0", "passive"],
+        ["| one", "500", "480", "1", "active"],
+    ]
+    assert lines[0].split(" | ")[6] == "active"
+    assert report.wrong_labels({"one": {"grid": []}}) == ""
+
+
 def test_the_first_verdict_is_one_that_says_something(record: dict[str, Any]) -> None:
     verdicts = [[10, "not_estimable"], [30, "collapsed"], [40, "polarised"]]
     assert report.first_verdict(record | {"verdicts": verdicts}) == 30

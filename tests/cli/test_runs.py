@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pages.logs import fading_alert, falling_run, never_finite, write_log
-from records import make_run
+from records import ACTIVE, PASSIVE, make_evaluation, make_run
 
 import polar_monitor
 from polar_monitor.cli import main, screen
@@ -51,6 +51,23 @@ def test_tail_prints_the_newest_lines_and_their_alerts(run: Path, capsys: pytest
     assert "3.003 nats" in lines[-1]
     assert "\x1b" not in out
     assert err == ""
+
+
+def test_lines_that_are_left_out_are_said_by_every_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    log = write_log(tmp_path / "run", falling_run())
+    log.write_bytes(log.read_bytes() + b"[1]\n")
+    for words in (
+        ["tail", "run", "--once"],
+        ["check", "run"],
+        ["compare", "run"],
+        ["report", "run"],
+        ["export", "run"],
+    ):
+        assert main(words) == 0
+        assert "1 line is left out" in capsys.readouterr().err, words
 
 
 def test_tail_as_json_is_an_object_a_line(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,6 +130,7 @@ def test_compare_has_a_column_for_what_differs(tmp_path: Path, capsys: pytest.Ca
     assert (empty, shared) == ("", "the same in all: learning_rate 0.001")
     assert err.count("\n") == 1
     assert "the log is empty" in err
+    assert head.index("nats") + len("nats") == first.index("3.00") + len("3.00")
     assert main(["compare", str(tmp_path), "--json"]) == 0
     rows = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert [(one["title"], one["context"]["beta"]) for one in rows] == [("a", 1.0), ("b", 4.0)]
@@ -213,6 +231,18 @@ def test_check_of_a_run_is_its_newest_state(run: Path, capsys: pytest.CaptureFix
     assert err == "polar-monitor check: fading: polarised\n"
 
 
+def test_check_folds_the_passive_dimensions_of_a_wide_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    information = (0.5, 2.4, *(0.002,) * 126)
+    labels = (ACTIVE, ACTIVE, *(PASSIVE,) * 126)
+    write_log(tmp_path, [make_evaluation(100, labels, information=information, bins=8)])
+    assert main(["check", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines[-4:-2]] == [["0", "active"], ["1", "active"]]
+    assert lines[-1] == "  126 more: passive, 0.002 nats or less; --all lists them"
+    assert main(["check", str(tmp_path), "--all"]) == 0
+    assert "  127  passive" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("condition", "code"), [("collapse", 0), ("passive", 1), ("undecided", 1), ("mixed", 0)])
 def test_conditions_hold_for_runs_too(condition: str, code: int, run: Path) -> None:
     assert main(["check", str(run), "--fail-on", condition]) == code
@@ -266,6 +296,18 @@ def test_names_of_a_foreign_log_act_on_no_terminal(tmp_path: Path, capsys: pytes
         out, err = capsys.readouterr()
         assert "\x1b" not in out + err
         assert "\nname" not in out + err
+
+
+def test_a_report_on_standard_output(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    for kind, begin in (("html", b"<!doctype html>"), ("md", b"**run**")):
+        stdout = io.TextIOWrapper(io.BytesIO())
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert main(["report", str(run), "--format", kind, "-o", "-"]) == 0
+        assert stdout.buffer.getvalue().startswith(begin)  # type: ignore[attr-defined]
+        assert main(["report", str(run), "--format", kind, "-o", "-", "--json"]) == 2
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_the_report_as_json(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.distributed import merge as merge_bench
 from polar_monitor.distributed import share as shares
 from polar_monitor.distributed.exchange import exchange
 from polar_monitor.distributed.share import Share, in_order, quotas
@@ -63,10 +64,10 @@ def rows(n, seed, dimensions=3, has_variance=True, per=1, step=0):
     )
 
 
-def merge(parts, plan=(7, 3), notes=None, agreed=5):
+def merge(parts, plan=(7, 3), notes=None):
     group = Threads(len(parts))
     notes = np.zeros(2) if notes is None else notes
-    results = group.run(lambda rank: exchange([parts[rank.rank], None], plan, notes, agreed, rank))
+    results = group.run(lambda rank: exchange([parts[rank.rank], None], plan, notes, {"window": 512}, rank))
     assert group.vectors == [np.int64, np.float64]
     return results
 
@@ -87,6 +88,7 @@ def test_all_rows_and_counts_arrive_whole_and_every_order_of_ranks_gives_the_sam
     for got in (*results, *again):
         assert got.shares[1] is None
         assert got.plan.tolist() == [7, 3]
+        assert got.without_rows == sizes.count(0)
         if not present:
             assert got.shares[0] is None
             continue
@@ -145,6 +147,14 @@ def test_many_ranks_fill_the_window_together(ranks):
     assert shared.min() >= 0
 
 
+@pytest.mark.parametrize(("ranks", "dimensions"), [(2, 16), (3, 700)])
+def test_the_calculation_for_many_ranks_gives_the_bytes_of_few(ranks, dimensions):
+    agreed = dict.fromkeys(map(str, range(8)))
+    group, part = Threads(ranks), rows(merge_bench.WINDOW, 0, dimensions=dimensions)
+    results = group.run(lambda rank: exchange([part, None], (0, 1), np.zeros(merge_bench.NOTES), agreed, rank))
+    assert results[0].size == merge_bench.calculated(ranks, dimensions)[1]
+
+
 def test_latents_that_differ_are_an_error_on_every_rank_and_name_two():
     for got in merge([rows(5, 0), None, rows(5, 1, dimensions=8)]):
         assert isinstance(got, PolarMonitorError)
@@ -153,13 +163,21 @@ def test_latents_that_differ_are_an_error_on_every_rank_and_name_two():
         assert "3 dimensions with no spread on rank 0 and 3 dimensions with var on rank 1" in str(got)
 
 
-def test_other_arguments_are_an_error_on_every_rank():
-    group = Threads(3)
-    results = group.run(lambda rank: exchange([rows(5, 0), None], (0, 1), np.zeros(1), int(rank.rank == 1), rank))
+NAMES = ("modes", "window", "resolution", "criterion", "warmup")
+
+
+@pytest.mark.parametrize("other", [*((name,) for name in NAMES), ("window", "warmup")])
+def test_another_argument_is_an_error_on_every_rank_and_is_named(other):
+    group, values = Threads(3), dict.fromkeys(NAMES, 1)
+    changed = values | dict.fromkeys(other, 2)
+    results = group.run(
+        lambda rank: exchange([rows(5, 0), None], (0, 1), np.zeros(1), changed if rank.rank == 1 else values, rank)
+    )
     assert group.vectors == [np.int64, np.float64]
+    named = " and ".join(f"{name}=" for name in other)
     for got in results:
         assert isinstance(got, PolarMonitorError)
-        assert "others on rank 1 than on rank 0" in str(got)
+        assert f"got another {named} on rank 1 than on rank 0" in str(got)
 
 
 def test_an_order_is_of_content_alone():

@@ -40,7 +40,7 @@ def test_merged_ranks_equal_one_process_that_saw_all_rows(tmp_path, size):
 def test_ranks_that_do_not_fit_get_the_same_error_and_none_hangs(tmp_path):
     arguments, latents = zip(*start.run("ranks.tasks:wrong", 2, tmp_path), strict=True)
     assert arguments[0] == arguments[1]
-    assert "others on rank 1 than on rank 0" in arguments[0]
+    assert "got another warmup= on rank 1 than on rank 0" in arguments[0]
     assert latents[0] == latents[1]
     assert "3 dimensions with var on rank 0 and 4 dimensions with var on rank 1" in latents[0]
 

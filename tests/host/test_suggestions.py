@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
-import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from messages.suggesting import Suggestion, follow
 from models import Autoencoder, Vae, train
 from torch import Tensor, nn
-from watching import warned
 
 import polar_monitor
-from polar_monitor import PolarMonitor, PolarMonitorError, attach, classify
+from polar_monitor import PolarMonitor, attach, classify
 
 ROWS = np.random.default_rng(0).normal(size=(600, 3)).astype(np.float32)
 X = torch.randn(600, 12, generator=torch.Generator().manual_seed(0))
@@ -28,14 +26,6 @@ MODELS: list[nn.Module] = []
 
 
 CODES = torch.from_numpy(ROWS)
-
-
-class Suggestion(NamedTuple):
-    """A message, what has to be in it, and what it tells to do."""
-
-    words: str
-    cause: Callable[[], Any]
-    remedy: Callable[[], Any]
 
 
 def nats(output: Any, batch: Tensor) -> Tensor:
@@ -233,7 +223,7 @@ SUGGESTIONS = {
         lambda: named(),
     ),
     "an object that holds a model": Suggestion(
-        "write attach(model.net)",
+        "which holds one: write attach(model.net)",
         lambda: attach(Holder(), **quiet()),  # type: ignore[arg-type]
         lambda: watching(Holder().net),
     ),
@@ -306,25 +296,6 @@ SUGGESTIONS = {
 LAYOUTS = {"nd": (600, 3), "ntd": (200, 5, 3), "tnd": (5, 200, 3), "ndt": (200, 3, 5), "ndhw": (100, 3, 4, 4)}
 
 
-def said_by(call: Callable[[], Any], caplog: pytest.LogCaptureFixture) -> str:
-    """All that a call says: in an error, in warnings, in the log."""
-    caplog.clear()
-    with warnings.catch_warnings(record=True) as caught, caplog.at_level(logging.INFO, "polar_monitor"):
-        warnings.simplefilter("always")
-        try:
-            call()
-            error = ""
-        except PolarMonitorError as failure:
-            error = str(failure)
-    ours = [str(one.message) for one in caught if "polar_monitor" in str(one.message)]
-    return "\n".join([error, *ours, *(record.getMessage() for record in caplog.records)])
-
-
 @pytest.mark.parametrize("suggestion", SUGGESTIONS.values(), ids=list(SUGGESTIONS))
 def test_doing_what_a_message_says_ends_it(suggestion: Suggestion, caplog: pytest.LogCaptureFixture) -> None:
-    said = said_by(suggestion.cause, caplog)
-    assert suggestion.words in said
-    with warned() as caught:
-        after = said_by(suggestion.remedy, caplog)
-    assert suggestion.words not in after
-    assert not caught and not after.partition("\n")[0], after
+    follow(suggestion, caplog)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from frameworks import is_installed
+from ranks import adapters, start
 from torch import Tensor
 
 import polar_monitor
@@ -80,6 +82,16 @@ def test_a_sync_gives_what_one_process_with_all_rows_gives(there: int) -> None:
     assert {name: float(got[name]) for name in got} == pytest.approx({n: float(expected[n]) for n in got}, rel=1e-5)
     assert int(metric.rows) == 1500, "after the computation the process has its own rows again"
     assert metric.means.shape == (4096, 3)
+
+
+@pytest.mark.parametrize("which", [(0, 1), (2, 1)])
+def test_ranks_of_gloo_compute_what_one_process_computes(which: tuple[int, int], tmp_path: Path) -> None:
+    results = start.run("ranks.adapters:metric", 2, tmp_path, *which)
+    for rank, (computed, alone, kl, rows) in enumerate(results):
+        assert computed[0] == computed[1] == results[0][0][0]
+        assert computed[0]["kl"] == pytest.approx(kl, rel=1e-5)
+        assert computed[0] | {"kl": 0.0} == pytest.approx(alone | {"kl": 0.0}, rel=1e-5)
+        assert rows == adapters.SIZES[which[rank]], "after the computation each rank has its own rows again"
 
 
 def test_a_code_has_no_kl() -> None:

@@ -210,3 +210,18 @@ def test_a_forked_process_knows_that_it_is_another() -> None:
         os._exit(0 if forks() == before + 1 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert forks() == before
+
+
+def test_nothing_is_evaluated_while_a_cuda_graph_is_captured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pinned memory, queries of events and copies would end the capture of a step with its optimiser."""
+    capturing = False
+    monkeypatch.setattr(evaluation_loop, "is_capturing", lambda: capturing)
+    model = Vae()
+    monitor = watched(model, every=5, max_overhead=1.0)
+    train(model, 12)
+    before, capturing = monitor.health().evaluations, True
+    train(model, 12)
+    during, capturing = monitor.health().evaluations, False
+    train(model, 12)
+    assert before == during > 0
+    assert monitor.health().evaluations > during

@@ -79,3 +79,17 @@ def test_what_never_was_in_use_is_one_line_and_what_was_lost_has_its_own() -> No
     row = next(line for line in monitor.summary().splitlines() if line.split()[:1] == ["7"])
     assert row.endswith("lost at step 3")
     assert "9 more, less than 0.001 nats" in monitor.summary()
+
+
+@pytest.mark.parametrize(("steps", "is_old"), [(90, False), (1200, True)])
+def test_an_evaluation_of_long_ago_says_so_and_what_to_call(steps: int, is_old: bool) -> None:
+    monitor = PolarMonitor(every=10_000, max_overhead=1.0, sinks=())
+    rows = torch.randn(2048, 3, generator=torch.Generator().manual_seed(0))
+    monitor.observe(rows, var=torch.full_like(rows, 0.05))
+    monitor.step()
+    monitor.evaluate()
+    for _ in range(steps):
+        monitor.step()
+    text = " ".join(monitor.summary().split())
+    assert text.startswith(f"step 1 (training is at step {steps + 1:,}): ")
+    assert (f"that was {steps:,} steps ago: monitor.evaluate(batch) judges the model as it is now" in text) == is_old

@@ -204,7 +204,7 @@ def test_a_criterion_by_its_own_name_is_the_one_of_the_table(name: str) -> None:
 
 
 def test_the_documentation_has_the_table_of_criteria() -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "what-is-measured.md").read_text(encoding="utf-8")
+    page = (Path(__file__).resolve().parents[2] / "docs" / "labels" / "what-is-measured.md").read_text(encoding="utf-8")
     written = page.split("<!-- criteria -->")[1].split("<!-- /criteria -->")[0].strip()
     assert written == criteria_table(), "put the output of polar_monitor.regime.published.criteria_table() there"
     lines = {line.split("`")[1]: line for line in written.splitlines()[2:]}

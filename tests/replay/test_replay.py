@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from records import make_alert
 
 import polar_monitor
 from polar_monitor import AlertRules, PolarMonitor, PolarMonitorError
@@ -23,9 +24,11 @@ from polar_monitor.alerts.alert_rules import from_plain, read_rules, to_plain
 from polar_monitor.alerts.engine import AlertEngine
 from polar_monitor.arrays.finite_json import finite_json
 from polar_monitor.cli import main
+from polar_monitor.cli.replay import table
 from polar_monitor.evaluation import Evaluation
 from polar_monitor.regime.judge import judge
 from polar_monitor.replay import replay
+from polar_monitor.replay.replay import Replay
 from polar_monitor.sinks.jsonl import JsonlSink, read_jsonl
 from polar_monitor.statistics.snapshot import DRAWN, Snapshot
 
@@ -290,6 +293,17 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["replay", "--list-rules"]) == 0
     said = capsys.readouterr().err
     assert said == "polar-monitor replay: no rules are installed (entry-point group polar_monitor.rules)\n"
+
+
+def test_alerts_that_differ_in_a_field_that_is_not_shown_are_one_line_that_names_it() -> None:
+    run, other = make_alert(100, 2), make_alert(200, 3)
+    lines = table(
+        Replay(evaluations=3, live=(run, other), replayed=(replace(run, causes=("β",), advice=("lower it",)),))
+    ).splitlines()
+    assert lines[0].endswith("0 matched, 2 only in the run, 1 only in the replay")
+    assert lines[1].startswith("~ step 100 FADING")
+    assert lines[1].endswith("(differs in causes and advice)")
+    assert [line[:17] for line in lines[2:]] == ["- step 200 FADING"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from typing import Any
 
 import pytest
 import torch
@@ -51,6 +52,31 @@ def test_accumulated_gradients_are_one_step_and_skipped_steps_are_none() -> None
         scaler.update()
         optimizer.zero_grad()
     assert counter.ticks == 2
+    clock.stop()
+
+
+class Careful(torch.optim.SGD):
+    """An optimiser that does something around the step of another class."""
+
+    def step(self, closure: Any = None) -> Any:
+        return super().step(closure)
+
+
+class Outer(Careful):
+    def step(self, closure: Any = None) -> Any:
+        return super().step(closure)
+
+
+@pytest.mark.parametrize("kind", [torch.optim.SGD, Careful, Outer])
+def test_a_step_that_calls_that_of_its_base_class_is_one(kind: type[torch.optim.SGD]) -> None:
+    model, other, counter = nn.Linear(2, 2), nn.Linear(2, 2), Counter()
+    clock = OptimizerClock(model, counter.tick)
+    for every in (torch.optim.SGD, Careful):  # the hooks of a class come with its first object
+        every(other.parameters(), 0.1).step()
+    optimizer = kind(model.parameters(), 0.1)
+    for _ in range(4):
+        optimizer.step()
+    assert counter.ticks == 4
     clock.stop()
 
 

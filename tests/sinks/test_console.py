@@ -35,9 +35,28 @@ def shown(view: LiveConsole, terminal: Console, **options: object) -> str:
 def test_a_plain_line_has_step_verdict_counts_nats_and_overhead() -> None:
     line = plain_line(make_evaluation(300, information=(2.0, 0.01, 0.5, 0.09), overhead=0.0042), 1000)
     assert " ".join(line.split()) == (
-        "step 300/1000 polarised active 1 passive 1 mixed 1 undecided 1 2.600 nats overhead 0.4%"
+        "step 300/1000 polarised 1 active 1 passive 1 mixed 1 undecided 2.60 nats overhead 0.4%"
     )
     assert line.isascii()
+    usual = make_evaluation(300, (ACTIVE, PASSIVE), information=(2.0, 0.01), overhead=0.0042)
+    assert "1 active  1 passive  " in plain_line(usual, 100_000)
+    assert len(plain_line(usual, 100_000)) <= 80
+
+
+def test_a_large_share_in_the_first_second_is_said_as_seconds_of_the_start_allowance() -> None:
+    first = make_evaluation(10, overhead=1.65)
+    first = replace(first, health=replace(first.health, allowance_used=0.41, evaluations=2))
+    view, terminal = live()
+    terminal.print(view.view(first))
+    for text in (plain_line(first), str(terminal.export_text())):
+        assert "start allowance 0.41 s" in text
+        assert "165" not in text
+    later = replace(first, health=replace(first.health, overhead=0.0096))
+    assert plain_line(later).endswith("overhead 1.0%")
+    chosen = replace(first, health=replace(first.health, overhead=0.2))  # as with max_overhead=0.2
+    assert plain_line(chosen).endswith("overhead 20.0%")
+    alone = replace(first, health=replace(first.health, allowance_used=0.0, evaluations=1))
+    assert plain_line(alone).endswith("overhead not known yet")
 
 
 def test_plain_lines_name_the_latent_and_the_mode() -> None:
@@ -142,6 +161,15 @@ def test_an_alert_that_amends_another_takes_its_line() -> None:
     text = shown(view, terminal, step=140, labels=(ACTIVE,) * 3, alerts=(amended,))
     assert text.count("FADING") == 1
     assert "step 140 FADING (amends that of step 100)" in text
+
+
+def test_alerts_stand_in_the_order_of_their_steps_the_newest_last() -> None:
+    view, terminal = live()
+    first, drain = replace(make_alert(100, 2), dimensions=(2,)), make_alert(120, None, AlertKind.DRAIN)
+    shown(view, terminal, labels=(ACTIVE,) * 3, alerts=(first, drain))
+    amended = replace(first, step=140, dimension=None, dimensions=(1, 2), amends=100)
+    lines = shown(view, terminal, step=140, labels=(ACTIVE,) * 3, alerts=(amended,)).splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("step 1") and ":" in line] == ["120", "140"]
 
 
 def test_more_dimensions_than_lines_shows_those_with_most_nats() -> None:

@@ -47,6 +47,7 @@ def test_attach_compiles_what_labels_need(
         seconds = precompile.compile_missing()
     assert full.compiled is not None
     assert (seconds == 0.0) == cached
+    assert ("polar_monitor compiles 1 kernel before the first evaluation" in caplog.text) != cached
     assert ("compiled the kernels of full evaluations in 0.0 s" in caplog.text) != cached
     assert precompile.compile_missing() == 0.0
 

@@ -23,12 +23,15 @@ def html_of(path: Path) -> str:
 
 def test_the_fragment_has_the_sentence_and_a_row_for_each_dimension(tmp_path: Path) -> None:
     text = html_of(write_log(tmp_path, falling_run({500: (fading_alert(500, [0]),)})))
-    tree = ElementTree.fromstring(text.replace("style=text-align:left", ""))
+    tree = ElementTree.fromstring(text)
     assert "2 of 5 dimensions are in use and carry 2.9 nats" in "".join(tree.itertext())
     assert [row[0].text for row in tree.findall(".//tbody/tr")] == ["1", "0", "4"]
     falling = tree.findall(".//tbody/tr")[1].findall(".//path")
     assert [path.get("fill") for path in falling] == ["#0072b2", "#d55e00"]
     assert "<script" not in text
+    words = "".join(tree.itertext())
+    assert "FADING, step 500 dimension" in words
+    assert "Last healthy step 300" in words
 
 
 @pytest.mark.parametrize("run", [never_finite(), make_run(4, 1, bins=8), make_run(4, 512, bins=8)])

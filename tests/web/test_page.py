@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -18,6 +19,7 @@ from pages.logs import fading_alert, falling_run, never_finite, write_log
 from records import make_alert, make_evaluation, make_run
 
 from polar_monitor.alerts.alert import AlertKind
+from polar_monitor.context import Context
 from polar_monitor.sinks.jsonl_record import to_line
 from polar_monitor.web.report import write_report
 
@@ -63,7 +65,7 @@ def test_every_view_is_drawn_and_nothing_overflows(
     chromium: Any, reports: dict[str, str], name: str, width: int, dark: bool
 ) -> None:
     with opened(chromium, reports[name], width=width, dark=dark) as page:
-        assert page.locator(".sentence").inner_text().strip()
+        assert page.locator("header .sentence").inner_text().strip()
         assert page.locator("div.lifelines .row").count() >= 1
         assert page.locator("svg .dot").count() >= 1
         assert "NaN" not in page.content().split("polar-monitor-data")[0]
@@ -156,6 +158,11 @@ def test_the_keyboard_moves_cursor_and_choice(chromium: Any, reports: dict[str, 
         page.wait_for_function("document.querySelector('.slider output').textContent === 'step 600'")
         page.keyboard.press("ArrowDown")
         page.wait_for_selector(".row.selected[data-dimension='1']")
+        assert page.locator(".slider input").get_attribute("aria-valuetext") == "step 600"
+        page.keyboard.press("Enter")
+        assert "dim 3" in page.locator(".fold").text_content()
+        page.keyboard.press("Enter")
+        assert "▸ 2 more" in page.locator(".fold").text_content()
         page.keyboard.press("Escape")
         page.wait_for_function("!document.querySelector('.row.selected')")
         assert page.locator(".spoken tr").count() == 4
@@ -196,12 +203,55 @@ def test_worth_and_drift_stand_beside_the_information(chromium: Any, tmp_path: P
     write_report([tmp_path], tmp_path / "x.html")
     with opened(chromium, (tmp_path / "x.html").as_uri(), bypass_csp=True) as page:
         lifelines = page.locator("div.lifelines svg").text_content()
-        assert "worth" in lifelines and "probe at step 650" in lifelines and "drift" in lifelines
+        assert "worth" in lifelines and "drift" in lifelines
+        assert "probe at step 650" in page.locator(".legend").inner_text()
         assert "3.1" in page.locator(".row[data-dimension='1']").text_content()
         page.locator(".row[data-dimension='0'] .name").click()
-        page.wait_for_function("document.querySelector('.status').textContent.includes('worth 0.4 ± 0.02, drift 0.25')")
+        words = "worth 0.4 ± 0.02 nats, drift 0.25"
+        page.wait_for_function(f"document.querySelector('.status').textContent.includes('{words}')")
         assert "worth 3.1" in page.locator(".spoken").text_content()
         assert overflow(page) <= 0
+
+
+@pytest.mark.parametrize("width", [1280, 800])
+def test_the_columns_and_the_names_of_a_row_are_not_cut(chromium: Any, tmp_path: Path, width: int) -> None:
+    run, unit = make_run(4, 1100, bins=8), "squared units"
+    worth = {"step": 650, "unit": unit, "how": "marginal", "worth": [130.5] * 1100, "worth_se": [90.0] * 1100}
+    snapshot = replace(run[-1].snapshot, drift=np.full(1100, 0.02), drift_se=np.full(1100, 0.01))
+    write_log(tmp_path, [*run[:-1], replace(run[-1], worth=worth, snapshot=snapshot)])
+    write_report([tmp_path], tmp_path / "x.html")
+    with opened(chromium, (tmp_path / "x.html").as_uri(), width=width) as page:
+        lifelines = page.locator("div.lifelines svg")
+        words = {text.text_content() for text in lifelines.locator("text").all()}
+        assert {"now", "nats", "worth", "of loss", "drift", "of μ", "since", "step", "what comes next"} <= words
+        assert lifelines.locator(".row").first.locator("text.number.quiet").text_content() == "130"
+        assert "squared units" in page.locator(".legend").inner_text()
+        assert page.evaluate("""() => {
+          const picture = document.querySelector("div.lifelines svg"), box = picture.getBoundingClientRect();
+          return [...picture.querySelectorAll("text")].map((text) => [text.textContent, text.getBoundingClientRect()])
+            .filter(([, one]) => one.left < box.left || one.right > box.right + 1).map(([words]) => words);
+        }""") == []  # fmt: skip
+
+
+def test_alerts_are_in_the_order_of_their_steps(chromium: Any, tmp_path: Path) -> None:
+    first, drain = fading_alert(400, [0]), replace(make_alert(500, None, AlertKind.DRAIN), dimensions=())
+    amended = replace(fading_alert(600, [0, 4]), amends=400)
+    write_log(tmp_path, falling_run({400: (first,), 500: (drain,), 600: (amended,)}))
+    write_report([tmp_path], tmp_path / "x.html")
+    with opened(chromium, (tmp_path / "x.html").as_uri()) as page:
+        assert page.locator("ol.alerts button").all_inner_texts() == ["step 600", "step 500"]
+
+
+def test_the_distribution_has_the_colour_of_the_lifeline_at_its_step(chromium: Any, reports: dict[str, str]) -> None:
+    with opened(chromium, reports["falling"], bypass_csp=True) as page:
+        page.locator("div.distribution").scroll_into_view_if_needed()
+        page.wait_for_selector(".distribution .bars.fall")
+        page.locator(".slider input").fill("0")
+        page.wait_for_selector(".distribution .bars.used")
+        page.locator(".slider input").fill("6")
+        page.locator(".row[data-dimension='1'] .name").click()
+        page.wait_for_function("document.querySelector('.distributionname').textContent.startsWith('dim 1')")
+        assert page.locator(".distribution .bars.used").count() == 2
 
 
 def test_the_folded_group_opens(chromium: Any, reports: dict[str, str]) -> None:
@@ -229,6 +279,25 @@ def test_another_run_is_shown_by_a_click_and_runs_are_sorted(chromium: Any, repo
         assert page.locator("h2.which").inner_text().startswith("ten · numbers of step 4,000, ")
 
 
+def test_one_sentence_stands_over_several_runs(chromium: Any, tmp_path: Path) -> None:
+    def sentence(*betas: float | None) -> str:
+        paths = []
+        for k, beta in enumerate(betas):
+            run = falling_run(fall=(2.0, 2.0 / (k + 1)))
+            context = Context() if beta is None else Context(beta=beta)
+            write_log(tmp_path / f"run{k}", [replace(one, context=context) for one in run])
+            paths.append(tmp_path / f"run{k}")
+        write_report(paths, tmp_path / "x.html")
+        with opened(chromium, (tmp_path / "x.html").as_uri()) as page:
+            assert page.locator("table.runs thead").inner_text().count("β") == (None not in betas)
+            return page.locator("main > .sentence").first.inner_text()
+
+    begin, end = "From β = 1 to 16 the code", "nats; 2 dimensions are in use at both ends."
+    assert sentence(1.0, 4.0, 16.0) == f"{begin} falls from 4.5 to 3.2 {end}"
+    assert sentence(16.0, 1.0) == f"{begin} rises from 3.5 to 4.5 {end}"
+    assert sentence(None, None) == "The codes carry 3.5 (run1) to 4.5 nats (run0), in 2 dimensions."
+
+
 def test_views_are_saved_as_pictures_and_tables(chromium: Any, reports: dict[str, str]) -> None:
     with opened(chromium, reports["falling"]) as page:
         for kind, view in (("SVG", "lifelines"), ("SVG", "timeline"), ("CSV", "plane"), ("PNG", "spectrum")):
@@ -239,6 +308,8 @@ def test_views_are_saved_as_pictures_and_tables(chromium: Any, reports: dict[str
             assert saved.startswith(starts[kind])
             if kind == "SVG":
                 assert b"fill: rgb(" in saved
+                assert b'viewBox="-14 -14 ' in saved
+                assert b"background: rgb(255, 255, 255)" in saved
 
 
 def test_without_uplot_the_picture_is_drawn_all_the_same(
@@ -249,3 +320,10 @@ def test_without_uplot_the_picture_is_drawn_all_the_same(
     write_report([tmp_path], tmp_path / "x.html")
     with opened(chromium, (tmp_path / "x.html").as_uri()) as page:
         assert page.locator(".timeline svg .line").count() == 3
+        assert page.locator(".timeline svg .own.band").count() == 3
+        assert page.locator(".timeline svg .flag").count() == 2
+        names = page.locator(".timeline svg .seriesname")
+        places = {name.text_content(): float(name.get_attribute("y")) for name in names.all()}
+        assert sorted(places, key=lambda name: places[name]) == ["dim 1", "dim 0", "dim 4"]
+        heights = sorted(places.values())
+        assert min(b - a for a, b in itertools.pairwise(heights)) >= 12

@@ -85,7 +85,7 @@ def test_markdown_has_the_sentence_and_a_table(tmp_path: Path) -> None:
     assert main(["report", str(tmp_path), "-o", str(output)]) == 0
     text = output.read_text(encoding="utf-8")
     assert text.startswith("**a\\_b**: 2 of 5 dimensions are in use and carry 2.9 nats")
-    assert "| 0 | fading | 0.50 | 100 | going now 80 %: 700 to 900 |" in text
+    assert "| 0 | fading | 0.50 | 100 | going now (80 %: 700 to 900) |" in text
     assert "> FADING at step 500: " in text
     write_log(tmp_path / "c", make_run(5, 3, bins=8))
     assert main(["report", str(tmp_path), "--format", "md", "-o", str(output)]) == 0

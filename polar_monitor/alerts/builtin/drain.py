@@ -19,9 +19,9 @@ from ..advice import make_alert
 from ..alert import Alert, AlertKind
 from ..observation import Observation
 from ..signals.attribution import causes_of_falls, most_common
-from ..signals.choosing import broke_out, taken_over
+from ..signals.choosing import taken_over
 from ..signals.cusum import LEVEL_FLOOR, MIN_RATIO_TO_RECOVERED, Drops, drop_of, log_of, recovers, update_one
-from ..signals.falls import is_plunge, plunge_share, plunged, still_falls
+from ..signals.falls import breaks, is_plunge, plunge_share, plunged, still_falls
 from ..signals.follow import MAX_HEALTHY_DROP
 from ..signals.recent import earlier
 from ..signals.signals import Signals
@@ -143,7 +143,8 @@ class Drain:
             steep = steep and sure and bool(is_plunge(before, total, np.hypot(error, error), share, rules))
         if falling or steep:
             start = state["last_healthy_step"] or 0
-            among = used & history.used if steep and broke_out(history.recent, pace.scale) else None
+            in_use = used & history.used
+            among = in_use if steep and breaks(history.recent, in_use, rules, pace.scale) else None
             falling = falling and not taken_over(history.recent, start, rules.taken_over)
             steep = steep and not taken_over(history.recent, start, rules.taken_over, among)
         deepest_before = state["deepest_drop"]

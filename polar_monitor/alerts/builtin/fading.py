@@ -195,9 +195,9 @@ def _forecast(signals: Signals, falls: Falls | None, dimension: int) -> Forecast
     """Return the forecast of a dimension; None for one whose fall has no trend at this evaluation."""
     if falls is None or not np.isfinite(falls.outlook.ahead[dimension]):
         return None
-    shrinks = signals.history.cause[dimension] == Cause.MEANS_SHRINK
-    plunged = bool(falls.plunged[dimension])
-    return falls.outlook.forecast(dimension, signals.snapshot.step, plunged, bool(shrinks))
+    cause = signals.history.cause[dimension]
+    in_steps = bool(falls.plunged[dimension]) or cause == Cause.UNITS_DIE
+    return falls.outlook.forecast(dimension, signals.snapshot.step, in_steps, bool(cause == Cause.MEANS_SHRINK))
 
 
 def _when(forecast: Forecast, s: Snapshot) -> str:

@@ -12,10 +12,13 @@ import numpy as np
 
 from ...statistics.thresholds import Z
 from .history import Flags, Ints
+from .pace import scale_at
 from .recent import Remembered
 
 BREAK_OUT, BREAK_OUT_STEPS = 2.0, 100.0
 """Factor by which the total grows within so many steps where an encoder breaks."""
+PEAK_STEPS = 100.0
+"""Steps for which the total must have been high to be that of the model, in the mean: a jump is over sooner."""
 MIN_NET_SHARE = 0.1
 """Share that the total must have lost since a fall began, or as many nats as a dimension is worth an alert for."""
 
@@ -41,14 +44,14 @@ def where_total_stays(recent: Sequence[Remembered], starts: Ints, where: Flags, 
     """Return which dimensions, of those asked for, fall while the total has lost next to nothing since `starts` (D,).
 
     A dip of an unsteady training is as large. The total before is that of the three evaluations up to the start, or a
-    higher one since. `worth` is that of a dimension with an alert of its own, in nats.
+    higher one since (`_lasting`). `worth` is that of a dimension with an alert of its own, in nats.
     """
     stays = np.zeros(where.shape, np.bool_)
     if len(recent) < 2:
         return stays
     for start in np.unique(starts[where]).tolist():
         before = [one.step for one in recent if one.step <= start][-3:]
-        total = _mean_total(_highest(recent, min(before, default=start)))
+        total = _mean_total(_lasting(recent, min(before, default=start)))
         if total - recent[-1].total < min(MIN_NET_SHARE * total, worth):
             stays |= where & (starts == start)
     return stays
@@ -65,6 +68,17 @@ def _highest(recent: Sequence[Remembered], start: int) -> Sequence[Remembered]:
     """Return the three evaluations since `start`, before the present one, that had the highest total."""
     since = [one for one in recent[:-1] if one.step >= start] or [recent[-2]]
     return max((since[max(k - 1, 0) : k + 2] for k in range(len(since))), key=_mean_total)
+
+
+def _lasting(recent: Sequence[Remembered], start: int) -> Sequence[Remembered]:
+    """Return the evaluations of `PEAK_STEPS` up to one since `start`, before the present one, with the highest total.
+
+    They are three at least, or all that there are: with small batches, and where the data change, the total jumps.
+    """
+    before, reach = recent[:-1], PEAK_STEPS * scale_at(recent[-1].step)
+    ends = [k for k, one in enumerate(before) if one.step >= start] or [len(before) - 1]
+    first = {k: sum(one.step < before[k].step - reach for one in before[:k]) for k in ends}
+    return max((before[max(min(first[k], k - 2), 0) : k + 1] for k in ends), key=_mean_total)
 
 
 def _mean_total(rows: Sequence[Remembered]) -> float:

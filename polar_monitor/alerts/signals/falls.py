@@ -29,6 +29,8 @@ RISE_ERRORS = 1.0
 """Standard errors by which a level that falls may rise from one evaluation to the next: a slow fall is within them."""
 PLUNGE_STEPS, MAX_PLUNGE = 40.0, 0.5
 """Steps in which a plunge takes its share, and the largest share of a longer interval."""
+MIN_BROKEN_SHARE = 0.8
+"""Share of what the established dimensions carried, in those that plunge, from which an encoder breaks."""
 MIN_INTERVALS_AHEAD = 2.0
 """Intervals of the evaluations that the horizon has at least: the fall of two evaluations may end in the third."""
 
@@ -54,13 +56,12 @@ class Falls:
     ) -> Falls:
         """Return the falls without those that are taken over, those that the total does not feel, and the `others`.
 
-        If the `established` ones plunge together while the total breaks out, those that come up do not take over: an
-        encoder that breaks has noise in them.
+        If the encoder `breaks`, those that come up do not take over what the `established` ones lose: it is noise.
         """
         chosen = where_taken_over(recent, starts, self.falling | self.plunged, rules.taken_over)
         chosen |= where_total_stays(recent, starts, self.falling | self.plunged, rules.worth)
         sudden = self.plunged & chosen
-        if sudden.any() and broke_out(recent, scale) and fell_in_all(recent, established, rules):
+        if sudden.any() and breaks(recent, established, rules, scale) and fell_in_all(recent, established, rules):
             chosen &= ~sudden | where_taken_over(recent, starts, sudden, rules.taken_over, established)
         return replace(self, falling=self.falling & ~chosen & ~others, plunged=self.plunged & ~chosen & ~others)
 
@@ -135,6 +136,18 @@ def fell_in_all(recent: Sequence[Remembered], among: Flags, rules: AlertRules) -
     level_before, level = float(np.add.reduce(before.level[among])), float(np.add.reduce(now.level[among]))
     error = math.sqrt(float(np.add.reduce(before.error[among] ** 2 + now.error[among] ** 2)))
     return bool(is_plunge(level_before, level, error, plunge_share(recent, rules), rules))
+
+
+def breaks(recent: Sequence[Remembered], among: Flags, rules: AlertRules, scale: float) -> bool:
+    """Return True if an encoder breaks: the total breaks out, or nearly all of some dimensions plunges at once.
+
+    A model that chooses gives up a few of its dimensions at a time.
+    """
+    if broke_out(recent, scale):
+        return True
+    before, plunges = earlier(recent).level, among & plunged(recent, rules)
+    in_all = float(np.add.reduce(before[among]))
+    return bool(plunges.sum() >= 2 and np.add.reduce(before[plunges]) >= MIN_BROKEN_SHARE * in_all)
 
 
 def plunge_share(recent: Sequence[Remembered], rules: AlertRules) -> float:

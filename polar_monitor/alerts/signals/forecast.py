@@ -70,11 +70,12 @@ class Outlook:
     average: Array | None = None
     """(D,): the steps at the average pace since the fall began."""
 
-    def forecast(self, dimension: int, step: int, plunged: bool = False, shrinks: bool = False) -> Forecast | None:
+    def forecast(self, dimension: int, step: int, in_steps: bool = False, shrinks: bool = False) -> Forecast | None:
         """Return the forecast from `step` on, which begins in the future; None for a fall that may be over.
 
-        A dimension that `plunged` may be lost at the next step, or go on at the pace that it had on average. One whose
-        means shrink, as under weight decay, falls faster near the end than its trend.
+        A dimension that falls `in_steps`, since it plunged or its units die, may be lost at the next step, or go on at
+        the pace that it had on average. One whose means shrink, as under weight decay, falls faster near the end than
+        its trend.
         """
         ahead = float(self.ahead[dimension])
         if self.sudden[dimension]:
@@ -83,14 +84,14 @@ class Outlook:
         low_factor, high_factor = (LOW_FACTOR_BETA, HIGH_FACTOR_BETA) if beta else (LOW_FACTOR, HIGH_FACTOR)
         if shrinks and not beta:
             low_factor, high_factor = LOW_FACTOR_SHRINKING, HIGH_FACTOR_SHRINKING
-        low_factor = 0.0 if plunged else low_factor
+        low_factor = 0.0 if in_steps else low_factor
         low = max(math.floor(min(low_factor * ahead, MAX_STEPS_AHEAD)), 1)
         expected = MIDDLE_FACTOR_SHRINKING * ahead if shrinks and not beta else ahead
         middle = max(math.ceil(min(expected, MAX_STEPS_AHEAD)), low)
         high = high_factor * max(ahead, self.interval)
         if self.slowest is not None and not beta:
             high = max(high, HIGH_FACTOR_DECAY * float(self.slowest[dimension]))
-        if self.average is not None and plunged:
+        if self.average is not None and in_steps:
             high = max(high, float(self.average[dimension]))
         return Forecast(
             step + middle, step + low, step + max(math.ceil(high), middle) if high < MAX_STEPS_AHEAD else None

@@ -51,9 +51,9 @@ def listed_code(seen: Sequence[Seen], data: Seen) -> str:
         ]
         name = before[-1].module if before else "<encoder>"
         return (
-            f"what enters {entry.module!r} {LISTED}: a code of a list, as of a "
-            "vector quantiser or of rounding. Such a code has no mean and σ. To watch what it is made of, without a "
-            f'variance, write attach(model, mean="{name}")'
+            f"what enters {entry.module!r} {LISTED}: a code of a list, as of a vector quantiser or of rounding, or one "
+            "that has shrunk to a point. Such a code has no mean and σ. To watch "
+            f'what it is made of, without a variance, write attach(model, mean="{name}")'
         )
     return ""
 

@@ -33,12 +33,14 @@ def connect(
 ) -> None:
     """Put hooks on the modules of a latent, in the place of those of an earlier one. Warns of code compiled before.
 
-    The statistics begin anew, unless they were loaded from a state and have the unit of this latent.
+    The statistics begin anew, unless they have the unit of this latent and are of a saved state, or of other ranks that
+    had decided on it before this one.
     """
     before = loop.hooks
     if before is not None:
         before.off("ended")
-    if not (loop.pipelines and all(p.loaded and p.kind == latent.kind for p in loop.pipelines.values())):
+    kept = [(p.loaded or p.merged is not None) and p.kind == latent.kind for p in loop.pipelines.values()]
+    if not (kept and all(kept)):
         loop.make_pipelines(latent.kind, latent.dimensions)
     if loop.schedule.steps:
         loop.schedule.expect_rows_anew()

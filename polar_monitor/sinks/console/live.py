@@ -30,7 +30,7 @@ from ...regime.regime import Regime
 from ...regime.regime_table import by_use, folded, hidden
 from ...statistics.snapshot import Snapshot
 from ...statistics.thresholds import INFORMATIVE
-from .plain_line import plain_line
+from .plain_line import overhead_words, plain_line
 
 STYLES = {Label.ACTIVE: "bold cyan", Label.MIXED: "yellow", Label.PASSIVE: "dim", Label.UNDECIDED: "magenta"}
 GOOD = {AlertKind.REVIVED}
@@ -129,7 +129,7 @@ class LiveConsole:
     def _newest(self) -> list[Text]:
         """Return the newest alerts in up to a third of the terminal; the newest one is complete and the last."""
         lines: list[Text] = []
-        for alert in reversed(self._alerts):
+        for alert in sorted(self._alerts, key=lambda one: one.step, reverse=True):
             text = textwrap.wrap(format_alert(alert), self._terminal.width, subsequent_indent="  ")
             if lines and len(lines) + len(text) > self._terminal.height // 3:
                 break
@@ -137,7 +137,8 @@ class LiveConsole:
         return lines
 
     def _progress(self, evaluation: Evaluation) -> Table | Text:
-        overhead = f"overhead {evaluation.health.overhead:.1%}"
+        health = evaluation.health
+        overhead = overhead_words(health.overhead, health.allowance_used, health.evaluations)
         if self.total is None:
             return Text(f"step {evaluation.step}  {overhead}")
         done = min(evaluation.step / self.total, 1.0)

@@ -2,7 +2,7 @@
 
 import { html } from "./svg.js";
 import { nats, short, whole } from "./scale.js";
-import { besideText } from "./lifelines.js";
+import { besideText, nextText } from "./columns.js";
 
 // Seconds in the largest unit that they fill.
 export function ageText(seconds) {
@@ -27,7 +27,7 @@ export function details(run) {
   const facts = [
     ["step", whole(run.step)], ["evaluations", whole(run.evaluations)], ["rows", run.rows ? whole(run.rows) : "not known"],
     ["newest row", run.age === null ? "not known" : run.age === 0 ? "of this step" : `${whole(run.age)} steps before`],
-    ["overhead", run.overhead === null ? "not known" : `${(100 * run.overhead).toFixed(2)} % of the loop's time`],
+    ["overhead", run.overhead === null ? "not known" : `${(100 * run.overhead).toFixed(2)} % of the loop's time${run.allowance >= 0.005 ? `, ${run.allowance.toFixed(2)} s of it from the start allowance` : ""}`],
     ["errors", whole(run.errors)], ["mode", run.mode], ["written", new Date(run.time * 1000).toLocaleString("en-GB")],
     ...Object.entries(run.context).map(([name, value]) => [name.replace("_", " "), short(value)]),
   ];
@@ -36,7 +36,7 @@ export function details(run) {
 }
 
 export function spokenTable(run) {
-  const row = (r) => html("tr", {}, [`dim ${r.dimension}`, r.state, `${nats(r.nats.at(-1))} nats${besideText(run, r)}`, `since step ${whole(r.since)}`, `${r.next} ${r.detail}`].map((text) => html("td", {}, text)));
+  const row = (r) => html("tr", {}, [`dim ${r.dimension}`, r.state, `${nats(r.nats.at(-1))} nats${besideText(run, r)}`, `since step ${whole(r.since)}`, nextText(r)].map((text) => html("td", {}, text)));
   return html("div", { class: "spoken" }, html("table", {}, html("caption", {}, run.text), html("tbody", {}, run.lifelines.map(row),
     run.folded.map((group) => html("tr", {}, html("td", {}, `${group.dimensions.length} more`), html("td", {}, group.text))))));
 }

@@ -20,6 +20,13 @@ function drawnDimension(state) {
 
 const normal = (v) => Math.exp(-v * v / 2) / Math.sqrt(2 * Math.PI);
 
+// The colour and pattern of a row at a step: those of its lifeline there.
+function kindAt(row, step) {
+  if (!row) return "unused";
+  if (row.healthy !== null && step > row.healthy) return "fall";
+  return row.state === "in use" || row.state === "fading" ? "used" : "unused";
+}
+
 // Shares of the inputs per unit, as points [value, density] of a staircase.
 function staircase([left, size, counts]) {
   const all = counts.reduce((a, b) => a + b, 0) || 1;
@@ -45,14 +52,14 @@ export function distribution(state, width) {
     const before = row?.healthy === null || row === undefined ? 0 : placeOf(data.steps, row.healthy);
     const picture = canvas(width, DISTRIBUTION_HIGH, `Distribution of dim ${j} at step ${whole(data.steps[at])}`);
     panels.forEach(([kind, title, low, high], k) => {
-      picture.append(panel(data[kind][place], at, before, k * (wide + GAP_OF_PANELS), wide, title, kind, run.plane ? [low, high] : null));
+      picture.append(panel(data[kind][place], at, before, k * (wide + GAP_OF_PANELS), wide, title, kind, run.plane ? [low, high] : null, kindAt(row, data.steps[at])));
     });
-    const outline = at === before ? "" : ` · outline: step ${whole(data.steps[before])}${row?.healthy === null || row === undefined ? ", the first" : ", before the fall"}`;
+    const outline = at === before || !panels.some(([kind]) => data[kind][place][before]) ? "" : ` · outline: step ${whole(data.steps[before])}${row?.healthy === null || row === undefined ? ", the first" : ", before the fall"}`;
     picture.append(label(0, 14, `dim ${j}${row ? `, ${row.state}` : ""} · step ${whole(data.steps[at])}${outline}`, "distributionname"));
     holder.replaceChildren(picture);
   }
 
-  function panel(histograms, at, before, left, size, title, kind, usual) {
+  function panel(histograms, at, before, left, size, title, kind, usual, colour) {
     const known = histograms.filter(Boolean), group = svg("g", { class: `panel ${kind}` });
     if (!known.length) return group;
     const from = Math.min(...known.map(([a]) => a), usual ? usual[0] : Infinity), to = Math.max(...known.map(([a, w, c]) => a + w * c.length), usual ? usual[1] : -Infinity);
@@ -62,8 +69,8 @@ export function distribution(state, width) {
     const x = linear(from, to, left, left + size), y = linear(0, most, BOTTOM_OF_BARS, TOP_OF_BARS);
     const curve = (points) => points.map(([v, d]) => [x(v), y(d)]);
     group.append(svg("path", { d: `M${left},${BOTTOM_OF_BARS}H${left + size}`, class: "rule" }),
-      ...ticks(from, to, Math.max(3, Math.floor(size / 70))).map((v) => label(x(v), BOTTOM_OF_BARS + 15, short(v), "axis", "middle")), label(left + size / 2, DISTRIBUTION_HIGH - 8, title, "axis", "middle"));
-    if (now) group.append(svg("path", { d: area(curve(now), BOTTOM_OF_BARS), class: "used bars" }));
+      ...ticks(from, to, Math.max(3, Math.floor(size / 70))).map((v) => label(x(v), BOTTOM_OF_BARS + 15, short(v), "axis", x(v) < left + 8 ? "start" : x(v) > left + size - 8 ? "end" : "middle")), label(left + size / 2, DISTRIBUTION_HIGH - 8, title, "axis", "middle"));
+    if (now) group.append(svg("path", { d: area(curve(now), BOTTOM_OF_BARS), class: `${colour} bars` }));
     if (then) group.append(svg("path", { d: polyline(curve(then)), class: "then" }));
     if (prior) {
       const steps = Array.from({ length: 121 }, (_, i) => from + (i / 120) * (to - from));

@@ -2,6 +2,7 @@
 
 import { html } from "./svg.js";
 
+const MARGIN = 14; // of a saved picture
 const STYLES = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "opacity", "font-size", "font-weight", "font-family", "visibility"];
 
 // The picture as text that looks the same outside this page: styles of the page become attributes.
@@ -13,7 +14,11 @@ export function svgText(picture) {
     const style = getComputedStyle(element);
     for (const name of STYLES) { const value = style.getPropertyValue(name); if (value) copies[i].style.setProperty(name, value); }
   });
-  copy.style.background = getComputedStyle(document.body).backgroundColor;
+  const { width, height } = picture.viewBox.baseVal;
+  copy.setAttribute("viewBox", `${-MARGIN} ${-MARGIN} ${width + 2 * MARGIN} ${height + 2 * MARGIN}`);
+  copy.setAttribute("width", width + 2 * MARGIN);
+  copy.setAttribute("height", height + 2 * MARGIN);
+  copy.style.background = getComputedStyle(document.documentElement).getPropertyValue("--card").trim();
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   stage?.remove();
   return new XMLSerializer().serializeToString(copy);
@@ -31,7 +36,7 @@ function save(name, blob) {
 }
 
 function savePng(name, picture) {
-  const image = new Image(), { width, height } = picture.viewBox.baseVal;
+  const image = new Image(), [width, height] = [picture.viewBox.baseVal.width, picture.viewBox.baseVal.height].map((size) => size + 2 * MARGIN);
   image.onload = () => {
     const sheet = html("canvas", { width: width * 2, height: height * 2 });
     sheet.getContext("2d").drawImage(image, 0, 0, width * 2, height * 2);

@@ -1,25 +1,28 @@
 // Lifelines: one row a dimension on a true step axis; the height is nats, on one scale for all rows.
 
 import { area, canvas, html, label, polyline, svg } from "./svg.js";
-import { linear, nats, nearest, placeOf, short, ticks, whole } from "./scale.js";
+import { linear, nats, nearest, placeOf, ticks, whole } from "./scale.js";
+import { besideText, columnsOf, nextText } from "./columns.js";
 
-const LEFT = 76, TOP = 44, MARKS = { fading: "M-5,-10h10l-5,8z", lost: "M-4,-8l8,8m0,-8l-8,8", revived: "M-5,-2h10l-5,-8z", settling: "M-4,-5a4,4 0 1 0 8,0a4,4 0 1 0 -8,0" };
-const BESIDE_WIDE = 60, BESIDE = [["worth", (run) => `rise of the loss${run.beside.unit ? `, ${run.beside.unit},` : ""} if the dimension is replaced${run.beside.step === null ? "" : `: probe at step ${whole(run.beside.step)}`}`], ["drift", () => "how far the weights have moved the mean within the window, in units of μ"]];
-const COLUMNS = [[900, [0, 124, 184, 366]], [640, [0, 112, null, 300]], [0, [0, null, null, 92]]];
+const TOP = 44, MARKS = { fading: "M-5,-10h10l-5,8z", lost: "M-4,-8l8,8m0,-8l-8,8", revived: "M-5,-2h10l-5,-8z", settling: "M-4,-5a4,4 0 1 0 8,0a4,4 0 1 0 -8,0" };
+
+// Width of the names: "dim 511" and "1,024 more" are as wide as they are.
+function leftOf(run, width) {
+  const names = [...run.lifelines.map((row) => `dim ${row.dimension}`), ...run.folded.map((group) => `▸ ${whole(group.dimensions.length)} more`)];
+  return Math.max(width < 900 ? 58 : 72, ...names.map((name) => 14 + 7.6 * name.length));
+}
 
 export function lifelines(state, width) {
-  const run = state.run, rows = run.lifelines;
-  const [, [nowAt, nextAt0, nextAt1, right0]] = COLUMNS.find(([from]) => width >= from);
-  const beside = BESIDE.filter(([name]) => width >= 1000 && run.beside.columns.includes(name)), shift = beside.length * BESIDE_WIDE, right = right0 + shift;
-  const sinceAt = nextAt1 === null ? null : nextAt0 + shift, nextAt = (nextAt1 ?? nextAt0) + shift;
+  const run = state.run, rows = run.lifelines, LEFT = leftOf(run, width);
   const height = rows.length > 24 ? 17 : rows.length > 12 ? 24 : 34, gap = rows.length > 12 ? 5 : 9;
+  const top = Math.max(0.05, ...rows.flatMap((r) => r.nats.map((v) => v ?? 0)));
+  const { right, left: columns, cells, heads: headings } = columnsOf(run, width, top, height);
   const first = run.steps[0], now = run.step, reach = Math.max(now - first, 1);
   const ends = rows.filter((r) => r.forecast).map((r) => Math.min(r.forecast[2] ?? Infinity, now + reach * 0.35));
   const end = Math.max(now + reach * 0.02, ...ends);
-  const x = linear(first, end, LEFT, width - right), xs = run.steps.map(x), columns = width - right + 16;
-  const top = Math.max(0.05, ...rows.flatMap((r) => r.nats.map((v) => v ?? 0)));
+  const x = linear(first, end, LEFT, width - right), xs = run.steps.map(x);
   const open = new Set();
-  const holder = html("div", { class: "lifelines", tabindex: 0, role: "group", "aria-label": `Lifelines. ${run.text} Arrow keys move the step and choose a dimension.` });
+  const holder = html("div", { class: "lifelines", tabindex: 0, role: "group", "aria-label": `Lifelines. ${run.text} Arrow keys move the step and choose a dimension${run.folded.length ? ", Enter lists the folded ones" : ""}.` });
   let cursor, heads, numbers, marks;
 
   function mark(y, alert) {
@@ -42,14 +45,10 @@ export function lifelines(state, width) {
     const points = row.nats.map((v, i) => (v === null ? null : [xs[i], y(i).toFixed(1)]));
     const turn = row.healthy === null ? points.length : placeOf(run.steps, row.healthy);
     const alive = row.state === "in use" || row.state === "fading";
-    const bar = Math.max((Math.max(row.nats.at(-1) ?? 0, 0) / top) * 54, 1);
-    const number = label(columns + nowAt + 66, y0 + height - 3, nats(row.nats.at(-1)), "number");
+    const [number, beside] = cells(row, y0 + height, row.state === "fading" ? "fall" : alive ? "used" : "unused");
     numbers.push([row, number]);
-    const text = `dim ${row.dimension}, ${row.state}, ${nats(row.nats.at(-1))} nats${besideText(run, row)}, since step ${whole(row.since)}, ${row.next} ${row.detail}`;
+    const text = `dim ${row.dimension}, ${row.state}, ${nats(row.nats.at(-1))} nats${besideText(run, row)}, since step ${whole(row.since)}, ${nextText(row)}`;
     const own = run.alerts.filter((a) => MARKS[a.kind] && a.dimensions.includes(row.dimension) && a.step <= now);
-    const next = sinceAt === null && nextAt === null ? [] : row.detail && height > 26
-      ? [label(columns + nextAt, y0 + height - 15, row.next, `next ${row.state}`), label(columns + nextAt, y0 + height - 1, row.detail, "small")]
-      : [label(columns + nextAt, y0 + height - 4, row.next, `next ${row.state}`)];
     return svg("g", { class: `row ${row.state.replace(" ", "-")}`, "data-dimension": row.dimension, onclick: () => state.select(row.dimension) },
       svg("title", {}, text),
       svg("rect", { x: 0, y: y0 - gap / 2, width, height: height + gap, class: "hit" }),
@@ -60,8 +59,7 @@ export function lifelines(state, width) {
       svg("path", { d: polyline(points), class: `edge ${alive ? "" : "faint"}` }),
       row.forecast && row.state === "fading" ? wedge(row, y0, y) : null,
       own.map((alert) => mark(y, alert)),
-      svg("rect", { x: columns + nowAt, y: y0 + height - 13, width: bar.toFixed(1), height: 10, class: row.state === "fading" ? "fall" : alive ? "used" : "unused" }),
-      number, beside.map(([name], k) => label(columns + 116 + k * BESIDE_WIDE, y0 + height - 3, short2(row[name]), "number")), sinceAt === null ? null : label(columns + sinceAt, y0 + height - 3, whole(row.since), "number"), next);
+      beside);
   }
 
   function fold(group, place, y) {
@@ -92,11 +90,11 @@ export function lifelines(state, width) {
     const bottom = y, picture = canvas(width, bottom + 36, `Information of each dimension over the steps. ${run.text}`);
     const flags = run.alerts.filter((a) => !MARKS[a.kind] && a.step <= now).map((a) => svg("g", {}, svg("title", {}, `step ${whole(a.step)}: ${a.message}`),
       svg("path", { d: `M${x(a.step)},${TOP - 10}V${bottom}`, class: "flag" }), label(x(a.step), TOP - 14, a.kind.replace("_", " ").toUpperCase(), "flagname", x(a.step) > width - right - 90 ? "end" : "start")));
-    const axis = ticks(first, end, Math.max(4, Math.floor((width - right - LEFT) / 110))).map((s) => label(x(s), bottom + 14, whole(s), "axis", "middle"));
-    const heading = (at, text) => (at === null ? null : label(columns + at, 14, text, "axis"));
-    heads = heading(nowAt, "now");
+    const axis = ticks(first, end, Math.max(4, Math.floor((width - right - LEFT) / 80))).map((s) => label(x(s), bottom + 14, whole(s), "axis", "middle"));
+    const [changing, texts] = headings();
+    heads = changing;
     cursor = svg("g", { class: "cursor" }, svg("path", { d: `M0,${TOP - 10}V${bottom}` }));
-    picture.append(label(LEFT, 14, `${run.unit} of each dimension · one scale, 0 to ${top.toFixed(2)} · over steps`, "axis"), heads, ...beside.map(([name, words], k) => svg("g", {}, svg("title", {}, words(run)), label(columns + 116 + k * BESIDE_WIDE, 14, name, "axis"))), sinceAt === null ? "" : heading(sinceAt, "since"), nextAt === null ? "" : heading(nextAt, "what comes next"),
+    picture.append(label(LEFT, 12, `${width < 900 ? "nats" : `${run.unit} of each dimension`} · one scale, 0 to ${top.toFixed(2)}${width < 600 ? "" : " · over steps"}`, "axis"), ...texts.filter(Boolean),
       ...parts, ...flags, ...axis, svg("path", { d: `M${x(now)},${TOP - 10}V${bottom}`, class: "now" }), label(x(now), bottom + 30, `now: step ${whole(now)}`, "nowname", x(now) > width - right - 50 ? "end" : "middle"), cursor);
     holder.replaceChildren(picture);
     update();
@@ -106,7 +104,7 @@ export function lifelines(state, width) {
     const at = state.step === null ? run.steps.length - 1 : nearest(run.steps, state.step);
     cursor.setAttribute("transform", `translate(${xs[at]},0)`);
     cursor.setAttribute("visibility", state.step === null ? "hidden" : "visible");
-    heads.textContent = state.step === null ? "now" : `at step ${whole(run.steps[at])}`;
+    heads.textContent = state.step === null ? "now" : `${width < 900 ? "" : "at "}step ${whole(run.steps[at])}`;
     for (const [row, number] of numbers) number.textContent = nats(row.nats[at]);
     for (const row of holder.querySelectorAll(".row")) row.classList.toggle("selected", Number(row.dataset.dimension) === state.selected);
   }
@@ -122,6 +120,7 @@ export function lifelines(state, width) {
     if (event.key in moves) state.setStep(run.steps[Math.max(0, Math.min(moves[event.key], run.steps.length - 1))]);
     else if (event.key === "ArrowDown" && row + 1 < rows.length) state.select(rows[row + 1].dimension);
     else if (event.key === "ArrowUp" && row > 0) state.select(rows[row - 1].dimension);
+    else if (event.key === "Enter" && run.folded.length) { if (open.size) open.clear(); else run.folded.forEach((_, place) => open.add(place)); draw(); }
     else if (event.key === "Escape") { state.setStep(null); if (state.selected !== null) state.select(state.selected); }
     else return;
     event.preventDefault();
@@ -130,14 +129,6 @@ export function lifelines(state, width) {
   state.listen(update);
   return holder;
 }
-
-// Worth and drift of a row as far as they are known, for a sentence.
-export function besideText(run, row) {
-  const known = BESIDE.map(([name]) => name).filter((name) => (row[name] ?? null) !== null);
-  return known.map((name) => `, ${name} ${short2(row[name])}${(row[`${name}_se`] ?? null) === null ? "" : ` ± ${short2(row[`${name}_se`])}`}`).join("");
-}
-
-const short2 = (value) => short(value === null || value === undefined ? null : Number(value.toPrecision(2)));
 
 export function lifelinesTable(run) {
   const table = [["step", ...run.lifelines.flatMap((r) => [`dim ${r.dimension}`, `dim ${r.dimension} error`])]];

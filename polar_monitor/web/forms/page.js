@@ -4,11 +4,13 @@ import { html } from "./svg.js";
 import { whole, nats, nearest } from "./scale.js";
 import { makeState } from "./state.js";
 import { headline } from "./headline.js";
-import { besideText, lifelines, lifelinesTable } from "./lifelines.js";
+import { besideText, besideWords, nextText } from "./columns.js";
+import { lifelines, lifelinesTable } from "./lifelines.js";
 import { timeline, timelinePicture, timelineTable } from "./timeline.js";
 import { plane, planeTable } from "./plane.js";
 import { spectrum, spectrumTable } from "./spectrum.js";
 import { distribution, distributionTable } from "./distribution.js";
+import { contrast } from "./contrast.js";
 import { runsTable, runsList } from "./runs.js";
 import { alertList, alertsTable } from "./alerts.js";
 import { criteria, criteriaTable } from "./criteria.js";
@@ -26,17 +28,17 @@ export function drawPage(root, runs, kept = {}) {
   const width = Math.max(280, Math.min(root.clientWidth || 1200, 1500) - 66), wide = width >= 914;
   const open = (place) => drawPage(root, runs, { place, live: kept.live });
   const parts = [html("h1", {}, html("span", {}, runs.length > 1 ? `${runs.length} runs` : run.title), html("span", { class: "quiet" }, " Polar Monitor"), run.problem || runs.length > 1 ? null : age(run, kept.live))];
-  if (runs.length > 1) parts.push(card("runs", "Runs side by side", runsTable(runs, whichOpen, open), () => runsList(runs), null));
+  if (runs.length > 1) parts.push(contrast(runs), card("runs", "Runs side by side", runsTable(runs, whichOpen, open), () => runsList(runs), null));
   if (drawable.length > 1) parts.push(card("spectra", "Nats by rank of all runs: the gap is the regime", spectrum(drawable, makeState(run), width), () => spectrumTable(drawable)));
   if (run.problem) {
     parts.push(html("p", { class: "problem", role: "alert" }, run.problem, "."), html("p", { class: "quiet path" }, run.path), ...run.notes.map((note) => html("p", { class: "note" }, note)));
-    root.replaceChildren(...parts);
+    root.replaceChildren(...parts.filter(Boolean));
     return state;
   }
   const half = wide ? width - 506 : width;
   const status = html("p", { class: "status", "aria-live": "polite" });
   if (runs.length > 1) parts.push(html("h2", { class: "which" }, run.title, age(run, kept.live)));
-  parts.push(headline(run), card("lifelines", "Lifelines", lifelines(state, width), () => lifelinesTable(run)), legend(), status,
+  parts.push(headline(run), card("lifelines", "Lifelines", lifelines(state, width), () => lifelinesTable(run)), legend(run), status,
     html("div", { class: "pair" }, card("timeline", "Nats over steps, with 95 % intervals", timeline(state, half), () => timelineTable(run), () => timelinePicture(state, 900)),
       card("plane", "The split: mean against noise", plane(state, 460), () => planeTable(run), run.plane ? undefined : null)),
     run.distributions ? card("distribution", "Distribution of the chosen dimension", distribution(state, width), () => distributionTable(run)) : null,
@@ -45,7 +47,7 @@ export function drawPage(root, runs, kept = {}) {
     html("section", { class: "card" }, html("div", { class: "top" }, html("h2", {}, "About these numbers")), details(run)), spokenTable(run));
   const speak = () => {
     const row = run.lifelines.find((one) => one.dimension === state.selected), at = state.step === null ? run.steps.length - 1 : nearest(run.steps, state.step);
-    status.textContent = row ? `dim ${row.dimension}: ${nats(row.nats[at])} ± ${row.errors[at] === null ? "–" : row.errors[at].toFixed(3)} nats at step ${whole(run.steps[at])}${besideText(run, row)}; ${row.state} since step ${whole(row.since)}; ${row.next} ${row.detail}` : "Click a row or a point to follow a dimension through all views.";
+    status.textContent = row ? `dim ${row.dimension}: ${nats(row.nats[at])} ± ${row.errors[at] === null ? "–" : row.errors[at].toFixed(3)} nats at step ${whole(run.steps[at])}${besideText(run, row)}; ${row.state} since step ${whole(row.since)}; ${nextText(row)}` : "Click a row or a point to follow a dimension through all views.";
   };
   state.listen(speak);
   speak();
@@ -56,10 +58,10 @@ export function drawPage(root, runs, kept = {}) {
   return state;
 }
 
-function legend() {
+function legend(run) {
   const item = (kind, text) => html("span", {}, html("i", { class: `swatch ${kind}` }), text);
   return html("p", { class: "legend" }, item("used", "in use"), item("fall", "falling since the last healthy step"), item("unused", "out of use"),
-    html("span", {}, "▼ fading"), html("span", {}, "✕ lost"), html("span", {}, "▲ back"), html("span", {}, "○ others took over"), html("span", {}, "bar: 80 % of losses"));
+    html("span", {}, "▼ fading"), html("span", {}, "✕ lost"), html("span", {}, "▲ back"), html("span", {}, "○ others took over"), html("span", {}, "bar: 80 % of losses"), besideWords(run).map((words) => html("span", {}, words)));
 }
 
 // Draws again when the width or the theme changes.

@@ -57,6 +57,7 @@ export function plane(state, width) {
       shown = frame;
     }
     caption.textContent = `step ${whole(run.frames[frame])}`;
+    slider.setAttribute("aria-valuetext", caption.textContent);
     for (const { group, dimension, trail } of points) { group.classList.toggle("selected", dimension === state.selected); trail?.classList.toggle("selected", dimension === state.selected); }
   }
   update();

@@ -27,7 +27,8 @@ export function short(value) {
   if (value === null || value === undefined) return "–";
   if (value === 0) return "0";
   const size = Math.abs(value);
-  return size >= 0.001 && size < 1e5 ? String(Number(value.toPrecision(3))) : value.toExponential(1).replace("e-", "e−").replace("e+", "e");
+  const text = size >= 0.001 && size < 1e5 ? String(Number(value.toPrecision(3))) : value.toExponential(1).replace("e+", "e");
+  return text.replaceAll("-", "−");
 }
 
 // Place of the last of sorted numbers that is at most `value`, or 0.
@@ -44,4 +45,14 @@ export function placeOf(sorted, value) {
 export function nearest(sorted, value) {
   const at = placeOf(sorted, value);
   return at + 1 < sorted.length && sorted[at + 1] - value < value - sorted[at] ? at + 1 : at;
+}
+
+// Places at least `gap` apart and near the given ones, between two ends: for the names at the ends of lines.
+export function spread(places, gap, low, high) {
+  const order = places.map((place, i) => [place, i]).sort((a, b) => a[0] - b[0]), result = [];
+  let last = -Infinity;
+  for (const [place, i] of order) { last = Math.max(place, last + gap, low); result[i] = last; }
+  let bound = high;
+  for (const [, i] of order.reverse()) { result[i] = Math.min(result[i], bound); bound = result[i] - gap; }
+  return result;
 }

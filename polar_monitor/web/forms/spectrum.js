@@ -1,12 +1,12 @@
 // Spectrum: nats of the dimensions by rank on a log axis. The gap across the band between the cuts is the regime.
 
 import { canvas, html, label, polyline, svg } from "./svg.js";
-import { linear, short, ticks } from "./scale.js";
+import { linear, short, spread, ticks } from "./scale.js";
 
 const FLOOR = 1e-4, SYMBOLS = ["M0,-4a4,4 0 1 0 .01,0z", "M-4,-4h8v8h-8z", "M0,-5l5,9h-10z", "M0,-5.5l5.5,5.5l-5.5,5.5l-5.5,-5.5z"];
 
 export function spectrum(runs, state, width) {
-  const high = 300, left = 52, right = runs.length > 1 ? 110 : 16, bottom = high - 36;
+  const high = 300, left = 62, right = runs.length > 1 ? 110 : 16, bottom = high - 36;
   const deepest = Math.max(...runs.map((run) => run.dimensions)), most = Math.max(1, ...runs.map((run) => run.spectrum.nats[0] ?? 0));
   const many = deepest > 30, rankAxis = many ? linear(0, Math.log10(deepest), left + 10, width - right) : linear(1, Math.max(deepest, 2), left + 10, width - right);
   const x = (rank) => rankAxis(many ? Math.log10(rank) : rank), ranks = many ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].filter((rank) => rank <= deepest) : ticks(1, deepest, 8).filter(Number.isInteger);
@@ -26,14 +26,14 @@ export function spectrum(runs, state, width) {
       svg("title", {}, `${run.title}: rank ${i + 1} is dim ${dimensions[i]}, ${short(nats[i])} nats`)));
     const group = svg("g", { class: `series s${k % 8}` }, svg("path", { d: polyline(points), class: "line" }), dots);
     const last = points.filter(Boolean).at(-1);
-    if (runs.length > 1 && last) {
-      const places = [0, -13, 13, -26, 26, -39, 39, -52, -65, -78].map((offset) => last[1] + 4 + offset).filter((at) => at > 12 && at < bottom + 6);
-      const at = places.find((place) => !ends.some(([a, b]) => Math.abs(b - place) < 12 && Math.abs(a - last[0]) < 100)) ?? last[1] + 4;
-      ends.push([last[0], at]);
-      group.append(label(last[0] + 12, at, run.title.length > 15 ? `${run.title.slice(0, 14)}…` : run.title, "seriesname"));
-    }
+    if (runs.length > 1 && last) ends.push([group, last, run.title.length > 15 ? `${run.title.slice(0, 14)}…` : run.title]);
     picture.append(group);
   });
+  // names that would lie on each other are moved apart; those of runs with fewer dimensions stand elsewhere
+  for (const group of new Set(ends.map(([, last]) => Math.round(last[0] / 100)))) {
+    const near = ends.filter(([, last]) => Math.round(last[0] / 100) === group), places = spread(near.map(([, last]) => last[1] + 4), 13, 14, bottom + 6);
+    near.forEach(([series, last, name], k) => series.append(label(last[0] + 12, places[k], name, "seriesname")));
+  }
   const holder = html("div", {}, picture);
   state.listen(() => { for (const dot of holder.querySelectorAll(".symbol")) dot.classList.toggle("selected", Number(dot.dataset.dimension) === state.selected); });
   return holder;

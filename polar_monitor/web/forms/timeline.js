@@ -1,7 +1,7 @@
 // Nats over steps, with the interval of each dimension, and the total: drawn by uPlot where it is installed.
 
 import { canvas, html, label, polyline, svg } from "./svg.js";
-import { linear, nearest, short, ticks, whole } from "./scale.js";
+import { linear, nearest, short, spread, ticks, whole } from "./scale.js";
 
 const SHOWN = 8, Z_INTERVAL = 1.96, DASHES = [[], [8, 3], [2, 3], [10, 3, 2, 3]];
 
@@ -75,20 +75,23 @@ function drawInterval(u, row, colour) {
 
 // The same as SVG: for export, and where uPlot is not installed.
 export function timelinePicture(state, width) {
-  const run = state.run, high = 300, rows = shownRows(state), fits = totalFits(run, rows), most = Math.max(0.1, ...(fits ? run.total : rows.flatMap((row) => row.nats)).map((v) => v ?? 0)), now = run.step;
-  const x = linear(run.steps[0], Math.max(now, run.steps[0] + 1), 46, width - 70), y = linear(0, most * 1.05, high - 34, 12), picture = canvas(width, high, `${run.unit} of each dimension over the steps`);
-  const path = (values) => polyline(values.map((v, i) => (v === null ? null : [x(run.steps[i]), y(v)])));
-  picture.append(...ticks(0, most * 1.05, 6).flatMap((v) => [svg("path", { d: `M46,${y(v)}H${width - 70}`, class: "rule" }), label(38, y(v) + 4, short(v), "axis", "end")]),
-    ...ticks(run.steps[0], now, 6).map((s) => label(x(s), high - 16, whole(s), "axis", "middle")), label(width - 70, high - 2, "step", "axis", "end"),
-    ...(fits ? [svg("path", { d: path(run.total), class: "totalline" }), label(width - 64, y(run.total.at(-1) ?? 0) + 4, "total", "axis")] : []));
-  const taken = fits ? [y(run.total.at(-1) ?? 0) + 4] : [];
-  rows.forEach((row, k) => {
-    let at = y(row.nats.at(-1) ?? 0) + 4;
-    while (taken.some((other) => Math.abs(other - at) < 12)) at -= 12;
-    taken.push(at);
-    picture.append(svg("g", { class: `series s${k % 8}` }, svg("path", { d: path(row.nats), class: "line" }), label(width - 64, at, `dim ${row.dimension}`, "seriesname")));
-  });
-  const cursor = svg("path", { d: `M0,12V${high - 34}`, class: "now", visibility: "hidden" });
+  const run = state.run, high = 320, left = 52, base = high - 36, right = width - 74, rows = shownRows(state), fits = totalFits(run, rows);
+  const most = Math.max(0.1, ...(fits ? run.total : rows.flatMap((row) => row.nats)).map((v) => v ?? 0)) * 1.05, now = run.step;
+  const x = linear(run.steps[0], Math.max(now, run.steps[0] + 1), left, right), y = linear(0, most, base, 22), picture = canvas(width, high, `${run.unit} of each dimension over the steps`);
+  const points = (values) => values.map((v, i) => (v === null ? null : [x(run.steps[i]), y(v)]));
+  const interval = (row) => {
+    const edge = (sign) => row.nats.map((v, i) => (v === null || row.errors[i] === null ? null : [x(run.steps[i]), y(Math.max(v + sign * Z_INTERVAL * row.errors[i], 0))])).filter(Boolean);
+    return svg("path", { d: `${polyline([...edge(1), ...edge(-1).reverse()])}Z`, class: "own band" });
+  };
+  picture.append(label(left, 12, run.unit, "axis"), label(right, high - 4, "step", "axis", "end"),
+    ...ticks(0, most, 6).flatMap((v) => [svg("path", { d: `M${left},${y(v)}H${right}`, class: "rule" }), label(left - 8, y(v) + 4, short(v), "axis", "end")]),
+    ...ticks(run.steps[0], now, 6).map((s) => label(x(s), base + 16, whole(s), "axis", "middle")),
+    ...run.alerts.filter((a) => a.kind !== "settling" && a.step <= now).map((a) => svg("path", { d: `M${x(a.step)},22V${base}`, class: "flag" }, svg("title", {}, `step ${whole(a.step)}: ${a.message}`))));
+  const ends = spread([...(fits ? [run.total] : []), ...rows.map((row) => row.nats)].map((values) => y(values.at(-1) ?? 0) + 4), 13, 26, base + 4);
+  if (fits) picture.append(svg("path", { d: polyline(points(run.total)), class: "totalline" }), label(right + 6, ends.shift(), "total", "axis"));
+  rows.forEach((row, k) => picture.append(svg("g", { class: `series s${k % 8}` }, interval(row),
+    svg("path", { d: polyline(points(row.nats)), class: "line", "stroke-dasharray": DASHES[Math.floor(k / 4) % 4].join(" ") || null }), label(right + 6, ends[k], `dim ${row.dimension}`, "seriesname"))));
+  const cursor = svg("path", { d: `M0,22V${base}`, class: "now", visibility: "hidden" });
   picture.append(cursor);
   state.listen(() => {
     cursor.setAttribute("visibility", state.step === null ? "hidden" : "visible");

@@ -145,7 +145,7 @@ def test_after_a_plunge_the_interval_reaches_to_the_end_at_the_average_pace() ->
     nats, steps = np.array([1.88, 1.79, 1.7, 1.27])[:, None], np.array([0.0, 50.0, 100.0, 150.0])
     seen = outlook(nats, steps=steps, start=0.0, error=0.001)
     average = (1.27 - 0.15) / (0.61 / 150)
-    plunged, trend = seen.forecast(0, 1000, plunged=True), seen.forecast(0, 1000)
+    plunged, trend = seen.forecast(0, 1000, in_steps=True), seen.forecast(0, 1000)
     assert plunged is not None and trend is not None
     assert plunged.high is not None and trend.high is not None
     assert trend.high < 1000 + average <= plunged.high <= 1001 + max(average, trend.high - 1000)

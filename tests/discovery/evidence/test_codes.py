@@ -166,6 +166,15 @@ class VectorQuantizer(nn.Module):
         return self.book(torch.cdist(z, self.book.weight).argmin(1))
 
 
+def collapsed() -> nn.Sequential:
+    """An encoder whose codes are one point, but for rounding."""
+    encoder = mlp(X, H, 6)
+    with torch.no_grad():
+        encoder[-1].weight.mul_(1e-7)
+        encoder[-1].bias.fill_(3.0)
+    return encoder
+
+
 NONE: dict[str, tuple[nn.Module, Callable[[], Any], str]] = {
     "a policy": (mlp(X, H, 4), data, "a policy or a regressor?"),
     "no bottleneck": (mlp(X, H, X), data, "no tensor that one module gives and another takes is narrower"),
@@ -176,6 +185,10 @@ NONE: dict[str, tuple[nn.Module, Callable[[], Any], str]] = {
     "a VQ-VAE": (
         Net(lambda s, x: s.decoder(s.vq(s.encoder(x))), encoder=mlp(X, H, 6), vq=VectorQuantizer(), decoder=mlp(6, X)),
         data, "a code of a list",
+    ),
+    "a code at one point": (
+        Net(lambda s, x: s.decoder(s.encoder(x)), encoder=collapsed(), decoder=mlp(6, X)),
+        data, "or one that has shrunk to a point",
     ),
 }  # fmt: skip
 

@@ -41,7 +41,7 @@ def main(target, rank, size, folder, timeout, *arguments):
     except Exception as failure:
         result = f"{type(failure).__name__}: {failure}"
     (Path(folder) / f"result-{rank}").write_bytes(pickle.dumps(result))
-    if not isinstance(result, str):
+    if not isinstance(result, str) and dist.is_initialized():
         dist.destroy_process_group()
 
 

@@ -55,7 +55,10 @@ MIN_CHECKED = 100
 
 
 def check(reading: Reading, seen: Sequence[Seen]) -> Check | None:
-    """Test a reading on one step, of which only `reading.modules` have to be seen; None if it does not show them."""
+    """Test a reading on one step, of which only `reading.modules` have to be seen.
+
+    Returns None if the step does not show them, or with numbers that are not finite: those fit no reading.
+    """
     step = Step(seen)
     sample = step.find(reading.sample)
     if sample is None:
@@ -67,6 +70,8 @@ def check(reading: Reading, seen: Sequence[Seen]) -> Check | None:
     if lines is None or len(lines.places) < 2:
         return None
     z, mean, spread = (line.reshape(-1, lines.width).astype(np.float64) for line in lines.values)
+    if not all(np.isfinite(side).all() for side in (z, mean, spread)):
+        return None
     shaped = None
     if not reading.way:
         first, second, third = (side.reshape(lines.sizes) for side in (z, mean, spread))

@@ -60,6 +60,16 @@ def test_a_reading_that_fits_goes_on() -> None:
     assert checked(None).fits
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), 200.0])
+@pytest.mark.parametrize("side", ["mu", "lv"])
+def test_numbers_that_are_not_finite_say_nothing_of_a_reading(side: str, number: float) -> None:
+    model, result = found()
+    with torch.no_grad():
+        getattr(model, side).bias[0] = number
+    outcome = check(result.readings[0], look_once(model, torch.randn(512, X)))
+    assert outcome is None or outcome.fits
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_behind_the_layer_is_named(change: str) -> None:
     forward, mean, spread = CHANGES[change]
