@@ -177,7 +177,7 @@ def _line_that_holds(structure: Structure, steps: int, result: dict[str, Any]) -
     result["offered"] = len(calls)
     if structure.truth is None or (reading is not None and reading.right):
         return None
-    for call in calls[: 2 if structure.heavy else lines.MAX_TRIED]:
+    for call in calls[: 4 if structure.heavy else lines.MAX_TRIED]:
         tried = watched(structure, min(steps, 60), 2, call)["reading"]
         if isinstance(tried, Reading) and tried.right:
             return call

@@ -7,7 +7,8 @@ import importlib
 from ..structure import Structure
 
 PACKAGES = {
-    "diffusers": ("diffusers_models", "diffusers_videos"), "pythae": ("pythae_models",), "scvi": ("scvi_models",),
+    "diffusers": ("diffusers_models", "diffusers_more", "diffusers_videos"),
+    "pythae": ("pythae_models",), "scvi": ("scvi_models", "scvi_more"),
     "torch_geometric": ("geometric_models",), "drvi": ("drvi_models",), "pyro": ("pyro_models",),
 }  # fmt: skip
 """Importable name of each package, and the files with its models."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import diffusers
+from diffusers.models import autoencoders
 from torch import Tensor
 
 from ..blocks import seeded, squared
@@ -22,9 +25,18 @@ def audio(seed: int) -> Iterator[Tensor]:
         yield picture.flatten(2)
 
 
-def _loss(model: Any, x: Tensor) -> Tensor:
+def tensor(output: Any) -> Tensor:
+    """Return the tensor of what `decode` gives: an output object, or the tensor itself."""
+    output = getattr(output, "sample", output)
+    return output[0] if isinstance(output, tuple) else output
+
+
+def loss(model: Any, x: Tensor) -> Tensor:
+    """Return the loss of a sample, where output and input go as far as both do: causal decoders give other lengths."""
     posterior = model.encode(x).latent_dist
-    output = model.decode(posterior.sample()).sample
+    output = tensor(model.decode(posterior.sample()))
+    ends = tuple(slice(min(sizes)) for sizes in zip(output.shape, x.shape, strict=True))
+    output, x = output[ends], x[ends]
     return (
         squared(output, x) + 0.1 * (-posterior.logvar + posterior.mean**2 + posterior.logvar.exp()).sum() / len(x) / 2
     )
@@ -41,26 +53,43 @@ def _oobleck_loss(model: Any, x: Tensor) -> Tensor:
     return squared(model.decode(posterior.sample()).sample, x) + 0.1 * posterior.kl()
 
 
-def _truth(model: Any, x: Tensor) -> Posterior:
+def truth(model: Any, x: Tensor) -> Posterior:
+    """Return the posterior that `encode` gives, each place of a map for itself."""
     posterior = model.encode(x).latent_dist
     mean, std = (side.flatten(2).transpose(1, 2) for side in (posterior.mean, posterior.std))
     return Posterior(mean, std**2)
 
 
-def _code_loss(model: Any, x: Tensor) -> Tensor:
-    return squared(model(x).sample, x)
+def code_loss(model: Any, x: Tensor) -> Tensor:
+    """Return the loss of an autoencoder without a variance."""
+    return squared(tensor(model(x)), x)
 
 
-def _code(key: str) -> Callable[[Any, Tensor], Posterior]:
+def code_of(key: str) -> Callable[[Any, Tensor], Posterior]:
     return lambda model, x: Posterior(getattr(model.encode(x), key).flatten(2).transpose(1, 2), None)
 
 
 def kl_autoencoder(
-    name: str, batches: Callable[[int], Iterator[Tensor]], loss: Any = _loss, **config: Any
+    name: str,
+    batches: Callable[[int], Iterator[Tensor]],
+    own_loss: Any = loss,
+    own_truth: Any = truth,
+    prepare: Callable[[Any], Any] = lambda model: model,
+    **config: Any,
 ) -> Structure:
-    """Return an autoencoder that gives its posterior as `latent_dist`."""
-    make = seeded(lambda: getattr(diffusers, name)(**config))
-    return Structure(name, "diffusers", "encode(x).latent_dist", make, batches, _truth, loss, heavy=True)
+    """Return an autoencoder that gives its posterior as `latent_dist`; `prepare` takes the new model."""
+    make = seeded(lambda: prepare(class_of(name)(**config)))
+    return Structure(name, "diffusers", "encode(x).latent_dist", make, batches, own_truth, own_loss, heavy=True)
+
+
+def class_of(name: str) -> Any:
+    """Return a class of the package by its name; a few are in modules of their own only."""
+    if hasattr(diffusers, name):
+        return getattr(diffusers, name)
+    for module in pkgutil.iter_modules(autoencoders.__path__, f"{autoencoders.__name__}."):
+        if hasattr(found := importlib.import_module(module.name), name):
+            return getattr(found, name)
+    raise AttributeError(f"diffusers has no {name}")
 
 
 TWO = {"down_block_types": ("DownEncoderBlock2D",) * 2, "up_block_types": ("UpDecoderBlock2D",) * 2}
@@ -110,8 +139,8 @@ STRUCTURES = (
             )
         ),
         pictures,
-        _code("latents"),
-        _code_loss,
+        code_of("latents"),
+        code_loss,
         heavy=True,
     ),
     Structure(
@@ -131,8 +160,8 @@ STRUCTURES = (
             )
         ),
         pictures,
-        _code("latent"),
-        _code_loss,
+        code_of("latent"),
+        code_loss,
         heavy=True,
     ),
 )

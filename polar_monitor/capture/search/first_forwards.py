@@ -35,6 +35,8 @@ MAX_SECONDS_OF_A_LOOK, MAX_SECONDS = 0.1, 1.0
 """Processor time that one search for new samples, and all looks together, may take: the training waits for it."""
 REST, FREE_SECONDS = 9.0, 0.5
 """Times that a look has taken, which pass before the next one once all looks have taken so much processor time."""
+MAX_PAUSED = 10
+"""Times as many steps as without pauses, after which what the looks have shown is said."""
 LATE_PAUSE = 9
 """Steps between looks after these; where no reading is possible so far, as many as have gone by."""
 STEPS_FOR_OTHERS, STEPS_FOR_ALL = 4, 30
@@ -51,7 +53,7 @@ class FirstForwards:
         self._look, self._judge, self._codes = Look(model), Judge(name_hint), CodeJudge()
         self._held = HeldGiven(given)
         self._blocks: Blocks | None = None
-        self._steps = self._looked = 0
+        self._steps = self._looked = self._trained = 0
         self._seen: list[Seen] = []
         """Tensors of the latest step."""
         self._wants_all = False
@@ -102,9 +104,10 @@ class FirstForwards:
         if self.ended:
             return None
         self._look.muted = False
+        self._trained += 1
         if self._rest_until:
             if perf_counter() < self._rest_until:
-                return None
+                return self._late() if self._looked else None
             self._rest_until = 0.0
             if not self._pause:
                 self._set(self._wanted())
@@ -208,7 +211,8 @@ class FirstForwards:
         is_over = self._spent > MAX_SECONDS
         if self._levels is not None:
             return self._of_levels(self._levels, is_over or model is None or self._is_frozen)
-        if not is_over and self._steps < (MAX_STEPS_TO_CONFIRM if given.is_watched else MAX_STEPS):
+        enough = MAX_STEPS_TO_CONFIRM if given.is_watched else MAX_STEPS
+        if not is_over and self._steps < enough and self._trained < MAX_PAUSED * enough:
             return None
         was_late, self._is_late = self._is_late, True
         if model is None or self._is_frozen:
@@ -219,7 +223,7 @@ class FirstForwards:
         goes_on = is_open and not is_over and self._steps < MAX_STEPS_LATER
         outcome = None
         if not was_late or (not self._has_warned and not is_possible and (has_looked or not goes_on)):
-            outcome = late_outcome(model, given, self._judge, self._codes, self._steps, self._seen)
+            outcome = late_outcome(model, given, self._judge, self._codes, self._trained, self._seen)
             self._has_warned = bool(outcome.warning) or outcome.reading is not None
             if was_late and goes_on and not self._has_warned:
                 outcome = None
@@ -230,9 +234,9 @@ class FirstForwards:
 
     def _of_levels(self, levels: OpenLevels, is_over: bool) -> Outcome | None:
         """Return the warning about latents that stay open, or None; the search ends where nothing is possible."""
-        is_last = is_over or self._steps >= MAX_STEPS_LATER
-        outcome = levels.late(self._steps, is_last)
-        self._is_late = self._steps >= STEPS_FOR_OPEN
+        is_last = is_over or self._trained >= MAX_STEPS_LATER
+        outcome = levels.late(self._trained, is_last)
+        self._is_late = self._trained >= STEPS_FOR_OPEN
         if is_last or (self._is_late and not self._judge.ranked()):
             self.stop()
         return outcome

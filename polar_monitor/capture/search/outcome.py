@@ -164,8 +164,10 @@ def code_outcome(model: nn.Module, code: Code, given: Given) -> Outcome | None:
         if not is_code(given.latent, code):
             return None
         latent = None if given.is_watched else given.latent
-        why = f"{given.latent.why}; confirmed: {code.evidence}"
-        return Outcome(latent, why, decoder=code.decoder, data_variance=code.data_variance)
+        is_other = given.latent.parts[0].name in code.others and given.latent.parts[0].name != code.mean.module
+        before = "a module takes exactly it, as narrow as the code before the decoder: " if is_other else ""
+        why = f"{given.latent.why}; confirmed: {before}{code.evidence}"
+        return Outcome(latent, why, decoder="" if is_other else code.decoder, data_variance=code.data_variance)
     if not code.is_confirmed:
         return None
     latent = code_latent_of(model, code)

@@ -63,6 +63,8 @@ class Code:
     """Name of the module that takes the code alone and gives the reconstruction; '' if no module does."""
     data_variance: float = 0.0
     """Variance of a number of the data over the rows that were seen; 0 if it is not known."""
+    others: tuple[str, ...] = ()
+    """Modules that hand on a tensor as narrow, before or after: the names may mean one of these."""
     function: str = ""
     """Words for the model's output as a function of the code, if the decoder is no module."""
     spread: None = None
@@ -155,7 +157,18 @@ def _code_of_function(seen: Sequence[Seen], data: Seen) -> Code | None:
     slot, mean = SampleSlot("", True, output.path, output.call, View("")), Slot(given.module, given.path, None)
     variance = _variance_of(data.block)
     return Code(
-        mean, slot, given.shape, given.order, 1, tuple(sorted(hints)), data.shape, output.shape, "", variance, function
+        mean,
+        slot,
+        given.shape,
+        given.order,
+        1,
+        tuple(sorted(hints)),
+        data.shape,
+        output.shape,
+        "",
+        variance,
+        (),
+        function,
     )
 
 
@@ -194,8 +207,8 @@ def _code_of_modules(seen: Sequence[Seen], data: Seen, width: int) -> tuple[Code
     hints = tuple(sorted((_words(given) | _words(taken)) & HINTS))
     slot = SampleSlot(taken.module, False, taken.path, taken.call, View(""))
     decoder, variance = _decoder_of(seen, given, output), _variance_of(data.block)
-    mean = Slot(given.module, given.path, None)
-    return Code(mean, slot, given.shape, given.order, 1, hints, data.shape, output, decoder, variance), ""
+    mean, others = Slot(given.module, given.path, None), tuple(dict.fromkeys(pair[0].module for pair in narrowest))
+    return Code(mean, slot, given.shape, given.order, 1, hints, data.shape, output, decoder, variance, others), ""
 
 
 def _decoder_of(seen: Sequence[Seen], given: Seen, output: tuple[int, ...]) -> str:

@@ -51,9 +51,16 @@ class PairReader:
 def best_of(readings: Sequence[Reading]) -> Reading:
     """Return the reading with most dimensions, the one nearest to the decoder among equals.
 
-    One whose sample is decoded to the data comes before one that is drawn beside it, as for a label or a prior.
+    One whose sample is decoded to the data comes before one that is drawn beside it, as for a label or a prior. Where
+    no output has the size of the data, one that is made of another one's sample comes last: it is a level above.
     """
-    return max(readings, key=lambda reading: (reading.decodes, reading.size, reading.order))
+
+    def rank(reading: Reading) -> tuple[bool, bool, int, int]:
+        takers = [taker for other in readings if other is not reading for taker in other.takers]
+        is_above = any(f"{reading.mean.module}.".startswith(f"{taker}.") for taker in takers)
+        return reading.decodes, reading.decodes or not is_above, reading.size, reading.order
+
+    return max(readings, key=rank)
 
 
 def latent_of(model: nn.Module, reading: Reading) -> Latent:
@@ -188,8 +195,11 @@ def _layout(model: nn.Module, module: nn.Module, reading: Reading | Code) -> str
 
 
 def is_code(latent: Latent, code: Code) -> bool:
-    """Return True if a code is what a latent without a spread reads: of the same module, or of one at its end."""
+    """Return True if a code is what a latent without a spread reads.
+
+    It is of the same module, of one at its end, or of one that hands on a tensor as narrow.
+    """
     given, seen = latent.parts[0].name, code.mean.module
     return latent.kind is None and (
-        given == seen or f"{seen}.".startswith(f"{given}.") or f"{given}.".startswith(f"{seen}.")
+        given in (seen, *code.others) or f"{seen}.".startswith(f"{given}.") or f"{given}.".startswith(f"{seen}.")
     )

@@ -475,3 +475,28 @@ def test_a_graph_without_names_is_one_warning_with_the_true_line() -> None:
     assert len(told) == 1
     assert '    attach(model, mean="gc2", logstd="gc3")' in told[0]
     assert "<" not in told[0]
+
+
+def test_a_named_code_is_taken_where_a_layer_of_the_same_width_follows_it() -> None:
+    """As `quant_conv` and `post_quant_conv` of autoencoders without a variance."""
+    torch.manual_seed(0)
+    model = nn.Sequential()
+    widths = {"encoder": (X, 12), "quant_conv": (12, 6), "post_quant_conv": (6, 6), "decoder": (6, X)}
+    for name, sizes in widths.items():
+        model.add_module(name, nn.Linear(*sizes))
+    monitor = watched(model, resolution=0.1)
+    assert steps(model, 20) == []
+    assert monitor.explain().startswith("mean from 'quant_conv'")
+    assert "confirmed: a module takes exactly it" in monitor.explain()
+    monitor.detach()
+
+
+def test_a_search_that_is_paused_speaks_after_ten_times_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_forwards, "FREE_SECONDS", 0.0)
+    monkeypatch.setattr(first_forwards, "REST", 1e9)
+    model = Blind()
+    monitor = watched(model)
+    assert steps(model, 499) == []
+    assert "the first 500 steps did not show a latent for certain" in steps(model, 3)[0]
+    assert hooks(model) == 0
+    monitor.detach()
