@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from alert_histories import RAMP, STEADY, kinds, run
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 RISING = st.lists(st.floats(0.0, 0.2), min_size=60, max_size=60)
@@ -14,6 +14,7 @@ SHARES = st.lists(st.lists(st.floats(0.0, 1.0), min_size=3, max_size=3), min_siz
 
 @settings(max_examples=30)
 @given(RISING, SHARES)
+@example([0.0] * 60, [[0.0, 1.0, 1.0], [0.0, 0.0, 0.0]])  # all plunge at once, for one that comes up
 def test_nothing_fades_while_the_total_rises(growth: list[float], corners: list[list[float]]) -> None:
     """A total that never falls is dealt out to three dimensions in shares that move from corner to corner."""
     total = 1.0 + np.cumsum(growth)

@@ -139,12 +139,14 @@ def fell_in_all(recent: Sequence[Remembered], among: Flags, rules: AlertRules) -
 
 
 def breaks(recent: Sequence[Remembered], among: Flags, rules: AlertRules, scale: float) -> bool:
-    """Return True if an encoder breaks: the total breaks out, or nearly all of some dimensions plunges at once.
+    """Return True if an encoder breaks: the total breaks out, or nearly all of some dimensions plunges, and it too.
 
-    A model that chooses gives up a few of its dimensions at a time.
+    A model that chooses gives up a few of its dimensions at a time, and its total stays.
     """
     if broke_out(recent, scale):
         return True
+    if recent[-1].total > (1.0 - rules.plunge) * earlier(recent).total:
+        return False
     before, plunges = earlier(recent).level, among & plunged(recent, rules)
     in_all = float(np.add.reduce(before[among]))
     return bool(plunges.sum() >= 2 and np.add.reduce(before[plunges]) >= MIN_BROKEN_SHARE * in_all)
