@@ -79,6 +79,8 @@ def check(reading: Reading, seen: Sequence[Seen]) -> Check | None:
     with np.errstate(all="ignore"):
         own = with_rounding(reading.form.log_scale(spread), z.astype(np.float32), sample.mantissa)
         result = fit(mean, own, z, reading.form.laplace) if np.isfinite(own).all() else NO_FIT
+        if result is not NO_FIT and np.isnan(result.variance):
+            return None  # σ so small that it is 0 as a number
         if not (result.fits or result.numbers < MIN_CHECKED):
             return Check(result, numbers=shaped)
         residual = (z - mean) * np.exp(-own) / (np.sqrt(2) if reading.form.laplace else 1.0)

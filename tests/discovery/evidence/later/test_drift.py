@@ -60,7 +60,7 @@ def test_a_reading_that_fits_goes_on() -> None:
     assert checked(None).fits
 
 
-@pytest.mark.parametrize("number", [float("nan"), float("inf"), 200.0])
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), 200.0, -6000.0])
 @pytest.mark.parametrize("side", ["mu", "lv"])
 def test_numbers_that_are_not_finite_say_nothing_of_a_reading(side: str, number: float) -> None:
     model, result = found()
