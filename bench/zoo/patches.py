@@ -23,7 +23,7 @@ def patches(n: int, side: int = 8, seed: int = 0) -> tuple[Tensor, NDArray[np.fl
         pictures = [np.asarray(image, np.float64).mean(2) / 255 for image in load_sample_images().images]
     except ImportError as missing:
         raise ImportError(
-            'the photographs come with scikit-learn and need Pillow: pip install "polar-monitor[demo]"'
+            "the photographs come with scikit-learn and need Pillow: pip install scikit-learn pillow"
         ) from missing
     rng = np.random.default_rng(seed)
     which = rng.integers(len(pictures), size=n)

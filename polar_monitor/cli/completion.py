@@ -9,8 +9,8 @@ from .screen import show
 
 DESCRIPTION = (
     'Print the script that completes polar-monitor in a shell. bash and zsh: eval "$(polar-monitor completion bash)" '
-    "in the shell's start file; fish: polar-monitor completion fish | source. It needs argcomplete: pip install "
-    '"polar-monitor[completion]".'
+    "in the shell's start file; fish: polar-monitor completion fish | source. It needs argcomplete: "
+    "pip install argcomplete."
 )
 CODES = "exit codes: 0 done; 2 an unknown shell, or argcomplete is not installed"
 SHELLS = ("bash", "zsh", "fish")
@@ -26,6 +26,6 @@ def run(options: argparse.Namespace) -> int:
     try:
         from argcomplete.shell_integration import shellcode
     except ImportError as missing:
-        raise ImportError('completion needs argcomplete: pip install "polar-monitor[completion]"') from missing
+        raise ImportError("completion needs argcomplete: pip install argcomplete") from missing
     show(shellcode(["polar-monitor"], shell=options.shell))
     return 0

@@ -60,7 +60,7 @@ def compare(
     try:
         import sklearn  # noqa: F401
     except ImportError as missing:
-        raise ImportError('probes need scikit-learn: pip install "polar-monitor[downstream]"') from missing
+        raise ImportError("probes need scikit-learn: pip install scikit-learn") from missing
     folds, repeats, seed = (
         checked_count("folds", folds, 2),
         checked_count("repeats", repeats),

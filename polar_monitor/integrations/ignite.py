@@ -12,7 +12,7 @@ try:
     from ignite import distributed
     from ignite.engine import Events
 except ImportError as missing:
-    raise ImportError('PolarHandler needs pytorch-ignite: pip install "polar-monitor[ignite]"') from missing
+    raise ImportError("PolarHandler needs pytorch-ignite: pip install pytorch-ignite") from missing
 
 
 class PolarHandler(Adapter):

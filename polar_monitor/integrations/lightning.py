@@ -113,7 +113,7 @@ def _callbacks() -> tuple[type, ...]:
     loaded = [name for name in PACKAGES if PACKAGES[name] in sys.modules]
     installed = [name for name in PACKAGES if importlib.util.find_spec(name)]
     if not installed:
-        raise ImportError('PolarCallback needs Lightning: pip install "polar-monitor[lightning]"')
+        raise ImportError("PolarCallback needs Lightning: pip install lightning")
     return tuple(importlib.import_module(PACKAGES[name]).Callback for name in loaded or installed[:1])
 
 

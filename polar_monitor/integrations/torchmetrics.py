@@ -19,7 +19,7 @@ from ..regime.label import Label
 try:
     from torchmetrics import Metric
 except ImportError as missing:
-    raise ImportError('PolarisationMetric needs torchmetrics: pip install "polar-monitor[torchmetrics]"') from missing
+    raise ImportError("PolarisationMetric needs torchmetrics: pip install torchmetrics") from missing
 
 
 class PolarisationMetric(Metric):  # type: ignore[misc]

@@ -16,7 +16,7 @@ from ._adapter import Adapter
 try:
     from transformers import TrainerCallback
 except ImportError as missing:
-    raise ImportError('PolarCallback needs transformers: pip install "polar-monitor[transformers]"') from missing
+    raise ImportError("PolarCallback needs transformers: pip install transformers accelerate") from missing
 
 FOLDER, STATE = os.path.join("runs", "polar_monitor"), "polar_monitor.pt"
 """Folder of events and log below `output_dir`, unless `log_dir` or `sinks` is given, and the state in a checkpoint."""

@@ -1,4 +1,4 @@
-"""Pictures of runs by matplotlib (`pip install "polar-monitor[plot]"`): `lifelines`, `plane` and `spectrum`.
+"""Pictures of runs by matplotlib (`pip install matplotlib`): `lifelines`, `plane` and `spectrum`.
 
 Each takes the folder of a run, its polar.jsonl, or the document of a run, and returns a matplotlib figure.
 """

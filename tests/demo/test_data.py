@@ -94,5 +94,5 @@ def test_the_conditional_factor_is_there_for_its_share_only() -> None:
 
 def test_digits_without_scikit_learn_name_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(ImportError, match=r"polar-monitor\[demo\]"):
+    with pytest.raises(ImportError, match="pip install scikit-learn"):
         data.digits()

@@ -16,6 +16,6 @@ def digits() -> tuple[Tensor, NDArray[np.float64]]:
     try:
         from sklearn.datasets import load_digits
     except ImportError as missing:
-        raise ImportError('the digits come with scikit-learn: pip install "polar-monitor[demo]"') from missing
+        raise ImportError("the digits come with scikit-learn: pip install scikit-learn") from missing
     loaded = load_digits()
     return torch.from_numpy((loaded.data / 16.0).astype(np.float32)), loaded.target.astype(np.float64)[:, None]

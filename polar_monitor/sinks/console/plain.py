@@ -31,7 +31,7 @@ def console(total: int | None = None, *, headless: bool | None = None) -> PlainC
     try:
         from .live import LiveConsole
     except ImportError as missing:
-        raise ImportError('the live view needs rich: pip install "polar-monitor[console]"') from missing
+        raise ImportError("the live view needs rich: pip install rich") from missing
     return LiveConsole(total)
 
 
