@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,15 @@ def _no_search_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(near, "MAX_SECONDS", float("inf"))
     for limit in ("MAX_SECONDS", "MAX_SECONDS_OF_A_LOOK", "FREE_SECONDS"):
         monkeypatch.setattr(first_forwards, limit, float("inf"))
+
+
+@pytest.fixture
+def no_monitor_goes_on() -> Iterator[None]:
+    """Detach what the code of a page leaves attached: its model may live on in a cycle, and hear other tests' steps."""
+    from polar_monitor.monitor.sources.connection import attached_monitors
+
+    before = set(attached_monitors)
+    yield
+    for model in set(attached_monitors) - before:
+        for monitor in list(attached_monitors[model].values()):
+            monitor.detach()

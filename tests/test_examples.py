@@ -13,6 +13,8 @@ from frameworks import is_installed
 
 from polar_monitor import Label
 
+pytestmark = pytest.mark.usefixtures("no_monitor_goes_on")
+
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 CELLS = [path for path in EXAMPLES if "# %%" in path.read_text(encoding="utf-8")]

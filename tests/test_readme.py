@@ -13,6 +13,8 @@ from polar_monitor.demo import data
 from polar_monitor.demo.models import BetaVae
 from polar_monitor.regime.regime import Verdict
 
+pytestmark = pytest.mark.usefixtures("no_monitor_goes_on")
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "README.md").read_text(encoding="utf-8")
 CODE, SHOWN = re.findall(r"```(?:python|text)\n(.*?)```", PAGE, re.DOTALL)[:2]

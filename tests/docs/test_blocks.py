@@ -16,6 +16,8 @@ from pages import names_in_docs as page_names
 
 import polar_monitor
 
+pytestmark = pytest.mark.usefixtures("no_monitor_goes_on")
+
 ROOT = Path(__file__).resolve().parents[2]
 ELSEWHERE = {
     "README.md": "tests/test_readme.py",
