@@ -7,6 +7,7 @@ auxiliary variable gives. Writes a table into docs/results/README.md.
 
 from __future__ import annotations
 
+import argparse
 import logging
 from collections import deque
 from collections.abc import Sequence
@@ -129,6 +130,7 @@ def table(found: Sequence[Watched]) -> str:
 
 def main() -> None:
     """Train the models, write the table."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     logging.getLogger("polar_monitor").setLevel(logging.ERROR)
     torch.set_num_threads(1)
     strengths = grid.STRENGTHS["ivae", "auxiliary"]
