@@ -84,6 +84,8 @@ def test_the_rescue_brings_back_what_was_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("LINES", "60")  # a summary shows as many alerts as fit the terminal
     run_cells(ROOT / "examples" / "ramp_and_rescue.py", short=False)
     check_rescue(capsys.readouterr().out)
 
