@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from frameworks import is_installed
+from frameworks import OF_PACKAGES, is_installed
 
 from polar_monitor import Label
 
@@ -18,7 +18,6 @@ pytestmark = pytest.mark.usefixtures("no_monitor_goes_on")
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 CELLS = [path for path in EXAMPLES if "# %%" in path.read_text(encoding="utf-8")]
-OF_PACKAGES = {"lightning_trainer": "lightning", "scvi_cells": "scvi", "diffusion_autoencoder": "diffusers"}
 SHORT = {
     r"^STEPS = \d+$": "STEPS = 120",
     r"^STEPS, SETTLE = .*$": "STEPS, SETTLE = 120, 40",

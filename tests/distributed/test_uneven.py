@@ -6,7 +6,7 @@ from ranks import start, uneven
 
 @pytest.mark.parametrize("size", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_ranks_that_end_at_different_steps_merge_after_the_join(tmp_path, size):
-    results = start.run("ranks.uneven:joined", size, tmp_path)
+    results = start.run("ranks.uneven:joined_to_the_end", size, tmp_path)
     for same_weights, merged, again, summary in results:
         assert same_weights
         assert merged == results[0][1]

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 STEPS, BATCH = 48, 64
+OF_PACKAGES = {"lightning_trainer": "lightning", "scvi_cells": "scvi", "diffusion_autoencoder": "diffusers"}
+"""Examples with cells that need a package, which has no other example."""
 OPTIONS: dict[str, Any] = {"every": 12, "max_overhead": 1.0, "strict": True}
 """Evaluations at steps that do not depend on time."""
 

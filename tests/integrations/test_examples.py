@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from frameworks import is_installed
+from frameworks import OF_PACKAGES, is_installed
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples" / "frameworks").glob("with_*.py"))
@@ -25,7 +25,8 @@ assert monitor.health().steps >= 40
 
 def test_there_is_one_for_each() -> None:
     packages = {path.stem.removeprefix("with_") for path in EXAMPLES}
-    assert packages == {
+    assert not packages & set(OF_PACKAGES.values())
+    assert packages | set(OF_PACKAGES.values()) == {
         "lightning", "transformers", "accelerate", "ignite", "scvi", "diffusers", "pythae", "pyro", "torch_geometric",
         "torchmetrics", "wandb",
     }  # fmt: skip

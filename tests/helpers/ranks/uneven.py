@@ -22,29 +22,8 @@ def batches(rank):
     return [torch.randn(64, 8, generator=generator) for _ in range(BATCHES[rank])]
 
 
-def joined(rank):
-    """Train with `Join` and uneven batches, with and without a monitor, and merge after it."""
-    weights = []
-    for watch in (False, True):
-        torch.manual_seed(0)
-        model = DistributedDataParallel(Vae())
-        monitor = polar_monitor.attach(model, sinks=(), every=5, max_overhead=1.0) if watch else None
-        optimizer = torch.optim.SGD(model.parameters(), 1e-2)
-        torch.manual_seed(1 + rank)
-        with Join([model]):
-            for batch in batches(rank):
-                optimizer.zero_grad()
-                model(batch).backward()
-                optimizer.step()
-        weights.append([p.detach().clone() for p in model.parameters()])
-    merged = record(monitor.sync())
-    again = record(monitor.sync())
-    monitor.detach()
-    return all(map(torch.equal, *weights)), merged, again, monitor.summary()
-
-
-def joined_in_the_loop(rank):
-    """Train with `Join` and uneven batches, and merge in the loop."""
+def joined(rank, in_the_loop=False):
+    """Train with `Join` and uneven batches, with and without a monitor, and merge after it, or in the loop too."""
     weights, merges = [], []
     for watch in (False, True):
         torch.manual_seed(0)
@@ -52,17 +31,32 @@ def joined_in_the_loop(rank):
         monitor = polar_monitor.attach(model, sinks=(), every=5, max_overhead=1.0) if watch else None
         optimizer = torch.optim.SGD(model.parameters(), 1e-2)
         torch.manual_seed(1 + rank)
-        with Join([model, JoinableMonitor(monitor)] if watch else [model]):
+        merging = watch and in_the_loop
+        with Join([model, JoinableMonitor(monitor)] if merging else [model]):
             for batch in batches(rank):
                 optimizer.zero_grad()
                 model(batch).backward()
                 optimizer.step()
-                if monitor is not None:
+                if merging:
                     merges += [one.observed for one in monitor.sync(due=True)]
         weights.append([p.detach().clone() for p in model.parameters()])
+    return all(map(torch.equal, *weights)), merges, monitor
+
+
+def joined_to_the_end(rank):
+    """Merge twice after the `Join`."""
+    same, _, monitor = joined(rank)
+    merged, again = record(monitor.sync()), record(monitor.sync())
+    monitor.detach()
+    return same, merged, again, monitor.summary()
+
+
+def joined_in_the_loop(rank):
+    """Merge in the loop, and once after it."""
+    same, merges, monitor = joined(rank, in_the_loop=True)
     last, evaluations = record(monitor.sync()), monitor.health().evaluations
     monitor.detach()
-    return all(map(torch.equal, *weights)), merges, last, evaluations
+    return same, merges, last, evaluations
 
 
 class Unnamed(nn.Module):

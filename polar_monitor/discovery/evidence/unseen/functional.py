@@ -23,6 +23,7 @@ MAX_LEFT = 1e-3
 MAX_LOGIT = 8.0
 """Size of a logit up to which a probability in float32 gives it back."""
 MAX_NODES, MAX_PAIRS, MIN_PAIRS = 1024, 2048, 32
+"""Nodes of a graph whose products are compared, and most and fewest of the pairs that the model gives a number for."""
 SAME_PRODUCT = 1e-5
 """Difference of two inner products that are the same, in units of the largest."""
 PAIRS = "pairs of its inputs"

@@ -34,7 +34,7 @@ class HiddenPair(NamedTuple):
 
 def hidden_pairs(seen: Sequence[Seen]) -> list[HiddenPair]:
     """Return the pairs of tensors that may be mean and spread, the most likely first, each in its likeliest units."""
-    data = next((entry for entry in seen if entry.module == seen[0].module and not entry.is_output), None)
+    data = _data(seen)
     if data is None:
         return []
     step = Step(seen)
@@ -59,7 +59,7 @@ def hidden_pairs(seen: Sequence[Seen]) -> list[HiddenPair]:
 
 def hidden_lines(seen: Sequence[Seen], limit: int) -> list[tuple[str, str]]:
     """Return at most so many lines for what the model's own forward may decode, with the reason for each."""
-    data = next((entry for entry in seen if entry.module == seen[0].module and not entry.is_output), None)
+    data = _data(seen)
     if data is None:
         return []
     lines = [(pair.line, pair.words) for pair in hidden_pairs(seen)]
@@ -67,6 +67,11 @@ def hidden_lines(seen: Sequence[Seen], limit: int) -> list[tuple[str, str]]:
     narrow = {name: None for name in narrow if not any(name.startswith(f"{other}.") for other in narrow)}
     codes = [(f'attach(model, mean="{name}")', "no module takes it; a code without a variance?") for name in narrow]
     return [*lines[: limit - min(len(codes), 2)], *codes[:2]] if lines else codes[:limit]
+
+
+def _data(seen: Sequence[Seen]) -> Seen | None:
+    """Return what the model itself takes."""
+    return next((entry for entry in seen if entry.module == seen[0].module and not entry.is_output), None)
 
 
 def _may_be_hidden(piece: Piece, data: Seen) -> bool:
