@@ -27,8 +27,11 @@ class Outlook:
     def add(self, alert: Alert) -> None:
         """Add an alert, in the order in which they are raised.
 
-        A FADING that amends another has a forecast of those that fade still; of the others, theirs is over.
+        A FADING that amends another has a forecast of those that fade still; of the others, theirs is over. What fades
+        at a COLLAPSE is lost with it: no LOST follows.
         """
+        for j in self.fading if alert.kind is AlertKind.COLLAPSE else ():
+            self.lost.setdefault(j, alert.step)
         for j in alert.dimensions:
             self.fading.pop(j, None)
             if alert.kind is AlertKind.FADING and (len(alert.dimensions) == 1 or f"forecast_{j}" in alert.evidence):

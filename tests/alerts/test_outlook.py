@@ -31,3 +31,12 @@ def test_what_is_gone_has_its_step_until_it_is_back_in_use() -> None:
     outlook.add(make_alert(700, 2, AlertKind.REVIVED))
     assert outlook.gone(labels) == [0, 1]
     assert outlook.remark(2, PASSIVE, 0.0, 800) == ""
+
+
+def test_what_fades_at_a_collapse_is_lost_with_it() -> None:
+    outlook = Outlook([make_alert(100, 2), make_alert(200, None, AlertKind.COLLAPSE)])
+    assert outlook.gone((PASSIVE,) * 3) == [2]
+    assert outlook.remark(2, PASSIVE, 0.0, 300) == "lost at step 200"
+    assert outlook.remark(2, ACTIVE, 0.5, 300) == "lost ≈ step 600, fading"
+    outlook.add(make_alert(400, 2, AlertKind.REVIVED))
+    assert outlook.gone((PASSIVE,) * 3) == []
