@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays.short_floats import Array
+from ..views.rows import with_detail
 from .figure import FALLING, GREY, QUIET, USED, document_of, new_figure, thousands
 
 ROW_INCHES = 0.42
@@ -42,7 +43,7 @@ def lifelines(run: str | os.PathLike[str] | dict[str, Any], *, name: str = "", m
         names.append((low, f"dim {row['dimension']}"))
         _row(axes, data, row, low + HEIGHT * np.maximum(nats, 0.0) / top, low)
         last = "–" if np.isnan(nats[-1]) else f"{nats[-1]:.2f}"
-        text = f"{row['next']}" + (f" ({row['detail']})" if row["detail"] else "")
+        text = with_detail(row)
         colour = FALLING if row["state"] == "fading" else QUIET
         for (place, _), words in zip(COLUMNS, (last, f"{row['since']:,}", text), strict=True):
             _words(axes, place, low + 0.08, words, "black" if words is not text else colour, right=words is not text)

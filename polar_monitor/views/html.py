@@ -9,6 +9,7 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
+from ..regime.regime_html import LEFT, RIGHT
 from .rows import with_detail
 
 COLOURS = {"in use": "#0072b2", "fading": "#d55e00", "undecided": "#a67600"}
@@ -16,7 +17,6 @@ COLOURS = {"in use": "#0072b2", "fading": "#d55e00", "undecided": "#a67600"}
 GREY = "#8b949e"
 WIDTH, HEIGHT = 230, 20
 """Pixels of a lifeline."""
-LEFT, RIGHT = ("text-align:" + side + ";padding:2px 10px" for side in ("left", "right"))
 MAX_SHOWN = 16
 """Rows of the table."""
 
